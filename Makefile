@@ -1,0 +1,41 @@
+# Everything below works on a machine with git, make and Python 3.11 or newer, and nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# uv on the path if there is one, else our own copy inside the environment
+UV := $(shell command -v uv || echo $(BIN)/uv)
+
+.PHONY: help setup demo test lint types format bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(BIN)/mqbg ## make .venv with the locked versions and the mqbg command
+
+$(BIN)/mqbg: pyproject.toml uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) sync --quiet --frozen --inexact --extra dev
+	@touch $@
+
+demo: setup ## simulate, check, train, score and report, in under two minutes
+	$(BIN)/mqbg demo
+
+test: setup lint types ## lint, types and every test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: setup ## ruff, rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict on src
+	$(BIN)/mypy
+
+format: setup ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## figures of the "must hold" lines, measured here and now
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment and every cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info demo
