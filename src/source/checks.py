@@ -1,0 +1,122 @@
+"""Every rule of the contract over a source, in one report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+
+from ..contract import TABLES, BadInput, Table
+from ..whole import refuse_unless_empty
+from .notices import notices
+from .opening import ROW, Source, Staged, open_source
+from .origins import first_line
+from .problems import EXAMPLES, Problem, Report, Rule, sort_problems
+from .quarantine import set_aside
+from .rules import RowRule, prepared, row_rules
+
+logger = logging.getLogger(__name__)
+_SHOWN_CHARACTERS = 60
+_NULL = "(null)"
+
+
+def check(source: Source) -> Report:
+    """Apply every rule to every table of `source`; nothing is written.
+
+    A key is looked up only where its table could be read, so that a missing table is one problem
+    and not one for every row that points at it.
+    """
+    problems = list(source.problems)
+    rows: dict[str, int] = {}
+    parents = {name: source.tables[name] for name in source.staged}
+    for name, staged in source.staged.items():
+        try:
+            rows[name], found = _check_table(source.backend, TABLES[name], staged, parents)
+        except duckdb.Error as error:
+            example = f"{staged.name}: {first_line(error)}"
+            found = [Problem(name, "", Rule.NOT_READABLE, 1, (example,), structural=True)]
+            del parents[name]
+        problems += found
+    report = Report(sort_problems(problems), rows=rows)
+    return report if report.structural else Report(report.problems, notices(source), rows)
+
+
+@contextmanager
+def checked_source(
+    data: str | Path, *, quarantine: Path | None = None, threads: int | None = None
+) -> Iterator[Source]:
+    """Open `data` if it keeps the contract; every command on data comes through here.
+
+    Args:
+        data: as `open_source` takes it.
+        quarantine: absent or empty folder for the rows that break a rule,
+            `<table>.parquet` each with a column `reasons`; the source then goes on without
+            them, and without rows whose parent went. None refuses such a source.
+        threads: of DuckDB; None leaves the choice to it.
+
+    Raises:
+        BadInput: the report, if anything breaks the contract; with `quarantine` if the structure
+            does, if a table that needs rows has none left, or if the folder is in use.
+    """
+    if quarantine is not None:
+        refuse_unless_empty(quarantine)
+    with open_source(data, threads=threads, strict=False) as source:
+        report = check(source)
+        if report.structural or (report.problems and quarantine is None):
+            raise BadInput(report.text(source.name))
+        for notice in report.notices:
+            logger.info(notice)
+        if report.problems and quarantine is not None:
+            source = set_aside(source, quarantine)
+        yield source
+
+
+def _check_table(
+    backend: Any, table: Table, staged: Staged, parents: Mapping[str, ir.Table]
+) -> tuple[int, list[Problem]]:
+    rows = prepared(table, staged)
+    rules = row_rules(table, staged, rows, parents)
+    total, counts = _counts(backend, rows, rules)
+    if total == 0 and table.filled:
+        return 0, [Problem(table.name, "", Rule.NO_ROWS, 0, (staged.name,), structural=True)]
+    return total, [
+        Problem(table.name, rule.column, rule.rule, count, _examples(backend, table, rows, rule))
+        for rule, count in zip(rules, counts, strict=True)
+        if count
+    ]
+
+
+def _counts(backend: Any, rows: ir.Table, rules: Sequence[RowRule]) -> tuple[int, list[int]]:
+    flags = {f"broken_{i}": rule.broken for i, rule in enumerate(rules)}
+    flagged = rows.select(**flags)
+    sums = {name: flagged[name].sum().fill_null(0) for name in flags}
+    found = backend.to_pyarrow(flagged.aggregate(total=flagged.count(), **sums)).to_pylist()[0]
+    return int(found["total"]), [int(found[name]) for name in flags]
+
+
+def _examples(backend: Any, table: Table, rows: ir.Table, rule: RowRule) -> tuple[str, ...]:
+    """Up to five rows that break `rule`, first in the source first: key and offending value."""
+    parts = [rows[name].cast("string").fill_null(_NULL) for name in table.key]
+    key = ibis.literal("/").join(parts) if len(parts) > 1 else parts[0]
+    shown = rule.offending if rule.offending is not None else ibis.null("string")
+    # The flag is computed before the rows are cut, as a window must see all of them.
+    flagged = rows.select(ROW, key=key, shown=shown, broken=rule.broken)
+    first = flagged.filter(flagged.broken).order_by(ROW).limit(EXAMPLES)
+    found = backend.to_pyarrow(first.select(ROW, "key", "shown")).to_pylist()
+    return tuple(_example(row[ROW], row["key"], row["shown"]) for row in found)
+
+
+def _example(row: int, key: str, shown: str | None) -> str:
+    unnamed = _NULL in key.split("/")
+    where = f"row {row + 1} ({key})" if unnamed else key
+    return where if shown is None else f"{where}: {_cut(shown)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,84 @@
+"""What a source may hold by the contract and its owner should know all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ibis.expr.types as ir
+
+from ..contract import TABLES
+from .opening import Source, Staged, number_of_rows
+from .origins import nearest
+
+# A zone stands after minutes: in 2024-02-01 the "-01" is a day.
+_ZONE = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)$"
+
+
+def notices(source: Source) -> tuple[str, ...]:
+    """Sentences on the rows and columns of a source whose structure is sound."""
+    found = [*_near_columns(source), *_mixed_zones(source), *_rows(source)]
+    return tuple(found)
+
+
+def _near_columns(source: Source) -> Iterator[str]:
+    for name, staged in source.staged.items():
+        for column in TABLES[name].columns:
+            if column.name in staged.present:
+                continue
+            if near := nearest(column.name, staged.extra, cutoff=0.8):
+                yield (
+                    f"{staged.name} has no {column.name}, but a column {near}: "
+                    "rename it if that is meant"
+                )
+
+
+def _mixed_zones(source: Source) -> Iterator[str]:
+    for name, staged in source.staged.items():
+        columns = [
+            column.name
+            for column in TABLES[name].columns
+            if column.dtype == "timestamp" and column.name in staged.converted
+        ]
+        if columns:
+            yield from _mixed_in(source.backend, staged, columns)
+
+
+def _mixed_in(backend: Any, staged: Staged, columns: list[str]) -> Iterator[str]:
+    counts = {}
+    for column in columns:
+        given = staged.table["given_" + column]
+        counts["given_" + column] = given.count()
+        counts["zoned_" + column] = given.re_search(_ZONE).sum().fill_null(0)
+    found = backend.to_pyarrow(staged.table.aggregate(**counts)).to_pylist()[0]
+    for column in columns:
+        given_count, zoned = found["given_" + column], found["zoned_" + column]
+        if 0 < zoned < given_count:
+            yield (
+                f"{staged.name}, {column}: times that name a zone (converted to UTC): {zoned:,}; "
+                f"that name none (taken for UTC): {given_count - zoned:,}"
+            )
+
+
+def _rows(source: Source) -> Iterator[str]:
+    groups, members = source.tables["buying_groups"], source.tables["members"]
+    activities = source.tables["activities"]
+    alone = groups.filter(~groups.group_id.isin(members.group_id))
+    if number := number_of_rows(source, alone):
+        total = number_of_rows(source, groups)
+        yield f"buying groups without a member, scored as empty: {number:,} of {total:,}"
+    silent = members.filter(~members.contact_id.isin(_known_contacts(activities)))
+    if number := number_of_rows(source, silent):
+        total = number_of_rows(source, members)
+        yield f"member rows whose contact has no activity, so silent: {number:,} of {total:,}"
+    once = activities.select("activity_id").distinct()
+    if number := number_of_rows(source, activities) - number_of_rows(source, once):
+        yield f"activities that repeat an activity_id and count once: {number:,}"
+    early = activities.filter(activities.recorded_at < activities.occurred_at)
+    if number := number_of_rows(source, early):
+        yield f"activities recorded before they occurred: {number:,}"
+
+
+def _known_contacts(activities: ir.Table) -> ir.Column:
+    contacts = activities.filter(activities.contact_id.notnull())
+    return contacts.select("contact_id").distinct().contact_id

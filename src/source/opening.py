@@ -1,0 +1,177 @@
+"""A data source as Ibis tables in the contract's columns and types, whatever it was before.
+
+`open_source` gives every table of the contract: an absent optional table is empty, an absent
+optional column is null. Nothing is written beside the source; what must be kept (CSV) stays in
+memory, and spills into a temporary folder that is removed at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+
+from ..contract import TABLES, BadInput, Table
+from .conversion import absent, convert
+from .origins import Origin, find, nearest, quoted, unreadable
+from .problems import Problem, Report, Rule, sort_problems
+
+STAGED = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
+_KEPT = "kept"  # the same without source_row, for what is read once only
+ROW = "source_row"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One table as read, with what the checks need beside the contract's columns.
+
+    Attributes:
+        table: the contract's columns, `source_row` (int64, from 0), and for every column in
+            `converted` a `given_<column>` that holds the value as text before its conversion.
+        name: what the owner of the data calls it.
+        present: the contract's columns that the source has.
+        converted: those of them whose conversion may fail.
+        extra: the source's other columns.
+    """
+
+    table: ir.Table
+    name: str
+    present: frozenset[str]
+    converted: frozenset[str]
+    extra: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Open data.
+
+    Attributes:
+        backend: Ibis DuckDB backend, session in UTC.
+        tables: every table of the contract, columns in canonical order and type.
+        staged: the tables that the source really has, for the checks.
+        problems: what is wrong with the structure; empty unless opened with `strict=False`.
+        name: the path as it was given.
+    """
+
+    backend: Any
+    tables: Mapping[str, ir.Table]
+    staged: Mapping[str, Staged]
+    problems: tuple[Problem, ...]
+    name: str
+
+
+@contextmanager
+def open_source(
+    data: str | Path, *, threads: int | None = None, strict: bool = True
+) -> Iterator[Source]:
+    """Open a folder of `<table>.parquet` or `<table>.csv`, or a DuckDB file (read only).
+
+    Parquet and DuckDB tables are read lazily, at every query; CSV once. Times become UTC without
+    zone: naive means UTC, zone-aware is converted, value by value.
+
+    Args:
+        data: path of the folder or the file.
+        threads: of DuckDB; None leaves the choice to it.
+        strict: refuse what lacks a required table or column or cannot be read. With False
+            such problems stand in `Source.problems`, and the table is empty.
+
+    Raises:
+        BadInput: nothing usable is at `data`, or (strict) its structure breaks the contract.
+    """
+    options = {} if threads is None else {"threads": threads}
+    with TemporaryDirectory(prefix="mqbg-") as spill:
+        backend = ibis.duckdb.connect(temp_directory=spill, **options)
+        try:
+            # Also when the machine's own settings say otherwise: naive times mean UTC.
+            backend.raw_sql("SET TimeZone = 'UTC'")
+            source = _read(backend, data)
+            if strict and source.problems:
+                raise BadInput(Report(source.problems).text(source.name))
+            yield source
+        finally:
+            backend.disconnect()
+
+
+def _read(backend: Any, data: str | Path) -> Source:
+    origins = find(backend, data)
+    for schema in (STAGED, _KEPT):
+        backend.raw_sql(f"CREATE SCHEMA {schema}")
+    problems = list(origins.problems)
+    staged: dict[str, Staged] = {}
+    for name in (name for name in TABLES if name in origins.tables):
+        origin = origins.tables[name]
+        if missing := _missing_columns(TABLES[name], origin):
+            problems += missing
+            continue
+        try:
+            staged[name] = _stage(backend, TABLES[name], origin)
+        except duckdb.Error as error:
+            problems.append(unreadable(name, origin, error))
+    for name in TABLES:
+        publish(backend, name, f"{STAGED}.{name}" if name in staged else None)
+    tables = {name: backend.table(name, database="main") for name in TABLES}
+    return Source(backend, tables, staged, sort_problems(problems), str(data))
+
+
+def publish(backend: Any, table: str, relation: str | None) -> None:
+    """Let the contract's `table` show `relation` (SQL); None makes it empty."""
+    columns = TABLES[table].columns
+    if relation is None:
+        values = ", ".join(f"{absent(c).value} AS {quoted(c.name)}" for c in columns)
+        select = f"SELECT {values} WHERE false"
+    else:
+        names = ", ".join(quoted(c.name) for c in columns)
+        select = f"SELECT {names} FROM {relation}"  # noqa: S608 - names are quoted
+    backend.raw_sql(f"CREATE OR REPLACE VIEW main.{quoted(table)} AS {select}")
+
+
+def number_of_rows(source: Source, rows: ir.Table) -> int:
+    """How many rows an expression over the tables of `source` has."""
+    return int(source.backend.to_pyarrow(rows.count()).as_py())
+
+
+def _missing_columns(table: Table, origin: Origin) -> list[Problem]:
+    problems = []
+    for column in table.columns:
+        if not column.required or column.name in origin.columns:
+            continue
+        near = nearest(column.name, set(origin.columns) - set(table.column_names))
+        examples = (f"nearest in {origin.name}: {near}",) if near else ()
+        problems.append(
+            Problem(table.name, column.name, Rule.MISSING_COLUMN, 1, examples, structural=True)
+        )
+    return problems
+
+
+def _stage(backend: Any, table: Table, origin: Origin) -> Staged:
+    values: list[str] = []
+    converted: set[str] = set()
+    for column in table.columns:
+        if column.name in origin.columns:
+            reference, given_type = origin.columns[column.name]
+            conversion = convert(column, given_type, reference)
+        else:
+            conversion = absent(column)
+        values.append(f"{conversion.value} AS {quoted(column.name)}")
+        if conversion.given is not None:
+            converted.add(column.name)
+            values.append(f"{conversion.given} AS {quoted('given_' + column.name)}")
+    select = f"{', '.join(values)} FROM {origin.relation}"
+    view = f"CREATE VIEW {STAGED}.{quoted(table.name)} AS"
+    if origin.row is not None:
+        backend.raw_sql(f"{view} SELECT {origin.row} AS {ROW}, {select}")
+    else:
+        kept = f"{_KEPT}.{quoted(table.name)}"
+        backend.raw_sql(f"CREATE TABLE {kept} AS SELECT {select}")
+        backend.raw_sql(f"{view} SELECT rowid AS {ROW}, * FROM {kept}")  # noqa: S608 - quoted
+    present = frozenset(origin.columns) & frozenset(table.column_names)
+    extra = tuple(name for name in origin.columns if name not in present)
+    staged = backend.table(table.name, database=STAGED)
+    return Staged(staged, origin.name, present, frozenset(converted), extra)

@@ -1,0 +1,146 @@
+"""What is wrong with a source, as values and as the text that its owner reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..contract import BUYING_JOBS, TABLES, VERDICTS
+
+
+class Rule(StrEnum):
+    """The rules of the contract, by the words that the report uses."""
+
+    MISSING_TABLE = "missing table"
+    TABLE_TWICE = "table given twice"
+    NOT_READABLE = "not readable"
+    NOT_UTF8 = "not UTF-8"
+    MISSING_COLUMN = "missing column"
+    COLUMN_TWICE = "column given twice"
+    NO_ROWS = "has no rows"
+    NULL = "null where required"
+    TYPE = "does not convert"
+    DUPLICATE = "duplicate primary key"
+    DANGLING = "dangling key"
+    PARENT_GONE = "its parent was quarantined"
+    NOBODY = "neither contact nor group"
+    LEFT_EARLY = "left_at before joined_at"
+    OVERLAP = "overlapping rows of one member"
+    TOO_EARLY = "time before 1990"
+    TOO_LATE = "time after 2200"
+    UNKNOWN = "unknown value"
+
+
+_ADVICE: Mapping[Rule, str] = {
+    Rule.MISSING_TABLE: "give <table>.parquet or <table>.csv, or a table of that name",
+    Rule.TABLE_TWICE: "keep one of the files",
+    Rule.NOT_READABLE: "export the table again; a CSV has commas and the same fields in every line",
+    Rule.NOT_UTF8: "save the file as UTF-8",
+    Rule.MISSING_COLUMN: "add the column, or rename the one that holds it",
+    Rule.COLUMN_TWICE: "keep one column of that name",
+    Rule.NO_ROWS: "at least one row is needed",
+    Rule.NULL: "every row needs a value",
+    Rule.TYPE: "times as 2024-02-01T09:00:00Z, numbers as 12.5, booleans as true or false",
+    Rule.DUPLICATE: "one row for each key; rows beyond the first of identical ones count here, "
+    "and all rows of a key whose rows differ",
+    Rule.DANGLING: "the key must stand in the table it points at",
+    Rule.PARENT_GONE: "mend the row it points at",
+    Rule.NOBODY: "an activity needs a contact_id or a group_id",
+    Rule.LEFT_EARLY: "a member leaves at or after joining",
+    Rule.OVERLAP: "end one row (left_at) before the next begins; rows that begin while "
+    "an earlier one runs count here",
+    Rule.TOO_EARLY: "check the year and the unit of the time",
+    Rule.TOO_LATE: "check the year and the unit of the time; an open end is left empty",
+    Rule.UNKNOWN: f"verdict is {' or '.join(VERDICTS)}; buying_job one of {', '.join(BUYING_JOBS)}",
+}
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One rule broken by one column.
+
+    Attributes:
+        table: the contract's table.
+        column: the contract's column, or "" when the whole table is meant.
+        rule: which rule.
+        count: how many rows (or files, columns) break it.
+        examples: up to five, as `key: offending value`; nothing else of the row.
+        structural: no row can be set aside to mend it.
+    """
+
+    table: str
+    column: str
+    rule: Rule
+    count: int
+    examples: tuple[str, ...] = ()
+    structural: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the checks found.
+
+    Attributes:
+        problems: in the contract's order of tables; empty means the source may be used.
+        notices: sentences on what is allowed and yet worth knowing.
+        rows: rows of each table that could be read.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notices: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def structural(self) -> bool:
+        """Whether a problem stands that quarantine cannot solve."""
+        return any(problem.structural for problem in self.problems)
+
+    def text(self, source: str = "the data") -> str:
+        """The report in plain text: a headline, the problems as a table, advice, notices."""
+        parts = [self._headline(source)]
+        if self.problems:
+            parts += ["", *_aligned(self.problems), "", "What to do:", *_advice(self.problems)]
+        if self.notices:
+            parts += ["", "Worth knowing:", *(f"  {notice}" for notice in self.notices)]
+        return "\n".join(parts)
+
+    def _headline(self, source: str) -> str:
+        if not self.problems:
+            total = sum(self.rows.values())
+            return f"{source} follows the contract: {total:,} rows, no problems"
+        number = len(self.problems)
+        what = "problem" if number == 1 else "problems"
+        mend = "mend the tables" if self.structural else "mend the rows, or give --quarantine DIR"
+        return f"{source} breaks the contract with {number} {what}; {mend} and try again"
+
+
+def sort_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems in the contract's order of tables and columns."""
+    tables = list(TABLES)
+
+    def place(problem: Problem) -> tuple[int, int]:
+        names = ("", *TABLES[problem.table].column_names)
+        return tables.index(problem.table), names.index(problem.column)
+
+    return tuple(sorted(problems, key=place))
+
+
+def _aligned(problems: Sequence[Problem]) -> list[str]:
+    lines = [("table", "column", "rule", "count", "examples")]
+    lines += [
+        (p.table, p.column or "-", str(p.rule), f"{p.count:,}", " | ".join(p.examples))
+        for p in problems
+    ]
+    table, column, rule, count = (max(len(line[i]) for line in lines) for i in range(4))
+    return [
+        f"  {a:<{table}}  {b:<{column}}  {c:<{rule}}  {d:>{count}}  {e}".rstrip()
+        for a, b, c, d, e in lines
+    ]
+
+
+def _advice(problems: Sequence[Problem]) -> list[str]:
+    rules = dict.fromkeys(problem.rule for problem in problems)
+    return [f"  {rule}: {_ADVICE[rule]}" for rule in rules]
