@@ -1,0 +1,104 @@
+"""The table of activities as systems hold it: some records come late, some come twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .activities import CODE, NOBODY, Activities
+from .columns import ids, times, words
+from .parameters import KINDS
+from .people import SOLUTIONS
+from .timeline import DAY, END, Flags, Floats, Integers
+from .words import CONTENTS
+
+VARIANTS = 3  # contents of one kind about one solution
+_CHANNEL = {
+    "email_open": "email",
+    "email_click": "email",
+    "email_sent": "email",
+    "call_made": "inside_sales",
+    "meeting": "inside_sales",
+    "webinar_attended": "webinar",
+    "event_attended": "event",
+    "trial_login": "product",
+    "contract_portal_login": "product",
+}
+# Median length in seconds of what takes time.
+_MEDIAN_SECONDS = {
+    "web_visit": 60.0,
+    "pricing_view": 80.0,
+    "case_study_view": 120.0,
+    "webinar_attended": 2_700.0,
+    "trial_login": 900.0,
+    "meeting": 3_000.0,
+    "call_made": 240.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """Rows of the table: which activity each is of, and when the record was written."""
+
+    row: Integers
+    recorded: Integers
+    stated: Flags  # the system says when; otherwise the field is empty
+
+
+def content_code(kind: Integers, about: Integers, variant: Integers) -> Integers:
+    """The content looked at, counted as the contents table does; negative: none."""
+    order = np.full(len(KINDS), NOBODY)
+    order[[CODE[name] for name in CONTENTS]] = np.arange(len(CONTENTS))
+    place = order[kind]
+    return np.where(place < 0, NOBODY, (place * SOLUTIONS + about) * VARIANTS + variant)
+
+
+def activities_table(rng: np.random.Generator, activities: Activities) -> Any:
+    """One row per record, in the order of what occurred and then of when it was known."""
+    order = np.lexsort((activities.group, activities.contact, activities.kind, activities.occurred))
+    done = activities.take(order)
+    content = content_code(done.kind, done.about, rng.integers(VARIANTS, size=len(done)))
+    duration = _durations(rng, done)
+    records = _written(rng, done)
+    row = records.row
+    return pa.table(
+        {
+            "activity_id": ids("E", row, 8),
+            "contact_id": ids("C", done.contact[row], 6),
+            "kind": words(KINDS, done.kind[row]),
+            "occurred_at": times(done.occurred[row]),
+            "recorded_at": times(records.recorded, records.stated),
+            "group_id": ids("G", done.group[row], 6),
+            "solution_id": ids("S", done.solution[row], 1),
+            "content_id": ids("K", content[row], 3),
+            "channel": words([_CHANNEL.get(kind, "web") for kind in KINDS], done.kind[row]),
+            "duration_seconds": pa.array(duration[row], mask=np.isnan(duration[row])),
+        }
+    )
+
+
+def _durations(rng: np.random.Generator, activities: Activities) -> Floats:
+    median = np.array([_MEDIAN_SECONDS.get(kind, np.nan) for kind in KINDS])
+    return np.rint(median[activities.kind] * rng.lognormal(0.0, 0.7, len(activities)))
+
+
+def _written(rng: np.random.Generator, activities: Activities) -> _Records:
+    """About 5 % are recorded days to weeks late and 1 % once more, all before the history ends.
+
+    A record beyond the end would move what the tables call the end of observation.
+    """
+    occurred, count = activities.occurred, len(activities)
+    room = (END - occurred - 1) * rng.random(count)
+    delay = np.minimum((1 + rng.exponential(10.0, count)) * DAY, room).astype(np.int64)
+    late = rng.random(count) < 0.05
+    known = occurred + np.where(late, delay, 0)
+    again = np.flatnonzero((rng.random(count) < 0.01) & (known < END - DAY))
+    gap = np.minimum(rng.uniform(0.01, 5.0, again.size) * DAY, END - known[again] - 1)
+    row = np.r_[np.arange(count), again]
+    recorded = np.r_[known, known[again] + gap.astype(np.int64)]
+    stated = np.r_[late | (rng.random(count) < 0.5), np.ones(again.size, dtype=bool)]
+    order = np.lexsort((recorded, row))
+    return _Records(row[order], recorded[order], stated[order])
