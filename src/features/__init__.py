@@ -1,0 +1,27 @@
+"""What was known about a group at a cut-off: two stages of Ibis expressions over one catalogue.
+
+Sums over members and activities are exact. Every additive quantity is a whole number, or a
+multiple of 2**-20 held in a float64, so that adding in any order, on any number of threads, by any
+engine, gives the same bits (see `exact`). Batch, single group, the stakeholder game and permuted
+input therefore agree to the bit by construction.
+"""
+
+from .catalogue import Catalogue, Feature, Term
+from .groups import group_features
+from .signals import Reduce
+from .snapshots import cutoffs, eligible_groups, end_of_observation
+from .table import FeatureSource, feature_source, feature_table
+
+__all__ = [
+    "Catalogue",
+    "Feature",
+    "FeatureSource",
+    "Reduce",
+    "Term",
+    "cutoffs",
+    "eligible_groups",
+    "end_of_observation",
+    "feature_source",
+    "feature_table",
+    "group_features",
+]

@@ -1,0 +1,328 @@
+"""`mqbg.toml` as frozen dataclasses; each default stands here and nowhere else (design.md)."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any, Literal
+
+from .contract import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What counts as a conversion, and how far ahead the model looks."""
+
+    stage: str = "opportunity"
+    horizon_days: int = 90
+    closed_stages: tuple[str, ...] = ("won", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Where the data ends; None means the latest known timestamp in it."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The instants that training looks at; `start` None means the first that has a history."""
+
+    every: Literal["1mo", "2w", "1w"] = "1mo"
+    start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One line of a role template; `required` 0 means welcome, not needed for completeness."""
+
+    required: int = 1
+    weight: float = 100.0
+    priority: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What one solution asks for beside the default template."""
+
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One activity kind; the defaults are those of a kind that nobody has set."""
+
+    points: float = 1.0
+    direction: Literal["inbound", "outbound"] = "inbound"
+    high_intent: bool = False
+    family: str | None = None
+
+
+def _kind(points: float, family: str, *, high_intent: bool = False) -> Kind:
+    return Kind(points, "inbound", high_intent, family)
+
+
+# Points lean on the market leader's public weights (field-notes.md) and on the Japanese practice
+# that price, case-study and comparison pages are strong signals and an opened mail hardly one.
+KINDS: Mapping[str, Kind] = {
+    "web_visit": _kind(5, "web"),
+    "pricing_view": _kind(40, "web", high_intent=True),
+    "case_study_view": _kind(30, "web", high_intent=True),
+    "whitepaper_download": _kind(20, "content"),
+    "webinar_attended": _kind(40, "event"),
+    "event_attended": _kind(60, "event"),
+    "email_open": _kind(2, "email"),
+    "email_click": _kind(10, "email"),
+    "form_submitted": _kind(40, "form"),
+    "trial_login": _kind(40, "product", high_intent=True),
+    "meeting": _kind(60, "meeting", high_intent=True),
+    "inquiry": _kind(60, "form", high_intent=True),
+    "email_sent": Kind(0, "outbound", False, "touch"),
+    "call_made": Kind(0, "outbound", False, "touch"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How the line between nurture and qualified is drawn."""
+
+    policy: Literal["capacity", "value", "precision"] = "capacity"
+    capacity_per_week: float = 20.0
+    completeness: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The fit; `registered_name` is the model's name in the MLflow registry."""
+
+    seed: int = 7
+    threads: int = 2
+    registered_name: str = "mqbg"
+    resamples: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """The stakeholder game and the what-ifs.
+
+    Attributes:
+        max_sets: up to so many distinct sets of members every one is computed; above, sampled.
+        standard_error: sampling stops when every member's error is below it (log-odds) ...
+        max_pairs: ... or after so many antithetic pairs of permutations.
+        dependence_share: a member whose leaving costs at least this share of the readiness that
+            the whole group adds is a single point of failure.
+        min_support: a what-if needs at least so many training snapshots like it.
+        language: of summaries, reasons and actions, a file of `explain/languages`.
+    """
+
+    max_sets: int = 1024
+    standard_error: float = 0.02
+    max_pairs: int = 64
+    dependence_share: float = 0.5
+    min_support: int = 20
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything `mqbg.toml` may say. An empty `roles` means the roles found in the data."""
+
+    target: Target = Target()
+    observation: Observation = Observation()
+    snapshots: Snapshots = Snapshots()
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    solutions: Mapping[str, Solution] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: dict(KINDS))
+    thresholds: Thresholds = Thresholds()
+    model: Model = Model()
+    explain: Explain = Explain()
+
+    def kind(self, name: str) -> Kind:
+        """The settings of a kind; one that nobody has set is its own family."""
+        found = self.kinds.get(name, Kind())
+        return (
+            found if found.family else Kind(found.points, found.direction, found.high_intent, name)
+        )
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Settings from a TOML file; None gives the defaults.
+
+    Raises:
+        BadInput: the file is absent or not TOML, a key is unknown, or a value does not fit.
+    """
+    if path is None:
+        return Settings()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"settings: expected a TOML file at {path}, found none there") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8 text, {error.reason}; save it as UTF-8") from None
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: expected TOML, got: {error}") from None
+    settings = settings_from(tree, str(path))
+    _refuse_nonsense(settings, str(path))
+    return settings
+
+
+def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
+    """Settings from a tree of plain values, as TOML or JSON gives it.
+
+    Kinds are laid over the default kinds, key by key, so that a file says only what differs.
+
+    Raises:
+        BadInput: a key is unknown or a value does not fit; `where` begins the sentence.
+    """
+    kinds = {name: _plain(kind) for name, kind in KINDS.items()}
+    given = tree.get("kinds", {})
+    if isinstance(given, Mapping):
+        for name, kind in given.items():
+            kinds[name] = {**kinds.get(name, {}), **kind} if isinstance(kind, Mapping) else kind
+    merged = {**tree, "kinds": kinds if isinstance(given, Mapping) else given}
+    return typing.cast("Settings", _build(Settings, merged, (), where))
+
+
+def settings_tree(settings: Settings) -> dict[str, Any]:
+    """The inverse of `settings_from`: plain values, ready for JSON (times as ISO text)."""
+    return typing.cast("dict[str, Any]", _plain(settings))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {
+            item.name: _plain(getattr(value, item.name))
+            for item in fields(value)
+            if getattr(value, item.name) is not None
+        }
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+_WORDS = {
+    datetime: "a date such as 2024-02-01",
+    float: "a number",
+    int: "a whole number",
+    str: "text",
+    bool: "true or false",
+    tuple: "a list",
+    Mapping: "a table",
+}
+
+
+def _build(kind: Any, value: Any, path: tuple[str, ...], where: str) -> Any:
+    """`value` as the annotated type `kind`, or BadInput that names the key."""
+    name = f"[{'.'.join(path[:-1])}] {path[-1]}" if len(path) > 1 else "".join(path)
+    if is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise BadInput(f"{where}: expected a table [{'.'.join(path)}], got {value!r}")
+        hints = typing.get_type_hints(kind)
+        known = [item.name for item in fields(kind)]
+        for key in value:
+            if key not in known:
+                raise BadInput(f"{where}: {_unknown(key, known, path)}")
+        built = {key: _build(hints[key], item, (*path, key), where) for key, item in value.items()}
+        return typing.cast("Any", kind)(**built)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:
+        return _build(next(a for a in arguments if a is not types.NoneType), value, path, where)
+    if origin is Literal:
+        if value not in arguments:
+            choices = ", ".join(repr(choice) for choice in arguments)
+            raise BadInput(f"{where}: {name} expected one of {choices}, got {value!r}")
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_build(arguments[0], item, path, where) for item in value)
+    if origin is Mapping and isinstance(value, Mapping):
+        return {key: _build(arguments[1], item, (*path, key), where) for key, item in value.items()}
+    converted = _convert(kind, value)
+    if converted is None:
+        words = _WORDS[origin or kind]
+        raise BadInput(f"{where}: {name} expected {words}, got {value!r}")
+    return converted
+
+
+def _convert(kind: Any, value: Any) -> Any:
+    """`value` as `kind`, or None where it does not fit. True is no number."""
+    if kind is datetime:
+        return _instant(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if math.isfinite(value) else None
+    if kind is int and isinstance(value, bool):
+        return None
+    return value if isinstance(kind, type) and isinstance(value, kind) else None
+
+
+def _instant(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return utc(value)
+    if isinstance(value, date):
+        return datetime.combine(value, time())
+    try:
+        return utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def utc(instant: datetime) -> datetime:
+    """Rule of time: times are UTC without a zone; naive means UTC, zone-aware is converted."""
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+
+
+def _unknown(key: str, known: list[str], path: tuple[str, ...]) -> str:
+    place = f" in [{'.'.join(path)}]" if path else ""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return f"unknown key {key!r}{place}; the nearest known one is {near[0]!r}"
+
+
+def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
+    """Every line of every template, with the name of its table in the file."""
+    for name, role in settings.roles.items():
+        yield f"roles.{name}", role
+    for solution_id, solution in settings.solutions.items():
+        for name, role in solution.roles.items():
+            yield f"solutions.{solution_id}.roles.{name}", role
+
+
+def _refuse_nonsense(settings: Settings, where: str) -> None:
+    """Values that have the right type and still cannot be meant."""
+    rules = [
+        (settings.target.horizon_days > 0, "[target] horizon_days must be at least 1"),
+        (
+            settings.thresholds.capacity_per_week > 0,
+            "[thresholds] capacity_per_week must be above 0",
+        ),
+        (0 <= settings.thresholds.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
+        (settings.model.threads > 0, "[model] threads must be at least 1"),
+        (settings.model.resamples > 1, "[model] resamples must be at least 2"),
+        (settings.explain.max_sets > 1, "[explain] max_sets must be at least 2"),
+        (settings.explain.standard_error > 0, "[explain] standard_error must be over 0"),
+        (settings.explain.max_pairs > 1, "[explain] max_pairs must be at least 2"),
+        *(
+            (role.required >= 0 and role.weight >= 0, f"[{name}] must not be negative")
+            for name, role in _lines(settings)
+        ),
+        (
+            not settings.roles or any(role.required for role in settings.roles.values()),
+            "[roles] needs at least one role with required = 1 or more",
+        ),
+    ]
+    for holds, sentence in rules:
+        if not holds:
+            raise BadInput(f"{where}: {sentence}")
+
+
+__all__ = ["KINDS", "Settings", "load_settings", "settings_from", "settings_tree", "utc"]
