@@ -1,0 +1,139 @@
+"""The members of a moment as the game needs them: terms, roles, what each did of late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..bundle import Bundle
+from ..features.groups import member_terms
+from ..features.signals import SCOPE, attached, current_members, dated
+from ..features.table import FeatureSource, Moment
+from .monoid import Floats
+
+TOP_KINDS = 3
+
+
+@dataclass(frozen=True)
+class GroupMembers:
+    """One group's rows.
+
+    Attributes:
+        group_id: of the group.
+        base: shape (terms,); activities logged on the group without a person.
+        contact_ids: shape (members,).
+        roles: shape (members,).
+        terms: shape (members, terms).
+    """
+
+    group_id: str
+    base: Floats
+    contact_ids: NDArray[np.object_]
+    roles: NDArray[np.object_]
+    terms: Floats
+
+
+def members_of(at: Moment, bundle: Bundle) -> Iterator[GroupMembers]:
+    """The members of every group at a moment, in order of group_id and contact_id."""
+    terms = member_terms(at.members, at.facts, bundle.catalogue)
+    # The base row has no contact, and comes first.
+    ordered = terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True)).to_pyarrow()
+    values = _term_matrix(ordered, bundle)
+    groups = ordered["group_id"].to_numpy()
+    contacts, roles = ordered["contact_id"].to_numpy(), ordered["role"].to_numpy()
+    starts = np.flatnonzero(ordered["contact_id"].is_null().to_numpy())  # the base rows
+    for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+        people = slice(start + 1, end)
+        yield GroupMembers(
+            groups[start], values[start], contacts[people], roles[people], values[people]
+        )
+
+
+def _term_matrix(terms: pa.Table, bundle: Bundle) -> Floats:
+    matrix = np.empty((terms.num_rows, len(bundle.catalogue.terms)))
+    for place, term in enumerate(bundle.catalogue.terms):
+        matrix[:, place] = terms[f"term_{term.name}"].to_numpy()
+    return matrix
+
+
+def typical_terms(at: Moment, bundle: Bundle) -> dict[tuple[str, str], Floats]:
+    """Terms of the typical engaged member by (solution_id, role); weights are the solution's.
+
+    Only roles whose typical member has enough support are there.
+    """
+    enough = [
+        member
+        for member in bundle.typical
+        if member.snapshots >= bundle.settings.explain.min_support
+    ]
+    if not enough:
+        return {}
+    signals = {name: [member.signals[name] for member in enough] for name in enough[0].signals}
+    fields = [(name, at.members[name].type().to_pyarrow()) for name in signals]
+    table = pa.table(
+        {
+            "contact_id": pa.array([f"typical {m.role}" for m in enough]),
+            "role": pa.array([m.role for m in enough]),
+            **{name: pa.array(signals[name], pa.float64()).cast(kind) for name, kind in fields},
+        }
+    )
+    one_group = at.groups.group_by("solution_id").agg(group_id=at.groups.group_id.min())
+    rows = ibis.memtable(table).cross_join(one_group)
+    terms = member_terms(rows, at.facts, bundle.catalogue).to_pyarrow()
+    matrix = _term_matrix(terms, bundle)
+    keys = zip(terms["solution_id"].to_pylist(), terms["role"].to_pylist(), strict=True)
+    return dict(zip(keys, matrix, strict=True))
+
+
+def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
+    """What each member did: inbound activities that count for the group, known at the cut-off.
+
+    Returns:
+        group_id, contact_id, last_activity_at, last_activity_kind, activities_30d, top_kinds (the
+        three most frequent kinds, ties by name). Members who never did anything are not in it.
+    """
+    known = dated(source.activities, at.as_of)
+    inbound = known.filter(known.inbound)
+    scoped = inbound.group_by(*SCOPE, "kind").agg(
+        last_at=inbound.occurred_at.max(),
+        times=inbound.count(),
+        times_30d=_within(inbound, at.as_of, 30).sum(),
+    )
+    people = current_members(source.tables["members"], at.as_of)
+    own = people.join(at.groups.select("group_id", "solution_id"), "group_id")
+    rows = ibis.union(
+        *attached(own.select("group_id", "solution_id", "contact_id", "role"), scoped)
+    )
+    by_kind = rows.group_by("group_id", "contact_id", "kind").agg(
+        last_at=rows.last_at.max(), times=rows.times.sum(), times_30d=rows.times_30d.sum()
+    )
+    frame: pd.DataFrame = by_kind.to_pyarrow().to_pandas()
+    return _summed_up(frame)
+
+
+def _within(rows: ir.Table, as_of: datetime, days: int) -> ir.IntegerValue:
+    return (rows.occurred_at >= as_of - timedelta(days=days)).cast("int64")
+
+
+def _summed_up(by_kind: pd.DataFrame) -> pd.DataFrame:
+    member = ["group_id", "contact_id"]
+    latest = by_kind.sort_values(["last_at", "kind"]).groupby(member).tail(1).set_index(member)
+    frequent = by_kind.sort_values(["times", "kind"], ascending=[False, True])
+    top = frequent.groupby(member).head(TOP_KINDS).groupby(member)["kind"].agg(list)
+    total = by_kind.groupby(member)["times_30d"].sum()
+    return pd.DataFrame(
+        {
+            "last_activity_at": latest["last_at"],
+            "last_activity_kind": latest["kind"],
+            "activities_30d": total,
+            "top_kinds": top,
+        }
+    ).reset_index()

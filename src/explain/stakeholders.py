@@ -1,0 +1,131 @@
+"""Plays the stakeholder game of every group at a moment, with its what-ifs."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bundle import Bundle
+from ..features.table import Moment
+from .game import Game, Outcome, play, stakeholder_game
+from .monoid import Floats, Totals
+from .people import GroupMembers, members_of, typical_terms
+from .valuation import Valuation
+from .whatifs import Action, Edit, RoleState, actions, edited_totals, edits, role_states
+
+ROWS_PER_BATCH = 100_000
+
+
+@dataclass(frozen=True)
+class Stakeholders:
+    """One group's members and what they add.
+
+    Attributes:
+        group: the members.
+        states: the template's roles and who fills them.
+        outcome: contributions, base and log-odds.
+        points: shape (members,); contributions in score points.
+        if_leaves: shape (members,); change of the score, in points, without the member.
+        single_point: place of the member on whom the score depends, None where there is none.
+        actions: steps that go with a higher score, best first.
+    """
+
+    group: GroupMembers
+    states: tuple[RoleState, ...]
+    outcome: Outcome
+    points: Floats
+    if_leaves: Floats
+    single_point: int | None
+    actions: tuple[Action, ...]
+
+    @property
+    def missing_roles(self) -> tuple[str, ...]:
+        """Required roles with fewer members than required, by priority, then by name."""
+        lacking = sorted(
+            (state for state in self.states if state.missing),
+            key=lambda state: (state.line.priority, state.name),
+        )
+        return tuple(state.name for state in lacking)
+
+
+def stakeholders(
+    at: Moment, bundle: Bundle, progress: Callable[[str, float], None]
+) -> Iterator[Stakeholders]:
+    """The stakeholders of every group at a moment, in order of group_id.
+
+    Args:
+        at: the moment, open.
+        bundle: the model.
+        progress: called with a label and the share done.
+    """
+    totals = Totals(bundle.catalogue.terms)
+    typical = typical_terms(at, bundle)
+    pairs = at.groups.select("group_id", "solution_id").to_pyarrow()
+    solutions = dict(
+        zip(pairs["group_id"].to_pylist(), pairs["solution_id"].to_pylist(), strict=True)
+    )
+    awake = [term.name for term in bundle.catalogue.terms].index("active_members_30d")
+    plans: dict[str, tuple[GroupMembers, tuple[RoleState, ...], list[Edit]]] = {}
+    done: dict[str, Stakeholders] = {}
+
+    def games() -> Iterator[tuple[str, Game]]:
+        for group in members_of(at, bundle):
+            solution, engaged = solutions[group.group_id], group.terms[:, awake]
+            states = role_states(bundle.vocabulary.template, group, solution, at.as_of, engaged)
+            choice = _of_solution(typical, solution)
+            found = edits(totals, group, states, choice, engaged)
+            plans[group.group_id] = group, states, found
+            yield group.group_id, stakeholder_game(
+                totals, group.base, group.terms, bundle.settings.explain,
+                _random(bundle.settings.model.seed, group.group_id),
+                edited_totals(found, group.base.size),
+            )  # fmt: skip
+
+    for key, outcome in play(games(), Valuation(bundle, at.facts), ROWS_PER_BATCH):
+        group, states, found = plans.pop(key)
+        done[key] = _summed_up(group, states, found, outcome, bundle)
+        progress("stakeholders", len(done) / max(1, len(solutions)))
+    for key in sorted(done):
+        yield done[key]
+
+
+def _of_solution(typical: Mapping[tuple[str, str], Floats], solution: str) -> Mapping[str, Floats]:
+    return {role: row for (of, role), row in typical.items() if of == solution}
+
+
+def _random(seed: int, group_id: str) -> np.random.Generator:
+    """A group's own stream: its answer depends on the seed and its id, never on its batch."""
+    return np.random.default_rng([seed, zlib.crc32(group_id.encode())])
+
+
+def _summed_up(
+    group: GroupMembers,
+    states: tuple[RoleState, ...],
+    found: list[Edit],
+    outcome: Outcome,
+    bundle: Bundle,
+) -> Stakeholders:
+    base, score = bundle.points(np.array([outcome.base, outcome.everyone]))
+    moved = outcome.everyone - outcome.base
+    per_log_odds = (score - base) / moved if moved else 0.0
+    if_leaves = bundle.points(outcome.without) - score
+    single = _single_point(if_leaves, score - base, bundle.settings.explain.dependence_share)
+    gains = bundle.points(outcome.extra) - score
+    steps = actions(found, gains, states, single, group, -if_leaves, bundle)
+    return Stakeholders(
+        group, states, outcome, outcome.contribution * per_log_odds, if_leaves, single, tuple(steps)
+    )
+
+
+def _single_point(if_leaves: Floats, added: float, share: float) -> int | None:
+    """The member without whom at least `share` of what the group adds is gone.
+
+    A group that adds less than a point depends on nobody.
+    """
+    if not if_leaves.size or added < 1.0:
+        return None
+    worst = int(np.argmin(if_leaves))
+    return worst if -if_leaves[worst] >= share * added else None

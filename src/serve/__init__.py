@@ -1,0 +1,1 @@
+"""Scores in front of people: batch scoring, its tables, pages."""

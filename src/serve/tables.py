@@ -1,0 +1,67 @@
+"""The tables that `mqbg score` writes, column by column (design.md)."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_TIME = pa.timestamp("us")
+_TEXTS = pa.list_(pa.string())
+
+SCORES = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("account_id", pa.string()),
+        ("solution_id", pa.string()),
+        ("as_of", _TIME),
+        ("model_version", pa.string()),
+        ("readiness", pa.float64()),  # 0..1, calibrated
+        ("readiness_low", pa.float64()),  # Venn-Abers; low <= readiness <= high
+        ("readiness_high", pa.float64()),
+        ("score", pa.int64()),  # 100 x readiness, rounded
+        ("log_odds", pa.float64()),  # the trees' raw output
+        ("base_log_odds", pa.float64()),  # with nobody in the group
+        ("completeness", pa.float64()),  # 0..1
+        ("engaged_completeness", pa.float64()),  # 0..1
+        ("engagement", pa.float64()),  # 0..100, the rule score
+        ("threshold", pa.float64()),  # of readiness
+        ("completeness_threshold", pa.float64()),
+        ("status", pa.string()),  # nurture, qualified, accepted, rejected, recycled
+        ("rank", pa.int64()),  # 1 is the readiest
+        ("missing_roles", _TEXTS),
+        ("top_reasons", _TEXTS),
+        ("single_point_of_failure", pa.string()),  # contact_id or null
+    ]
+)
+
+STAKEHOLDERS = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("as_of", _TIME),
+        ("contact_id", pa.string()),
+        ("role", pa.string()),
+        ("contribution", pa.float64()),  # log-odds; sums with the base to log_odds
+        ("contribution_se", pa.float64()),  # 0 when exact
+        ("points", pa.float64()),  # the same in score points
+        ("last_activity_at", _TIME),
+        ("last_activity_kind", pa.string()),
+        ("activities_30d", pa.int64()),
+        ("top_kinds", _TEXTS),
+        ("if_leaves", pa.float64()),  # change of the score, in points
+        ("summary", pa.string()),
+    ]
+)
+
+ACTIONS = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("as_of", _TIME),
+        ("action", pa.string()),  # fill_role, engage_role, wake_member, protect_member
+        ("role", pa.string()),
+        ("contact_id", pa.string()),
+        ("points", pa.float64()),  # expected gain in score points
+        ("support", pa.int64()),  # training snapshots that were like it
+        ("text", pa.string()),
+    ]
+)
+
+FILES = {"scores": SCORES, "stakeholders": STAKEHOLDERS, "actions": ACTIONS}
