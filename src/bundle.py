@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -149,6 +151,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "roles": [_role_tree(role) for role in bundle.vocabulary.template.roles],
         "families": bundle.vocabulary.families,
         "features": bundle.catalogue.names,
+        "trees_sha256": _digest(bundle.trees),
         "category_values": bundle.category_values,
         "calibrator": asdict(bundle.calibrator),
         "interval": asdict(bundle.interval),
@@ -178,22 +181,31 @@ def load(folder: Path) -> Bundle:
                 f"{folder}: expected a bundle of format {FORMAT} or older, got format "
                 f"{card['format']}; update mqbg to read it"
             )
+        if card["trees_sha256"] != _digest(trees):
+            # LightGBM may abort the whole process over a damaged text, so it never gets one.
+            raise ValueError(f"{TREES} is not the file that was saved with {CARD}")
         bundle = _from_card(card, trees)
-        width = bundle.booster.num_feature()
-    except (OSError, KeyError, TypeError, ValueError, lgb.basic.LightGBMError) as error:
+        listed, width = list(card["features"]), bundle.booster.num_feature()
+    except (
+        OSError, KeyError, TypeError, ValueError, AttributeError, lgb.basic.LightGBMError,
+    ) as error:  # fmt: skip
         if isinstance(error, BadInput):
             raise
         raise BadInput(
-            f"{folder}: expected a bundle ({TREES} and {CARD}), could not read it: {error!r}; "
-            "train again or take another version"
+            f"{folder}: expected a bundle ({TREES} and {CARD}), could not read it: "
+            f"{type(error).__name__}: {error}; train again or take another version"
         ) from error
     names = list(bundle.catalogue.names)
-    if card["features"] != names or width != len(names):
+    if listed != names or width != len(names):
         raise BadInput(
-            f"{folder}: the bundle lists {len(card['features'])} features and its trees read "
+            f"{folder}: the bundle lists {len(listed)} features and its trees read "
             f"{width}, this version's catalogue makes {len(names)} others; train again"
         )
     return bundle
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _from_card(card: Mapping[str, Any], trees: str) -> Bundle:
@@ -241,11 +253,10 @@ class _Model:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
 
-    def predict(self, features: Any, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002 - MLflow passes it
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """A frame of log_odds and readiness, one row per row of `features`."""
         log_odds = self.bundle.log_odds(pa.Table.from_pandas(features, preserve_index=False))
-        readiness = self.bundle.readiness(log_odds)
-        return pa.table({"log_odds": log_odds, "readiness": readiness}).to_pandas()
+        return pd.DataFrame({"log_odds": log_odds, "readiness": self.bundle.readiness(log_odds)})
 
 
 def _load_pyfunc(path: str) -> _Model:

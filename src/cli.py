@@ -1,0 +1,293 @@
+"""The commands. Each reads its arguments, calls one room, and says what to do next."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .contract import BadInput
+from .settings import Settings, load_settings, utc
+from .terminal import ERRORS, log_to_stderr, progress_shown, results
+
+if TYPE_CHECKING:
+    from .serve.job import Job
+    from .train.training import Trained
+
+# Rooms are imported inside the commands: `mqbg --help` and `mqbg check` should not wait for
+# LightGBM and MLflow.
+
+app = typer.Typer(
+    name="mqbg",
+    help="Scores B2B buying groups: readiness, what each stakeholder adds, which groups qualify.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[str, typer.Argument(help="Folder of Parquet or CSV tables, or a DuckDB file.")]
+Config = Annotated[
+    Path | None, typer.Option(help="Settings; default: mqbg.toml here, if there is one.")
+]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option(help="Write rows that break the contract here, and go on with the rest."),
+]
+AsOf = Annotated[str, typer.Option("--as-of", help="The cut-off, such as 2024-05-01; UTC.")]
+Language = Annotated[str | None, typer.Option("--lang", help="en or ja; default: the settings'.")]
+Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
+
+
+def main() -> None:
+    """Entry point: bad input ends with one message and exit status 2."""
+    log_to_stderr()
+    try:
+        app()
+    except BadInput as error:
+        ERRORS.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _settings(config: Path | None) -> Settings:
+    here = Path("mqbg.toml")
+    return load_settings(config or (here if here.exists() else None))
+
+
+def instant(text: str) -> datetime:
+    """An instant from the command line; naive means UTC.
+
+    Raises:
+        BadInput: it is not a date or time.
+    """
+    try:
+        return utc(datetime.fromisoformat(text.strip()))
+    except ValueError:
+        raise BadInput(
+            f"expected a date or time such as 2024-05-01 or 2024-05-01T09:00, got {text!r}"
+        ) from None
+
+
+@app.command()
+def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> None:
+    """Check the tables against the contract: every problem in one report."""
+    from .source import check as check_source
+    from .source import checked_source, open_source
+
+    _settings(config)
+    with open_source(data, strict=False) as source:
+        report = check_source(source)
+    if report.problems and quarantine is None:
+        raise BadInput(report.text(data))
+    print(report.text(data))  # noqa: T201 - the report is the result
+    if report.problems:
+        with checked_source(data, quarantine=quarantine):
+            pass
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="New or empty folder.")],
+    groups: Annotated[int, typer.Option(help="Buying groups.")] = 3000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    config: Config = None,
+) -> None:
+    """Write a world whose truth is known: the contract's tables, and OUT/truth."""
+    from .simulate import simulate as simulate_world
+
+    _settings(config)
+    with progress_shown() as progress:
+        simulate_world(out, groups=groups, seed=seed, progress=progress)
+
+
+@app.command()
+def features(
+    data: Data,
+    as_of: Annotated[list[str], typer.Option("--as-of", help="A cut-off; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Parquet file.")],
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Write the feature table of every open group at each cut-off."""
+    import pyarrow.parquet as pq
+
+    from .features.catalogue import catalogue
+    from .features.table import feature_source, feature_table, find_vocabulary
+    from .source import checked_source
+    from .whole import replaced_file
+
+    settings = _settings(config)
+    instants = sorted({instant(text) for text in as_of})
+    with progress_shown() as progress, replaced_file(out) as aside:
+        with checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source:
+            prepared = feature_source(source, settings)
+            words = catalogue(find_vocabulary(prepared, instants[-1]))
+            table = feature_table(prepared, words, instants, progress=progress)
+        if not table.num_rows:
+            raise BadInput(
+                f"features: expected groups that are open at {', '.join(as_of)}, found none in "
+                f"{data}; choose a cut-off after the first group was created"
+            )
+        pq.write_table(table, aside, compression="zstd")
+
+
+@app.command()
+def train(
+    data: Data,
+    test_from: Annotated[
+        str | None, typer.Option(help="First instant of the test part; default: chosen.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every figure here.")
+    ] = None,
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Fit, evaluate against the baselines, log to MLflow and register a version."""
+    from .train.comparison import comparison_table, next_steps
+    from .train.tracking import figures_tree, log_run
+    from .whole import replaced_file
+
+    settings = _settings(config)
+    since = instant(test_from) if test_from else None
+    trained = _train(data, settings, since, quarantine)
+    logged = log_run(trained, data, installed_version("mqbg"))
+    if json_file:
+        with replaced_file(json_file) as aside:
+            tree = {**figures_tree(trained), "version": logged.version, "run_id": logged.run_id}
+            aside.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    console = results()
+    console.print(comparison_table(trained))
+    console.print(next_steps(trained, logged), highlight=False, soft_wrap=True)
+
+
+def _train(
+    data: str, settings: Settings, since: datetime | None, quarantine: Path | None
+) -> Trained:
+    from .features.table import feature_source
+    from .source import checked_source
+    from .train.training import train as train_model
+
+    with (
+        progress_shown() as progress,
+        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+    ):
+        return train_model(feature_source(source, settings), test_from=since, progress=progress)
+
+
+@app.command()
+def score(
+    data: Data,
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option(help="Folder for scores, stakeholders and actions.")],
+    version: Version = "champion",
+    lang: Language = None,
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Score every open group at a cut-off and write the three tables."""
+    from .serve.files import is_ours, write_scored
+    from .whole import refuse_unless_ours
+
+    refuse_unless_ours(out, is_ours)
+    at = instant(as_of)
+    with _job(data, version, lang, quarantine, _settings(config)) as job:
+        scored = job.score(at)
+    write_scored(scored, out)
+    print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
+
+
+@app.command()
+def explain(
+    data: Data,
+    group_id: Annotated[str, typer.Argument(help="The buying group.")],
+    as_of: AsOf,
+    version: Version = "champion",
+    lang: Language = None,
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Explain one group's score: who adds what, why, and what goes with a higher one."""
+    from .serve.sheet import group_sheet
+
+    at = instant(as_of)
+    with _job(data, version, lang, quarantine, _settings(config)) as job:
+        account, solution = job.require_open(group_id, at)
+        scored = job.score(at, only=[group_id])
+        people = job.names(scored.stakeholders["contact_id"].to_pylist())
+    console = results()
+    for part in group_sheet(scored, account, solution, people, job.bundle, job.words):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+
+
+@contextmanager
+def _job(
+    data: str, version: str, lang: str | None, quarantine: Path | None, settings: Settings
+) -> Iterator[Job]:
+    from .serve.job import scoring_job
+
+    with (
+        progress_shown() as progress,
+        scoring_job(
+            data,
+            settings,
+            progress=progress,
+            version=version,
+            language=lang,
+            quarantine=quarantine,
+        ) as job,
+    ):
+        yield job
+
+
+@app.command()
+def report(
+    scores: Annotated[Path, typer.Argument(help="The folder that `mqbg score` wrote.")],
+    data: Annotated[str, typer.Option(help="The tables the scores were made from.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pages.")],
+    lang: Language = None,
+    config: Config = None,
+) -> None:
+    """Write the scores as pages that open without a server."""
+    from .explain.words import words
+    from .registry import load_registered
+    from .serve.files import read_scored
+    from .serve.pages import write_report
+    from .source import checked_source
+
+    settings = _settings(config)
+    language = words(lang or settings.explain.language)
+    scored = read_scored(scores)
+    if not scored.scores.num_rows:
+        raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")
+    version = scored.scores["model_version"][0].as_py()
+    bundle = load_registered(settings.model.registered_name, version).bundle
+    with (
+        progress_shown() as progress,
+        checked_source(data, threads=settings.model.threads) as source,
+    ):
+        page = write_report(scored, source, bundle, out, words=language, progress=progress)
+    print(f"open {page}")  # noqa: T201 - the result
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),
+    groups: Annotated[int, typer.Option(help="Buying groups.")] = 2000,
+    config: Config = None,
+) -> None:
+    """Simulate, check, train, score and report, in under two minutes."""
+    from .demo import demonstrate, shown
+
+    settings = _settings(config)
+    with progress_shown() as progress:
+        demonstrated = demonstrate(out, groups, settings, progress)
+    console = results()
+    for part in shown(demonstrated, settings):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str))

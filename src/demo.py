@@ -1,0 +1,141 @@
+"""`mqbg demo`: a world, a model, scores and pages, in one go and in one folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from rich import box
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from .explain.words import Words, words
+from .features.table import feature_source
+from .serve.files import write_scored
+from .serve.names import names_of
+from .serve.pages import write_report
+from .serve.portfolio import Line, portfolio
+from .serve.scoring import score
+from .settings import Settings
+from .simulate import simulate
+from .source import checked_source
+from .train.comparison import comparison_table
+from .train.tracking import log_run
+from .train.training import Trained, train
+from .whole import refuse_unless_ours
+
+PARTS = ("data", "mlruns", "scores", "report")
+SHOWN = 10
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """What the demonstration made.
+
+    Attributes:
+        out: the folder.
+        as_of: the cut-off of the scores.
+        trained: the model and its figures.
+        version: its version in the registry of the demonstration.
+        lines: the readiest groups.
+        page: the first page of the report.
+    """
+
+    out: Path
+    as_of: datetime
+    trained: Trained
+    version: str
+    lines: tuple[Line, ...]
+    page: Path
+
+
+def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) -> Demonstrated:
+    """Simulate, check, train, score, report; an earlier demonstration in `out` gives way.
+
+    The model goes to a registry of its own, beside the data, unless MLFLOW_TRACKING_URI names one.
+
+    Raises:
+        BadInput: `out` holds something else.
+    """
+    refuse_unless_ours(out, PARTS.__contains__)
+    shutil.rmtree(out, ignore_errors=True)
+    store = out / "mlruns" / "mlflow.db"
+    store.parent.mkdir(parents=True)
+    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
+    simulate(out / "data", groups=groups, seed=settings.model.seed, progress=progress)
+    progress("check", 0.0)
+    with checked_source(out / "data", threads=settings.model.threads) as source:
+        progress("check", 1.0)
+        prepared = feature_source(source, settings)
+        trained = train(prepared, test_from=None, progress=progress)
+        progress("MLflow", 0.0)
+        logged = log_run(trained, str(out / "data"), installed_version("mqbg"))
+        progress("MLflow", 1.0)
+        as_of, language = trained.split.test[-1], words(settings.explain.language)
+        scored = score(
+            prepared,
+            trained.bundle,
+            as_of,
+            model_version=logged.version,
+            words=language,
+            progress=progress,
+        )
+        write_scored(scored, out / "scores")
+        page = write_report(
+            scored,
+            source,
+            trained.bundle,
+            out / "report",
+            words=language,
+            figures=trained.figures,
+            progress=progress,
+        )
+        lines = portfolio(scored, names_of(scored, source), language).lines[:SHOWN]
+    return Demonstrated(out, as_of, trained, logged.version, lines, page)
+
+
+def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[RenderableType]:
+    """What the command prints: the comparison, the ten readiest groups, what to open next."""
+    yield comparison_table(demonstrated.trained)
+    yield demonstrated.trained.verdict
+    yield readiest(demonstrated.lines, words(settings.explain.language))
+    out, first = demonstrated.out, demonstrated.lines[0].score["group_id"]
+    store = os.environ["MLFLOW_TRACKING_URI"]
+    yield (
+        "[bold]What to open next[/bold]\n"
+        f"  {demonstrated.page}   every group, its stakeholders and why\n"
+        f"  {out}/scores/scores.parquet   the same as tables\n"
+        f"  MLFLOW_TRACKING_URI={store} mqbg explain {out}/data {first} "
+        f"--as-of {demonstrated.as_of:%Y-%m-%d}\n"
+        f"  mlflow ui --backend-store-uri {store}   figures, plots, versions"
+    )
+
+
+def readiest(lines: Sequence[Line], language: Words) -> Table:
+    """The readiest groups, each with its strongest stakeholder."""
+    table = Table(title="The ten readiest groups", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("account", overflow="fold")
+    table.add_column("solution")
+    table.add_column("readiness", justify="right")
+    table.add_column("completeness", justify="right")
+    table.add_column("status")
+    table.add_column("strongest stakeholder", overflow="fold")
+    table.add_column("missing roles")
+    for line in lines:
+        table.add_row(
+            escape(line.account),
+            escape(line.solution),
+            f"{line.score['readiness']:.0%}",
+            f"{line.score['completeness']:.0%}",
+            language.word("status", line.score["status"]),
+            escape(line.strongest[0]) if line.strongest else "",
+            escape(language.roles(line.score["missing_roles"])),
+        )
+    return table

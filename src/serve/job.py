@@ -1,0 +1,133 @@
+"""A scoring job: a checked source, a registered model, a language."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from ..bundle import Bundle
+from ..contract import BadInput
+from ..explain.words import Words, words
+from ..features.snapshots import eligible_groups
+from ..features.table import FeatureSource, feature_source
+from ..registry import CHAMPION, Registered, load_registered
+from ..settings import Settings
+from ..source import checked_source
+from .scoring import Scored, score
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that scoring needs, opened."""
+
+    source: FeatureSource
+    model: Registered
+    words: Words
+    progress: Progress
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model's bundle."""
+        return self.model.bundle
+
+    def score(self, as_of: datetime, only: Sequence[str] | None = None) -> Scored:
+        """Scores the groups that are open at a cut-off, or some of them."""
+        return score(
+            self.source,
+            self.bundle,
+            as_of,
+            model_version=self.model.version,
+            words=self.words,
+            only=only,
+            progress=self.progress,
+        )
+
+    def require_open(self, group_id: str, as_of: datetime) -> tuple[str, str]:
+        """Names of the account and the solution of a group that is open at a cut-off.
+
+        Raises:
+            BadInput: there is no such group, or it is not open then.
+        """
+        tables = self.source.tables
+        groups = tables["buying_groups"]
+        found = groups.filter(groups.group_id == group_id).to_pyarrow().to_pylist()
+        if not found:
+            known = groups.select("group_id").to_pyarrow()["group_id"].to_pylist()
+            near = difflib.get_close_matches(group_id, known, n=3, cutoff=0.0)
+            raise BadInput(
+                f"explain: expected the group_id of a buying group, got {group_id!r}, which is not "
+                f"in buying_groups; the nearest are {', '.join(map(repr, near))}"
+            )
+        group = found[0]
+        eligible = eligible_groups(tables, self.source.settings, as_of)
+        if not eligible.filter(eligible.group_id == group_id).count().to_pyarrow().as_py():
+            raise BadInput(
+                f"explain: expected a group that is open at {as_of:%Y-%m-%d %H:%M}, but "
+                f"{group_id!r} was {self._why_shut(group_id, group['created_at'], as_of)}; choose "
+                "another --as-of"
+            )
+        return (
+            self._name("accounts", "account_id", group["account_id"]),
+            self._name("solutions", "solution_id", group["solution_id"]),
+        )
+
+    def _why_shut(self, group_id: str, created_at: datetime, as_of: datetime) -> str:
+        if created_at >= as_of:
+            return f"created at {created_at:%Y-%m-%d %H:%M}"
+        events = self.source.tables["stage_events"]
+        target = self.source.settings.target
+        ends = events.stage.isin([target.stage, *target.closed_stages])
+        mine = events.filter(events.group_id == group_id, events.occurred_at < as_of, ends)
+        last = mine.to_pyarrow().sort_by("occurred_at").to_pylist()[-1]
+        return f"already {last['stage']} at {last['occurred_at']:%Y-%m-%d %H:%M}"
+
+    def names(self, contact_ids: Sequence[str]) -> dict[str, str]:
+        """What to call each contact."""
+        contacts = self.source.tables["contacts"]
+        found = contacts.filter(contacts.contact_id.isin(list(contact_ids)))
+        rows = found.select("contact_id", "full_name").to_pyarrow().to_pylist()
+        return {
+            row["contact_id"]: self.words.name(row["full_name"], row["contact_id"]) for row in rows
+        }
+
+    def _name(self, table: str, key: str, value: str) -> str:
+        rows = self.source.tables[table]
+        return str(rows.filter(rows[key] == value).select("name").to_pyarrow()["name"][0].as_py())
+
+
+@contextmanager
+def scoring_job(
+    data: str | Path,
+    settings: Settings,
+    *,
+    progress: Progress,
+    version: str = CHAMPION,
+    language: str | None = None,
+    quarantine: Path | None = None,
+) -> Iterator[Job]:
+    """Opens a job. The model's own settings define the features; ours the machine and the words.
+
+    Args:
+        data: the source.
+        settings: `model.registered_name`, `model.threads` and `explain.language` are read.
+        progress: called with a label and the share done.
+        version: of the model.
+        language: overrides the settings.
+        quarantine: see `checked_source`.
+
+    Raises:
+        BadInput: the data, the model or the language is not what it must be.
+    """
+    chosen = words(language or settings.explain.language)
+    model = load_registered(settings.model.registered_name, version)
+    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
+    own = replace(model.bundle.settings, model=threads)
+    model = replace(model, bundle=replace(model.bundle, settings=own))
+    with checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source:
+        yield Job(feature_source(source, own), model, chosen, progress)

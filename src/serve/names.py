@@ -1,0 +1,79 @@
+"""What the accounts, solutions and contacts of a set of scores are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..contract import BadInput
+from ..source import Source
+from .scoring import Scored
+
+Described = tuple[str | None, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names by id; an id without a name stands for itself.
+
+    Attributes:
+        accounts: name by account_id.
+        solutions: name by solution_id.
+        contacts: full_name, title and department by contact_id.
+    """
+
+    accounts: Mapping[str, str]
+    solutions: Mapping[str, str]
+    contacts: Mapping[str, Described]
+
+    def account(self, account_id: str) -> str:
+        """The account's name."""
+        return self.accounts.get(account_id) or account_id
+
+    def solution(self, solution_id: str) -> str:
+        """The solution's name."""
+        return self.solutions.get(solution_id) or solution_id
+
+    def contact(self, contact_id: str) -> Described:
+        """The contact's full name, title and department, each None where it is unknown."""
+        return self.contacts.get(contact_id, (None, None, None))
+
+
+def names_of(scored: Scored, source: Source) -> Names:
+    """Reads the names that the scores need.
+
+    A contact or account deleted since the scoring is no reason to refuse; other data is.
+
+    Raises:
+        BadInput: not one of the accounts is in the source.
+    """
+    tables, wanted = source.tables, scored.scores
+    accounts = _rows(tables["accounts"], ("account_id", "name"), wanted["account_id"])
+    solutions = _rows(tables["solutions"], ("solution_id", "name"), wanted["solution_id"])
+    if wanted.num_rows and not accounts.num_rows:
+        raise BadInput(
+            f"report: expected the tables that the scores were made from, but none of the "
+            f"{pc.count_distinct(wanted['account_id']).as_py():,} accounts of the scores is in "
+            f"{source.name}; give the data that `mqbg score` read"
+        )
+    fields = ("contact_id", "full_name", "title", "department")
+    contacts = _rows(tables["contacts"], fields, scored.stakeholders["contact_id"])
+    people = zip(*_columns(contacts), strict=True)
+    return Names(
+        dict(zip(*_columns(accounts), strict=True)),
+        dict(zip(*_columns(solutions), strict=True)),
+        {key: (name, title, department) for key, name, title, department in people},
+    )
+
+
+def _rows(table: ir.Table, columns: tuple[str, ...], wanted: pa.ChunkedArray) -> pa.Table:
+    rows = table.select(*columns).to_pyarrow()
+    return rows.filter(pc.is_in(rows[columns[0]], value_set=pc.unique(wanted)))
+
+
+def _columns(table: pa.Table) -> list[list[str]]:
+    return [column.to_pylist() for column in table.columns]

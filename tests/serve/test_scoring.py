@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mqbg.contract import TABLES, BadInput
+from mqbg.explain.words import date_of, signed, words
+from mqbg.features.table import feature_table
+from mqbg.serve.scoring import score
+from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS
+from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
+from mqbg.simulate import simulate
+from mqbg.train import fit
+from mqbg.train.training import train
+
+AS_OF = datetime(2025, 7, 1)
+SEED = 13
+SETTINGS = Settings(
+    target=Target(horizon_days=150),
+    observation=Observation(datetime(2025, 12, 1)),
+    snapshots=Snapshots(start=datetime(2024, 12, 1)),
+    model=Model(threads=1, resamples=2),
+    explain=Explain(min_support=5),
+)
+
+
+def quiet(_label, _share):
+    pass
+
+
+def scored(source, bundle, language="en", **options):
+    return score(source, bundle, AS_OF, model_version="7", words=words(language), **options)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    out = tmp_path_factory.mktemp("scoring") / "world"
+    simulate(out, groups=300, seed=SEED)
+    return {name: pq.read_table(out / f"{name}.parquet") for name in TABLES}
+
+
+@pytest.fixture(scope="module")
+def source(tables, open_tables):
+    return open_tables(tables, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def bundle(source):
+    """Trained on the world; the thresholds are set where both sides have groups."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "ROUNDS", 50)
+        found = train(source, test_from=AS_OF, progress=quiet).bundle
+    table = feature_table(source, found.catalogue, [AS_OF])
+    middle = float(np.median(found.readiness(found.log_odds(table))))
+    return replace(found, threshold=replace(found.threshold, readiness=middle, completeness=0.5))
+
+
+@pytest.fixture(scope="module")
+def all_of_it(source, bundle):
+    return scored(source, bundle)
+
+
+@pytest.fixture(scope="module")
+def scores(all_of_it):
+    return {row["group_id"]: row for row in all_of_it.scores.to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def people(all_of_it):
+    return all_of_it.stakeholders.to_pylist()
+
+
+def rows_of(tables, name):
+    return tables[name].to_pylist()
+
+
+# Groups
+
+
+def test_the_tables_have_their_schemas(all_of_it):
+    assert all_of_it.scores.schema == SCORES
+    assert all_of_it.stakeholders.schema == STAKEHOLDERS
+    assert all_of_it.actions.schema == ACTIONS
+
+
+def test_every_open_group_is_scored_once(tables, scores, all_of_it):
+    ends = {"opportunity": "shut", "won": "shut", "lost": "shut", "reopened": "open"}
+    state = {}
+    for event in sorted(rows_of(tables, "stage_events"), key=lambda event: event["occurred_at"]):
+        if event["occurred_at"] < AS_OF and event["stage"] in ends:
+            state[event["group_id"]] = ends[event["stage"]]
+    expected = {
+        row["group_id"]: (row["account_id"], row["solution_id"])
+        for row in rows_of(tables, "buying_groups")
+        if row["created_at"] < AS_OF and state.get(row["group_id"], "open") == "open"
+    }
+    assert {k: (r["account_id"], r["solution_id"]) for k, r in scores.items()} == expected
+    assert all_of_it.scores.num_rows == len(expected)
+
+
+def test_scores_are_those_of_the_feature_table(source, bundle, scores):
+    table = feature_table(source, bundle.catalogue, [AS_OF])
+    log_odds = bundle.log_odds(table)
+    for place, row in enumerate(table.to_pylist()):
+        got = scores[row["group_id"]]
+        assert got["log_odds"] == log_odds[place]
+        assert got["readiness"] == bundle.readiness(log_odds[place : place + 1])[0]
+        assert got["completeness"] == row["completeness"]
+        assert got["engaged_completeness"] == row["engaged_completeness"]
+        assert got["engagement"] == row["rule_engagement"]
+
+
+def test_the_score_is_a_hundred_times_readiness_rounded(scores):
+    for row in scores.values():
+        assert row["score"] == round(100 * row["readiness"])
+        assert 0 <= row["readiness_low"] <= row["readiness"] <= row["readiness_high"] <= 1
+
+
+def test_ranks_run_from_the_highest_log_odds_and_ties_by_group_id(scores):
+    order = sorted(scores, key=lambda group_id: (-scores[group_id]["log_odds"], group_id))
+    assert [scores[group_id]["rank"] for group_id in order] == list(range(1, len(scores) + 1))
+
+
+def test_status_is_the_last_known_verdict_of_sales_or_else_by_the_thresholds(
+    tables, bundle, scores
+):
+    verdicts = sorted(
+        (row for row in rows_of(tables, "verdicts") if row["decided_at"] < AS_OF),
+        key=lambda row: (row["decided_at"], row["verdict"]),
+    )
+    latest = {row["group_id"]: row["verdict"] for row in verdicts}
+    line = bundle.threshold
+    for group_id, row in scores.items():
+        reached = row["readiness"] >= line.readiness and row["completeness"] >= line.completeness
+        assert row["status"] == latest.get(group_id, "qualified" if reached else "nurture")
+        assert row["threshold"] == line.readiness
+        assert row["completeness_threshold"] == line.completeness
+    assert {"nurture", "qualified", "rejected"} <= {row["status"] for row in scores.values()}
+
+
+@pytest.mark.parametrize(
+    ("readiness", "completeness", "status"),
+    [(0.0, 0.0, "qualified"), (1.0, 0.0, "nurture"), (0.0, 1.1, "nurture")],
+)
+def test_a_group_qualifies_by_readiness_and_completeness_both(
+    source, bundle, scores, readiness, completeness, status
+):
+    unjudged = [g for g, row in scores.items() if row["status"] in ("nurture", "qualified")][:3]
+    line = replace(bundle.threshold, readiness=readiness, completeness=completeness)
+    got = scored(source, replace(bundle, threshold=line), only=unjudged)
+    assert got.scores["status"].to_pylist() == [status] * 3
+
+
+def test_every_row_names_the_cutoff_and_the_model(all_of_it, scores):
+    assert {(row["as_of"], row["model_version"]) for row in scores.values()} == {(AS_OF, "7")}
+    for table in (all_of_it.stakeholders, all_of_it.actions):
+        assert set(table["as_of"].to_pylist()) == {AS_OF}
+
+
+def test_reasons_are_at_most_three_texts(scores):
+    assert {len(row["top_reasons"]) for row in scores.values()} <= {0, 1, 2, 3}
+    assert any(row["top_reasons"] for row in scores.values())
+
+
+# Stakeholders
+
+
+def test_stakeholders_are_the_current_members_in_order(tables, scores, people):
+    expected = sorted(
+        (row["group_id"], row["contact_id"], row["role"])
+        for row in rows_of(tables, "members")
+        if row["group_id"] in scores
+        and row["joined_at"] < AS_OF
+        and (row["left_at"] is None or row["left_at"] >= AS_OF)
+    )
+    assert [(row["group_id"], row["contact_id"], row["role"]) for row in people] == expected
+
+
+def test_contributions_and_points_sum_to_what_the_group_adds(bundle, scores, people):
+    parts, points = {}, {}
+    for row in people:
+        parts.setdefault(row["group_id"], []).append(row["contribution"])
+        points.setdefault(row["group_id"], []).append(row["points"])
+    for group_id, row in scores.items():
+        total = row["base_log_odds"] + math.fsum(parts.get(group_id, []))
+        assert total == pytest.approx(row["log_odds"], abs=1e-9)
+        base = bundle.points(np.array([row["base_log_odds"]]))[0]
+        added = math.fsum(points.get(group_id, []))
+        assert added == pytest.approx(100 * row["readiness"] - base, abs=1e-9)
+
+
+def test_points_are_proportional_to_contributions(scores, people):
+    by_group = {}
+    for row in people:
+        by_group.setdefault(row["group_id"], []).append(row)
+    for rows in by_group.values():
+        for one, other in pairwise(rows):
+            assert one["points"] * other["contribution"] == pytest.approx(
+                other["points"] * one["contribution"], abs=1e-9
+            )
+
+
+def test_what_each_did_of_late_is_what_plain_python_finds(tables, scores, people):
+    first = {}
+    for row in rows_of(tables, "activities"):
+        known = row["recorded_at"] or row["occurred_at"]
+        if row["activity_id"] not in first or known < first[row["activity_id"]][0]:
+            first[row["activity_id"]] = (known, row)
+    of_contact = {}
+    for known, row in first.values():
+        inbound = SETTINGS.kind(row["kind"]).direction == "inbound"
+        if inbound and known < AS_OF and row["occurred_at"] < AS_OF:
+            of_contact.setdefault(row["contact_id"], []).append(row)
+    silent = 0
+    for person in people:
+        group_id, solution = person["group_id"], scores[person["group_id"]]["solution_id"]
+        own = [
+            (row["occurred_at"], row["kind"])
+            for row in of_contact.get(person["contact_id"], [])
+            if row["group_id"] == group_id
+            or (row["group_id"] is None and row["solution_id"] in (None, solution))
+        ]
+        kinds = Counter(kind for _at, kind in own)
+        last = max(own, default=(None, None))
+        silent += not own
+        assert (person["last_activity_at"], person["last_activity_kind"]) == last
+        assert person["activities_30d"] == sum(a >= AS_OF - timedelta(days=30) for a, _k in own)
+        assert person["top_kinds"] == sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:3]
+    assert 0 < silent < len(people)
+
+
+def test_summaries_say_who_did_what_and_what_it_adds(tables, people):
+    names = {row["contact_id"]: row["full_name"] for row in rows_of(tables, "contacts")}
+    for row in people:
+        assert row["summary"].startswith(names[row["contact_id"]] or f"contact {row['contact_id']}")
+        assert f"{signed(row['points'])} points" in row["summary"]
+        if row["last_activity_at"] is None:
+            assert "No activity yet." in row["summary"]
+        else:
+            assert date_of(row["last_activity_at"]) in row["summary"]
+        leaves = signed(row["if_leaves"])
+        assert (f"score {leaves} points" in row["summary"]) == (leaves != "0.0")
+
+
+def test_the_single_point_of_failure_is_a_member_whose_leaving_costs_the_most(
+    scores, people, bundle
+):
+    by_group = {}
+    for row in people:
+        by_group.setdefault(row["group_id"], []).append(row)
+    for group_id, row in scores.items():
+        members = by_group.get(group_id, [])
+        base = bundle.points(np.array([row["base_log_odds"]]))[0]
+        added = 100 * row["readiness"] - base
+        worst = min(members, key=lambda member: member["if_leaves"], default=None)
+        rests = worst is not None and added >= 1 and -worst["if_leaves"] >= 0.5 * added
+        assert row["single_point_of_failure"] == (worst["contact_id"] if rests else None)
+
+
+# Actions
+
+
+def test_actions_are_best_first_with_support_and_the_gain_in_their_text(all_of_it, scores):
+    by_group = {}
+    for row in all_of_it.actions.to_pylist():
+        by_group.setdefault(row["group_id"], []).append(row)
+        assert row["group_id"] in scores
+        assert row["points"] > 0
+        assert row["support"] >= SETTINGS.explain.min_support
+        assert f"{row['points']:.1f} points" in row["text"]
+        assert f"{row['support']:,} like it" in row["text"]
+        assert (row["contact_id"] is None) == (row["action"] in ("fill_role", "engage_role"))
+    for rows in by_group.values():
+        assert len(rows) <= 10
+        points = [row["points"] for row in rows]
+        assert points == sorted(points, reverse=True)
+    kinds = set(all_of_it.actions["action"].to_pylist())
+    assert kinds >= {"fill_role", "wake_member", "engage_role"}
+
+
+def test_filling_is_proposed_for_missing_roles_alone(all_of_it, scores):
+    for row in all_of_it.actions.to_pylist():
+        if row["action"] == "fill_role":
+            assert row["role"] in scores[row["group_id"]]["missing_roles"]
+
+
+# Languages
+
+
+def test_another_language_changes_words_and_no_number(source, bundle, all_of_it, scores):
+    few = list(scores)[:20]
+    english, japanese = (scored(source, bundle, language, only=few) for language in ("en", "ja"))
+    for name, text in (("scores", "top_reasons"), ("stakeholders", "summary"), ("actions", "text")):
+        one, other = getattr(english, name), getattr(japanese, name)
+        assert one.drop_columns(text).equals(other.drop_columns(text))
+        assert all(
+            a != b or a == []
+            for a, b in zip(one[text].to_pylist(), other[text].to_pylist(), strict=True)
+        )
+
+
+# One answer
+
+
+def only_rows(table, group_ids):
+    return table.filter(pa.array([g in group_ids for g in table["group_id"].to_pylist()]))
+
+
+@pytest.mark.parametrize("count", [1, 15])
+def test_some_groups_have_the_same_rows_as_in_the_batch(source, bundle, all_of_it, scores, count):
+    largest = Counter(all_of_it.stakeholders["group_id"].to_pylist()).most_common(count)
+    chosen = {group_id for group_id, _members in largest}
+    got = scored(source, bundle, only=sorted(chosen))
+    for table in ("stakeholders", "actions"):
+        assert getattr(got, table).equals(only_rows(getattr(all_of_it, table), chosen))
+    expected = only_rows(all_of_it.scores, chosen)
+    assert got.scores.drop_columns("rank").equals(expected.drop_columns("rank"))
+    assert sorted(got.scores["rank"].to_pylist()) == list(range(1, count + 1))
+
+
+def test_the_order_of_input_rows_changes_nothing(tables, open_tables, bundle, all_of_it):
+    draw = np.random.default_rng(SEED)
+    shuffled = {name: table.take(draw.permutation(len(table))) for name, table in tables.items()}
+    got = scored(open_tables(shuffled, SETTINGS, threads=2), bundle)
+    assert got.scores.equals(all_of_it.scores)
+    assert got.stakeholders.equals(all_of_it.stakeholders)
+    assert got.actions.equals(all_of_it.actions)
+
+
+def test_progress_is_told(source, bundle, scores):
+    shares = []
+    few = list(scores)[:4]
+    scored(source, bundle, only=few, progress=lambda _label, share: shares.append(share))
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+
+# Refusals
+
+
+def test_a_cutoff_before_all_data_is_refused_with_the_first_group(tables, source, bundle):
+    first = min(row["created_at"] for row in rows_of(tables, "buying_groups"))
+    with pytest.raises(BadInput) as caught:
+        score(source, bundle, datetime(1999, 1, 1), model_version="7", words=words("en"))
+    said = str(caught.value)
+    assert "expected groups that are open at 1999-01-01 00:00, found none" in said
+    assert f"created at {first:%Y-%m-%d %H:%M}" in said
+    assert "choose an --as-of" in said
+
+
+def test_no_known_group_among_those_asked_for_is_refused(source, bundle):
+    with pytest.raises(BadInput, match="found none"):
+        scored(source, bundle, only=["nobody"])
