@@ -1,0 +1,1 @@
+"""Figures of the "must hold" lines, measured in one run; `make bench` shows them."""

@@ -1,0 +1,89 @@
+"""A simulated world of 3,000 groups: how near the model comes to the truth it was made from."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from mqbg.features.snapshots import cutoffs
+from mqbg.settings import Settings
+from mqbg.source import open_source
+from mqbg.train.labels import converted_groups
+from sklearn.metrics import roc_auc_score
+
+from .congress import worst_sum
+from .timing import mqbg, timed
+
+GROUPS = 3000
+
+
+def run(_congress: Path) -> None:
+    """Prints AUC of model and truth on the test rows, and who names the strongest member."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        mqbg(folder, "simulate", "world", "--groups", str(GROUPS))
+        with timed("mqbg train"):
+            mqbg(folder, "train", "world", "--json", "figures.json")
+        tree = json.loads((folder / "figures.json").read_text())
+        ours = next(
+            row["value"]
+            for row in tree["figures"]
+            if (row["population"], row["method"], row["figure"])
+            == ("all accounts", "mqbg", "roc_auc")
+        )
+        first, last = tree["parameters"]["test_from"], tree["parameters"]["test_to"]
+        truth = truth_auc(folder / "world", pd.Timestamp(first), pd.Timestamp(last))
+        print(f"test ROC AUC: model {ours:.3f}, truth {truth:.3f}, behind by {truth - ours:+.3f}")
+        with timed("mqbg score"):
+            mqbg(folder, "score", "world", "--as-of", last, "--out", "scores")
+        print(f"worst |base + contributions - log-odds|: {worst_sum(folder / 'scores'):.1e}")
+        print_strongest(folder / "world", folder / "scores", pd.Timestamp(last))
+
+
+def truth_auc(world: Path, first: pd.Timestamp, last: pd.Timestamp) -> float:
+    """ROC AUC of the true log-odds on the rows of the test."""
+    truth = pq.read_table(world / "truth" / "base.parquet").to_pandas()
+    settings, parts = Settings(), []
+    with open_source(world) as source:
+        for as_of in cutoffs(first.to_pydatetime(), last.to_pydatetime(), "1mo"):
+            converted = converted_groups(
+                source.tables["stage_events"], settings.target, as_of
+            ).to_pylist()
+            rows = truth[truth["as_of"] == as_of]
+            parts.append(rows.assign(converted=rows["group_id"].isin(converted)))
+    rows = pd.concat(parts)
+    return float(roc_auc_score(rows["converted"], rows["log_odds"]))
+
+
+def print_strongest(world: Path, scores: Path, as_of: pd.Timestamp) -> None:
+    """How often the strongest member is named right, in groups of two or more that matter."""
+    truth = pq.read_table(world / "truth" / "shapley.parquet").to_pandas()
+    truth = truth[truth["as_of"] == as_of].rename(columns={"contribution": "true"})
+    ours = pq.read_table(scores / "stakeholders.parquet").to_pandas()
+    both = truth.merge(
+        ours[["group_id", "contact_id", "contribution", "activities_30d"]],
+        on=["group_id", "contact_id"],
+        validate="one_to_one",
+    )
+    matters = both.groupby("group_id")["true"].transform("max") > 0
+    several = both.groupby("group_id")["true"].transform("size") > 1
+    both = both[matters & several].sort_values(["group_id", "contact_id"])
+    named = {
+        what: _named_right(both, column)
+        for what, column in (("mqbg", "contribution"), ("most active", "activities_30d"))
+    }
+    print(f"groups with two or more members: {both['group_id'].nunique():,}")
+    for what, share in named.items():
+        print(f"strongest member named right by {what}: {share:.1%}")
+    print(f"ahead by {100 * (named['mqbg'] - named['most active']):.1f} points (at least 15)")
+
+
+def _named_right(both: pd.DataFrame, column: str) -> float:
+    """Share of groups whose first member by `column` has the highest true value."""
+    best = both.groupby("group_id")["true"].max()
+    chosen = both.loc[both.groupby("group_id")[column].idxmax()].set_index("group_id")["true"]
+    return float(np.mean(chosen >= best - 1e-12))

@@ -1,0 +1,406 @@
+"""The commands as people run them: results, exit statuses, sentences, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from mqbg.cli import app, main
+from mqbg.simulate import simulate
+from typer.main import get_command
+
+ROOT = Path(__file__).parents[1]
+AS_OF = "2025-06-01"
+SETTINGS = """
+[model]
+resamples = 20
+threads = 1
+[snapshots]
+start = "2024-06-01"
+"""
+TINY = {
+    "accounts": "account_id,name\nA1,東都電機株式会社\nA2,Orion Inc.\n",
+    "contacts": "contact_id,account_id,full_name\nC1,A1,佐藤 花子\nC2,A2,Ann Lee\nC3,A2,Sam Coy\n",
+    "solutions": "solution_id,name\nS1,Analytics\n",
+    "buying_groups": (
+        "group_id,account_id,solution_id,created_at\n"
+        "G1,A1,S1,2024-01-01\nG2,A2,S1,2024-01-01\nG3,A2,S1,2024-02-01\n"
+    ),
+    "members": (
+        "group_id,contact_id,role,joined_at\nG1,C1,user,2024-01-02\n"
+        "G2,C2,user,2024-01-02\nG2,C3,user,2024-01-02\n"
+    ),
+    "activities": (
+        "activity_id,contact_id,kind,occurred_at\n"
+        "E1,C1,meeting,2024-01-05T10:00:00\nE2,C2,web_visit,2024-01-06T10:00:00\n"
+    ),
+    "stage_events": "group_id,stage,occurred_at\nG1,opportunity,2024-03-01\nG2,open,2024-01-01\n",
+}
+
+
+@dataclass
+class Ran:
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mqbg(monkeypatch, capfd, tmp_path):
+    """Runs the command in this process, in an empty working folder."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["mqbg", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capfd.readouterr()
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for table, text in TINY.items():
+        (folder / f"{table}.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "world"
+    simulate(folder, groups=300, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(world, tmp_path_factory):
+    """A working folder with a champion, made by the command itself."""
+    import os
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "mqbg.toml").write_text(SETTINGS)
+    before, argv = Path.cwd(), sys.argv
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.chdir(folder)
+    sys.argv = ["mqbg", "train", str(world), "--json", "figures.json"]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        os.chdir(before)
+        sys.argv = argv
+    assert not ended.value.code
+    return folder
+
+
+def refused(ran: Ran, *words: str) -> None:
+    """One report, exit status 2, no traceback; every word is in it."""
+    assert ran.status == 2
+    assert "Traceback" not in ran.err
+    for word in words:
+        assert word in ran.err
+
+
+def test_every_command_has_help_that_says_what_it_does():
+    for name, command in get_command(app).commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.name not in {"config", "help"}:
+                assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_every_command_is_in_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in get_command(app).commands:
+        assert re.search(rf"(mqbg|make) {name}\b", readme), name
+
+
+def test_check_passes_sound_tables(mqbg, tiny):
+    ran = mqbg("check", tiny)
+    assert ran.status == 0
+    assert "no problems" in ran.out
+
+
+def test_check_tells_of_groups_without_members_and_members_without_activities(mqbg, tiny):
+    """Both are scored, so they are notices and no refusals (design.md does not refuse them)."""
+    out = mqbg("check", tiny).out
+    assert "without a member" in out
+    assert "has no activity" in out
+
+
+def test_check_names_every_problem_at_once(mqbg, tiny):
+    (tiny / "members.csv").write_text(
+        "group_id,contact_id,role,joined_at,left_at\nG1,C9,user,2024-01-02,\n"
+        "G2,C2,user,2024-01-05,2024-01-01\nG2,C3,user,yesterday,\n"
+    )
+    (tiny / "accounts.csv").write_text("account_id,name\nA1,One\nA1,Other\nA2,Two\n")
+    refused(mqbg("check", tiny), "accounts", "members", "joined_at", "left_at", "C9", "yesterday")
+
+
+def test_check_quarantines_and_goes_on(mqbg, tiny, tmp_path):
+    with (tiny / "members.csv").open("a") as members:
+        members.write("G1,C9,user,2024-01-02\n")
+    assert mqbg("check", tiny, "--quarantine", tmp_path / "bad").status == 0
+    rows = pq.read_table(tmp_path / "bad" / "members.parquet").to_pylist()
+    assert [(row["contact_id"], bool(row["reasons"])) for row in rows] == [("C9", True)]
+
+
+def test_an_empty_folder_is_refused(mqbg, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    refused(mqbg("check", tmp_path / "nothing"), "buying_groups")
+
+
+def test_an_absent_path_is_refused(mqbg):
+    refused(mqbg("check", "nowhere"), "nowhere")
+
+
+def test_an_empty_table_is_refused(mqbg, tiny):
+    (tiny / "buying_groups.csv").write_text("group_id,account_id,solution_id,created_at\n")
+    refused(mqbg("check", tiny), "buying_groups")
+
+
+def test_a_csv_with_a_byte_order_mark_is_read(mqbg, tiny):
+    """Spreadsheets write one; refusing it would help nobody."""
+    text = (tiny / "accounts.csv").read_text(encoding="utf-8")
+    (tiny / "accounts.csv").write_text(text, encoding="utf-8-sig")
+    assert mqbg("check", tiny).status == 0
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "utf-16"])
+def test_a_csv_in_another_encoding_is_refused(mqbg, tiny, encoding):
+    text = (tiny / "accounts.csv").read_text(encoding="utf-8")
+    (tiny / "accounts.csv").write_text(text, encoding=encoding)
+    refused(mqbg("check", tiny), "accounts.csv", "UTF-8")
+
+
+def test_mixed_time_zones_mean_the_same_instants(mqbg, tiny, tmp_path):
+    """Naive means UTC, zone-aware is converted (design.md): the features do not change."""
+    mqbg("features", tiny, "--as-of", "2024-02-15", "--out", tmp_path / "one.parquet")
+    (tiny / "activities.csv").write_text(
+        "activity_id,contact_id,kind,occurred_at\n"
+        "E1,C1,meeting,2024-01-05T19:00:00+09:00\nE2,C2,web_visit,2024-01-06T10:00:00\n"
+    )
+    mqbg("features", tiny, "--as-of", "2024-02-15", "--out", tmp_path / "two.parquet")
+    one, two = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("one", "two"))
+    assert one.equals(two)
+
+
+def test_a_column_of_the_wrong_type_is_refused(mqbg, tiny, tmp_path):
+    (tiny / "buying_groups.csv").unlink()
+    table = pa.table(
+        {"group_id": ["G1"], "account_id": ["A1"], "solution_id": ["S1"], "created_at": [True]}
+    )
+    pq.write_table(table, tiny / "buying_groups.parquet")
+    refused(mqbg("check", tiny), "buying_groups", "created_at")
+
+
+def test_a_duckdb_file_is_a_source(mqbg, tiny, tmp_path):
+    with duckdb.connect(str(tmp_path / "crm.duckdb")) as database:
+        for table in TINY:
+            database.execute(f"CREATE TABLE {table} AS FROM '{tiny / table}.csv'")
+    assert mqbg("check", tmp_path / "crm.duckdb").status == 0
+
+
+def test_features_writes_keys_then_the_catalogue(mqbg, tiny, tmp_path):
+    out = tmp_path / "features.parquet"
+    ran = mqbg("features", tiny, "--as-of", "2024-02-15", "--as-of", "2024-01-15", "--out", out)
+    assert ran.status == 0
+    table = pq.read_table(out)
+    assert table.column_names[:2] == ["group_id", "as_of"]
+    keys = [(r["group_id"], str(r["as_of"])[:10]) for r in table.select([0, 1]).to_pylist()]
+    assert keys == [
+        ("G1", "2024-01-15"),
+        ("G2", "2024-01-15"),
+        ("G1", "2024-02-15"),
+        ("G2", "2024-02-15"),
+        ("G3", "2024-02-15"),
+    ]
+
+
+def test_features_before_all_data_are_refused(mqbg, tiny, tmp_path):
+    out = tmp_path / "features.parquet"
+    refused(mqbg("features", tiny, "--as-of", "2020-01-01", "--out", out), "2020-01-01")
+    assert not out.exists()
+
+
+def test_a_cutoff_that_is_no_date_is_refused(mqbg, tiny):
+    refused(mqbg("features", tiny, "--as-of", "soon", "--out", "f.parquet"), "'soon'", "2024-05-01")
+
+
+def test_an_unknown_setting_names_the_nearest(mqbg, tiny, tmp_path):
+    (tmp_path / "mqbg.toml").write_text("[target]\nhorizon = 30\n")
+    refused(mqbg("check", tiny), "'horizon'", "'horizon_days'")
+
+
+def test_training_on_one_class_is_refused(mqbg, world, tmp_path):
+    (tmp_path / "mqbg.toml").write_text('[target]\nstage = "never"\n')
+    refused(mqbg("train", world), "converted", "got 0")
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_too_few_snapshots_to_split_are_refused(mqbg, world, tmp_path):
+    (tmp_path / "mqbg.toml").write_text("[target]\nhorizon_days = 400\n")
+    refused(mqbg("train", world), "split", "horizon_days")
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_history_shorter_than_the_horizon_is_refused(mqbg, tiny):
+    refused(mqbg("train", tiny), "horizon")
+
+
+def test_scoring_without_a_model_is_refused(mqbg, tiny, tmp_path):
+    refused(mqbg("score", tiny, "--as-of", AS_OF, "--out", "scores"), "mqbg train")
+    assert not (tmp_path / "scores").exists()
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_train_writes_every_figure_and_makes_the_first_version_champion(trained):
+    tree = json.loads((trained / "figures.json").read_text())
+    methods = {row["method"] for row in tree["figures"]}
+    assert tree["version"] == "1"
+    assert {"mqbg", "base rate", "logistic regression"} < methods
+    assert {row["population"] for row in tree["figures"]} == {"all accounts", "unseen accounts"}
+
+
+def test_a_run_holds_parameters_figures_plots_and_the_bundle(trained, monkeypatch):
+    import mlflow
+
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlruns/mlflow.db")
+    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    client = mlflow.MlflowClient()
+    version = client.get_model_version_by_alias("mqbg", "champion")
+    run = client.get_run(version.run_id)
+    assert {"roc_auc", "roc_auc_low", "roc_auc_high", "base rate/log_loss"} <= set(run.data.metrics)
+    assert run.data.params["lightgbm.num_leaves"] == "15"
+    assert len(run.data.tags["data_fingerprint"]) == 16
+    plots = {Path(a.path).name for a in client.list_artifacts(version.run_id, "plots")}
+    assert {"reliability.png", "lift.png", "precision_recall.png"} <= plots
+    assert {a.path for a in client.list_artifacts(version.run_id)} >= {"features.json"}
+    folder = Path(mlflow.artifacts.download_artifacts("models:/mqbg@champion"))
+    assert not [path for path in folder.rglob("*") if path.suffix in {".pkl", ".pickle"}]
+
+
+def test_the_registered_model_loads_by_mlflow_alone(trained, world, mqbg, monkeypatch, tmp_path):
+    import mlflow
+
+    out = tmp_path / "features.parquet"
+    ran = mqbg("features", world, "--as-of", AS_OF, "--out", out, "--config", trained / "mqbg.toml")
+    assert ran.status == 0
+    monkeypatch.chdir(trained)
+    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    model = mlflow.pyfunc.load_model("models:/mqbg@champion")
+    answer = model.predict(pq.read_table(out).to_pandas())
+    assert list(answer.columns) == ["log_odds", "readiness"]
+    assert answer["readiness"].between(0, 1).all()
+
+
+def test_score_writes_three_tables_that_sum(trained, world, mqbg, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained)
+    ran = mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "scores")
+    assert ran.status == 0
+    names = sorted(path.name for path in (tmp_path / "scores").iterdir())
+    assert names == ["actions.parquet", "scores.parquet", "stakeholders.parquet"]
+    scores = pq.read_table(tmp_path / "scores" / "scores.parquet").to_pandas()
+    members = pq.read_table(tmp_path / "scores" / "stakeholders.parquet").to_pandas()
+    added = members.groupby("group_id")["contribution"].sum()
+    total = scores["base_log_odds"] + scores["group_id"].map(added).fillna(0.0)
+    assert (total - scores["log_odds"]).abs().max() < 1e-6
+
+
+def test_an_earlier_output_of_score_gives_way(trained, world, mqbg, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained)
+    out = tmp_path / "scores"
+    for as_of in ("2025-05-01", AS_OF):
+        assert mqbg("score", world, "--as-of", as_of, "--out", out).status == 0
+    as_ofs = pq.read_table(out / "scores.parquet")["as_of"]
+    assert str(pc.min(as_ofs).as_py())[:10] == AS_OF
+    assert [p.name for p in tmp_path.iterdir()] == ["scores"]
+
+
+def test_score_leaves_a_folder_of_somebody_else_alone(trained, world, mqbg, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    refused(mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "mine"), "thesis.txt")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_scoring_before_all_data_is_refused(trained, world, mqbg, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained)
+    ran = mqbg("score", world, "--as-of", "2001-01-01", "--out", tmp_path / "scores")
+    refused(ran, "2001-01-01", "--as-of")
+    assert not list(tmp_path.iterdir())
+
+
+def test_score_refuses_bad_tables_before_anything_is_written(
+    trained, world, mqbg, monkeypatch, tiny, tmp_path
+):
+    monkeypatch.chdir(trained)
+    (tiny / "members.csv").unlink()
+    ran = mqbg("score", tiny, "--as-of", "2024-02-15", "--out", tmp_path / "scores")
+    refused(ran, "members")
+    assert not (tmp_path / "scores").exists()
+
+
+def test_explain_names_everybody_and_sums_to_the_score(trained, world, mqbg, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained)
+    mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "scores")
+    best = pq.read_table(tmp_path / "scores" / "scores.parquet").sort_by("rank").to_pylist()[0]
+    contacts = {
+        row["contact_id"]: row["full_name"]
+        for row in pq.read_table(world / "contacts.parquet").to_pylist()
+    }
+    members = pq.read_table(tmp_path / "scores" / "stakeholders.parquet").to_pylist()
+    ran = mqbg("explain", world, best["group_id"], "--as-of", AS_OF)
+    assert ran.status == 0
+    for member in members:
+        if member["group_id"] == best["group_id"]:
+            assert contacts[member["contact_id"]] in ran.out
+    assert f"{best['log_odds']:+.3f}" in ran.out
+
+
+def test_explain_speaks_japanese(trained, world, mqbg, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained)
+    mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "scores")
+    group = pq.read_table(tmp_path / "scores" / "scores.parquet")["group_id"][0].as_py()
+    ran = mqbg("explain", world, group, "--as-of", AS_OF, "--lang", "ja")
+    assert "関係者" in ran.out
+    assert "案件化の見込み" in ran.out
+
+
+def test_explain_refuses_an_unknown_group(trained, world, mqbg, monkeypatch):
+    monkeypatch.chdir(trained)
+    refused(mqbg("explain", world, "nobody", "--as-of", AS_OF), "'nobody'", "nearest")
+
+
+def test_explain_says_why_a_group_is_not_open(trained, world, mqbg, monkeypatch):
+    monkeypatch.chdir(trained)
+    events = pq.read_table(world / "stage_events.parquet").to_pylist()
+    shut = min((e for e in events if e["stage"] == "opportunity"), key=lambda e: e["occurred_at"])
+    ran = mqbg("explain", world, shut["group_id"], "--as-of", "2025-12-01")
+    refused(ran, "opportunity", shut["group_id"])
+
+
+def test_explain_refuses_an_unknown_language(trained, world, mqbg, monkeypatch):
+    monkeypatch.chdir(trained)
+    refused(mqbg("explain", world, "x", "--as-of", AS_OF, "--lang", "xx"), "'xx'", "en, ja")
+
+
+def test_report_refuses_a_folder_without_scores(mqbg, world, tmp_path):
+    refused(mqbg("report", tmp_path, "--data", world, "--out", "pages"), "mqbg score")
+    assert not (tmp_path / "pages").exists()
