@@ -1,0 +1,240 @@
+"""Worlds of a few literal rows, and random ones, for the tests of every room."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from mqbg.contract import TABLES, schema
+from mqbg.features import FeatureSource, feature_source, feature_table
+from mqbg.features.catalogue import catalogue
+from mqbg.features.table import find_vocabulary
+from mqbg.settings import Settings
+from mqbg.source import Source
+
+Row = dict[str, Any]
+Tables = Mapping[str, Sequence[Row] | pa.Table]
+LONG_AGO = datetime(2020, 1, 1)
+
+
+def _completed(tables: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """The rows, and beside them whatever they refer to and do not say.
+
+    Groups, contacts, accounts and solutions that are named somewhere exist (of account a1, for
+    solution s1, since long ago); members are buyers since long ago; an activity is a web_visit
+    with an id of its own.
+    """
+    full = {name: [dict(row) for row in tables.get(name, ())] for name in TABLES}
+    for row in full["members"]:
+        row.update({"role": "buyer", "joined_at": LONG_AGO, **row})
+    for number, row in enumerate(full["activities"]):
+        row.update({"activity_id": f"numbered-{number}", "kind": "web_visit", **row})
+    named = (*full["members"], *full["activities"], *full["stage_events"], *full["verdicts"])
+    _add_missing(full, "buying_groups", "group_id", named)
+    _add_missing(full, "contacts", "contact_id", named)
+    for row in full["buying_groups"]:
+        row.update({"account_id": "a1", "solution_id": "s1", "created_at": LONG_AGO, **row})
+    for row in full["contacts"]:
+        row.update({"account_id": "a1", **row})
+    _add_missing(full, "accounts", "account_id", (*full["buying_groups"], *full["contacts"]))
+    _add_missing(full, "solutions", "solution_id", (*full["buying_groups"], *named))
+    for row in (*full["accounts"], *full["solutions"]):
+        row.setdefault("name", "some name")
+    return full
+
+
+def _add_missing(
+    full: dict[str, list[Row]], table: str, key: str, referring: Sequence[Row]
+) -> None:
+    known = {row[key] for row in full[table]}
+    named = dict.fromkeys(row[key] for row in referring if row.get(key) is not None)
+    full[table] += [{key: name} for name in named if name not in known]
+
+
+def _arrow(name: str, rows: Sequence[Row] | pa.Table) -> pa.Table:
+    names = schema(name).names
+    if isinstance(rows, pa.Table):
+        return rows.select(names)
+    plain = [{column: row.get(column) for column in names} for row in rows]
+    return pa.Table.from_pylist(plain, schema(name).to_pyarrow())
+
+
+def _open_tables(
+    tables: Tables, settings: Settings | None = None, threads: int = 1
+) -> FeatureSource:
+    if not any(isinstance(rows, pa.Table) for rows in tables.values()):
+        tables = _completed(tables)
+    backend = ibis.duckdb.connect(threads=threads)
+    opened = {
+        name: backend.create_table(name, _arrow(name, tables.get(name, ()))) for name in TABLES
+    }
+    return feature_source(Source(backend, opened, {}, (), "test"), settings or Settings())
+
+
+def _features_at(
+    tables: Tables,
+    as_of: datetime,
+    settings: Settings | None = None,
+    *,
+    before: datetime | None = None,
+    threads: int = 1,
+    only: Sequence[str] | None = None,
+) -> dict[str, Row]:
+    source = _open_tables(tables, settings, threads)
+    words = catalogue(find_vocabulary(source, before or as_of))
+    return _by_group(feature_table(source, words, [as_of], only=only))
+
+
+def _by_group(table: pa.Table) -> dict[str, Row]:
+    rows = {row["group_id"]: row for row in table.to_pylist()}
+    assert len(rows) == table.num_rows
+    return rows
+
+
+def _bits(row: Row) -> Row:
+    """A row in which numbers are equal only to the last bit, and NaN equals NaN."""
+    return {name: v.hex() if isinstance(v, float) else v for name, v in row.items()}
+
+
+KINDS = ("web_visit", "pricing_view", "meeting", "email_open", "email_sent", "call_made", "fax")
+ROLES = ("decision_maker", "情報 システム", "user")
+MICROSECOND = timedelta(microseconds=1)
+
+
+def _random_tables(seed: int, as_of: datetime, groups: int = 6) -> dict[str, list[Row]]:
+    """A small world that keeps the contract, with times that crowd around the edges of windows.
+
+    Two accounts, two solutions, groups of 0 to 5 members, some of whom left, changed role, work
+    elsewhere or have yet to join; activities of every scope, late, repeated and in the future.
+    """
+    draw = random.Random(seed)  # noqa: S311 - no secret
+
+    def instant(earliest: int = 120, latest: int = 20) -> datetime:
+        if draw.random() < 0.4:
+            days = draw.choice((0, 1, 7, 14, 28, 30, 56, 90))
+            return as_of - timedelta(days=days) + draw.choice((-1, 0, 1)) * MICROSECOND
+        return as_of + timedelta(seconds=draw.randrange(-earliest * 86_400, latest * 86_400))
+
+    group_ids = [f"g{number}" for number in range(groups)]
+    contact_ids = [f"c{number}" for number in range(9)]
+    group_rows = [
+        {
+            "group_id": group_id,
+            "account_id": draw.choice(("a1", "a2")),
+            "solution_id": draw.choice(("s1", "s2")),
+            "created_at": instant(300, 0) if number else as_of - timedelta(days=200),
+        }
+        for number, group_id in enumerate(group_ids)
+    ]
+    members: list[Row] = []
+    for number, group_id in enumerate(group_ids):
+        for contact_id in draw.sample(contact_ids, number % 6):
+            members += _memberships(draw, group_id, contact_id, as_of)
+    activities = [
+        {
+            "activity_id": f"x{number}",
+            "contact_id": draw.choice(contact_ids),
+            "kind": draw.choice(KINDS),
+            "occurred_at": instant(),
+            "recorded_at": instant(30) if draw.random() < 0.3 else None,
+            "group_id": draw.choice(group_ids) if draw.random() < 0.3 else None,
+            "solution_id": draw.choice(("s1", "s2")) if draw.random() < 0.4 else None,
+        }
+        for number in range(120)
+    ]
+    for row in activities:
+        if row["group_id"] and draw.random() < 0.3:
+            row["contact_id"] = None
+    for row in draw.sample(activities, 25):
+        late = instant(40)
+        activities.append({**row, "recorded_at": late, "kind": draw.choice(KINDS)})
+    stages = ("discovery", "opportunity", "lost", "reopened", "discovery", "demo")
+    return _completed(
+        {
+            "accounts": [
+                {"account_id": "a1", "name": "甲", "industry": "steel", "employees": 120},
+                {"account_id": "a2", "name": "B", "country": "US", "tier": "1"},
+            ],
+            "contacts": [
+                {"contact_id": contact_id, "account_id": draw.choice(("a1", "a2"))}
+                for contact_id in contact_ids
+            ],
+            "buying_groups": group_rows,
+            "members": members,
+            "activities": activities,
+            "stage_events": [
+                {
+                    "group_id": draw.choice(group_ids[1:]),
+                    "stage": draw.choice(stages),
+                    "occurred_at": instant(150),
+                }
+                for _ in range(8)
+            ],
+            "verdicts": [
+                {
+                    "group_id": draw.choice(group_ids),
+                    "decided_at": instant(),
+                    "verdict": draw.choice(("accepted", "rejected")),
+                }
+                for _ in range(8)
+            ],
+            "answers": [
+                {
+                    "group_id": draw.choice(group_ids),
+                    "question": draw.choice(("budget", "timing", "problem")),
+                    "answer": "yes",
+                    "answered_at": instant(),
+                }
+                for _ in range(10)
+            ],
+        }
+    )
+
+
+def _memberships(draw: random.Random, group_id: str, contact_id: str, as_of: datetime) -> list[Row]:
+    """One or two rows of one member: there all along, gone, back, in another role, to come."""
+    first = {"group_id": group_id, "contact_id": contact_id, "role": draw.choice(ROLES)}
+    joined = as_of - timedelta(days=draw.randrange(100, 200))
+    turn = (
+        as_of
+        - timedelta(days=draw.choice((0, 0, 5, 30, 90)))
+        + draw.choice((-1, 0, 1)) * (MICROSECOND)
+    )
+    fate = draw.randrange(6)
+    if fate == 0:
+        return [{**first, "joined_at": turn, "left_at": None}]
+    if fate == 1:
+        return [{**first, "joined_at": joined, "left_at": turn}]
+    if fate == 2:
+        second = {**first, "role": draw.choice(ROLES), "joined_at": turn, "left_at": None}
+        return [{**first, "joined_at": joined, "left_at": turn}, second]
+    return [{**first, "joined_at": joined, "left_at": None}]
+
+
+@pytest.fixture(scope="session")
+def open_tables() -> Callable[..., FeatureSource]:
+    """`open_tables(tables, settings, threads)`: rows, completed, as a prepared source."""
+    return _open_tables
+
+
+@pytest.fixture(scope="session")
+def features_at() -> Callable[..., dict[str, Row]]:
+    """`features_at(tables, as_of, settings, before=, threads=, only=)`: by group_id."""
+    return _features_at
+
+
+@pytest.fixture(scope="session")
+def random_tables() -> Callable[..., dict[str, list[Row]]]:
+    """`random_tables(seed, as_of)`: rows of a small awkward world."""
+    return _random_tables
+
+
+@pytest.fixture(scope="session")
+def bits() -> Callable[[Row], Row]:
+    """`bits(row)`: for comparing to the last bit."""
+    return _bits

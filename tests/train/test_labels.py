@@ -1,0 +1,52 @@
+"""A label says whether the target stage came in [as_of, as_of + horizon)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from mqbg.settings import Target
+from mqbg.train.labels import converted_groups
+
+AS_OF = datetime(2024, 6, 1)
+MICROSECOND = timedelta(microseconds=1)
+HORIZON = timedelta(days=90)
+
+
+def converted(open_tables, events, **target):
+    source = open_tables(
+        {
+            "stage_events": [
+                {"group_id": group_id, "stage": stage, "occurred_at": AS_OF + after}
+                for group_id, stage, after in events
+            ]
+        }
+    )
+    found = converted_groups(source.tables["stage_events"], Target(**target), AS_OF)
+    return sorted(found.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("after", "label"),
+    [
+        (-MICROSECOND, False),
+        (timedelta(0), True),  # not yet known at the cut-off, so it is there to be foreseen
+        (HORIZON - MICROSECOND, True),
+        (HORIZON, False),
+    ],
+)
+def test_the_horizon_is_closed_at_the_cutoff_and_open_at_its_end(open_tables, after, label):
+    assert converted(open_tables, [("g1", "opportunity", after)]) == ["g1"] * label
+
+
+def test_other_stages_do_not_convert_and_a_group_converts_once(open_tables):
+    day = timedelta(days=1)
+    events = [
+        ("won", "won", day),
+        ("twice", "opportunity", day),
+        ("twice", "opportunity", 2 * day),
+        ("demo", "demo", day),
+    ]
+    assert converted(open_tables, events) == ["twice"]
+    assert converted(open_tables, events, stage="demo") == ["demo"]
+    assert converted(open_tables, events, horizon_days=1) == []
