@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mqbg.explain.monoid import Totals, alike, stack
+from mqbg.features.catalogue import Term
+from mqbg.features.signals import Reduce
+
+NAN = math.nan
+REDUCES = (Reduce.SUM, Reduce.MAX, Reduce.MIN, Reduce.SUM, Reduce.MIN)
+TOTALS = Totals(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
+QUICK = settings(max_examples=60, deadline=None, derandomize=True)
+
+sums = st.integers(-(2**40), 2**40).map(lambda n: n * 2.0**-20)  # what `exact` makes
+extremes = st.just(NAN) | st.sampled_from([-3.0, 0.0, 0.5, 7.0]) | sums
+row = st.tuples(*(sums if reduce is Reduce.SUM else extremes for reduce in REDUCES))
+base_and_rows = st.tuples(row, st.lists(row, max_size=6))
+
+
+def reduced(rows):
+    """Every column reduced in plain Python; None of a null is left out."""
+    totals = []
+    for reduce, values in zip(REDUCES, zip(*rows, strict=True), strict=True):
+        said = [value for value in values if not math.isnan(value)]
+        how = {Reduce.SUM: sum, Reduce.MAX: max, Reduce.MIN: min}[reduce]
+        totals.append(how(said) if said or reduce is Reduce.SUM else NAN)
+    return totals
+
+
+def arrays(drawn):
+    base, rows = drawn
+    return np.array(base), np.array(rows).reshape(len(rows), len(REDUCES))
+
+
+@given(base_and_rows)
+@QUICK
+def test_prefixes_are_the_reductions_of_the_first_rows(drawn):
+    base, rows = arrays(drawn)
+    expected = [reduced([base, *rows[:count]]) for count in range(len(rows) + 1)]
+    np.testing.assert_array_equal(TOTALS.prefixes(base, rows), expected)
+
+
+@given(base_and_rows)
+@QUICK
+def test_without_each_is_the_reduction_of_all_the_others(drawn):
+    base, rows = arrays(drawn)
+    expected = [reduced([base, *rows[:i], *rows[i + 1 :]]) for i in range(len(rows))]
+    got = TOTALS.without_each(base, rows)
+    np.testing.assert_array_equal(got, np.array(expected).reshape(got.shape))
+
+
+@given(base_and_rows, st.integers(0, 5))
+@QUICK
+def test_adding_a_row_some_times_is_reducing_so_many_copies(drawn, times):
+    base, rows = arrays(drawn)
+    sets = TOTALS.prefixes(base, rows)
+    expected = [reduced([total, *[base] * times]) for total in sets]
+    np.testing.assert_array_equal(TOTALS.add(sets, base, times), expected)
+
+
+def test_alike_gathers_members_equal_in_every_term_in_order_of_appearance():
+    rows = np.array([[1.0, NAN], [2.0, 0.0], [1.0, NAN], [1.0, 0.0], [2.0, 0.0]])
+    first, types = alike(rows)
+    assert first.tolist() == [0, 1, 3]
+    assert types.tolist() == [0, 1, 0, 2, 1]
+
+
+def test_alike_knows_one_zero():
+    assert alike(np.array([[0.0], [-0.0]]))[1].tolist() == [0, 0]
+
+
+def test_alike_of_nobody_is_empty():
+    first, types = alike(np.empty((0, 3)))
+    assert (first.size, types.size) == (0, 0)
+
+
+@pytest.mark.parametrize("counts", [(), (0,), (2, 0, 1)])
+def test_stack_keeps_every_row_and_the_width(counts):
+    parts = [np.full((count, 4), float(count)) for count in counts]
+    assert stack(parts, 4).shape == (sum(counts), 4)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from mqbg.explain.people import recent_activity
+from mqbg.features.catalogue import catalogue
+from mqbg.features.snapshots import eligible_groups
+from mqbg.features.table import find_vocabulary, moment
+from mqbg.settings import Settings
+
+AS_OF = datetime(2024, 6, 1)
+
+
+def counted_once(activities):
+    """Of rows with one activity_id, the one that counts first."""
+    first = {}
+    for row in activities:
+        known = row.get("recorded_at") or row["occurred_at"]
+        order = (max(known, row["occurred_at"]), known)
+        if row["activity_id"] not in first or order < first[row["activity_id"]][0]:
+            first[row["activity_id"]] = (order, {**row, "known_at": known})
+    return [row for _order, row in first.values()]
+
+
+def expected(tables, open_groups):
+    """What each current member did, in plain Python from the rows themselves."""
+    solution = {row["group_id"]: row["solution_id"] for row in tables["buying_groups"]}
+    past = [
+        row
+        for row in counted_once(tables["activities"])
+        if row["known_at"] < AS_OF
+        and row["occurred_at"] < AS_OF
+        and Settings().kind(row["kind"]).direction == "inbound"
+    ]
+    found = {}
+    for member in tables["members"]:
+        group, contact = member["group_id"], member["contact_id"]
+        left = member.get("left_at")
+        if group not in open_groups or member["joined_at"] >= AS_OF or (left and left < AS_OF):
+            continue
+        own = [
+            (row["occurred_at"], row["kind"])
+            for row in past
+            if row.get("contact_id") == contact
+            and (
+                row.get("group_id") == group
+                or (
+                    row.get("group_id") is None
+                    and row.get("solution_id") in (None, solution[group])
+                )
+            )
+        ]
+        if own:
+            kinds = Counter(kind for _at, kind in own)
+            found[group, contact] = (
+                *max(own),
+                sum(at >= AS_OF - timedelta(days=30) for at, _kind in own),
+                sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:3],
+            )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, seed):
+    tables = random_tables(seed, AS_OF)
+    source = open_tables(tables)
+    words = catalogue(find_vocabulary(source, AS_OF))
+    open_groups = set(
+        eligible_groups(source.tables, source.settings, AS_OF).group_id.to_pyarrow().to_pylist()
+    )
+    with moment(source, words, AS_OF) as at:
+        got = recent_activity(source, at)
+    rows = {
+        (row.group_id, row.contact_id): (
+            row.last_activity_at.to_pydatetime(), row.last_activity_kind, row.activities_30d,
+            list(row.top_kinds),
+        )
+        for row in got.itertuples()
+    }  # fmt: skip
+    wanted = expected(tables, open_groups)
+    assert rows == wanted
+    assert wanted

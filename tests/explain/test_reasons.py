@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+import pytest
+from mqbg.bundle import Bundle, Training, matrix
+from mqbg.calibrated import Platt, Threshold, VennAbers
+from mqbg.explain.reasons import TOP, top_reasons
+from mqbg.explain.words import words
+from mqbg.features.catalogue import Vocabulary, catalogue
+from mqbg.features.template import Template, TemplateRole
+from mqbg.settings import Model, Role, Settings
+
+SEED = 8
+ROWS = 60
+MINUS = "\N{MINUS SIGN}"
+VOCABULARY = Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",))
+FEATURES = catalogue(VOCABULARY).features
+NAMES = [feature.name for feature in FEATURES]
+VALUES = dict.fromkeys(catalogue(VOCABULARY).categories, ("P", "Q"))
+
+
+def column(feature, draw):
+    if feature.category:
+        return pa.array(draw.choice(["P", "Q", None], ROWS).tolist(), pa.string())
+    values = draw.normal(3.0, 5.0, ROWS).tolist()
+    return pa.array([v if draw.random() < 0.9 else None for v in values], pa.float64())
+
+
+@pytest.fixture(scope="module")
+def table():
+    draw = np.random.default_rng(SEED)
+    return pa.table({feature.name: column(feature, draw) for feature in FEATURES})
+
+
+@pytest.fixture(scope="module")
+def bundle(table):
+    """Trees that learned noise: every feature matters somewhere."""
+    noise = np.random.default_rng(SEED).random(ROWS) < 0.5
+    data = lgb.Dataset(
+        matrix(table, NAMES, VALUES),
+        noise,
+        feature_name=NAMES,
+        categorical_feature=[NAMES.index(name) for name in VALUES],
+    )
+    how = {"objective": "binary", "min_data_in_leaf": 5, "verbosity": -1, "num_threads": 1}
+    trees = lgb.train({**how, "feature_fraction": 0.2, "seed": SEED}, data, 60).model_to_string()
+    at = datetime(2024, 1, 1)
+    return Bundle(
+        trees, Settings(model=Model(threads=1)), VOCABULARY, VALUES, Platt(1.0, 0.0),
+        VennAbers((0.0,), (0.1,), (0.2,)), Threshold("capacity", 0.5, 0.5, 1.0, ()), (),
+        Training("", ROWS, 30, at, at, at, 0),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def parts(bundle, table):
+    """TreeSHAP of each row: one part per feature, and the average last."""
+    return bundle.booster.predict(bundle.matrix(table), pred_contrib=True)
+
+
+def by_theme(parts_of_row):
+    """The parts of a row, added up by theme in plain Python."""
+    sums = {}
+    for feature, part in zip(FEATURES, parts_of_row, strict=False):
+        sums[feature.theme] = sums.get(feature.theme, 0.0) + part
+    return sums
+
+
+def described(feature, language):
+    return feature.japanese if language == "ja" else feature.english
+
+
+def test_themes_and_the_average_sum_to_the_log_odds(bundle, table, parts):
+    sums = [sum(by_theme(row).values()) + row[-1] for row in parts]
+    np.testing.assert_allclose(sums, bundle.log_odds(table), atol=1e-9)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_reasons_are_the_strongest_themes_with_their_signs_in_order(bundle, table, parts, language):
+    chosen = words(language)
+    opening = {"en": "{theme} {sign}: ", "ja": "{theme}（{sign}）："}[language]
+    for sentences, row in zip(top_reasons(bundle, table, chosen), parts, strict=True):
+        sums = by_theme(row)
+        strongest = sorted(sums, key=lambda theme: -abs(sums[theme]))[:TOP]
+        expected = [
+            opening.format(
+                theme=chosen.word("themes", theme), sign="+" if sums[theme] > 0 else MINUS
+            )
+            for theme in strongest
+        ]
+        assert len(sentences) == TOP
+        assert all(s.startswith(e) for s, e in zip(sentences, expected, strict=True))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_theme_names_the_feature_that_pulls_its_way_the_most(bundle, table, parts, language):
+    reasons = top_reasons(bundle, table, words(language))
+    rows = table.to_pylist()
+    missing = 0
+    for sentences, row, values in zip(reasons, parts, rows, strict=True):
+        sums = by_theme(row)
+        theme = max(sums, key=lambda theme: abs(sums[theme]))
+        sign = 1 if sums[theme] > 0 else -1
+        pulls = {
+            f.name: sign * part for f, part in zip(FEATURES, row, strict=False) if f.theme == theme
+        }
+        feature = FEATURES[NAMES.index(max(pulls, key=pulls.__getitem__))]
+        value = values[feature.name]
+        assert described(feature, language) in sentences[0]
+        if value is None:
+            missing += 1
+            assert {"en": "nothing on record", "ja": "記録なし"}[language] in sentences[0]
+        else:
+            shown = f"{value:.4g}" if isinstance(value, float) else value
+            assert sentences[0].endswith(shown)
+    assert 0 < missing < ROWS
+
+
+def test_a_row_has_the_same_reasons_alone_and_among_others(bundle, table):
+    together = top_reasons(bundle, table, words("en"))
+    assert [
+        top_reasons(bundle, table.slice(row, 1), words("en"))[0] for row in range(ROWS)
+    ] == together
+
+
+def test_the_languages_differ_in_every_sentence(bundle, table):
+    english = top_reasons(bundle, table, words("en"))
+    japanese = top_reasons(bundle, table, words("ja"))
+    for one, other in zip(english, japanese, strict=True):
+        assert not set(one) & set(other)
+
+
+def test_no_rows_have_no_reasons(bundle, table):
+    assert top_reasons(bundle, table.slice(0, 0), words("en")) == []
+
+
+def test_trees_that_tell_nothing_apart_give_no_reasons(bundle, table):
+    data = lgb.Dataset(bundle.matrix(table), np.arange(ROWS) % 2, feature_name=NAMES)
+    how = {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": ROWS}
+    stump = replace(bundle, trees=lgb.train(how, data, 2).model_to_string())
+    assert top_reasons(stump, table, words("en")) == [[]] * ROWS

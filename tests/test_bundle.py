@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+import pytest
+from mqbg.bundle import (
+    CARD,
+    FORMAT,
+    TREES,
+    Bundle,
+    Training,
+    TypicalMember,
+    _load_pyfunc,
+    load,
+    matrix,
+    save,
+)
+from mqbg.calibrated import Platt, Threshold, VennAbers
+from mqbg.contract import BadInput
+from mqbg.features.catalogue import Vocabulary, catalogue
+from mqbg.features.template import Template, TemplateRole
+from mqbg.settings import Model, Role, Settings, Solution
+
+SEED = 5
+SINCE = datetime(2024, 1, 2, 3, 4, 5, 6)
+VALUES = {
+    "solution": ("S1", "S2", "解決"),
+    "industry": ("steel", "製造"),
+    "country": ("JP",),
+    "tier": (),
+}
+VOCABULARY = Vocabulary(
+    Template(
+        (
+            TemplateRole("user", "user", Role(2, 40.0, 3), {"S2": Role(0, 10.0, 1)}),
+            TemplateRole("意思 決定", "意思_決定", None, {"S1": Role()}, SINCE),
+        )
+    ),
+    ("web", "展示会"),
+)
+FEATURES = catalogue(VOCABULARY).features
+
+
+def features(rows=300, seed=SEED):
+    """A feature table of random values, a tenth of them null; `inbound_7d` says who converts."""
+    draw = np.random.default_rng(seed)
+    columns = {}
+    for feature in FEATURES:
+        if feature.category:
+            values = draw.choice([*VALUES[feature.name], "seen by nobody"], rows).astype(object)
+        else:
+            values = np.round(draw.gamma(1.0, 5.0, rows), 3).astype(object)
+        values[draw.random(rows) < 0.1] = None
+        columns[feature.name] = pa.array(
+            values.tolist(), pa.string() if feature.category else pa.float64()
+        )
+    return pa.table(columns)
+
+
+def trees(names, x, y, rounds=8):
+    categories = [names.index(name) for name in VALUES if name in names]
+    data = lgb.Dataset(x, y, feature_name=list(names), categorical_feature=categories)
+    how = {"objective": "binary", "verbosity": -1, "seed": SEED, "num_threads": 1}
+    return lgb.train(how, data, rounds).model_to_string()
+
+
+@pytest.fixture(scope="module")
+def table():
+    return features()
+
+
+@pytest.fixture(scope="module")
+def bundle(table):
+    names = catalogue(VOCABULARY).names
+    x = matrix(table, names, VALUES)
+    return Bundle(
+        trees=trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 5),
+        settings=Settings(
+            roles={"user": Role(2, 40.0, 3)},
+            solutions={
+                "S2": Solution({"user": Role(0, 10.0, 1)}),
+                "S1": Solution({"意思 決定": Role()}),
+            },
+            model=Model(threads=1),
+        ),
+        vocabulary=VOCABULARY,
+        category_values=VALUES,
+        calibrator=Platt(0.1 + 0.2, -1 / 3),
+        interval=VennAbers((-1.0, 1 / 7), (0.1, 0.2), (0.3, 0.4)),
+        threshold=Threshold("capacity", 0.37, 0.6, 19.5, ((0.5, 3.0), (0.37, 19.5))),
+        typical=(TypicalMember("user", {"inbound_7d": 2.0, "days_since_inbound": None}, 12, 30),),
+        training=Training("0f0f", 300, 90, SINCE, datetime(2024, 6, 1), datetime(2024, 9, 1), 17),
+    )
+
+
+@pytest.fixture
+def saved(bundle, tmp_path):
+    save(bundle, tmp_path)
+    return tmp_path
+
+
+def card_of(folder):
+    return json.loads((folder / CARD).read_text(encoding="utf-8"))
+
+
+def rewrite(folder, card):
+    (folder / CARD).write_text(json.dumps(card), encoding="utf-8")
+
+
+def refusal(folder):
+    """The sentence with which a bundle is refused."""
+    with pytest.raises(BadInput) as caught:
+        load(folder)
+    return str(caught.value)
+
+
+def test_a_reloaded_bundle_is_equal(bundle, saved):
+    assert load(saved) == bundle
+
+
+def test_a_reloaded_bundle_scores_alike_to_the_bit(bundle, saved, table):
+    other = load(saved)
+    log_odds = bundle.log_odds(table)
+    assert len(set(log_odds.tolist())) > 50
+    assert other.log_odds(table).tolist() == log_odds.tolist()
+    assert other.readiness(log_odds).tolist() == bundle.readiness(log_odds).tolist()
+    for one, two in zip(
+        other.interval.interval(log_odds), bundle.interval.interval(log_odds), strict=True
+    ):
+        assert one.tolist() == two.tolist()
+
+
+def test_the_same_bundle_is_the_same_bytes(bundle, saved, tmp_path_factory):
+    again = tmp_path_factory.mktemp("again")
+    save(bundle, again)
+    for name in (TREES, CARD):
+        assert (again / name).read_bytes() == (saved / name).read_bytes()
+
+
+def test_a_bundle_is_text_and_strict_json_and_nothing_else(saved):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert sorted(path.name for path in saved.iterdir()) == sorted([TREES, CARD])
+    text = (saved / CARD).read_text(encoding="utf-8")
+    json.loads(text, parse_constant=refuse)
+    assert (saved / TREES).read_text(encoding="utf-8").startswith("tree\n")
+
+
+def test_a_number_that_json_does_not_know_is_not_written(bundle, tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        save(replace(bundle, calibrator=Platt(float("nan"), 0.0)), tmp_path)
+
+
+@pytest.mark.parametrize("name", [TREES, CARD])
+def test_a_missing_file_is_refused(saved, name):
+    (saved / name).unlink()
+    said = refusal(saved)
+    assert f"expected a bundle ({TREES} and {CARD})" in said
+    assert name in said.split("could not read it")[1]
+    assert "train again or take another version" in said
+
+
+def first_half(text):
+    return text[: len(text) // 2]
+
+
+def without_leaves(text):
+    """LightGBM ends the whole process over such a text, instead of raising an error."""
+    return text.replace("num_leaves=", "leaves=")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (CARD, first_half),
+        (CARD, lambda _text: ""),
+        (CARD, lambda _text: "[]"),
+        (CARD, lambda _text: "null"),
+        (CARD, lambda text: text.replace('"format"', '"formal"')),
+        (TREES, first_half),
+        (TREES, without_leaves),
+        (TREES, lambda _text: ""),
+        (TREES, lambda text: text.replace("leaf_value=", "leaf_value=9")),
+    ],
+)
+def test_a_damaged_file_is_refused(saved, name, damage):
+    text = (saved / name).read_text(encoding="utf-8")
+    assert damage(text) != text
+    (saved / name).write_text(damage(text), encoding="utf-8")
+    assert "expected a bundle" in refusal(saved)
+
+
+def test_a_file_that_is_no_text_is_refused(saved):
+    (saved / CARD).write_bytes(b"\x80\x04\x95 pickled")
+    assert "expected a bundle" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["settings", "roles", "families", "features", "category_values", "calibrator", "interval",
+     "threshold", "typical", "training"],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [None, 7, ["x"], {"x": 1}], ids=repr)
+def test_a_card_with_a_part_of_another_shape_is_refused(saved, key, value):
+    card = card_of(saved)
+    rewrite(saved, {**card, key: value})
+    assert refusal(saved)
+    del card[key]
+    rewrite(saved, card)
+    assert "expected a bundle" in refusal(saved)
+
+
+def test_a_newer_format_is_refused_with_what_to_do(saved):
+    rewrite(saved, {**card_of(saved), "format": FORMAT + 1})
+    said = refusal(saved)
+    assert f"format {FORMAT} or older, got format {FORMAT + 1}; update mqbg" in said
+
+
+@pytest.mark.parametrize("change", [lambda names: names[::-1], lambda names: names[1:]])
+def test_another_feature_list_is_refused(saved, change):
+    card = card_of(saved)
+    rewrite(saved, {**card, "features": change(card["features"])})
+    assert "train again" in refusal(saved)
+
+
+def test_trees_of_another_width_are_refused(bundle, table, tmp_path):
+    names = catalogue(VOCABULARY).names[:5]
+    x = matrix(table, names, VALUES)
+    save(replace(bundle, trees=trees(names, x, x[:, 0] > 5)), tmp_path)
+    said = refusal(tmp_path)
+    assert "its trees read 5" in said
+    assert "train again" in said
+
+
+def test_a_category_value_nobody_knew_is_missing(bundle, table):
+    for name in VALUES:
+        place = table.column_names.index(name)
+        for value in ("never heard of", ""):
+            unknown = table.set_column(place, name, pa.array([value] * len(table)))
+            missing = table.set_column(place, name, pa.nulls(len(table), pa.string()))
+            assert np.isnan(bundle.matrix(unknown)[:, place]).all()
+            assert bundle.log_odds(unknown).tolist() == bundle.log_odds(missing).tolist()
+
+
+def test_a_category_value_is_coded_by_its_place(table):
+    coded = matrix(pa.table({"tier": ["b", None, "a", "c"]}), ["tier"], {"tier": ("a", "b")})
+    np.testing.assert_array_equal(coded[:, 0], [1.0, np.nan, 0.0, np.nan])
+
+
+def test_the_matrix_takes_columns_by_name_and_drops_others(bundle, table):
+    shuffled = table.select(table.column_names[::-1]).append_column("extra", pa.nulls(len(table)))
+    np.testing.assert_array_equal(bundle.matrix(shuffled), bundle.matrix(table))
+
+
+def test_a_missing_feature_is_named(bundle, table):
+    with pytest.raises(ValueError, match=r"features missing: \['month'\]"):
+        bundle.log_odds(table.drop_columns("month"))
+
+
+def test_no_rows_have_no_log_odds(bundle, table):
+    assert bundle.log_odds(table.slice(0, 0)).shape == (0,)
+
+
+def test_a_row_scores_alike_alone_and_among_others(bundle, table):
+    alone = [bundle.log_odds(table.slice(row, 1))[0] for row in range(20)]
+    assert alone == bundle.log_odds(table)[:20].tolist()
+
+
+def test_points_are_a_hundred_times_readiness(bundle):
+    log_odds = np.array([-3.0, 0.0, 2.5])
+    assert bundle.points(log_odds).tolist() == [100 * r for r in bundle.readiness(log_odds)]
+
+
+def test_mlflow_serves_the_same_numbers(bundle, saved, table):
+    served = _load_pyfunc(str(saved)).predict(table.to_pandas())
+    assert served["log_odds"].tolist() == bundle.log_odds(table).tolist()
+    assert served["readiness"].tolist() == bundle.readiness(bundle.log_odds(table)).tolist()
