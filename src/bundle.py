@@ -144,10 +144,16 @@ def matrix(
 
 
 def save(bundle: Bundle, folder: Path) -> None:
-    """Writes the two files of a bundle into an existing, empty folder."""
+    """Writes the two files of a bundle into an existing, empty folder.
+
+    The number of threads stays out: it is the machine's, and the same data and seed shall give
+    the same bytes on any.
+    """
+    settings = settings_tree(bundle.settings)
+    del settings["model"]["threads"]
     card = {
         "format": FORMAT,
-        "settings": settings_tree(bundle.settings),
+        "settings": settings,
         "roles": [_role_tree(role) for role in bundle.vocabulary.template.roles],
         "families": bundle.vocabulary.families,
         "features": bundle.catalogue.names,

@@ -67,7 +67,7 @@ class Kind:
 
 
 def _kind(points: float, family: str, *, high_intent: bool = False) -> Kind:
-    return Kind(points, "inbound", high_intent, family)
+    return Kind(float(points), "inbound", high_intent, family)
 
 
 # Points lean on the market leader's public weights (field-notes.md) and on the Japanese practice
@@ -85,8 +85,8 @@ KINDS: Mapping[str, Kind] = {
     "trial_login": _kind(40, "product", high_intent=True),
     "meeting": _kind(60, "meeting", high_intent=True),
     "inquiry": _kind(60, "form", high_intent=True),
-    "email_sent": Kind(0, "outbound", False, "touch"),
-    "call_made": Kind(0, "outbound", False, "touch"),
+    "email_sent": Kind(0.0, "outbound", False, "touch"),
+    "call_made": Kind(0.0, "outbound", False, "touch"),
 }
 
 

@@ -86,7 +86,7 @@ def bundle(table):
                 "S2": Solution({"user": Role(0, 10.0, 1)}),
                 "S1": Solution({"意思 決定": Role()}),
             },
-            model=Model(threads=1),
+            model=Model(seed=11),
         ),
         vocabulary=VOCABULARY,
         category_values=VALUES,
@@ -121,6 +121,13 @@ def refusal(folder):
 
 def test_a_reloaded_bundle_is_equal(bundle, saved):
     assert load(saved) == bundle
+
+
+def test_the_number_of_threads_leaves_no_trace_in_the_files(bundle, saved, tmp_path_factory):
+    more = replace(bundle.settings, model=replace(bundle.settings.model, threads=7))
+    other = tmp_path_factory.mktemp("other")
+    save(replace(bundle, settings=more), other)
+    assert (other / CARD).read_bytes() == (saved / CARD).read_bytes()
 
 
 def test_a_reloaded_bundle_scores_alike_to_the_bit(bundle, saved, table):

@@ -391,7 +391,9 @@ def test_explain_refuses_an_unknown_group(trained, world, mqbg, monkeypatch):
 def test_explain_says_why_a_group_is_not_open(trained, world, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
     events = pq.read_table(world / "stage_events.parquet").to_pylist()
-    shut = min((e for e in events if e["stage"] == "opportunity"), key=lambda e: e["occurred_at"])
+    after = {event["group_id"] for event in events if event["stage"] not in {"open", "opportunity"}}
+    ended = [e for e in events if e["stage"] == "opportunity" and e["group_id"] not in after]
+    shut = min(ended, key=lambda event: event["occurred_at"])
     ran = mqbg("explain", world, shut["group_id"], "--as-of", "2025-12-01")
     refused(ran, "opportunity", shut["group_id"])
 

@@ -19,7 +19,7 @@ from scipy.special import gammaln
 from ..settings import Explain
 from .monoid import Floats, Totals, alike, stack
 
-FIRST_PAIRS = 8
+FIRST_PAIRS = 16  # with fewer, an error estimated from them is too often too small
 Game = Generator[Floats, Floats, "Outcome"]
 Key = TypeVar("Key")
 Result = TypeVar("Result")

@@ -22,7 +22,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Totals:
-    """How rows of terms combine. A null is NaN and is left out, as in the engine."""
+    """How rows of terms combine.
+
+    A null is NaN: a minimum or maximum leaves it out, as in the engine; a summed term is never
+    null, for its signals have a value where nothing happened.
+    """
 
     terms: tuple[Term, ...]
 

@@ -16,7 +16,7 @@ def weekly_intent(rng: np.random.Generator, groups: Groups) -> Floats:
     Returns:
         shape (groups, WEEKS).
     """
-    level = rng.normal(-0.2, 0.5, len(groups))[:, None]
+    level = rng.normal(-0.2, 0.25, len(groups))[:, None]
     return level + _wave(rng, len(groups), 0.6) + _bumps(rng, groups)
 
 

@@ -63,9 +63,9 @@ class Truth:
     """
 
     intercept: float = -8.25
-    half_life_days: float = 21.0
-    saturation: float = 1.5
-    engaged_above: float = 0.5
+    half_life_days: float = 60.0
+    saturation: float = 3.2
+    engaged_above: float = 1.15
     strength: Mapping[str, float] = field(default_factory=lambda: dict(STRENGTH))
     role_weight: Mapping[str, float] = field(
         default_factory=lambda: dict(zip(ROLES, (2.2, 1.5, 0.7, 1.7, 0.2, 0.3), strict=True))

@@ -425,7 +425,7 @@ def test_an_empty_quarantine_folder_is_filled(tmp_path):
 def test_a_quarantine_folder_in_use_is_refused(tmp_path):
     data = folder_with(tmp_path / "data", BAD)
     with (
-        pytest.raises(BadInput, match="absent or empty for the quarantine"),
+        pytest.raises(BadInput, match="new or empty folder"),
         checked_source(data, quarantine=data, threads=1),
     ):
         pass

@@ -192,7 +192,8 @@ def test_the_calibrator_and_the_interval_come_from_held_out_scores(trained):
 
 def test_a_trained_bundle_survives_saving(trained, tmp_path):
     save(trained.bundle, tmp_path)
-    assert load(tmp_path) == trained.bundle
+    machine = replace(trained.bundle.settings, model=Model(resamples=2))
+    assert load(tmp_path) == replace(trained.bundle, settings=machine)
 
 
 def test_the_trees_have_the_names_of_the_catalogue(trained):
