@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.catalogue import Term
 from ..features.signals import Reduce
+from ..features.terms import Term
 
 Floats = NDArray[np.float64]
 

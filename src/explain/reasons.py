@@ -53,12 +53,12 @@ def top_reasons(bundle: Bundle, features: pa.Table, words: Words) -> list[list[s
 
 
 def _sentence(feature: Feature, value: object, total: float, words: Words) -> str:
-    described = feature.japanese if words.language == "ja" else feature.english
+    subject = words.word(*feature.subject) if feature.subject else None
     sentence = "reason_missing" if value is None else "reason"
     return words.say(
         sentence,
         theme=words.word("themes", feature.theme),
         sign="+" if total > 0 else "\N{MINUS SIGN}",
-        feature=described,
+        feature=feature.described(words.language, subject),
         value=f"{value:.4g}" if isinstance(value, float) else value,
     )

@@ -6,11 +6,12 @@ engine, gives the same bits (see `exact`). Batch, single group, the stakeholder 
 input therefore agree to the bit by construction.
 """
 
-from .catalogue import Catalogue, Feature, Term
+from .catalogue import Catalogue, Feature
 from .groups import group_features
 from .signals import Reduce
 from .snapshots import cutoffs, eligible_groups, end_of_observation
 from .table import FeatureSource, feature_source, feature_table
+from .terms import Term
 
 __all__ = [
     "Catalogue",

@@ -1,50 +1,32 @@
 """The catalogue: every feature, declared once, read by training, batch, API, game and what-ifs.
 
-Stage 2 has three steps, each declared here. A *term* is a number of one member row. Terms are
-reduced over the rows of a group (sum, maximum, minimum), which is the only step where members
-meet, so a coalition, a what-if and a whole group differ in nothing but the rows that are reduced.
-A *feature* is an expression over the reduced terms and the facts of the group.
+Stage 2 has three steps, each declared here or in `terms`. A *term* is a number of one member row.
+Terms are reduced over the rows of a group (sum, maximum, minimum), which is the only step where
+members meet, so a coalition, a what-if and a whole group differ in nothing but the rows that are
+reduced. A *feature* is an expression over the reduced terms and the facts of the group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
 
-from .exact import exact, whole
+from .expressions import Expression, ratio, same, total, whole
 from .facts import CATEGORIES
-from .signals import WEEKS, Reduce, Signal, signals
+from .signals import Signal, signals
 from .template import Template, slugs
+from .terms import JOINT_WEEKS, Term, terms
 
 Theme = Literal[
     "engagement", "momentum", "coordination", "roles", "completeness", "journey", "fit",
     "history", "sales touch", "rule scores", "calendar",
 ]  # fmt: skip
-Expression = Callable[[ir.Table], ir.Value]
-BOTH_ACTIVE_WEEKS = 8
 PRIOR_RATE = 0.05  # what an account's rate is taken to be before it has a history ...
 PRIOR_GROUPS = 20.0  # ... and the weight of that assumption, in groups
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One number of one member row, and how it combines over the rows of a group.
-
-    Attributes:
-        name: of the column.
-        value: from a member row joined with its group's `required_` and `weight_` columns.
-        reduce: SUM, MAX or MIN.
-        empty: what a group without such rows has; None for nothing to say.
-    """
-
-    name: str
-    value: Expression
-    reduce: Reduce = Reduce.SUM
-    empty: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +37,12 @@ class Feature:
         name: `<what>_<window>`.
         theme: the theme it belongs to in explanations.
         unit: of the value.
-        english: the plain words, as a salesperson would say it.
+        english: the plain words, as a salesperson would say it; `{subject}` stands in them for
+            the role or kind family that the data names.
         japanese: the same in Japanese.
         value: from the reduced terms and the facts.
         category: True for text categories, which the trees split by set.
+        subject: what kind of name `{subject}` is ("roles" or "families"), and the name.
     """
 
     name: str
@@ -68,6 +52,17 @@ class Feature:
     japanese: str
     value: Expression
     category: bool = False
+    subject: tuple[str, str] | None = None
+
+    def described(self, language: str, subject: str | None = None) -> str:
+        """The plain words in a language.
+
+        Args:
+            language: "ja" or, for any other, English.
+            subject: what to call the subject; by default as the data does.
+        """
+        text = self.japanese if language == "ja" else self.english
+        return text.replace("{subject}", subject or self.subject[1]) if self.subject else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +103,7 @@ def catalogue(vocabulary: Vocabulary) -> Catalogue:
     return Catalogue(
         vocabulary,
         signals(vocabulary.families),
-        _terms(vocabulary),
+        terms(vocabulary.template, vocabulary.families),
         (
             *_engagement(vocabulary.families),
             *_momentum(),
@@ -125,126 +120,12 @@ def catalogue(vocabulary: Vocabulary) -> Catalogue:
     )
 
 
-SUMMED = (
-    "inbound_7d", "inbound_28d", "inbound_30d", "inbound_90d", "inbound_ever", "high_intent_30d",
-    "high_intent_90d", "outbound_30d", "outbound_90d", "engagement_7", "engagement_21",
-    "engagement_60",
-)  # fmt: skip
-LATEST = ("days_since_inbound", "days_since_high_intent", "days_since_outbound")
-
-
-def _is_member(row: ir.Table) -> ir.BooleanValue:
-    return row.contact_id.notnull()
-
-
-def _same(name: str) -> Expression:
-    return lambda row: row[name]
-
-
-def _members_where(condition: Callable[[ir.Table], ir.BooleanValue]) -> Expression:
-    return lambda row: whole(_is_member(row) & condition(row))
-
-
-def _terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
-    return (
-        Term("members", lambda row: whole(_is_member(row))),
-        *(Term(name, _same(name)) for name in SUMMED),
-        *(Term(name, _same(name), Reduce.MIN, empty=None) for name in LATEST),
-        *(
-            Term(f"family_{number}", _same(f"family_{number}"))
-            for number, _family in enumerate(vocabulary.families)
-        ),
-        Term("logged_90d", lambda row: _is_member(row).ifelse(0.0, row.inbound_90d)),
-        Term("active_members_14d", _members_where(lambda row: row.inbound_14d > 0)),
-        Term("active_members_30d", _members_where(lambda row: row.inbound_30d > 0)),
-        Term("active_members_ever", _members_where(lambda row: row.inbound_ever > 0)),
-        Term(
-            "newly_awake",
-            _members_where(lambda r: (r.inbound_30d > 0) & (r.inbound_90d == r.inbound_30d)),
-        ),
-        Term("strongest", _member_value("engagement_21"), Reduce.MAX),
-        Term("square", lambda row: exact(row.engagement_21 * row.engagement_21 / 1024)),
-        *(
-            Term(f"active_week_{week}", _members_where(_active_in_week(week)))
-            for week in range(BOTH_ACTIVE_WEEKS)
-        ),
-        Term("weeks", _weeks_count, Reduce.MAX),
-        *(term for role in vocabulary.template.roles for term in _role_terms(role.slug, role.name)),
-        Term("rule_engagement", _rule_engagement(vocabulary.template)),
-    )
-
-
-def _member_value(name: str) -> Expression:
-    return lambda row: _is_member(row).ifelse(row[name], 0.0)
-
-
-def _active_in_week(week: int) -> Callable[[ir.Table], ir.BooleanValue]:
-    return lambda row: (row.weeks_active & ibis.literal(1 << week, "int64")) > 0
-
-
-def _weeks_count(row: ir.Table) -> ir.Value:
-    bits = [whole(_active_in_week(week)(row)) for week in range(WEEKS)]
-    return _is_member(row).ifelse(_total(bits), 0.0)
-
-
-def _role_terms(slug: str, name: str) -> tuple[Term, ...]:
-    def has_role(row: ir.Table) -> ir.BooleanValue:
-        return row.role == name
-
-    return (
-        Term(f"members_{slug}", _members_where(has_role)),
-        Term(f"engaged_{slug}", _members_where(lambda row: has_role(row) & (row.inbound_30d > 0))),
-        Term(
-            f"engagement_{slug}",
-            lambda row: has_role(row).fill_null(False).ifelse(row.engagement_21, 0.0),
-        ),
-        Term(
-            f"strongest_{slug}",
-            lambda row: has_role(row).fill_null(False).ifelse(row.engagement_21, 0.0),
-            Reduce.MAX,
-        ),
-    )
-
-
-def _rule_engagement(template: Template) -> Expression:
-    """The market leader's rule: person engagement x the role's share of the weights.
-
-    Person engagement is the square root of capped points, as there; ours is scaled by a constant
-    (400 points of 30 days make 100), not over everybody, so that a score moves only with its own
-    group (field-notes.md).
-    """
-
-    def value(row: ir.Table) -> ir.Value:
-        person = ibis.least(100.0, 5.0 * ibis.greatest(0.0, row.rule_points_30d).sqrt())
-        weights = _total([row[f"weight_{role.slug}"] for role in template.roles])
-        own = _total(
-            [
-                (row.role == role.name).fill_null(False).ifelse(row[f"weight_{role.slug}"], 0.0)
-                for role in template.roles
-            ]
-        )
-        return exact(_ratio(person * own, weights).fill_null(0.0))
-
-    return value
-
-
-def _total(values: Sequence[ir.Value]) -> ir.Value:
-    total: ir.Value = ibis.literal(0.0)
-    for value in values:
-        total += value
-    return total
-
-
-def _ratio(numerator: ir.Value, denominator: ir.Value) -> ir.Value:
-    return numerator / denominator.nullif(0.0)
-
-
 def _engagement(families: Sequence[str]) -> tuple[Feature, ...]:
     per_window = [
         Feature(
             f"inbound_{days}d", "engagement", "activities",
             f"activities in the last {days} days", f"直近{days}日間の活動件数",
-            _same(f"inbound_{days}d"),
+            same(f"inbound_{days}d"),
         )
         for days in (7, 30, 90)
     ]  # fmt: skip
@@ -252,7 +133,7 @@ def _engagement(families: Sequence[str]) -> tuple[Feature, ...]:
         Feature(
             f"engagement_{days}", "engagement", "points",
             f"engagement (half-life {days} days)", f"エンゲージメント（半減期{days}日）",
-            _same(f"engagement_{days}"),
+            same(f"engagement_{days}"),
         )
         for days in (7, 21, 60)
     ]  # fmt: skip
@@ -260,8 +141,8 @@ def _engagement(families: Sequence[str]) -> tuple[Feature, ...]:
     by_family = [
         Feature(
             f"recent_{parts[family]}", "engagement", "activities",
-            f"recent activity of kind {family}", f"最近の「{family}」の活動",
-            _same(f"family_{number}"),
+            "recent activity of kind {subject}", "最近の「{subject}」の活動",
+            same(f"family_{number}"), subject=("families", family),
         )
         for number, family in enumerate(families)
     ]  # fmt: skip
@@ -269,36 +150,36 @@ def _engagement(families: Sequence[str]) -> tuple[Feature, ...]:
         *per_window,
         Feature(
             "inbound_ever", "engagement", "activities",
-            "activities so far", "これまでの活動件数", _same("inbound_ever"),
+            "activities so far", "これまでの活動件数", same("inbound_ever"),
         ),
         *decaying,
         Feature(
             "engagement_mean", "engagement", "points per member",
             "engagement per member", "メンバー1人あたりのエンゲージメント",
-            lambda t: _ratio(t.engagement_21, t.members),
+            lambda t: ratio(t.engagement_21, t.members),
         ),
         Feature(
             "engagement_max", "engagement", "points",
             "engagement of the strongest member", "最も活発なメンバーのエンゲージメント",
-            _same("strongest"),
+            same("strongest"),
         ),
         *(
             Feature(
                 f"high_intent_{days}d", "engagement", "activities",
                 f"high-intent activities in the last {days} days",
-                f"直近{days}日間の高関心活動（価格・事例など）", _same(f"high_intent_{days}d"),
+                f"直近{days}日間の高関心活動（価格・事例など）", same(f"high_intent_{days}d"),
             )
             for days in (30, 90)
         ),
         Feature(
             "inbound_share_90d", "engagement", "share",
             "share of inbound activity in 90 days", "直近90日間の接触に占める相手発の割合",
-            lambda t: _ratio(t.inbound_90d, t.inbound_90d + t.outbound_90d),
+            lambda t: ratio(t.inbound_90d, t.inbound_90d + t.outbound_90d),
         ),
         Feature(
             "logged_90d", "engagement", "activities",
             "activities logged on the group in 90 days", "直近90日間に案件へ記録された活動",
-            _same("logged_90d"),
+            same("logged_90d"),
         ),
         *by_family,
     )  # fmt: skip
@@ -319,64 +200,64 @@ def _momentum() -> tuple[Feature, ...]:
         Feature(
             "engagement_trend", "momentum", "ratio",
             "engagement of late against the longer run", "短期と長期のエンゲージメントの比",
-            lambda t: _ratio(t.engagement_7, t.engagement_60),
+            lambda t: ratio(t.engagement_7, t.engagement_60),
         ),
         Feature(
             "days_since_inbound", "momentum", "days",
-            "days since the last activity", "最後の活動からの日数", _same("days_since_inbound"),
+            "days since the last activity", "最後の活動からの日数", same("days_since_inbound"),
         ),
         Feature(
             "days_since_high_intent", "momentum", "days",
             "days since the last high-intent activity", "最後の高関心活動からの日数",
-            _same("days_since_high_intent"),
+            same("days_since_high_intent"),
         ),
         Feature(
             "newly_awake", "momentum", "members",
             "members who woke in the last 30 days", "直近30日間に動き始めた人数",
-            _same("newly_awake"),
+            same("newly_awake"),
         ),
     )  # fmt: skip
 
 
 def _coordination() -> tuple[Feature, ...]:
     return (
-        Feature("members", "coordination", "members", "members", "メンバー数", _same("members")),
+        Feature("members", "coordination", "members", "members", "メンバー数", same("members")),
         Feature(
             "active_members_14d", "coordination", "members",
-            "members active in 14 days", "直近14日間に活動した人数", _same("active_members_14d"),
+            "members active in 14 days", "直近14日間に活動した人数", same("active_members_14d"),
         ),
         Feature(
             "active_members_30d", "coordination", "members",
-            "members active in 30 days", "直近30日間に活動した人数", _same("active_members_30d"),
+            "members active in 30 days", "直近30日間に活動した人数", same("active_members_30d"),
         ),
         Feature(
             "active_share_30d", "coordination", "share",
             "share of members active in 30 days", "直近30日間に活動した人の割合",
-            lambda t: _ratio(t.active_members_30d, t.members),
+            lambda t: ratio(t.active_members_30d, t.members),
         ),
         Feature(
             "active_share_ever", "coordination", "share",
             "share of members who were ever active", "一度でも活動した人の割合",
-            lambda t: _ratio(t.active_members_ever, t.members),
+            lambda t: ratio(t.active_members_ever, t.members),
         ),
         Feature(
             "joint_weeks_8w", "coordination", "weeks",
             "weeks of the last 8 with two or more active", "直近8週のうち2人以上が活動した週の数",
-            lambda t: _total(
-                [whole(t[f"active_week_{week}"] >= 2) for week in range(BOTH_ACTIVE_WEEKS)]
+            lambda t: total(
+                [whole(t[f"active_week_{week}"] >= 2) for week in range(JOINT_WEEKS)]
             ),
         ),
         Feature(
             "weeks_active_max", "coordination", "weeks",
             "active weeks of the most constant member", "最も継続的なメンバーの活動週数",
-            _same("weeks"),
+            same("weeks"),
         ),
         Feature(
             "concentration", "coordination", "share",
             "how far engagement rests on few people", "エンゲージメントの特定者への集中度",
             # Under a tenth of a point the square is mostly rounding: nothing worth a share.
             lambda t: (t.engagement_21 < 0.1).ifelse(
-                ibis.null("float64"), _ratio(t.square * 1024, t.engagement_21 * t.engagement_21)
+                ibis.null("float64"), ratio(t.square * 1024, t.engagement_21 * t.engagement_21)
             ),
         ),
     )  # fmt: skip
@@ -389,18 +270,19 @@ def _roles(template: Template) -> tuple[Feature, ...]:
         for feature in (
             Feature(
                 f"members_{role.slug}", "roles", "members",
-                f"members in the role {role.name}", f"「{role.name}」の人数",
-                _same(f"members_{role.slug}"),
+                "members in the role {subject}", "「{subject}」の人数",
+                same(f"members_{role.slug}"), subject=("roles", role.name),
             ),
             Feature(
                 f"engagement_{role.slug}", "roles", "points",
-                f"engagement of the role {role.name}", f"「{role.name}」のエンゲージメント",
-                _same(f"engagement_{role.slug}"),
+                "engagement of the role {subject}", "「{subject}」のエンゲージメント",
+                same(f"engagement_{role.slug}"), subject=("roles", role.name),
             ),
             Feature(
                 f"strongest_{role.slug}", "roles", "points",
-                f"engagement of the strongest {role.name}",
-                f"最も活発な「{role.name}」のエンゲージメント", _same(f"strongest_{role.slug}"),
+                "engagement of the strongest {subject}",
+                "最も活発な「{subject}」のエンゲージメント", same(f"strongest_{role.slug}"),
+                subject=("roles", role.name),
             ),
         )
     )  # fmt: skip
@@ -415,17 +297,17 @@ def _filled(template: Template, prefix: str, weighted: bool) -> Expression:
             required = t[f"required_{role.slug}"]
             weight = t[f"weight_{role.slug}"] if weighted else ibis.literal(1.0)
             counts = (required > 0).ifelse(weight, 0.0)
-            share = ibis.least(1.0, _ratio(t[f"{prefix}_{role.slug}"], required))
+            share = ibis.least(1.0, ratio(t[f"{prefix}_{role.slug}"], required))
             parts.append(counts * share.fill_null(0.0))
             weights.append(counts)
-        return _ratio(_total(parts), _total(weights)).fill_null(0.0)
+        return ratio(total(parts), total(weights)).fill_null(0.0)
 
     return value
 
 
 def _completeness(template: Template) -> tuple[Feature, ...]:
     def missing(t: ir.Table) -> ir.Value:
-        return _total(
+        return total(
             [
                 whole(t[f"members_{role.slug}"] < t[f"required_{role.slug}"])
                 for role in template.roles
@@ -453,12 +335,12 @@ def _completeness(template: Template) -> tuple[Feature, ...]:
         ),
         Feature(
             "members_left_90d", "completeness", "members",
-            "members who left in 90 days", "直近90日間に抜けた人数", _same("members_left_90d"),
+            "members who left in 90 days", "直近90日間に抜けた人数", same("members_left_90d"),
         ),
         Feature(
             "dependence", "completeness", "share",
             "share of the strongest member", "最も活発なメンバーへの依存度",
-            lambda t: _ratio(t.strongest, t.engagement_21),
+            lambda t: ratio(t.strongest, t.engagement_21),
         ),
     )  # fmt: skip
 
@@ -467,32 +349,32 @@ def _journey() -> tuple[Feature, ...]:
     return (
         Feature(
             "group_age_days", "journey", "days",
-            "days since the group was formed", "グループ発足からの日数", _same("group_age_days"),
+            "days since the group was formed", "グループ発足からの日数", same("group_age_days"),
         ),
         Feature(
             "stage_changes", "journey", "changes",
-            "stage changes so far", "これまでの商談段階の変化", _same("stage_changes"),
+            "stage changes so far", "これまでの商談段階の変化", same("stage_changes"),
         ),
         Feature(
             "days_in_stage", "journey", "days",
-            "days in the current stage", "現在の段階での日数", _same("days_in_stage"),
+            "days in the current stage", "現在の段階での日数", same("days_in_stage"),
         ),
         Feature(
             "verdicts_rejected", "journey", "verdicts",
-            "times sales sent it back", "営業が差し戻した回数", _same("verdicts_rejected"),
+            "times sales sent it back", "営業が差し戻した回数", same("verdicts_rejected"),
         ),
         Feature(
             "days_since_verdict", "journey", "days",
-            "days since sales decided", "営業の判断からの日数", _same("days_since_verdict"),
+            "days since sales decided", "営業の判断からの日数", same("days_since_verdict"),
         ),
         Feature(
             "questions_answered", "journey", "questions",
             "questions answered to inside sales", "インサイドセールスの質問への回答数",
-            _same("questions_answered"),
+            same("questions_answered"),
         ),
         Feature(
             "days_since_answer", "journey", "days",
-            "days since the last answer", "最後の回答からの日数", _same("days_since_answer"),
+            "days since the last answer", "最後の回答からの日数", same("days_since_answer"),
         ),
     )  # fmt: skip
 
@@ -506,7 +388,7 @@ def _fit() -> tuple[Feature, ...]:
     }
     return (
         *(
-            Feature(name, "fit", "category", *words[name], _same(name), category=True)
+            Feature(name, "fit", "category", *words[name], same(name), category=True)
             for name in CATEGORIES
         ),
         Feature(
@@ -542,14 +424,14 @@ def _sales_touch() -> tuple[Feature, ...]:
             Feature(
                 f"outbound_{days}d", "sales touch", "activities",
                 f"touches by us in {days} days", f"直近{days}日間のこちらからの接触",
-                _same(f"outbound_{days}d"),
+                same(f"outbound_{days}d"),
             )
             for days in (30, 90)
         ),
         Feature(
             "days_since_outbound", "sales touch", "days",
             "days since our last touch", "こちらからの最後の接触からの日数",
-            _same("days_since_outbound"),
+            same("days_since_outbound"),
         ),
     )  # fmt: skip
 
@@ -574,4 +456,4 @@ def _rule_scores(template: Template) -> tuple[Feature, ...]:
 
 
 def _calendar() -> tuple[Feature, ...]:
-    return (Feature("month", "calendar", "month", "month of the year", "月", _same("month")),)
+    return (Feature("month", "calendar", "month", "month of the year", "月", same("month")),)

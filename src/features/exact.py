@@ -15,8 +15,3 @@ def exact(value: ir.NumericValue) -> ir.FloatingValue:
     bit in which the engines' `power` differ.
     """
     return (value.cast("float64") / FRACTION).round().cast("float64") * FRACTION
-
-
-def whole(condition: ir.BooleanValue) -> ir.FloatingValue:
-    """1.0 where the condition holds, else 0.0, also where it is null."""
-    return condition.fill_null(False).ifelse(1.0, 0.0)

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ..settings import Settings
-from .exact import whole
+from .expressions import whole
 from .signals import current_members
 from .template import Template
 

@@ -17,7 +17,8 @@ import ibis
 import ibis.expr.types as ir
 
 from .activities import known_before
-from .exact import exact, whole
+from .exact import exact
+from .expressions import whole
 
 WEEKS = 13  # weeks that `weeks_active` looks back, one bit each
 POINTS_PER_KIND_AND_DAY = 20  # activities; the market leader's cap (field-notes.md)

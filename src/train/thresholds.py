@@ -18,7 +18,11 @@ COLUMNS = ("group_id", "as_of", "readiness", "completeness")
 
 
 def capacity_threshold(
-    rows: pd.DataFrame, *, capacity_per_week: float, completeness_threshold: float
+    rows: pd.DataFrame,
+    *,
+    capacity_per_week: float,
+    completeness_threshold: float,
+    least: float = 0.0,
 ) -> Threshold:
     """The lowest readiness at which sales can still take every newly qualified group.
 
@@ -31,13 +35,15 @@ def capacity_threshold(
     The flow need not fall with the threshold (a loose one keeps groups in that a strict one lets
     in again), so the scan starts at the strictest observed readiness and stops before the first
     one with too much. If even that one is too much, the threshold lies just above it and no
-    group qualifies.
+    group qualifies. Where sales could take everybody, it ends at `least`: a group no likelier
+    than the average does not qualify because somebody is free.
 
     Args:
         rows: one row per (group_id, as_of), with readiness and completeness in [0, 1];
             as_of as timestamps.
         capacity_per_week: groups that sales can take each week.
         completeness_threshold: completeness that a group must have, 0..1.
+        least: lowest readiness that may be chosen, such as the base rate.
 
     Raises:
         ValueError: a column is missing, there are no rows, a (group_id, as_of) stands twice,
@@ -45,7 +51,8 @@ def capacity_threshold(
     """
     _require(rows, capacity_per_week, completeness_threshold)
     now, before, weeks = _flow_rows(rows, completeness_threshold)
-    candidates = np.unique(rows["readiness"].to_numpy(np.float64))[::-1]
+    observed = np.unique(rows["readiness"].to_numpy(np.float64))[::-1]
+    candidates = observed[observed >= least] if observed[0] >= least else observed[:1]
     per_week = _entries(now, before, candidates) / weeks
     too_many = np.flatnonzero(per_week > capacity_per_week)
     chosen = int(too_many[0]) - 1 if too_many.size else candidates.size - 1

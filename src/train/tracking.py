@@ -164,7 +164,7 @@ def _records(frame: pd.DataFrame) -> list[Mapping[Any, Any]]:
 
 def _log_files(mlflow: Any, trained: Trained, scratch: Path) -> None:
     features = [
-        {"name": f.name, "theme": f.theme, "unit": f.unit, "words": f.english}
+        {"name": f.name, "theme": f.theme, "unit": f.unit, "words": f.described("en")}
         for f in trained.bundle.catalogue.features
     ]
     mlflow.log_dict({"features": features}, "features.json")

@@ -203,6 +203,7 @@ def _bundle(
             scored,
             capacity_per_week=settings.thresholds.capacity_per_week,
             completeness_threshold=settings.thresholds.completeness,
+            least=float(converted.mean()),
         ),
         typical=typical_members(engaged, words),
         training=Training(

@@ -185,3 +185,34 @@ GOOD = snapshots([("a", 0, 0.2), ("b", 0, 0.9)])
 def test_rows_that_no_threshold_can_be_learned_on_are_refused(rows, capacity, completeness, words):
     with pytest.raises(ValueError, match=words):
         chosen(rows, capacity, completeness)
+
+
+def test_the_threshold_never_falls_below_the_least_one():
+    rows = pd.DataFrame(
+        {
+            "group_id": ["a", "b", "c", "a", "b", "c"],
+            "as_of": pd.to_datetime(["2024-01-01"] * 3 + ["2024-01-08"] * 3),
+            "readiness": [0.1, 0.2, 0.3, 0.5, 0.2, 0.05],
+            "completeness": 1.0,
+        }
+    )
+
+    def chosen(least):
+        return capacity_threshold(
+            rows, capacity_per_week=100, completeness_threshold=0.5, least=least
+        ).readiness
+
+    assert [chosen(0.0), chosen(0.15), chosen(0.25)] == [0.05, 0.2, 0.3]
+
+
+def test_a_least_threshold_above_every_readiness_leaves_the_highest():
+    rows = pd.DataFrame(
+        {
+            "group_id": ["a"],
+            "as_of": pd.to_datetime(["2024-01-01"]),
+            "readiness": [0.1],
+            "completeness": 1.0,
+        }
+    )
+    threshold = capacity_threshold(rows, capacity_per_week=9, completeness_threshold=0.5, least=0.4)
+    assert threshold.readiness == 0.1
