@@ -21,7 +21,7 @@ demo: setup ## simulate, check, train, score and report, in under two minutes
 	$(BIN)/mqbg demo
 
 test: setup lint types ## lint, types and every test
-	$(BIN)/pytest -n 2 --dist worksteal
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal
 
 lint: setup ## ruff, rules and format
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ Version = Annotated[str, typer.Option(help="Model version: champion, latest, or 
 
 def main() -> None:
     """Entry point: bad input ends with one message and exit status 2."""
+    # Threads of LightGBM that wait by spinning make a busy machine several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     log_to_stderr()
     try:
         app()
@@ -103,7 +106,9 @@ def simulate(
 
     _settings(config)
     with progress_shown() as progress:
-        simulate_world(out, groups=groups, seed=seed, progress=progress)
+        simulate_world(
+            out, groups=groups, seed=seed, progress=lambda _step, done: progress("simulate", done)
+        )
 
 
 @app.command()

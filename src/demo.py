@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +70,12 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
     store = out / "mlruns" / "mlflow.db"
     store.parent.mkdir(parents=True)
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
-    simulate(out / "data", groups=groups, seed=settings.model.seed, progress=progress)
+    simulate(
+        out / "data",
+        groups=groups,
+        seed=settings.model.seed,
+        progress=lambda _step, done: progress("simulate", done),
+    )
     progress("check", 0.0)
     with checked_source(out / "data", threads=settings.model.threads) as source:
         progress("check", 1.0)
@@ -112,10 +118,18 @@ def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[Renderable
         "[bold]What to open next[/bold]\n"
         f"  {demonstrated.page}   every group, its stakeholders and why\n"
         f"  {out}/scores/scores.parquet   the same as tables\n"
-        f"  MLFLOW_TRACKING_URI={store} mqbg explain {out}/data {first} "
+        f"  MLFLOW_TRACKING_URI={store} {_command('mqbg')} explain {out}/data {first} "
         f"--as-of {demonstrated.as_of:%Y-%m-%d}\n"
-        f"  mlflow ui --backend-store-uri {store}   figures, plots, versions"
+        f"  {_command('mlflow')} ui --backend-store-uri {store}   figures, plots, versions"
     )
+
+
+def _command(name: str) -> str:
+    """How to call a command of this environment: by its name if the path has it."""
+    own = Path(sys.executable).parent / name
+    if shutil.which(name) == str(own):
+        return name
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
 def readiest(lines: Sequence[Line], language: Words) -> Table:
