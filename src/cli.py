@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .contract import BadInput
-from .settings import Settings, load_settings, utc
+from .settings import Settings, instant_of, load_settings
 from .terminal import ERRORS, log_to_stderr, progress_shown, results
 
 if TYPE_CHECKING:
@@ -69,12 +69,13 @@ def instant(text: str) -> datetime:
     Raises:
         BadInput: it is not a date or time.
     """
-    try:
-        return utc(datetime.fromisoformat(text.strip()))
-    except ValueError:
+    found = instant_of(text.strip())
+    if found is None:
         raise BadInput(
-            f"expected a date or time such as 2024-05-01 or 2024-05-01T09:00, got {text!r}"
-        ) from None
+            "expected a date or time from 1990 to 2199 such as 2024-05-01 or 2024-05-01T09:00, "
+            f"got {text!r}"
+        )
+    return found
 
 
 @app.command()
@@ -155,16 +156,19 @@ def train(
     config: Config = None,
 ) -> None:
     """Fit, evaluate against the baselines, log to MLflow and register a version."""
+    from .registry import require_store
     from .train.comparison import comparison_table, next_steps
     from .train.tracking import figures_tree, log_run
     from .whole import replaced_file
 
     settings = _settings(config)
     since = instant(test_from) if test_from else None
-    trained = _train(data, settings, since, quarantine)
-    logged = log_run(trained, data, installed_version("mqbg"))
-    if json_file:
-        with replaced_file(json_file) as aside:
+    with ExitStack() as outputs:
+        aside = outputs.enter_context(replaced_file(json_file)) if json_file else None
+        require_store()
+        trained = _train(data, settings, since, quarantine)
+        logged = log_run(trained, data, installed_version("mqbg"))
+        if aside:
             tree = {**figures_tree(trained), "version": logged.version, "run_id": logged.run_id}
             aside.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     console = results()
@@ -198,13 +202,15 @@ def score(
 ) -> None:
     """Score every open group at a cut-off and write the three tables."""
     from .serve.files import is_ours, write_scored
-    from .whole import refuse_unless_ours
+    from .whole import replaced_folder
 
-    refuse_unless_ours(out, is_ours)
-    at = instant(as_of)
-    with _job(data, version, lang, quarantine, _settings(config)) as job:
+    settings, at = _settings(config), instant(as_of)
+    with (
+        replaced_folder(out, is_ours) as aside,
+        _job(data, version, lang, quarantine, settings) as job,
+    ):
         scored = job.score(at)
-    write_scored(scored, out)
+        write_scored(scored, aside)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
 
 
@@ -257,6 +263,7 @@ def report(
     data: Annotated[str, typer.Option(help="The tables the scores were made from.")],
     out: Annotated[Path, typer.Option(help="Folder for the pages.")],
     lang: Language = None,
+    quarantine: Quarantine = None,
     config: Config = None,
 ) -> None:
     """Write the scores as pages that open without a server."""
@@ -275,7 +282,7 @@ def report(
     bundle = load_registered(settings.model.registered_name, version).bundle
     with (
         progress_shown() as progress,
-        checked_source(data, threads=settings.model.threads) as source,
+        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
     ):
         page = write_report(scored, source, bundle, out, words=language, progress=progress)
     print(f"open {page}")  # noqa: T201 - the result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 import ibis
@@ -17,6 +18,13 @@ BUYING_JOBS = (
     "consensus_creation",
 )
 VERDICTS = ("accepted", "rejected")
+
+
+EARLIEST = datetime(1990, 1, 1)
+"""No time before it is meant."""
+
+LATEST = datetime(2200, 1, 1)
+"""Nor one after it."""
 
 
 class BadInput(ValueError):  # noqa: N818 - users meet it as a word, not as a class of errors

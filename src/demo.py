@@ -16,6 +16,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from .contract import BadInput
 from .explain.words import Words, words
 from .features.table import feature_source
 from .serve.files import write_scored
@@ -29,10 +30,11 @@ from .source import checked_source
 from .train.comparison import comparison_table
 from .train.tracking import log_run
 from .train.training import Trained, train
-from .whole import refuse_unless_ours
+from .whole import new_folder, refuse_unless_empty
 
-PARTS = ("data", "mlruns", "scores", "report")
+MARK = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
 SHOWN = 10
+MIN_GROUPS = 100
 Progress = Callable[[str, float], None]
 
 
@@ -60,16 +62,20 @@ class Demonstrated:
 def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) -> Demonstrated:
     """Simulate, check, train, score, report; an earlier demonstration in `out` gives way.
 
-    The model goes to a registry of its own, beside the data, unless MLFLOW_TRACKING_URI names one.
+    The model goes to a registry of its own, beside the data: made data has no place in a real one.
 
     Raises:
-        BadInput: `out` holds something else.
+        BadInput: `out` holds something else, or there are too few groups.
     """
-    refuse_unless_ours(out, PARTS.__contains__)
+    if groups < MIN_GROUPS:
+        raise BadInput(f"demo: expected at least {MIN_GROUPS} groups to learn from, got {groups}")
+    if not (out / MARK).is_file():
+        refuse_unless_empty(out)
     shutil.rmtree(out, ignore_errors=True)
     store = out / "mlruns" / "mlflow.db"
     store.parent.mkdir(parents=True)
-    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{store}")
+    (out / MARK).touch()
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
     simulate(
         out / "data",
         groups=groups,
@@ -93,7 +99,8 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
             words=language,
             progress=progress,
         )
-        write_scored(scored, out / "scores")
+        with new_folder(out / "scores") as aside:
+            write_scored(scored, aside)
         page = write_report(
             scored,
             source,

@@ -33,14 +33,44 @@ def connect() -> Any:
     Telemetry stays off unless the environment turns it on: a scoring job tells nobody that it ran.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # MLflow's own default waits for minutes before it says that nobody answers.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow  # takes seconds, which `mqbg check` should not pay
 
     for noisy in ("mlflow", "alembic"):  # importing it sets levels of its own
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # we say ourselves who does not answer
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if not named:
         DEFAULT_STORE.parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(f"sqlite:///{DEFAULT_STORE}")
+    mlflow.set_tracking_uri(named or f"sqlite:///{DEFAULT_STORE}")
     return mlflow
+
+
+def require_store() -> None:
+    """Asks a server one question, so that a long job does not end at a door that is shut.
+
+    The default store is a file: it needs no question, and is not made before there is something
+    to put into it.
+
+    Raises:
+        BadInput: the server does not answer.
+    """
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return
+    mlflow = connect()
+    try:
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    except mlflow.exceptions.MlflowException as error:
+        where = mlflow.get_tracking_uri()
+        raise BadInput(
+            f"MLflow: expected a store that answers at {where}, got: {_first_line(error)}; start "
+            "it, or set MLFLOW_TRACKING_URI to another"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:200]
 
 
 def load_registered(name: str, version: str = CHAMPION) -> Registered:
@@ -61,7 +91,7 @@ def load_registered(name: str, version: str = CHAMPION) -> Registered:
         found = _find(client, name, version)
         folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{name}/{found.version}")
     except mlflow.exceptions.MlflowException as error:
-        raise BadInput(_absent(name, version, str(error).split("\n", 1)[0])) from None
+        raise BadInput(_absent(name, version, _first_line(error))) from None
     bundle = load(Path(folder) / "data" / BUNDLE_FOLDER)
     return Registered(bundle, name, str(found.version), found.run_id)
 
@@ -86,12 +116,9 @@ def latest(client: Any, name: str) -> Any:
     return max(versions, key=lambda one: int(one.version))
 
 
-def champion_version(client: Any, mlflow: Any, name: str) -> str | None:
-    """Number of the champion, None where there is none."""
-    try:
-        return str(client.get_model_version_by_alias(name, CHAMPION).version)
-    except mlflow.exceptions.MlflowException:
-        return None
+def has_champion(client: Any, name: str) -> bool:
+    """Whether a registered model has a champion; an error of the store is no answer and flies."""
+    return CHAMPION in client.get_registered_model(name).aliases
 
 
 def _absent(name: str, version: str, what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 import types
 import typing
@@ -13,7 +14,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
-from .contract import BadInput
+from .contract import EARLIEST, LATEST, BadInput
+
+MAX_HORIZON_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,10 @@ def load_settings(path: Path | None) -> Settings:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise BadInput(f"settings: expected a TOML file at {path}, found none there") from None
+    except OSError as error:
+        raise BadInput(
+            f"settings: expected a TOML file at {path}, could not read it: {error.strerror}"
+        ) from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: expected UTF-8 text, {error.reason}; save it as UTF-8") from None
     try:
@@ -258,7 +265,7 @@ def _build(kind: Any, value: Any, path: tuple[str, ...], where: str) -> Any:
 def _convert(kind: Any, value: Any) -> Any:
     """`value` as `kind`, or None where it does not fit. True is no number."""
     if kind is datetime:
-        return _instant(value)
+        return instant_of(value)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if math.isfinite(value) else None
     if kind is int and isinstance(value, bool):
@@ -266,15 +273,20 @@ def _convert(kind: Any, value: Any) -> Any:
     return value if isinstance(kind, type) and isinstance(value, kind) else None
 
 
-def _instant(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return utc(value)
-    if isinstance(value, date):
-        return datetime.combine(value, time())
+def instant_of(value: Any) -> datetime | None:
+    """A date, a time or their ISO text as an instant in UTC; None where it is none we could mean.
+
+    Times before 1990 or after 2200 are refused as in the contract.
+    """
     try:
-        return utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
-    except ValueError:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time())
+        found = utc(value) if isinstance(value, datetime) else None
+    except (ValueError, OverflowError):
         return None
+    return found if found and EARLIEST <= found <= LATEST else None
 
 
 def utc(instant: datetime) -> datetime:
@@ -300,7 +312,15 @@ def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
 def _refuse_nonsense(settings: Settings, where: str) -> None:
     """Values that have the right type and still cannot be meant."""
     rules = [
-        (settings.target.horizon_days > 0, "[target] horizon_days must be at least 1"),
+        (
+            0 < settings.target.horizon_days <= MAX_HORIZON_DAYS,
+            f"[target] horizon_days must be 1 to {MAX_HORIZON_DAYS}",
+        ),
+        (settings.model.seed >= 0, "[model] seed must not be negative"),
+        (
+            re.fullmatch(r"[\w .-]+", settings.model.registered_name) is not None,
+            "[model] registered_name must be letters, digits, spaces, dots, dashes and underscores",
+        ),
         (
             settings.thresholds.capacity_per_week > 0,
             "[thresholds] capacity_per_week must be above 0",
@@ -315,9 +335,16 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
             (role.required >= 0 and role.weight >= 0, f"[{name}] must not be negative")
             for name, role in _lines(settings)
         ),
-        (
-            not settings.roles or any(role.required for role in settings.roles.values()),
-            "[roles] needs at least one role with required = 1 or more",
+        *(
+            (
+                not settings.roles
+                or any(role.required for role in {**settings.roles, **special}.values()),
+                f"[{place}] needs at least one role with required = 1 or more",
+            )
+            for place, special in [
+                ("roles", {}),
+                *((f"solutions.{key}.roles", s.roles) for key, s in settings.solutions.items()),
+            ]
         ),
     ]
     for holds, sentence in rules:
@@ -325,4 +352,6 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
             raise BadInput(f"{where}: {sentence}")
 
 
-__all__ = ["KINDS", "Settings", "load_settings", "settings_from", "settings_tree", "utc"]
+__all__ = [
+    "KINDS", "Settings", "instant_of", "load_settings", "settings_from", "settings_tree", "utc",
+]  # fmt: skip

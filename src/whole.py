@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .contract import BadInput
@@ -80,8 +80,13 @@ def replaced_folder(out: Path, ours: Callable[[str], bool]) -> Iterator[Path]:
             return
         old = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent)) / "old"
         final.rename(old)
-        aside.rename(final)
-        shutil.rmtree(old.parent, ignore_errors=True)
+        try:
+            aside.rename(final)
+        except BaseException:
+            old.rename(final)
+            raise
+        finally:
+            shutil.rmtree(old.parent, ignore_errors=True)
 
 
 @contextmanager
@@ -102,6 +107,7 @@ def replaced_file(out: Path) -> Iterator[Path]:
 @contextmanager
 def _aside(out: Path) -> Iterator[tuple[Path, Path]]:
     final = out.resolve()  # so that "." has a name and a parent
+    made = [parent for parent in final.parents if not parent.exists()]
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
@@ -114,6 +120,9 @@ def _aside(out: Path) -> Iterator[tuple[Path, Path]]:
         yield aside, final
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
+        for parent in made:  # deepest first
+            with suppress(OSError):
+                parent.rmdir()
         raise
 
 

@@ -385,7 +385,7 @@ def test_explain_speaks_japanese(trained, world, mqbg, monkeypatch, tmp_path):
 
 def test_explain_refuses_an_unknown_group(trained, world, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
-    refused(mqbg("explain", world, "nobody", "--as-of", AS_OF), "'nobody'", "nearest")
+    refused(mqbg("explain", world, "nobody", "--as-of", AS_OF), "'nobody'", "for instance")
 
 
 def test_explain_says_why_a_group_is_not_open(trained, world, mqbg, monkeypatch):
@@ -406,3 +406,64 @@ def test_explain_refuses_an_unknown_language(trained, world, mqbg, monkeypatch):
 def test_report_refuses_a_folder_without_scores(mqbg, world, tmp_path):
     refused(mqbg("report", tmp_path, "--data", world, "--out", "pages"), "mqbg score")
     assert not (tmp_path / "pages").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "0001-01-01T00:00+09:00", "9999-12-31T23:00-09:00", "1989-12-31"]
+)
+def test_a_cutoff_that_nobody_can_mean_is_refused(mqbg, tiny, tmp_path, text):
+    refused(mqbg("features", tiny, "--as-of", text, "--out", tmp_path / "new" / "f.parquet"), text)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_given_as_settings_is_refused(mqbg, tiny, tmp_path):
+    refused(mqbg("check", tiny, "--config", tmp_path), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[target]\nhorizon_days = 99999999999\n", "horizon_days"),
+        ("[model]\nseed = -1\n", "seed"),
+        ('[model]\nregistered_name = "o\'hara"\n', "registered_name"),
+        ("[roles.user]\nrequired = 0\n", "at least one role"),
+        (
+            "[roles.user]\n[solutions.S1.roles.user]\nrequired = 0\n",
+            "[solutions.S1.roles] needs at least one role",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(mqbg, tiny, tmp_path, text, words):
+    (tmp_path / "mqbg.toml").write_text(text)
+    refused(mqbg("check", tiny), words)
+
+
+def test_train_refuses_a_server_that_does_not_answer_before_any_work(mqbg, tiny, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    refused(mqbg("train", tiny), "http://127.0.0.1:9", "MLFLOW_TRACKING_URI")
+
+
+def test_train_refuses_a_place_for_its_figures_before_any_work(mqbg, world, tmp_path):
+    refused(mqbg("train", world, "--json", tmp_path), "add a file name")
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_demo_leaves_a_folder_alone_that_only_looks_like_one_of_its_own(mqbg, tmp_path):
+    mine = tmp_path / "project" / "data" / "accounts.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("account_id,name\n")
+    refused(mqbg("demo", "--out", tmp_path / "project"), "project")
+    assert mine.read_text() == "account_id,name\n"
+
+
+def test_demo_refuses_too_few_groups_before_an_earlier_one_gives_way(mqbg, tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / ".mqbg-demo").touch()
+    refused(mqbg("demo", "--groups", 0), "at least 100 groups")
+    assert (tmp_path / "demo" / ".mqbg-demo").exists()
+
+
+def test_a_threshold_policy_that_is_not_learned_yet_is_refused(mqbg, tiny, tmp_path):
+    """Silently taking another policy would be worse than none."""
+    (tmp_path / "mqbg.toml").write_text('[thresholds]\npolicy = "value"\n')
+    refused(mqbg("train", tiny), "'capacity'", "'value'")

@@ -35,7 +35,7 @@ required = 2
 weight = 100
 priority = 1
 [solutions.S1.roles.decision_maker]
-required = 0
+required = 3
 [kinds.pricing_view]
 points = 41
 [kinds.fax]
@@ -94,7 +94,7 @@ def test_every_fixed_key_is_read(tmp_path):
     assert settings.observation.until == datetime(2009, 1, 3)
     assert (settings.snapshots.every, settings.snapshots.start) == ("2w", datetime(2024, 2, 1))
     assert settings.roles == {"decision_maker": Role(2, 100.0, 1)}
-    assert settings.solutions == {"S1": Solution({"decision_maker": Role(0)})}
+    assert settings.solutions == {"S1": Solution({"decision_maker": Role(3)})}
     assert settings.thresholds.policy == "value"
     assert settings.thresholds.capacity_per_week == 7.5
     assert (settings.model.seed, settings.model.threads) == (1, 1)
@@ -215,7 +215,7 @@ def test_a_value_of_the_wrong_type_says_what_was_expected_and_what_came(tmp_path
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[target]\nhorizon_days = 0", "[target] horizon_days must be at least 1"),
+        ("[target]\nhorizon_days = 0", "[target] horizon_days must be 1 to 3650"),
         ("[thresholds]\ncapacity_per_week = 0", "[thresholds] capacity_per_week must be above 0"),
         ("[thresholds]\ncompleteness = 1.1", "[thresholds] completeness must be 0 to 1"),
         ("[model]\nthreads = 0", "[model] threads must be at least 1"),

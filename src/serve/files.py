@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..contract import BadInput
-from ..whole import replaced_folder
 from .scoring import Scored
 from .tables import FILES
 
@@ -18,15 +17,10 @@ def is_ours(name: str) -> bool:
     return name.removesuffix(".parquet") in FILES
 
 
-def write_scored(scored: Scored, out: Path) -> None:
-    """Writes the three tables as `<table>.parquet`; an earlier output gives way at the end.
-
-    Raises:
-        BadInput: `out` holds something else.
-    """
-    with replaced_folder(out, is_ours) as aside:
-        for name in FILES:
-            pq.write_table(getattr(scored, name), aside / f"{name}.parquet", compression="zstd")
+def write_scored(scored: Scored, folder: Path) -> None:
+    """Writes the three tables as `<table>.parquet` into an existing folder."""
+    for name in FILES:
+        pq.write_table(getattr(scored, name), folder / f"{name}.parquet", compression="zstd")
 
 
 def read_scored(folder: Path) -> Scored:

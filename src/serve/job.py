@@ -19,6 +19,7 @@ from ..settings import Settings
 from ..source import checked_source
 from .scoring import Scored, score
 
+MAX_SHOWN = 60  # characters of an id that a message repeats
 Progress = Callable[[str, float], None]
 
 
@@ -59,10 +60,11 @@ class Job:
         found = groups.filter(groups.group_id == group_id).to_pyarrow().to_pylist()
         if not found:
             known = groups.select("group_id").to_pyarrow()["group_id"].to_pylist()
-            near = difflib.get_close_matches(group_id, known, n=3, cutoff=0.0)
+            asked = group_id if len(group_id) <= MAX_SHOWN else group_id[:MAX_SHOWN] + "..."
+            near = difflib.get_close_matches(asked, known, n=3) or known[:3]
             raise BadInput(
-                f"explain: expected the group_id of a buying group, got {group_id!r}, which is not "
-                f"in buying_groups; the nearest are {', '.join(map(repr, near))}"
+                f"explain: expected the group_id of a buying group, got {asked!r}, which is not "
+                f"in buying_groups; there are {', '.join(map(repr, near))}, for instance"
             )
         group = found[0]
         eligible = eligible_groups(tables, self.source.settings, as_of)

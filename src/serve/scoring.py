@@ -20,6 +20,7 @@ from ..explain.stakeholders import Stakeholders, stakeholders
 from ..explain.whatifs import Action
 from ..explain.words import Words, date_of, signed
 from ..features.groups import group_features
+from ..features.snapshots import REOPENED
 from ..features.table import FeatureSource, Moment, moment
 from .tables import ACTIONS, SCORES, STAKEHOLDERS
 
@@ -77,7 +78,7 @@ def score(
         people = _people(source, at)
         found = list(stakeholders(at, bundle, progress))
     reasons = top_reasons(bundle, features, words)
-    verdicts = _verdicts(source, as_of)
+    verdicts = latest_verdicts(source, as_of)
     scores = _scores(groups, features, found, reasons, verdicts, bundle, as_of, model_version)
     rows = [row for one in found for row in _stakeholder_rows(one, people, words, as_of)]
     steps = [row for one in found for row in _action_rows(one, people, words, as_of)]
@@ -108,11 +109,18 @@ def _people(source: FeatureSource, at: Moment) -> People:
     )
 
 
-def _verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
-    """The latest verdict of sales on each group, known before the cut-off."""
-    verdicts = source.tables["verdicts"]
-    past = verdicts.filter(verdicts.decided_at < as_of).to_pyarrow().to_pandas()
-    latest = past.sort_values(["decided_at", "verdict"]).groupby("group_id")["verdict"].last()
+def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
+    """The latest verdict of sales on each group, known before the cut-off.
+
+    One from before the group was last reopened speaks of another attempt.
+    """
+    verdicts, events = source.tables["verdicts"], source.tables["stage_events"]
+    again = events.filter(events.stage == REOPENED, events.occurred_at < as_of)
+    reopened = again.group_by("group_id").agg(reopened_at=again.occurred_at.max())
+    past = verdicts.filter(verdicts.decided_at < as_of).left_join(reopened, "group_id")
+    current = past.filter(past.reopened_at.isnull() | (past.decided_at > past.reopened_at))
+    rows = current.select("group_id", "decided_at", "verdict").to_pyarrow().to_pandas()
+    latest = rows.sort_values(["decided_at", "verdict"]).groupby("group_id")["verdict"].last()
     return dict(latest.items())
 
 

@@ -9,12 +9,10 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
-from ..contract import TABLES, Column, Table
+from ..contract import EARLIEST, LATEST, TABLES, Column, Table
 from .opening import ROW, Staged
 from .problems import Rule
 
-EARLIEST = datetime(1990, 1, 1)
-LATEST = datetime(2200, 1, 1)
 _OPEN_END = datetime(9999, 1, 1)
 
 

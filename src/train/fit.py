@@ -17,10 +17,9 @@ from ..settings import Model
 FOLDS = 5
 ROUNDS = 400
 ROUNDS_STEP = 25
-MIN_ACCOUNTS = (
-    2 * FOLDS
-)  # with fewer, a fold would be most of the data: groups are held out instead
 MIN_CONVERSIONS = 10
+# With fewer accounts a fold would be most of the data: groups are held out instead.
+MIN_ACCOUNTS = 2 * FOLDS
 
 Progress = Callable[[str, float], None]
 

@@ -14,7 +14,7 @@ class Split:
     """Cut-offs to learn from and, at least one horizon later, cut-offs to be judged on.
 
     Calibrator and thresholds are learned inside the training cut-offs on accounts that the trees
-    did not fit (see `fit.cross_fitted`), so the third part costs neither rows nor a second gap.
+    did not fit (see `fit.fit`), so the third part costs neither rows nor a second gap.
     """
 
     train: tuple[datetime, ...]

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..bundle import save
-from ..registry import BUNDLE_FOLDER, CHAMPION, champion_version, connect
+from ..registry import BUNDLE_FOLDER, CHAMPION, connect, has_champion
 from ..settings import settings_tree
 from . import figures as drawings
 from .evaluation import POPULATIONS, best_baselines
@@ -69,7 +69,7 @@ def log_run(trained: Trained, data: str, package_version: str) -> Logged:
             pip_requirements=[f"mqbg=={package_version}"],
         )
         version = _register(client, name, model, run.info.run_id)
-    first = champion_version(client, mlflow, name) is None
+    first = not has_champion(client, name)
     if first:
         client.set_registered_model_alias(name, CHAMPION, version)
     return Logged(run.info.run_id, version, first)

@@ -89,6 +89,11 @@ def train(source: FeatureSource, *, test_from: datetime | None, progress: Progre
         BadInput: too little history, too few conversions, or one class only.
     """
     settings = source.settings
+    if settings.thresholds.policy != "capacity":
+        raise BadInput(
+            f"[thresholds] policy: this version learns 'capacity' alone, got "
+            f'{settings.thresholds.policy!r}; set policy = "capacity"'
+        )
     end = end_of_observation(source.tables, settings)
     instants = training_cutoffs(settings, first_instant(source.tables), end)
     split = forward_split(instants, settings.target.horizon_days, test_from)

@@ -131,8 +131,17 @@ def test_ranks_run_from_the_highest_log_odds_and_ties_by_group_id(scores):
 def test_status_is_the_last_known_verdict_of_sales_or_else_by_the_thresholds(
     tables, bundle, scores
 ):
+    reopened = {
+        row["group_id"]: row["occurred_at"]
+        for row in sorted(rows_of(tables, "stage_events"), key=lambda row: row["occurred_at"])
+        if row["stage"] == "reopened" and row["occurred_at"] < AS_OF
+    }
     verdicts = sorted(
-        (row for row in rows_of(tables, "verdicts") if row["decided_at"] < AS_OF),
+        (
+            row
+            for row in rows_of(tables, "verdicts")
+            if reopened.get(row["group_id"], datetime(1, 1, 1)) < row["decided_at"] < AS_OF
+        ),
         key=lambda row: (row["decided_at"], row["verdict"]),
     )
     latest = {row["group_id"]: row["verdict"] for row in verdicts}
