@@ -42,8 +42,11 @@ def group_sheet(
     yield escape(_readiness(score, words))
     yield from _listed(label["reasons"], score["top_reasons"])
     yield ""
-    yield _sum(score, scored.stakeholders.to_pylist(), people, bundle, words)
-    yield from _listed(label["stakeholders"], scored.stakeholders["summary"].to_pylist())
+    members = sorted(
+        scored.stakeholders.to_pylist(), key=lambda row: (-row["contribution"], row["contact_id"])
+    )
+    yield _sum(score, members, people, bundle, words)
+    yield from _listed(label["stakeholders"], [member["summary"] for member in members])
     yield from _listed(label["actions"], scored.actions["text"].to_pylist())
 
 
@@ -83,7 +86,7 @@ def _sum(
     table.add_column(label["points"], justify="right")
     base = bundle.points(score["base_log_odds"])
     table.add_row(words.say("base"), "", f"{score['base_log_odds']:+.3f}", f"{base:.1f}")
-    for member in sorted(members, key=lambda row: (-row["contribution"], row["contact_id"])):
+    for member in members:
         error = member["contribution_se"]
         table.add_row(
             escape(people[member["contact_id"]]),

@@ -60,7 +60,9 @@ def test_pictures_of_one_outcome_and_of_one_row_are_drawn(converted):
     for count in (1, 40):
         few = {name: values[:count] for name, values in probabilities.items()}
         for figure in pictures(rows.assign(converted=converted).head(count), few):
-            figure.savefig(io.BytesIO(), format="png")
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format="png")
+            assert drawn.getvalue().startswith(b"\x89PNG")
 
 
 def test_reliability_shows_each_bins_mean_share_and_rows():

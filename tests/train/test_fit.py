@@ -179,7 +179,7 @@ def test_just_enough_of_either_outcome_are_taken(spied):
     given = rows()
     given.converted[:] = False
     given.converted[:: 360 // MIN_CONVERSIONS] = True
-    fit(given, Model(), quiet)
+    assert fit(given, Model(), quiet).held_out.shape == given.converted.shape
 
 
 def test_conversions_of_one_group_alone_are_refused(spied):
