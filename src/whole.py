@@ -78,15 +78,17 @@ def replaced_folder(out: Path, ours: Callable[[str], bool]) -> Iterator[Path]:
         if not final.is_dir():
             aside.rename(final)
             return
-        old = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent)) / "old"
-        final.rename(old)
+        kept = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
         try:
+            final.rename(kept / "old")
             aside.rename(final)
         except BaseException:
-            old.rename(final)
+            if not final.exists():
+                (kept / "old").rename(final)
+            with suppress(OSError):  # only an empty folder goes: what was there is never lost
+                kept.rmdir()
             raise
-        finally:
-            shutil.rmtree(old.parent, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from mqbg.contract import BadInput
@@ -241,3 +242,24 @@ def test_the_refusals_touch_nothing(tmp_path):
     with pytest.raises(BadInput, match="holds 'b'"):
         refuse_unless_ours(tmp_path, ours)
     assert sorted(entries(tmp_path)) == ["a.ours", "b"]
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_an_earlier_output_survives_renames_that_fail(tmp_path, monkeypatch, failures):
+    """Also where putting it back fails: then it stays aside, and is not removed."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "kept.txt").write_text("earlier")
+    rename, calls = Path.rename, []
+
+    def failing(self, target):
+        calls.append(target)
+        if 1 < len(calls) <= 1 + failures:
+            raise OSError("disk on fire")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="disk on fire"), replaced_folder(out, lambda _name: True):
+        pass
+    assert [path.read_text() for path in tmp_path.rglob("kept.txt")] == ["earlier"]
+    assert out.exists() == (failures == 1)

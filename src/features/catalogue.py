@@ -137,15 +137,6 @@ def _engagement(families: Sequence[str]) -> tuple[Feature, ...]:
         )
         for days in (7, 21, 60)
     ]  # fmt: skip
-    parts = slugs(families)
-    by_family = [
-        Feature(
-            f"recent_{parts[family]}", "engagement", "activities",
-            "recent activity of kind {subject}", "最近の「{subject}」の活動",
-            same(f"family_{number}"), subject=("families", family),
-        )
-        for number, family in enumerate(families)
-    ]  # fmt: skip
     return (
         *per_window,
         Feature(
@@ -181,7 +172,19 @@ def _engagement(families: Sequence[str]) -> tuple[Feature, ...]:
             "activities logged on the group in 90 days", "直近90日間に案件へ記録された活動",
             same("logged_90d"),
         ),
-        *by_family,
+        *_families(families),
+    )  # fmt: skip
+
+
+def _families(families: Sequence[str]) -> tuple[Feature, ...]:
+    parts = slugs(families)
+    return tuple(
+        Feature(
+            f"recent_{parts[family]}", "engagement", "activities",
+            "recent activity of kind {subject}", "最近の「{subject}」の活動",
+            same(f"family_{number}"), subject=("families", family),
+        )
+        for number, family in enumerate(families)
     )  # fmt: skip
 
 
