@@ -1,7 +1,18 @@
-"""From somebody's folder or file to the contract's tables, checked before anything else."""
+"""From somebody's folder, file or database to the contract's tables, checked before all else."""
 
 from .checks import check, checked_source
 from .opening import Source, open_source
+from .postgres import shown_name
 from .problems import Problem, Report
+from .spark import on_engine
 
-__all__ = ["Problem", "Report", "Source", "check", "checked_source", "open_source"]
+__all__ = [
+    "Problem",
+    "Report",
+    "Source",
+    "check",
+    "checked_source",
+    "on_engine",
+    "open_source",
+    "shown_name",
+]

@@ -1,8 +1,8 @@
 """A data source as Ibis tables in the contract's columns and types, whatever it was before.
 
 `open_source` gives every table of the contract: an absent optional table is empty, an absent
-optional column is null. Nothing is written beside the source; what must be kept (CSV) stays in
-memory, and spills into a temporary folder that is removed at the end.
+optional column is null. Nothing is written beside the source; what must be kept (CSV, PostgreSQL)
+stays in memory, and spills into a temporary folder that is removed at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from .conversion import absent, convert
-from .origins import Origin, find, nearest, quoted, unreadable
+from .origins import Origin, Origins, find, nearest, quoted, unreadable
+from .postgres import shown_name
 from .problems import Problem, Report, Rule, sort_problems
 
 STAGED = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
@@ -57,7 +58,7 @@ class Source:
         tables: every table of the contract, columns in canonical order and type.
         staged: the tables that the source really has, for the checks.
         problems: what is wrong with the structure; empty unless opened with `strict=False`.
-        name: the path as it was given.
+        name: the path as it was given, or the URL without its password.
     """
 
     backend: Any
@@ -71,19 +72,23 @@ class Source:
 def open_source(
     data: str | Path, *, threads: int | None = None, strict: bool = True
 ) -> Iterator[Source]:
-    """Open a folder of `<table>.parquet` or `<table>.csv`, or a DuckDB file (read only).
+    """Open a folder of `<table>.parquet` or `<table>.csv`, a DuckDB file or a PostgreSQL database.
 
-    Parquet and DuckDB tables are read lazily, at every query; CSV once. Times become UTC without
-    zone: naive means UTC, zone-aware is converted, value by value.
+    Nothing is written to any of them. Parquet and DuckDB tables are read lazily, at every query;
+    CSV and PostgreSQL once, the latter's tables as they all were at one instant. Times become UTC
+    without zone: naive means UTC, zone-aware is converted, value by value.
 
     Args:
-        data: path of the folder or the file.
+        data: path of the folder or the file, or `postgresql://user:password@host:port/database`;
+            its tables are looked for in the search path, and `?options=-csearch_path%3Dsales`
+            sets it.
         threads: of DuckDB; None leaves the choice to it.
         strict: refuse what lacks a required table or column or cannot be read. With False
             such problems stand in `Source.problems`, and the table is empty.
 
     Raises:
-        BadInput: nothing usable is at `data`, or (strict) its structure breaks the contract.
+        BadInput: nothing usable is at `data`, a database goes away while it is read, or (strict)
+            the structure breaks the contract.
     """
     options = {} if threads is None else {"threads": threads}
     with TemporaryDirectory(prefix="mqbg-") as spill:
@@ -100,11 +105,19 @@ def open_source(
 
 
 def _read(backend: Any, data: str | Path) -> Source:
-    origins = find(backend, data)
     for schema in (STAGED, _KEPT):
         backend.raw_sql(f"CREATE SCHEMA {schema}")
-    problems = list(origins.problems)
+    with find(backend, data) as origins:
+        staged, problems = _stage_all(backend, origins)
+    for name in TABLES:
+        publish(backend, name, f"{STAGED}.{name}" if name in staged else None)
+    tables = {name: backend.table(name, database="main") for name in TABLES}
+    return Source(backend, tables, staged, sort_problems(problems), shown_name(data))
+
+
+def _stage_all(backend: Any, origins: Origins) -> tuple[dict[str, Staged], list[Problem]]:
     staged: dict[str, Staged] = {}
+    problems = list(origins.problems)
     for name in (name for name in TABLES if name in origins.tables):
         origin = origins.tables[name]
         if missing := _missing_columns(TABLES[name], origin):
@@ -114,10 +127,7 @@ def _read(backend: Any, data: str | Path) -> Source:
             staged[name] = _stage(backend, TABLES[name], origin)
         except duckdb.Error as error:
             problems.append(unreadable(name, origin, error))
-    for name in TABLES:
-        publish(backend, name, f"{STAGED}.{name}" if name in staged else None)
-    tables = {name: backend.table(name, database="main") for name in TABLES}
-    return Source(backend, tables, staged, sort_problems(problems), str(data))
+    return staged, problems
 
 
 def publish(backend: Any, table: str, relation: str | None) -> None:
@@ -169,7 +179,8 @@ def _stage(backend: Any, table: Table, origin: Origin) -> Staged:
         backend.raw_sql(f"{view} SELECT {origin.row} AS {ROW}, {select}")
     else:
         kept = f"{_KEPT}.{quoted(table.name)}"
-        backend.raw_sql(f"CREATE TABLE {kept} AS SELECT {select}")
+        with origin.reading():
+            backend.raw_sql(f"CREATE TABLE {kept} AS SELECT {select}")
         backend.raw_sql(f"{view} SELECT rowid AS {ROW}, * FROM {kept}")  # noqa: S608 - quoted
     present = frozenset(origin.columns) & frozenset(table.column_names)
     extra = tuple(name for name in origin.columns if name not in present)

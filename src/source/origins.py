@@ -1,11 +1,13 @@
-"""Where each table of a source comes from: files in a folder, or a DuckDB file."""
+"""Where each table of a source comes from: files in a folder, a DuckDB file, or PostgreSQL."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,15 @@ from typing import Any
 import duckdb
 
 from ..contract import TABLES, BadInput
-from . import csvfile
+from . import csvfile, postgres
 from .problems import EXAMPLES, Problem, Rule
 
-_ACCEPTED = "a folder of <table>.parquet or <table>.csv files, or a DuckDB file"
+_ACCEPTED = (
+    "a folder of <table>.parquet or <table>.csv files, or a DuckDB file, or a database URL such as "
+    f"{postgres.EXAMPLE}"
+)
 ATTACHED = "given"
+_STREAM = "arriving"  # the table that PostgreSQL is sending; one at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Origin:
         row: SQL of a stable row number from 0; None: only a kept copy has one.
         csv: the file, if it is a CSV.
         fields: how many names its header has.
+        reading: `relation` can be read while this context lasts.
     """
 
     name: str
@@ -39,6 +46,7 @@ class Origin:
     row: str | None = None
     csv: Path | None = None
     fields: int = 0
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +57,36 @@ class Origins:
     problems: tuple[Problem, ...]
 
 
-def find(backend: Any, data: str | Path) -> Origins:
-    """Look for the contract's tables at `data`.
+@contextmanager
+def find(backend: Any, data: str | Path) -> Iterator[Origins]:
+    """Look for the contract's tables at `data`; what has no stable rows is read while this lasts.
 
-    The one place that tells kinds of sources apart; a database URL gets its branch here.
+    The one place that tells kinds of sources apart.
 
     Args:
         backend: Ibis DuckDB backend that will read them.
-        data: path of a folder or of a DuckDB file.
+        data: path of a folder or of a DuckDB file, or the URL of a PostgreSQL database.
 
     Raises:
         BadInput: nothing usable is at `data`.
     """
-    path = Path(data)
+    if postgres.is_url(data):
+        with postgres.connected(str(data)) as database:
+            yield _server(backend, database)
+    else:
+        yield _files(backend, data)
+
+
+def _files(backend: Any, data: str | Path) -> Origins:
+    path, shown = Path(data), postgres.shown_name(data)
     try:
         if path.is_dir():
             return _folder(backend, path)
         if path.is_file():
             return _database(backend, path)
     except OSError as error:
-        raise BadInput(f"cannot read {data}: {error.strerror}; check its permissions") from error
-    raise BadInput(f"expected {_ACCEPTED}; {data} does not exist: check the path")
+        raise BadInput(f"cannot read {shown}: {error.strerror}; check its permissions") from error
+    raise BadInput(f"expected {_ACCEPTED}; {shown} does not exist: check the path")
 
 
 def quoted(name: str) -> str:
@@ -105,7 +122,7 @@ def _missing(found: Iterable[str], names: Mapping[str, object]) -> list[Problem]
     return problems
 
 
-def _nothing_found(data: Path, found: Iterable[str]) -> BadInput:
+def _nothing_found(data: str | Path, found: Iterable[str]) -> BadInput:
     wanted = ", ".join(name for name, table in TABLES.items() if table.required)
     names = sorted(found)
     listed = ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "nothing"
@@ -247,3 +264,59 @@ def _kinds(backend: Any) -> dict[str, str]:
 def _attached(backend: Any, table: str, is_view: bool) -> Origin:
     relation = f"{ATTACHED}.main.{quoted(table)}"
     return Origin(table, relation, _described(backend, relation), None if is_view else "rowid")
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+
+def _server(backend: Any, database: postgres.Database) -> Origins:
+    found = database.relations()
+    present = [name for name in TABLES if name in found]
+    if not present:
+        raise _nothing_found(database.shown, found)
+    problems = _missing(found, dict.fromkeys(present))
+    tables: dict[str, Origin] = {}
+    for name in present:
+        columns = database.columns(found[name])
+        if refused := _refused(found[name], columns):
+            problems.append(_structural(name, Rule.NOT_READABLE, 1, refused))
+        else:
+            tables[name] = _remote(backend, database, found[name], columns)
+    return Origins(tables, tuple(problems))
+
+
+def _refused(relation: postgres.Relation, columns: Mapping[str, tuple[str, bool]]) -> str | None:
+    """Which of the contract's columns we may not read; None: all that there are may be."""
+    wanted = [name for name in TABLES[relation.name].column_names if name in columns]
+    refused = [name for name in wanted if not columns[name][1]]
+    if not refused:
+        return None
+    which = f" {', '.join(refused)} of" if len(refused) < len(wanted) else ""
+    return f"the URL's user may not read{which} {relation.schema}.{relation.name}: GRANT SELECT"
+
+
+def _remote(
+    backend: Any,
+    database: postgres.Database,
+    relation: postgres.Relation,
+    columns: Mapping[str, tuple[str, bool]],
+) -> Origin:
+    sent = [
+        f"{postgres.selected(quoted(name), columns[name][0])} AS {quoted(name)}"
+        for name in TABLES[relation.name].column_names
+        if name in columns
+    ]
+    source = f"{quoted(relation.schema)}.{quoted(relation.name)}"
+    shown = f"{relation.schema}.{relation.name}"
+    return Origin(
+        shown,
+        _STREAM,
+        {name: postgres.received(quoted(name), kind) for name, (kind, _) in columns.items()},
+        reading=partial(
+            database.streamed,
+            backend,
+            f"SELECT {', '.join(sent)} FROM {source}",  # noqa: S608 - names are quoted
+            name=_STREAM,
+            what=shown,
+        ),
+    )

@@ -1,0 +1,230 @@
+"""The same tables on Spark: read and checked by DuckDB, handed over as Parquet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+import ibis
+
+from ..contract import TABLES, BadInput
+from .opening import Source
+
+ENGINES = ("duckdb", "spark")
+STAGING = "MQBG_SPARK_STAGING"
+"""Environment variable: a folder that this machine can write and every node of the cluster read."""
+
+# What features need of a session, whatever the cluster's own defaults are.
+OPTIONS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+}
+# A local session is for tables of this machine: no web page, no more partitions than cores need.
+LOCAL = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
+}
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_PATTERN = re.compile(r"([{}\[\]*?\\])")  # what Spark would take for a pattern in a path
+_CHATTER = ("WARNING:", "Using Spark's", "Setting default log level", "To adjust logging", "at ")
+
+
+@contextmanager
+def on_engine(source: Source, engine: str) -> Iterator[Source]:
+    """The tables of a checked source in the engine that is to scan them: duckdb or spark.
+
+    Raises:
+        BadInput: there is no such engine, it cannot be started, or it fails while it is used.
+    """
+    if engine not in ENGINES:
+        raise BadInput(f"--engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    if engine == "duckdb":
+        yield source
+        return
+    with on_spark(source) as there:
+        yield there
+
+
+@contextmanager
+def on_spark(source: Source) -> Iterator[Source]:
+    """The tables of a checked source on Spark.
+
+    A session that runs already lends its cluster: ours beside it has settings and views of its
+    own. Else one is started as `spark-submit`, the Spark defaults or `PYSPARK_SUBMIT_ARGS`
+    configure it; where they name no master, a local one with as many threads as there are cores.
+    What the JVM of a session that is started here writes to stderr is kept from the terminal.
+
+    Args:
+        source: opened and checked; its tables are copied once, as Parquet, into a temporary
+            folder under `MQBG_SPARK_STAGING` (the system's own where that is not set). DuckDB
+            writes it and Spark reads it, so it is a folder, also as `file:///folder`; a cluster
+            needs one that all its nodes have mounted. Object stores and HDFS are refused.
+
+    Raises:
+        BadInput: Spark is not installed, no session can be started, the staging folder is not
+            one, or Spark fails in the block.
+    """
+    with _staging_folder() as folder, _session() as session, _failures_told():
+        backend = ibis.pyspark.connect(session)
+        tables = {}
+        for name in TABLES:
+            path = folder / f"{name}.parquet"
+            source.tables[name].to_parquet(path)
+            tables[name] = backend.read_parquet(_location(path), table_name=f"given_{name}")
+        yield Source(backend, tables, {}, source.problems, source.name)
+
+
+# ---------------------------------------------------------------- staging
+
+
+@contextmanager
+def _staging_folder() -> Iterator[Path]:
+    parent = _staging()
+    with TemporaryDirectory(prefix="mqbg-spark-", dir=parent) as name:
+        if parent is not None:  # who may read the share may read what we put there
+            Path(name).chmod(parent.stat().st_mode & 0o777 | 0o700)
+        yield Path(name)
+
+
+def _staging() -> Path | None:
+    given = os.environ.get(STAGING)
+    if not given:
+        return None
+    # A file:///folder is a folder; file://machine/folder is on another machine.
+    url = urlsplit(given) if given.startswith("file:") else None
+    folder = Path(unquote(url.path) if url is not None and not url.netloc else given)
+    if _SCHEME.match(str(folder)):
+        raise BadInput(
+            f"{STAGING}: expected a folder, got {given!r}, which DuckDB cannot write; name a "
+            "folder that this machine and every node of the cluster have mounted"
+        )
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(
+            f"{STAGING}: expected a folder that can be written, got {given!r}; make it, or name "
+            "another that every node of the cluster can read"
+        )
+    return folder.resolve()
+
+
+def _location(path: Path) -> str:
+    """A file of this machine as Spark is told of it, whatever its default file system is."""
+    return "file://" + _PATTERN.sub(r"\\\1", str(path))
+
+
+# ---------------------------------------------------------------- the session
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    sql = _pyspark_sql()
+    with _quiet_connections(), TemporaryFile() as log:
+        running = None
+        try:
+            running = sql.SparkSession.getActiveSession()
+            session = _started(sql, log) if running is None else running.newSession()
+            for name, value in OPTIONS.items():
+                session.conf.set(name, value)
+        except Exception as error:  # Py4J raises what the Java side throws, of any class
+            raise BadInput(
+                "engine spark: expected a Spark session, could not start one: "
+                f"{_told(log) or _first_line(error)}; Spark needs Java 17 or 21 (JAVA_HOME) and, "
+                "for a cluster, its master in the Spark defaults"
+            ) from error
+        try:
+            yield session
+        finally:
+            if running is None:
+                with suppress(*_failures()):  # of a session that is gone already
+                    session.stop()
+
+
+@contextmanager
+def _quiet_connections() -> Iterator[None]:
+    """Py4J logs each broken connection with its traceback; we say what happened in a sentence."""
+    logger = logging.getLogger("py4j")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _pyspark_sql() -> Any:
+    try:
+        return import_module("pyspark.sql")
+    except ImportError as error:
+        raise BadInput(
+            'engine spark: expected PySpark, which is not installed; run pip install "mqbg[spark]"'
+        ) from error
+
+
+def _started(sql: Any, log: IO[bytes]) -> Any:
+    """A new session, in a new JVM unless this process has one."""
+    pyspark = import_module("pyspark")
+    if pyspark.SparkContext._gateway is None:
+        launch = import_module("pyspark.java_gateway").launch_gateway
+        gateway = launch(popen_kwargs={"stderr": log})
+        pyspark.SparkContext._ensure_initialized(gateway=gateway)
+    conf = pyspark.SparkConf()  # with the Spark defaults, now that a JVM has read them
+    if conf.get("spark.app.name", "pyspark-shell") == "pyspark-shell":
+        conf.setAppName("mqbg")
+    local = conf.get("spark.master", "local[*]").startswith("local")
+    for name, value in {**(LOCAL if local else {}), **OPTIONS}.items():
+        conf.setIfMissing(name, value)
+    session = sql.SparkSession.builder.config(conf=conf).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _told(log: IO[bytes]) -> str:
+    """The first line of a JVM's stderr that is neither chatter nor part of a stack trace."""
+    log.seek(0)
+    lines = (line.strip() for line in log.read().decode(errors="replace").splitlines())
+    return next((line for line in lines if line and not line.startswith(_CHATTER)), "")
+
+
+# ---------------------------------------------------------------- failures
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Turns what Spark raises, while it works for us, into one sentence."""
+    failures = _failures()
+    try:
+        yield
+    except failures as error:
+        first: BaseException = error
+        # Letting go of tables fails as well where Spark is gone, and says less.
+        while isinstance(first.__context__, failures):
+            first = first.__context__
+        if isinstance(first, import_module("pyspark.errors").AnalysisException):
+            raise first from None  # our query is wrong, and no advice would help
+        raise BadInput(
+            f"engine spark failed in the middle of its work: {_first_line(first)}; nothing was "
+            "written: run the command again, and if that fails alike, ask who keeps the cluster, "
+            "or use --engine duckdb"
+        ) from first
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What PySpark raises: answers of the JVM, and that there is no JVM any more."""
+    errors, protocol = import_module("pyspark.errors"), import_module("py4j.protocol")
+    return errors.PySparkException, protocol.Py4JError, ConnectionError
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line that says something: Py4J's own says which of its objects was called."""
+    lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("An error occurred while calling")]
+    return (telling or lines or [type(error).__name__])[0].rstrip(".;")
