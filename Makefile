@@ -4,17 +4,17 @@ BIN := .venv/bin
 # uv on the path if there is one, else our own copy inside the environment
 UV := $(shell command -v uv || echo $(BIN)/uv)
 
-.PHONY: help setup demo test lint types format bench clean
+.PHONY: help setup demo test test-spark lint types format docs bench clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(BIN)/mqbg ## make .venv with the locked versions and the mqbg command
 
 $(BIN)/mqbg: pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) sync --quiet --frozen --inexact --extra dev
+	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres
 	@touch $@
 
 demo: setup ## simulate, check, train, score and report, in under two minutes
@@ -22,6 +22,10 @@ demo: setup ## simulate, check, train, score and report, in under two minutes
 
 test: setup lint types ## lint, types and every test
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal
+
+test-spark: setup ## the tests on a local Spark; needs Java 17
+	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra spark
+	MQBG_SPARK=1 $(BIN)/pytest -q tests/spark
 
 lint: setup ## ruff, rules and format
 	$(BIN)/ruff check .
@@ -33,6 +37,9 @@ types: setup ## mypy, strict on src
 format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## write docs/features.md from the catalogue
+	$(BIN)/python -m mqbg.features.reference > docs/features.md
 
 bench: setup ## figures of the "must hold" lines, measured here and now
 	$(BIN)/python -m benchmarks

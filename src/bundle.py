@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from .calibrated import Platt, Threshold, VennAbers
 from .contract import BadInput
-from .features.catalogue import Catalogue, Vocabulary, catalogue
+from .features.catalogue import Catalogue, catalogue
 from .features.template import Template, TemplateRole
+from .features.vocabulary import Vocabulary
 from .settings import Role, Settings, settings_from, settings_tree
 
-FORMAT = 1  # raised when a bundle can no longer be read by the release before
+FORMAT = 2  # raised when a bundle can no longer be read by the release before
 TREES, CARD = "trees.txt", "bundle.json"
 
 
@@ -156,6 +157,8 @@ def save(bundle: Bundle, folder: Path) -> None:
         "settings": settings,
         "roles": [_role_tree(role) for role in bundle.vocabulary.template.roles],
         "families": bundle.vocabulary.families,
+        "questions": bundle.vocabulary.questions,
+        "departments": bundle.vocabulary.departments,
         "features": bundle.catalogue.names,
         "trees_sha256": _digest(bundle.trees),
         "category_values": bundle.category_values,
@@ -218,11 +221,16 @@ def _from_card(card: Mapping[str, Any], trees: str) -> Bundle:
     times = ("first_as_of", "last_as_of", "test_from")
     training = dict(card["training"])
     training.update({key: datetime.fromisoformat(training[key]) for key in times})
+    settings = settings_from(card["settings"], CARD)
     return Bundle(
         trees=trees,
-        settings=settings_from(card["settings"], CARD),
+        settings=settings,
         vocabulary=Vocabulary(
-            Template(tuple(_role_from(tree) for tree in card["roles"])), tuple(card["families"])
+            Template(tuple(_role_from(tree) for tree in card["roles"])),
+            tuple(card["families"]),
+            tuple(card["questions"]),
+            tuple(card["departments"]),
+            settings.features,
         ),
         category_values={key: tuple(values) for key, values in card["category_values"].items()},
         calibrator=Platt(**card["calibrator"]),

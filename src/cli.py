@@ -33,7 +33,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Data = Annotated[str, typer.Argument(help="Folder of Parquet or CSV tables, or a DuckDB file.")]
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of Parquet or CSV tables, a DuckDB file, or postgresql://user@host/database."
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="Settings; default: mqbg.toml here, if there is one.")
 ]
@@ -43,6 +48,14 @@ Quarantine = Annotated[
 ]
 AsOf = Annotated[str, typer.Option("--as-of", help="The cut-off, such as 2024-05-01; UTC.")]
 Language = Annotated[str | None, typer.Option("--lang", help="en or ja; default: the settings'.")]
+Engine = Annotated[str, typer.Option(help="Where the tables are scanned: duckdb or spark.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--changed-since",
+        help="--out holds the result of this earlier cut-off: compute anew only what changed.",
+    ),
+]
 Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
 
 
@@ -78,18 +91,36 @@ def instant(text: str) -> datetime:
     return found
 
 
+def _earlier(changed_since: str | None, as_of: list[datetime]) -> datetime | None:
+    """The cut-off that `--changed-since` names.
+
+    Raises:
+        BadInput: it is not before the one cut-off asked for.
+    """
+    if changed_since is None:
+        return None
+    since = instant(changed_since)
+    if len(as_of) != 1 or since > as_of[0]:
+        raise BadInput(
+            "--changed-since: expected one --as-of, at or after it, got "
+            f"{', '.join(f'{at:%Y-%m-%d %H:%M:%S}' for at in as_of)} after {changed_since}; name "
+            "the cut-off of the result that --out holds, and one later cut-off"
+        )
+    return since
+
+
 @app.command()
 def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> None:
     """Check the tables against the contract: every problem in one report."""
     from .source import check as check_source
-    from .source import checked_source, open_source
+    from .source import checked_source, open_source, shown_name
 
     _settings(config)
     with open_source(data, strict=False) as source:
         report = check_source(source)
     if report.problems and quarantine is None:
-        raise BadInput(report.text(data))
-    print(report.text(data))  # noqa: T201 - the report is the result
+        raise BadInput(report.text(shown_name(data)))
+    print(report.text(shown_name(data)))  # noqa: T201 - the report is the result
     if report.problems:
         with checked_source(data, quarantine=quarantine):
             pass
@@ -117,6 +148,8 @@ def features(
     data: Data,
     as_of: Annotated[list[str], typer.Option("--as-of", help="A cut-off; may be repeated.")],
     out: Annotated[Path, typer.Option(help="Parquet file.")],
+    changed_since: Since = None,
+    engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     config: Config = None,
 ) -> None:
@@ -124,21 +157,33 @@ def features(
     import pyarrow.parquet as pq
 
     from .features.catalogue import catalogue
-    from .features.table import feature_source, feature_table, find_vocabulary
-    from .source import checked_source
+    from .features.prepared import feature_source
+    from .features.table import feature_table, features_since, read_features
+    from .features.vocabulary import find_vocabulary
+    from .source import checked_source, on_engine, shown_name
     from .whole import replaced_file
 
     settings = _settings(config)
     instants = sorted({instant(text) for text in as_of})
+    earlier = _earlier(changed_since, instants)
+    before = None if earlier is None else read_features(out, earlier)
     with progress_shown() as progress, replaced_file(out) as aside:
-        with checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source:
-            prepared = feature_source(source, settings)
-            words = catalogue(find_vocabulary(prepared, instants[-1]))
-            table = feature_table(prepared, words, instants, progress=progress)
+        with (
+            checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+            on_engine(source, engine) as there,
+        ):
+            prepared = feature_source(there, settings)
+            vocabulary = find_vocabulary(prepared, instants[-1])
+            words = catalogue(vocabulary)
+            # Columns that mean something else than before can be carried over for nobody.
+            if before and earlier and find_vocabulary(prepared, earlier) == vocabulary:
+                table, _anew = features_since(prepared, words, instants[-1], earlier, before)
+            else:
+                table = feature_table(prepared, words, instants, progress=progress)
         if not table.num_rows:
             raise BadInput(
                 f"features: expected groups that are open at {', '.join(as_of)}, found none in "
-                f"{data}; choose a cut-off after the first group was created"
+                f"{shown_name(data)}; choose a cut-off after the first group was created"
             )
         pq.write_table(table, aside, compression="zstd")
 
@@ -157,7 +202,8 @@ def train(
 ) -> None:
     """Fit, evaluate against the baselines, log to MLflow and register a version."""
     from .registry import require_store
-    from .train.comparison import comparison_table, next_steps
+    from .source import shown_name
+    from .train.comparison import ablation_table, comparison_table, next_steps
     from .train.tracking import figures_tree, log_run
     from .whole import replaced_file
 
@@ -167,19 +213,21 @@ def train(
         aside = outputs.enter_context(replaced_file(json_file)) if json_file else None
         require_store()
         trained = _train(data, settings, since, quarantine)
-        logged = log_run(trained, data, installed_version("mqbg"))
+        logged = log_run(trained, shown_name(data), installed_version("mqbg"))
         if aside:
             tree = {**figures_tree(trained), "version": logged.version, "run_id": logged.run_id}
             aside.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     console = results()
     console.print(comparison_table(trained))
+    if trained.ablation is not None:
+        console.print(ablation_table(trained.ablation))
     console.print(next_steps(trained, logged), highlight=False, soft_wrap=True)
 
 
 def _train(
     data: str, settings: Settings, since: datetime | None, quarantine: Path | None
 ) -> Trained:
-    from .features.table import feature_source
+    from .features.prepared import feature_source
     from .source import checked_source
     from .train.training import train as train_model
 
@@ -191,25 +239,66 @@ def _train(
 
 
 @app.command()
+def probe(
+    data: Data,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every finding here.")
+    ] = None,
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Look for leaks: what tells the outcome in a way that no score could use."""
+    from .features.prepared import feature_source
+    from .source import checked_source
+    from .train.comparison import findings_table
+    from .train.tracking import findings_tree
+    from .train.training import probe as find_leaks
+    from .whole import replaced_file
+
+    settings = _settings(config)
+    with ExitStack() as outputs:
+        aside = outputs.enter_context(replaced_file(json_file)) if json_file else None
+        with (
+            progress_shown() as progress,
+            checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        ):
+            findings = find_leaks(feature_source(source, settings), progress)
+        if aside:
+            tree = {"findings": findings_tree(findings)}
+            text = json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False)
+            aside.write_text(text + "\n", encoding="utf-8")
+    results().print(findings_table(findings) if findings else "no leak found")
+
+
+@app.command()
 def score(
     data: Data,
     as_of: AsOf,
     out: Annotated[Path, typer.Option(help="Folder for scores, stakeholders and actions.")],
     version: Version = "champion",
     lang: Language = None,
+    changed_since: Since = None,
+    engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off and write the three tables."""
-    from .serve.files import is_ours, write_scored
+    from .serve.carry import require_same_run
+    from .serve.files import is_ours, read_scored, write_scored
     from .whole import replaced_folder
 
     settings, at = _settings(config), instant(as_of)
+    since = _earlier(changed_since, [at])
+    before = None if since is None else read_scored(out)
     with (
         replaced_folder(out, is_ours) as aside,
-        _job(data, version, lang, quarantine, settings) as job,
+        _job(data, version, lang, quarantine, settings, engine) as job,
     ):
-        scored = job.score(at)
+        if since is None or before is None:
+            scored = job.score(at)
+        else:
+            require_same_run(before, since, job.model.version, str(out))
+            scored = job.score_changed(at, since, before)
         write_scored(scored, aside)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
 
@@ -239,7 +328,12 @@ def explain(
 
 @contextmanager
 def _job(
-    data: str, version: str, lang: str | None, quarantine: Path | None, settings: Settings
+    data: str,
+    version: str,
+    lang: str | None,
+    quarantine: Path | None,
+    settings: Settings,
+    engine: str = "duckdb",
 ) -> Iterator[Job]:
     from .serve.job import scoring_job
 
@@ -252,6 +346,7 @@ def _job(
             version=version,
             language=lang,
             quarantine=quarantine,
+            engine=engine,
         ) as job,
     ):
         yield job

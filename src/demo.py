@@ -18,7 +18,7 @@ from rich.table import Table
 
 from .contract import BadInput
 from .explain.words import Words, words
-from .features.table import feature_source
+from .features.prepared import feature_source
 from .serve.files import write_scored
 from .serve.names import names_of
 from .serve.pages import write_report

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from .contract import EARLIEST, LATEST, BadInput
 
 MAX_HORIZON_DAYS = 3650
+MAX_WINDOW_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,31 @@ KINDS: Mapping[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureSettings:
+    """What the catalogue's columns are measured over.
+
+    Attributes:
+        windows_days: of the counts, one column each; beside them some features have windows of
+            their own, by definition.
+        half_lives_days: of decayed engagement, one column each; the one in the middle is that of
+            means, maxima and roles.
+        fiscal_year_end_month: the buyers' fiscal year ends with it; 3 in most of Japan.
+        roles_in_step: the two roles of whom the catalogue asks whether both were awake in the
+            same fortnight.
+    """
+
+    windows_days: tuple[int, ...] = (7, 30, 90)
+    half_lives_days: tuple[int, ...] = (7, 21, 60)
+    fiscal_year_end_month: int = 3
+    roles_in_step: tuple[str, ...] = ("decision_maker", "technical_evaluator")
+
+    @property
+    def half_life_days(self) -> int:
+        """The half-life in the middle."""
+        return self.half_lives_days[len(self.half_lives_days) // 2]
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
     """How the line between nurture and qualified is drawn."""
 
@@ -104,12 +130,16 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The fit; `registered_name` is the model's name in the MLflow registry."""
+    """The fit; `registered_name` is the model's name in the MLflow registry.
+
+    With `ablation`, training measures what each theme of features is worth by refitting without it.
+    """
 
     seed: int = 7
     threads: int = 2
     registered_name: str = "mqbg"
     resamples: int = 200
+    ablation: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +165,39 @@ class Explain:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """From where on a leak probe warns (see `train.probes`).
+
+    Shares are compared by the cautious end of their 95 % interval, so small counts do not warn.
+
+    Attributes:
+        feature_auc: a single feature that ranks outcomes at least so well, in either direction.
+        min_conversions: nothing is said of a feature, a back-filled kind, a column or members
+            unless it is known of so many converted groups (of a column: accounts or contacts).
+        kind_share: groups that had a kind before the cut-off and then converted; it must also
+            lie nearer to all than to the share of all groups.
+        backfilled_share: activities of the horizon before a conversion that were recorded after
+            it, beyond the same share of groups that did not convert.
+        recorded_delay_days: the slowest tenth of a kind's activities are recorded so late.
+        filled_difference: how much more often a column is filled where groups converted.
+        members_at_outcome: members of converted groups who joined on the day of the conversion,
+            or converted groups without a member before it.
+        placeholder_groups: so many groups make an account of one outcome suspect ...
+        placeholder_share: ... or such a share of all groups.
+    """
+
+    feature_auc: float = 0.9
+    min_conversions: int = 20
+    kind_share: float = 0.6
+    backfilled_share: float = 0.2
+    recorded_delay_days: float = 7.0
+    filled_difference: float = 0.3
+    members_at_outcome: float = 0.2
+    placeholder_groups: int = 1000
+    placeholder_share: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything `mqbg.toml` may say. An empty `roles` means the roles found in the data."""
 
@@ -144,9 +207,11 @@ class Settings:
     roles: Mapping[str, Role] = field(default_factory=dict)
     solutions: Mapping[str, Solution] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=lambda: dict(KINDS))
+    features: FeatureSettings = FeatureSettings()
     thresholds: Thresholds = Thresholds()
     model: Model = Model()
     explain: Explain = Explain()
+    probe: Probe = Probe()
 
     def kind(self, name: str) -> Kind:
         """The settings of a kind; one that nobody has set is its own family."""
@@ -326,11 +391,46 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
             "[thresholds] capacity_per_week must be above 0",
         ),
         (0 <= settings.thresholds.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
+        *(
+            (
+                spans == tuple(sorted(set(spans)))
+                and len(spans) >= 1
+                and spans[0] >= 1
+                and spans[-1] <= MAX_WINDOW_DAYS,
+                f"[features] {name} must be rising whole numbers from 1 to {MAX_WINDOW_DAYS}",
+            )
+            for name, spans in [
+                ("windows_days", settings.features.windows_days),
+                ("half_lives_days", settings.features.half_lives_days),
+            ]
+        ),
+        (
+            1 <= settings.features.fiscal_year_end_month <= 12,
+            "[features] fiscal_year_end_month must be 1 to 12",
+        ),
+        (
+            len(set(settings.features.roles_in_step)) == 2,
+            "[features] roles_in_step must be two different roles",
+        ),
         (settings.model.threads > 0, "[model] threads must be at least 1"),
         (settings.model.resamples > 1, "[model] resamples must be at least 2"),
         (settings.explain.max_sets > 1, "[explain] max_sets must be at least 2"),
         (settings.explain.standard_error > 0, "[explain] standard_error must be over 0"),
         (settings.explain.max_pairs > 1, "[explain] max_pairs must be at least 2"),
+        (0.5 < settings.probe.feature_auc <= 1, "[probe] feature_auc must be over 0.5, up to 1"),
+        (settings.probe.min_conversions > 0, "[probe] min_conversions must be at least 1"),
+        (settings.probe.recorded_delay_days > 0, "[probe] recorded_delay_days must be over 0"),
+        (settings.probe.placeholder_groups > 0, "[probe] placeholder_groups must be at least 1"),
+        *(
+            (0 < getattr(settings.probe, name) <= 1, f"[probe] {name} must be over 0, up to 1")
+            for name in (
+                "kind_share",
+                "backfilled_share",
+                "filled_difference",
+                "members_at_outcome",
+                "placeholder_share",
+            )
+        ),
         *(
             (role.required >= 0 and role.weight >= 0, f"[{name}] must not be negative")
             for name, role in _lines(settings)

@@ -13,7 +13,7 @@ import pytest
 from mqbg.contract import TABLES, schema
 from mqbg.features import FeatureSource, feature_source, feature_table
 from mqbg.features.catalogue import catalogue
-from mqbg.features.table import find_vocabulary
+from mqbg.features.vocabulary import find_vocabulary
 from mqbg.settings import Settings
 from mqbg.source import Source
 

@@ -22,8 +22,9 @@ from mqbg.bundle import (
 )
 from mqbg.calibrated import Platt, Threshold, VennAbers
 from mqbg.contract import BadInput
-from mqbg.features.catalogue import Vocabulary, catalogue
+from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
+from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings, Solution
 
 SEED = 5
@@ -33,6 +34,7 @@ VALUES = {
     "industry": ("steel", "製造"),
     "country": ("JP",),
     "tier": (),
+    "stage": ("discovery", "商談"),
 }
 VOCABULARY = Vocabulary(
     Template(

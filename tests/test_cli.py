@@ -231,6 +231,42 @@ def test_features_writes_keys_then_the_catalogue(mqbg, tiny, tmp_path):
     ]
 
 
+def test_features_of_what_changed_equal_a_full_run(mqbg, tiny, tmp_path):
+    out, full = tmp_path / "features.parquet", tmp_path / "full.parquet"
+    assert mqbg("features", tiny, "--as-of", "2024-02-15T09:00", "--out", out).status == 0
+    since = ("--changed-since", "2024-02-15T09:00")
+    assert mqbg("features", tiny, "--as-of", "2024-02-15T18:00", "--out", out, *since).status == 0
+    assert mqbg("features", tiny, "--as-of", "2024-02-15T18:00", "--out", full).status == 0
+    assert pq.read_table(out).equals(pq.read_table(full))
+
+
+@pytest.mark.parametrize(
+    ("as_of", "since", "told"),
+    [
+        ("2024-02-15T18:00", "2024-02-15T10:00", "2024-02-15 09:00:00"),
+        ("2024-02-15T08:00", "2024-02-15T09:00", "at or after it"),
+        ("2024-02-15T18:00", "yesterday", "'yesterday'"),
+    ],
+)
+def test_changes_since_a_cutoff_that_the_output_does_not_hold_are_refused(
+    mqbg, tiny, tmp_path, as_of, since, told
+):
+    out = tmp_path / "features.parquet"
+    assert mqbg("features", tiny, "--as-of", "2024-02-15T09:00", "--out", out).status == 0
+    before = out.read_bytes()
+    refused(mqbg("features", tiny, "--as-of", as_of, "--out", out, "--changed-since", since), told)
+    assert out.read_bytes() == before
+
+
+def test_changes_since_without_an_earlier_output_are_refused(mqbg, tiny, tmp_path):
+    since = ("--changed-since", "2024-02-15T09:00")
+    out = tmp_path / "none.parquet"
+    refused(
+        mqbg("features", tiny, "--as-of", "2024-02-15T18:00", "--out", out, *since), "none.parq"
+    )
+    assert not out.exists()
+
+
 def test_features_before_all_data_are_refused(mqbg, tiny, tmp_path):
     out = tmp_path / "features.parquet"
     refused(mqbg("features", tiny, "--as-of", "2020-01-01", "--out", out), "2020-01-01")
@@ -274,6 +310,72 @@ def test_train_writes_every_figure_and_makes_the_first_version_champion(trained)
     assert tree["version"] == "1"
     assert {"mqbg", "base rate", "logistic regression"} < methods
     assert {row["population"] for row in tree["figures"]} == {"all accounts", "unseen accounts"}
+
+
+def test_train_says_what_every_theme_is_worth_and_what_may_leak(trained):
+    tree = json.loads((trained / "figures.json").read_text())
+    themes = {row["theme"]: row for row in tree["ablation"]}
+    assert {"engagement", "roles", "completeness", "roles+completeness"} <= set(themes)
+    worth = themes["engagement"]
+    assert worth["roc_auc_gain_low"] <= worth["roc_auc_gain"] <= worth["roc_auc_gain_high"]
+    assert tree["probes"] == []
+
+
+def test_a_run_holds_the_ablation_and_the_findings_of_the_probes(trained, monkeypatch):
+    import mlflow
+
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlruns/mlflow.db")
+    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    client = mlflow.MlflowClient()
+    run = client.get_run(client.get_model_version_by_alias("mqbg", "champion").run_id)
+    tree = json.loads((trained / "figures.json").read_text())
+    gains = {row["theme"]: row["roc_auc_gain"] for row in tree["ablation"]}
+    assert run.data.metrics["ablation.roles.roc_auc_gain"] == pytest.approx(gains["roles"])
+    assert "ablation.roles_and_completeness.log_loss_gain_low" in run.data.metrics
+    assert run.data.metrics["leak_findings"] == 0
+    logged = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"ablation.json", "probes.json"} <= logged
+
+
+@pytest.fixture(scope="session")
+def leaky(world, tmp_path_factory):
+    """The world, where only accounts whose groups convert have a tier."""
+    folder = tmp_path_factory.mktemp("leaky") / "world"
+    folder.mkdir()
+    for path in world.glob("*.parquet"):
+        pq.write_table(pq.read_table(path), folder / path.name)
+    events = pq.read_table(world / "stage_events.parquet").to_pandas()
+    won = events[events.stage == "opportunity"].group_id
+    groups = pq.read_table(world / "buying_groups.parquet").to_pandas()
+    owners = set(groups[groups.group_id.isin(won)].account_id)
+    accounts = pq.read_table(world / "accounts.parquet").to_pylist()
+    for row in accounts:
+        row["tier"] = row["tier"] if row["account_id"] in owners else None
+    pq.write_table(pa.Table.from_pylist(accounts), folder / "accounts.parquet")
+    return folder
+
+
+def test_probe_says_that_it_found_no_leak(trained, world, mqbg):
+    ran = mqbg("probe", world, "--config", trained / "mqbg.toml")
+    assert (ran.status, ran.out.strip()) == (0, "no leak found")
+
+
+def test_probe_names_the_leak_and_what_to_do_and_is_done(trained, leaky, mqbg, tmp_path):
+    told = tmp_path / "probes.json"
+    ran = mqbg("probe", leaky, "--config", trained / "mqbg.toml", "--json", told)
+    assert ran.status == 0
+    assert "accounts.tier" in ran.out
+    assert "what to do" in ran.out
+    found = json.loads(told.read_text())["findings"]
+    assert "accounts.tier" in {finding["thing"] for finding in found}
+    for finding in found:
+        assert set(finding) == {"probe", "thing", "figure", "shown", "sentence"}
+
+
+def test_probe_without_enough_history_is_refused(mqbg, tiny, tmp_path):
+    refused(mqbg("probe", tiny, "--json", tmp_path / "probes.json"), "longer history")
+    assert not (tmp_path / "probes.json").exists()
 
 
 def test_a_run_holds_parameters_figures_plots_and_the_bundle(trained, monkeypatch):

@@ -11,6 +11,7 @@ from mqbg.contract import BadInput
 from mqbg.settings import (
     KINDS,
     Kind,
+    Probe,
     Role,
     Settings,
     Solution,
@@ -98,6 +99,14 @@ def test_every_fixed_key_is_read(tmp_path):
     assert settings.thresholds.policy == "value"
     assert settings.thresholds.capacity_per_week == 7.5
     assert (settings.model.seed, settings.model.threads) == (1, 1)
+
+
+def test_probes_and_the_ablation_are_set_key_by_key(tmp_path):
+    text = "[probe]\nfeature_auc = 0.99\n[model]\nablation = false"
+    settings = load_settings(written(tmp_path, text))
+    assert settings.probe == Probe(feature_auc=0.99)
+    assert not settings.model.ablation
+    assert Settings().model.ablation
 
 
 def test_a_kind_in_the_file_is_laid_over_its_default_key_by_key(tmp_path):
@@ -219,6 +228,12 @@ def test_a_value_of_the_wrong_type_says_what_was_expected_and_what_came(tmp_path
         ("[thresholds]\ncapacity_per_week = 0", "[thresholds] capacity_per_week must be above 0"),
         ("[thresholds]\ncompleteness = 1.1", "[thresholds] completeness must be 0 to 1"),
         ("[model]\nthreads = 0", "[model] threads must be at least 1"),
+        ("[probe]\nfeature_auc = 0.5", "[probe] feature_auc must be over 0.5, up to 1"),
+        ("[probe]\nmin_conversions = 0", "[probe] min_conversions must be at least 1"),
+        ("[probe]\nrecorded_delay_days = 0", "[probe] recorded_delay_days must be over 0"),
+        ("[probe]\nplaceholder_groups = 0", "[probe] placeholder_groups must be at least 1"),
+        ("[probe]\nkind_share = 1.1", "[probe] kind_share must be over 0, up to 1"),
+        ("[probe]\nbackfilled_share = 0", "[probe] backfilled_share must be over 0, up to 1"),
         ("[roles.buyer]\nrequired = -1", "[roles.buyer] must not be negative"),
         (
             "[solutions.S1.roles.buyer]\nweight = -1",

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..bundle import Bundle
+from ..features.activities import known_before
+from ..features.expressions import at as instant
 from ..features.groups import member_terms
-from ..features.signals import SCOPE, attached, current_members, dated
-from ..features.table import FeatureSource, Moment
+from ..features.members import SCOPE, attached, of_people
+from ..features.prepared import FeatureSource
+from ..features.signals import within
+from ..features.table import Moment
 from .monoid import Floats
 
 TOP_KINDS = 3
@@ -43,7 +45,7 @@ class GroupMembers:
 
 def members_of(at: Moment, bundle: Bundle) -> Iterator[GroupMembers]:
     """The members of every group at a moment, in order of group_id and contact_id."""
-    terms = member_terms(at.members, at.facts, bundle.catalogue)
+    terms = member_terms(at.members, bundle.catalogue)
     # The base row has no contact, and comes first.
     ordered = terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True)).to_pyarrow()
     values = _term_matrix(ordered, bundle)
@@ -64,11 +66,8 @@ def _term_matrix(terms: pa.Table, bundle: Bundle) -> Floats:
     return matrix
 
 
-def typical_terms(at: Moment, bundle: Bundle) -> dict[tuple[str, str], Floats]:
-    """Terms of the typical engaged member by (solution_id, role); weights are the solution's.
-
-    Only roles whose typical member has enough support are there.
-    """
+def typical_terms(bundle: Bundle) -> dict[str, Floats]:
+    """Terms of the typical engaged member of each role, where that has enough support."""
     enough = [
         member
         for member in bundle.typical
@@ -76,21 +75,20 @@ def typical_terms(at: Moment, bundle: Bundle) -> dict[tuple[str, str], Floats]:
     ]
     if not enough:
         return {}
-    signals = {name: [member.signals[name] for member in enough] for name in enough[0].signals}
-    fields = [(name, at.members[name].type().to_pyarrow()) for name in signals]
     table = pa.table(
         {
             "contact_id": pa.array([f"typical {m.role}" for m in enough]),
             "role": pa.array([m.role for m in enough]),
-            **{name: pa.array(signals[name], pa.float64()).cast(kind) for name, kind in fields},
+            **{
+                signal.name: pa.array([m.signals[signal.name] for m in enough], pa.float64()).cast(
+                    signal.type.replace("float64", "double")
+                )
+                for signal in bundle.catalogue.signals
+            },
         }
     )
-    one_group = at.groups.group_by("solution_id").agg(group_id=at.groups.group_id.min())
-    rows = ibis.memtable(table).cross_join(one_group)
-    terms = member_terms(rows, at.facts, bundle.catalogue).to_pyarrow()
-    matrix = _term_matrix(terms, bundle)
-    keys = zip(terms["solution_id"].to_pylist(), terms["role"].to_pylist(), strict=True)
-    return dict(zip(keys, matrix, strict=True))
+    terms = member_terms(ibis.memtable(table), bundle.catalogue).to_pyarrow()
+    return dict(zip(terms["role"].to_pylist(), _term_matrix(terms, bundle), strict=True))
 
 
 def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
@@ -100,27 +98,24 @@ def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
         group_id, contact_id, last_activity_at, last_activity_kind, activities_30d, top_kinds (the
         three most frequent kinds, ties by name). Members who never did anything are not in it.
     """
-    known = dated(source.activities, at.as_of)
+    as_of = instant(at.as_of)
+    people = at.people.filter(at.people.contact_id.notnull())
+    known = known_before(of_people(source.activities, people), as_of)
     inbound = known.filter(known.inbound)
     scoped = inbound.group_by(*SCOPE, "kind").agg(
         last_at=inbound.occurred_at.max(),
         times=inbound.count(),
-        times_30d=_within(inbound, at.as_of, 30).sum(),
+        times_30d=within(inbound, as_of, 30).cast("int64").sum(),
     )
-    people = current_members(source.tables["members"], at.as_of)
-    own = people.join(at.groups.select("group_id", "solution_id"), "group_id")
-    rows = ibis.union(
-        *attached(own.select("group_id", "solution_id", "contact_id", "role"), scoped)
-    )
-    by_kind = rows.group_by("group_id", "contact_id", "kind").agg(
+    rows = attached(people, scoped)
+    by_kind = rows.group_by("group_no", "contact_no", "kind").agg(
         last_at=rows.last_at.max(), times=rows.times.sum(), times_30d=rows.times_30d.sum()
     )
-    frame: pd.DataFrame = by_kind.to_pyarrow().to_pandas()
+    named = by_kind.join(people, ["group_no", "contact_no"]).select(
+        "group_id", "contact_id", *by_kind.columns[2:]
+    )
+    frame: pd.DataFrame = named.to_pyarrow().to_pandas()
     return _summed_up(frame)
-
-
-def _within(rows: ir.Table, as_of: datetime, days: int) -> ir.IntegerValue:
-    return (rows.occurred_at >= as_of - timedelta(days=days)).cast("int64")
 
 
 def _summed_up(by_kind: pd.DataFrame) -> pd.DataFrame:

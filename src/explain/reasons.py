@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..bundle import Bundle
-from ..features.catalogue import Feature
+from ..features.feature import Feature
 from .words import Words
 
 TOP = 3

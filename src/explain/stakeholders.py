@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,7 @@ def stakeholders(
         progress: called with a label and the share done.
     """
     totals = Totals(bundle.catalogue.terms)
-    typical = typical_terms(at, bundle)
+    typical = typical_terms(bundle)
     pairs = at.groups.select("group_id", "solution_id").to_pyarrow()
     solutions = dict(
         zip(pairs["group_id"].to_pylist(), pairs["solution_id"].to_pylist(), strict=True)
@@ -75,8 +75,7 @@ def stakeholders(
         for group in members_of(at, bundle):
             solution, engaged = solutions[group.group_id], group.terms[:, awake]
             states = role_states(bundle.vocabulary.template, group, solution, at.as_of, engaged)
-            choice = _of_solution(typical, solution)
-            found = edits(totals, group, states, choice, engaged)
+            found = edits(totals, group, states, typical, engaged)
             plans[group.group_id] = group, states, found
             yield group.group_id, stakeholder_game(
                 totals, group.base, group.terms, bundle.settings.explain,
@@ -90,10 +89,6 @@ def stakeholders(
         progress("stakeholders", len(done) / max(1, len(solutions)))
     for key in sorted(done):
         yield done[key]
-
-
-def _of_solution(typical: Mapping[tuple[str, str], Floats], solution: str) -> Mapping[str, Floats]:
-    return {role: row for (of, role), row in typical.items() if of == solution}
 
 
 def _random(seed: int, group_id: str) -> np.random.Generator:

@@ -4,46 +4,72 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from ..settings import Kind, Settings
+from .expressions import AsOf
 
 logger = logging.getLogger(__name__)
 
 
 def with_known_at(activities: ir.Table) -> ir.Table:
-    """Adds `known_at`: `recorded_at` where present, else `occurred_at`."""
-    return activities.mutate(known_at=ibis.coalesce(activities.recorded_at, activities.occurred_at))
+    """Adds `known_at`, and `counts_from`: an activity counts once it is known and has occurred."""
+    known_at = ibis.coalesce(activities.recorded_at, activities.occurred_at)
+    return activities.mutate(
+        known_at=known_at, counts_from=ibis.greatest(known_at, activities.occurred_at)
+    )
 
 
-def known_before(rows: ir.Table, as_of: datetime) -> ir.Table:
+def known_before(rows: ir.Table, as_of: AsOf) -> ir.Table:
     """Rows that count at `as_of`: known before it, and occurred before it."""
-    return rows.filter(rows.known_at < as_of, rows.occurred_at < as_of)
+    return rows.filter(rows.counts_from < as_of)
 
 
-def once(activities: ir.Table) -> ir.Table:
+def once(
+    activities: ir.Table, shared: ir.Table | None = None, copies: ir.Table | None = None
+) -> ir.Table:
     """One row per activity_id: of rows with the same id, the earliest `known_at`.
 
     The order is by the instant from which a row counts, so that a row which does not count yet
     can never hide one that does. The remaining columns only break ties, for an answer that does
     not depend on the order of the input.
+
+    Args:
+        activities: rows of `with_known_at`.
+        shared: `shared_hashes` of them, if the engine keeps it.
+        copies: `possible_copies` of them, if the engine keeps it.
     """
-    repeated = (
-        activities.group_by("activity_id").agg(copies=activities.count()).filter(ibis._.copies > 1)
-    )
-    single = activities.anti_join(repeated, "activity_id")
-    copies = activities.semi_join(repeated, "activity_id")
-    counts_from = ibis.greatest(copies.known_at, copies.occurred_at)
+    shared = shared_hashes(activities) if shared is None else shared
+    copies = possible_copies(activities, shared) if copies is None else copies
+    single = _hashed(activities).anti_join(shared, "hashed").drop("hashed")
     ties = [copies[column] for column in copies.columns if column != "activity_id"]
     ranked = copies.mutate(
         copy=ibis.row_number().over(
-            ibis.window(group_by=copies.activity_id, order_by=[counts_from, copies.known_at, *ties])
+            ibis.window(
+                group_by=copies.activity_id, order_by=[copies.counts_from, copies.known_at, *ties]
+            )
         )
     )
     return ibis.union(single, ranked.filter(ranked.copy == 0).drop("copy"))
+
+
+def shared_hashes(activities: ir.Table) -> ir.Table:
+    """Hashes of more than one row's id: counted faster than ids, and no id can stand twice else."""
+    hashes = _hashed(activities).select("hashed")
+    counts = hashes.group_by("hashed").agg(rows=hashes.count())
+    return counts.filter(counts.rows > 1).select("hashed")
+
+
+def possible_copies(activities: ir.Table, shared: ir.Table) -> ir.Table:
+    """The rows whose id may stand twice."""
+    return _hashed(activities).semi_join(shared, "hashed").drop("hashed")
+
+
+def _hashed(activities: ir.Table) -> ir.Table:
+    return activities.mutate(hashed=activities.activity_id.hash())
 
 
 def kinds_in(activities: ir.Table) -> Mapping[str, int]:
@@ -64,22 +90,16 @@ def warn_of_unknown_kinds(kinds: Mapping[str, int], settings: Settings) -> None:
         )
 
 
-def with_kind_settings(
-    activities: ir.Table, kinds: Mapping[str, int], settings: Settings
-) -> ir.Table:
-    """Adds points, inbound, high_intent and family of each row's kind."""
+def kind_table(kinds: Mapping[str, int], settings: Settings) -> pa.Table:
+    """kind, kind_no, points, inbound, high_intent and family of every kind in the data."""
     of_kind = {kind: settings.kind(kind) for kind in kinds}
-    return activities.mutate(
-        points=_lookup(activities.kind, {k: float(s.points) for k, s in of_kind.items()}, 0.0),
-        inbound=_lookup(
-            activities.kind, {k: s.direction == "inbound" for k, s in of_kind.items()}, True
-        ),
-        high_intent=_lookup(activities.kind, {k: s.high_intent for k, s in of_kind.items()}, False),
-        family=_lookup(activities.kind, {k: str(s.family) for k, s in of_kind.items()}, ""),
+    return pa.table(
+        {
+            "kind": pa.array(of_kind, pa.string()),
+            "kind_no": pa.array(range(len(of_kind)), pa.int32()),
+            "points": pa.array([kind.points for kind in of_kind.values()], pa.float64()),
+            "inbound": pa.array([k.direction == "inbound" for k in of_kind.values()], pa.bool_()),
+            "high_intent": pa.array([kind.high_intent for kind in of_kind.values()], pa.bool_()),
+            "family": pa.array([kind.family for kind in of_kind.values()], pa.string()),
+        }
     )
-
-
-def _lookup(kind: ir.StringValue, values: Mapping[str, object], otherwise: object) -> ir.Value:
-    if not values:
-        return ibis.literal(otherwise)
-    return kind.cases(*values.items(), else_=otherwise)

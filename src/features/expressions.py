@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeAlias
 
 import ibis
 import ibis.expr.types as ir
 
 Expression = Callable[[ir.Table], ir.Value]
 
+AsOf: TypeAlias = ir.TimestampScalar
+"""The cut-off inside an expression: a literal, or the engine's variable (see `engine`)."""
+
+SECONDS_A_DAY = 86_400
+
 
 def whole(condition: ir.BooleanValue) -> ir.FloatingValue:
-    """1.0 where the condition holds, else 0.0, also where it is null."""
-    return condition.fill_null(False).ifelse(1.0, 0.0)
+    """1.0 where the condition holds, else 0.0, also where it is null.
+
+    By a cast: written as 1.0 and 0.0, DuckDB would take it for a decimal and add it as one.
+    """
+    return condition.fill_null(False).cast("float64")
 
 
 def same(name: str) -> Expression:
@@ -31,3 +41,28 @@ def total(values: Sequence[ir.Value]) -> ir.Value:
 def ratio(numerator: ir.Value, denominator: ir.Value) -> ir.Value:
     """A quotient; null where the denominator is 0, for there is nothing to say."""
     return numerator / denominator.nullif(0.0)
+
+
+def at(instant: datetime) -> AsOf:
+    """An instant known in advance, as a cut-off."""
+    literal: AsOf = ibis.literal(instant, "timestamp(6)")
+    return literal
+
+
+def days_before(as_of: AsOf, days: int) -> AsOf:
+    """The instant that many times 24 hours before the cut-off: the start of a window."""
+    start: AsOf = as_of - ibis.interval(days=days)
+    return start
+
+
+def days_between(earlier: ir.TimestampValue, as_of: AsOf) -> ir.IntegerValue:
+    """Whole days from an instant to the cut-off.
+
+    Seconds are floored on both sides before they are subtracted: engines differ in whether an
+    epoch has a fraction (perf-notes.md).
+    """
+    return (_seconds(as_of) - _seconds(earlier)) // SECONDS_A_DAY
+
+
+def _seconds(instant: ir.TimestampValue) -> ir.IntegerValue:
+    return instant.epoch_seconds().floor().cast("int64")

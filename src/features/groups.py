@@ -11,37 +11,28 @@ from .catalogue import Catalogue
 GROUP = ("group_id",)
 
 
-def member_terms(rows: ir.Table, facts: ir.Table, catalogue: Catalogue) -> ir.Table:
+def member_terms(rows: ir.Table, catalogue: Catalogue) -> ir.Table:
     """Terms of each member row.
 
     Args:
         rows: member rows of stage 1, as they are or edited; further key columns are kept.
-        facts: one row per group, for the template of its solution.
         catalogue: the declarations.
 
     Returns:
         The columns of `rows` that are no signals, then one column per term.
     """
-    slugs = [role.slug for role in catalogue.vocabulary.template.roles]
-    template = facts.select("group_id", *(f"weight_{slug}" for slug in slugs))
-    joined = rows.join(template, "group_id")
-    signals = {signal.name for signal in catalogue.signals} | {"rule_points_30d"}
+    signals = {signal.name for signal in catalogue.signals}
     keys = [column for column in rows.columns if column not in signals]
-    return joined.select(
-        *keys, **{f"term_{term.name}": term.value(joined) for term in catalogue.terms}
-    )
+    return rows.select(*keys, **{f"term_{term.name}": term.value(rows) for term in catalogue.terms})
 
 
 def reduce_terms(terms: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP) -> ir.Table:
     """Terms reduced over the rows of each key: one row per key, `empty` where there is no value."""
-    totals = terms.group_by(*keys).agg(
-        **{term.name: term.reduce.over(terms[f"term_{term.name}"]) for term in catalogue.terms}
-    )
-    return totals.mutate(
+    return terms.group_by(*keys).agg(
         **{
-            term.name: totals[term.name].fill_null(term.empty)
+            term.name: reduced if term.empty is None else reduced.fill_null(term.empty)
             for term in catalogue.terms
-            if term.empty is not None
+            for reduced in [term.reduce.over(terms[f"term_{term.name}"])]
         }
     )
 
@@ -62,5 +53,5 @@ def group_features(
     With the keys (group_id,) this is a row of the feature table; with (group_id, coalition), on
     member rows repeated for every coalition, it is the stakeholder game; on edited rows, a what-if.
     """
-    terms = member_terms(rows, facts, catalogue)
+    terms = member_terms(rows, catalogue)
     return features_of(reduce_terms(terms, catalogue, keys), facts, catalogue, keys)

@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 
 from ..contract import BadInput
 from ..settings import Settings, Snapshots
+from .expressions import AsOf
 
 REOPENED = "reopened"
 
@@ -102,7 +103,7 @@ def _natural_start(first: datetime, every: str) -> datetime:
 
 
 def eligible_groups(
-    tables: Mapping[str, ir.Table], settings: Settings, as_of: datetime
+    tables: Mapping[str, ir.Table], settings: Settings, as_of: datetime | AsOf
 ) -> ir.Table:
     """Groups a score may speak for at `as_of`: group_id, account_id, solution_id, created_at.
 

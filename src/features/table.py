@@ -1,46 +1,25 @@
-"""The feature table: prepared tables of one source, and the rows of any cut-off."""
+"""The feature table: the rows of any cut-off of a prepared source."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
-from typing import Any
+from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from ..settings import Settings
-from ..source.opening import Source
-from .activities import (
-    kinds_in,
-    known_before,
-    once,
-    warn_of_unknown_kinds,
-    with_kind_settings,
-    with_known_at,
-)
-from .catalogue import Catalogue, Vocabulary
-from .facts import group_facts
-from .groups import group_features
-from .signals import member_rows
-from .snapshots import eligible_groups
-from .template import resolve_template
-
-MAX_FAMILIES = 24
-
-
-@dataclass(frozen=True)
-class FeatureSource:
-    """A source made ready for features: activities counted once, with their kinds' settings."""
-
-    backend: Any
-    tables: Mapping[str, ir.Table]
-    activities: ir.Table
-    settings: Settings
+from ..contract import BadInput
+from .catalogue import Catalogue
+from .changes import changed_groups
+from .engine import DUCKDB
+from .plan import Run, run
+from .prepared import FeatureSource
 
 
 @dataclass(frozen=True)
@@ -50,40 +29,21 @@ class Moment:
     Attributes:
         as_of: the cut-off.
         groups: group_id, account_id, solution_id, created_at of the eligible groups.
+        people: who is in them (see `people_at`).
         members: the member rows of stage 1.
         facts: one row per group.
     """
 
     as_of: datetime
     groups: ir.Table
+    people: ir.Table
     members: ir.Table
     facts: ir.Table
+    _run: Run
 
-
-def feature_source(source: Source, settings: Settings) -> FeatureSource:
-    """Counts each activity once and looks up its kind, for all cut-offs together."""
-    activities = source.tables["activities"]
-    kinds = kinds_in(activities)
-    warn_of_unknown_kinds(kinds, settings)
-    counted = with_kind_settings(once(with_known_at(activities)), kinds, settings)
-    narrow = counted.select(
-        "contact_id", "group_id", "solution_id", "kind", "occurred_at", "known_at",
-        "points", "inbound", "high_intent", "family",
-    )  # fmt: skip
-    prepared = source.backend.create_table("mqbg_activities", narrow, temp=True, overwrite=True)
-    return FeatureSource(source.backend, source.tables, prepared, settings)
-
-
-def find_vocabulary(source: FeatureSource, before: datetime) -> Vocabulary:
-    """Roles and kind families known before an instant; nothing later shapes a column."""
-    known = known_before(source.activities, before)
-    inbound = known.filter(known.inbound)
-    counts = inbound.group_by("family").agg(rows=inbound.count()).to_pyarrow().to_pylist()
-    counts.sort(key=lambda row: (-row["rows"], row["family"]))
-    return Vocabulary(
-        resolve_template(source.settings, source.tables["members"], before),
-        tuple(row["family"] for row in counts[:MAX_FAMILIES]),
-    )
+    def features(self) -> pa.Table:
+        """group_id and the catalogue's columns, in order of group_id."""
+        return self._run.features()
 
 
 @contextmanager
@@ -101,36 +61,20 @@ def moment(
         as_of: the cut-off.
         only: group ids to look at; None for every eligible group.
     """
-    backend = source.backend
-    groups = eligible_groups(source.tables, source.settings, as_of)
-    if only is not None:
-        groups = groups.filter(groups.group_id.isin(list(only)))
-    names: list[str] = []
-
-    def keep(label: str, expression: ir.Table) -> ir.Table:
-        name = f"mqbg_{label}_{next(_numbers)}"
-        names.append(name)
-        return backend.create_table(name, expression, temp=True)
-
-    try:
-        groups = keep("groups", groups)
-        rows = member_rows(
-            source.activities,
-            source.tables["members"],
-            groups.select("group_id", "solution_id"),
-            catalogue.signals,
-            as_of,
-        )
-        facts = group_facts(
-            source.tables, source.settings, catalogue.vocabulary.template, groups, as_of
-        )
-        yield Moment(as_of, groups, keep("members", rows), keep("facts", facts))
-    finally:
-        for name in names:
-            backend.drop_table(name, force=True)
-
-
-_numbers = count()
+    with run(source, catalogue, as_of, only) as ran:
+        if source.backend.name == DUCKDB:
+            yield Moment(as_of, ran.groups, ran.people, ran.members, ran.facts, ran)
+            return
+        # The big scan stays where it ran; games and what-ifs ask many small questions, here.
+        backend = ibis.duckdb.connect()
+        try:
+            kept = {
+                name: backend.create_table(name, getattr(ran, name).to_pyarrow())
+                for name in ("groups", "members", "facts")
+            }
+            yield Moment(as_of, people=ran.people, _run=ran, **kept)
+        finally:
+            backend.disconnect()
 
 
 def feature_table(
@@ -149,9 +93,66 @@ def feature_table(
     parts = []
     for number, as_of in enumerate(as_ofs):
         progress("features", number / len(as_ofs))
-        with moment(source, catalogue, as_of, only) as at:
-            table = group_features(at.members, at.facts, catalogue)
-            dated = table.mutate(as_of=ibis.literal(as_of, "timestamp(6)")).order_by("group_id")
-            parts.append(dated.select("group_id", "as_of", *catalogue.names).to_pyarrow())
+        with run(source, catalogue, as_of, only) as ran:
+            table = ran.features()
+        parts.append(table.add_column(1, "as_of", _repeated(as_of, table.num_rows)))
     progress("features", 1.0)
     return pa.concat_tables(parts)
+
+
+def features_since(
+    source: FeatureSource,
+    catalogue: Catalogue,
+    as_of: datetime,
+    since: datetime,
+    before: pa.Table,
+) -> tuple[pa.Table, int]:
+    """The feature table at a cut-off, made from that of an earlier one.
+
+    Args:
+        source: the prepared source.
+        catalogue: the declarations; those of `before`.
+        as_of: the cut-off.
+        since: the earlier cut-off.
+        before: the feature table at it; groups without a change since then keep their row.
+
+    Returns:
+        The table, equal to that of `feature_table`, and how many groups were computed anew.
+    """
+    changed = changed_groups(source, since, as_of)
+    if changed is None:
+        table = feature_table(source, catalogue, [as_of])
+        return table, table.num_rows
+    anew = feature_table(source, catalogue, [as_of], only=changed.to_pylist())
+    carried = before.filter(pc.invert(pc.is_in(before["group_id"], value_set=changed)))
+    place = carried.schema.get_field_index("as_of")
+    carried = carried.set_column(place, "as_of", _repeated(as_of, carried.num_rows))
+    both = pa.concat_tables([anew, carried.select(anew.column_names).cast(anew.schema)])
+    return both.sort_by("group_id"), anew.num_rows
+
+
+def _repeated(as_of: datetime, rows: int) -> pa.Array:
+    return pa.repeat(pa.scalar(as_of, pa.timestamp("us")), rows)
+
+
+def read_features(path: Path, as_of: datetime) -> pa.Table:
+    """A feature table that was written as Parquet.
+
+    Raises:
+        BadInput: there is none, or not of that cut-off alone.
+    """
+    try:
+        table = pq.read_table(path)
+        found = pc.unique(table["as_of"]).to_pylist()
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        raise BadInput(
+            f"--changed-since: expected a feature table at {path}, could not read it: "
+            f"{str(error).splitlines()[0]}; write it once without --changed-since"
+        ) from None
+    if found != [as_of]:
+        came = ", ".join(f"{instant:%Y-%m-%d %H:%M:%S}" for instant in found) or "no rows"
+        raise BadInput(
+            f"--changed-since: expected {path} to hold the features of "
+            f"{as_of:%Y-%m-%d %H:%M:%S} alone, got {came}; write it once without --changed-since"
+        )
+    return table

@@ -9,11 +9,21 @@ from datetime import datetime
 
 import ibis.expr.types as ir
 
-from ..settings import Role, Settings
+from ..settings import FeatureSettings, Role, Settings
 
-# The catalogue has `engagement_21`, `engagement_max`, `members_left_90d` ... beside the columns of
-# roles: a role of such a name gets a number.
-TAKEN = frozenset({"7", "21", "60", "mean", "max", "trend", "left_90d"})
+# The catalogue has `engagement_max`, `members_left_90d`, `days_since_verdict` ... beside the
+# columns of roles: a role of such a name gets a number.
+TAKEN = frozenset(
+    {
+        "mean", "max", "trend", "left_90d", "joined_90d", "90d", "share", "inbound", "high_intent",
+        "meeting", "outbound", "verdict", "answer", "complete", "engagement", "points_30d",
+    }
+)  # fmt: skip
+
+
+def taken(settings: FeatureSettings) -> frozenset[str]:
+    """Parts of column names that no role may get."""
+    return TAKEN | {str(days) for days in settings.half_lives_days}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ def resolve_template(settings: Settings, members: ir.Table, before: datetime) ->
         for role, line in solution.roles.items():
             overrides.setdefault(role, {})[solution_id] = line
     names = [*named, *(role for role in overrides if role not in named)]
-    parts = slugs(names, TAKEN)
+    parts = slugs(names, taken(settings.features))
     return Template(
         tuple(
             TemplateRole(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 
+from ..contract import BUYING_JOBS
 from .exact import exact
-from .expressions import Expression, ratio, same, total, whole
-from .signals import WEEKS, Reduce
-from .template import Template
+from .expressions import Expression, same, total, whole
+from .signals import FIXED_WINDOWS_DAYS, JOB_WEEKS, Reduce
+from .template import TemplateRole
+from .vocabulary import Vocabulary
 
 JOINT_WEEKS = 8  # weeks of which each member is asked whether they were active
+FORTNIGHTS = 6  # of which the two roles in step are asked
+
+Condition = Callable[[ir.Table], ir.BooleanValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Term:
 
     Attributes:
         name: of the column.
-        value: from a member row joined with its group's `required_` and `weight_` columns.
+        value: from a member row.
         reduce: SUM, MAX or MIN.
         empty: what a group without such rows has; None for nothing to say.
     """
@@ -34,100 +39,199 @@ class Term:
 
 
 SUMMED = (
-    "inbound_7d", "inbound_28d", "inbound_30d", "inbound_90d", "inbound_ever", "high_intent_30d",
-    "high_intent_90d", "outbound_30d", "outbound_90d", "engagement_7", "engagement_21",
-    "engagement_60",
+    "inbound_ever", "linear_points", "gated_90d", "contents_90d", "minutes_90d", "contents_seen",
+    "contents_new_30d",
 )  # fmt: skip
-LATEST = ("days_since_inbound", "days_since_high_intent", "days_since_outbound")
+LATEST = (
+    "days_since_inbound", "days_since_high_intent", "days_since_meeting", "days_since_outbound",
+)  # fmt: skip
+HIGHEST = ("inbound_30d", "high_intent_90d", "minutes_90d")
 
 
 def _is_member(row: ir.Table) -> ir.BooleanValue:
     return row.contact_id.notnull()
 
 
-def _members_where(condition: Callable[[ir.Table], ir.BooleanValue]) -> Expression:
+def _members_where(condition: Condition) -> Expression:
     return lambda row: whole(_is_member(row) & condition(row))
-
-
-def terms(template: Template, families: Sequence[str]) -> tuple[Term, ...]:
-    """Every term, for the roles of a template and the kind families with a column."""
-    return (
-        Term("members", lambda row: whole(_is_member(row))),
-        *(Term(name, same(name)) for name in SUMMED),
-        *(Term(name, same(name), Reduce.MIN, empty=None) for name in LATEST),
-        *(
-            Term(f"family_{number}", same(f"family_{number}"))
-            for number, _family in enumerate(families)
-        ),
-        Term("logged_90d", lambda row: _is_member(row).ifelse(0.0, row.inbound_90d)),
-        Term("active_members_14d", _members_where(lambda row: row.inbound_14d > 0)),
-        Term("active_members_30d", _members_where(lambda row: row.inbound_30d > 0)),
-        Term("active_members_ever", _members_where(lambda row: row.inbound_ever > 0)),
-        Term(
-            "newly_awake",
-            _members_where(lambda r: (r.inbound_30d > 0) & (r.inbound_90d == r.inbound_30d)),
-        ),
-        Term("strongest", _member_value("engagement_21"), Reduce.MAX),
-        Term("square", lambda row: exact(row.engagement_21 * row.engagement_21 / 1024)),
-        *(
-            Term(f"active_week_{week}", _members_where(_active_in_week(week)))
-            for week in range(JOINT_WEEKS)
-        ),
-        Term("weeks", _weeks_count, Reduce.MAX),
-        *(term for role in template.roles for term in _role_terms(role.slug, role.name)),
-        Term("rule_engagement", _rule_engagement(template)),
-    )
 
 
 def _member_value(name: str) -> Expression:
     return lambda row: _is_member(row).ifelse(row[name], 0.0)
 
 
-def _active_in_week(week: int) -> Callable[[ir.Table], ir.BooleanValue]:
-    return lambda row: (row.weeks_active & ibis.literal(1 << week, "int64")) > 0
-
-
-def _weeks_count(row: ir.Table) -> ir.Value:
-    bits = [whole(_active_in_week(week)(row)) for week in range(WEEKS)]
-    return _is_member(row).ifelse(total(bits), 0.0)
-
-
-def _role_terms(slug: str, name: str) -> tuple[Term, ...]:
-    def has_role(row: ir.Table) -> ir.BooleanValue:
-        return row.role == name
-
-    return (
-        Term(f"members_{slug}", _members_where(has_role)),
-        Term(f"engaged_{slug}", _members_where(lambda row: has_role(row) & (row.inbound_30d > 0))),
-        Term(
-            f"engagement_{slug}",
-            lambda row: has_role(row).fill_null(False).ifelse(row.engagement_21, 0.0),
+def terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
+    """Every term of a vocabulary."""
+    settings = vocabulary.settings
+    windows = sorted({*FIXED_WINDOWS_DAYS, *settings.windows_days})
+    counts = [
+        *(f"{what}_{days}d" for what in ("inbound", "high_intent", "outbound") for days in windows),
+        *(f"engagement_{days}" for days in settings.half_lives_days),
+        *(
+            f"family_{number}_{days}d"
+            for number, _family in enumerate(vocabulary.families)
+            for days in settings.windows_days
         ),
-        Term(
-            f"strongest_{slug}",
-            lambda row: has_role(row).fill_null(False).ifelse(row.engagement_21, 0.0),
-            Reduce.MAX,
+        *(f"job_{place}_90d" for place, _job in enumerate(BUYING_JOBS)),
+        *SUMMED,
+    ]
+    return (
+        Term("members", lambda row: whole(_is_member(row))),
+        *(Term(name, same(name)) for name in counts),
+        *(Term(name, same(name), Reduce.MIN, empty=None) for name in LATEST),
+        *(Term(f"{name}_max", _member_value(name), Reduce.MAX) for name in HIGHEST),
+        Term("logged_90d", lambda row: _is_member(row).ifelse(0.0, row.inbound_90d)),
+        *_people_terms(),
+        *_shape_terms(f"engagement_{settings.half_life_days}"),
+        *_week_terms(),
+        *(
+            Term(f"awake_in_department_{place}", _members_where(_awake_in(float(place))))
+            for place in range(len(vocabulary.departments) + 1)
+        ),
+        *(
+            Term(f"in_step_{place}_{fortnight}", _members_where(_in_step(role, fortnight)))
+            for place, role in enumerate(settings.roles_in_step)
+            for fortnight in range(FORTNIGHTS)
+        ),
+        *(
+            term
+            for role in vocabulary.template.roles
+            for term in _role_terms(role, f"engagement_{settings.half_life_days}")
         ),
     )
 
 
-def _rule_engagement(template: Template) -> Expression:
-    """The market leader's rule: person engagement x the role's share of the weights.
+def _people_terms() -> tuple[Term, ...]:
+    """How many members there are of some kind."""
+    conditions: dict[str, Condition] = {
+        "active_members_14d": lambda row: row.inbound_14d > 0,
+        "active_members_30d": lambda row: row.inbound_30d > 0,
+        "active_members_ever": lambda row: row.inbound_ever > 0,
+        "newly_awake": lambda r: (r.inbound_30d > 0) & (r.inbound_90d == r.inbound_30d),
+        "touched_members_30d": lambda row: row.outbound_30d > 0,
+        "deciding_members_90d": lambda row: (
+            row[f"job_{BUYING_JOBS.index('validation')}_90d"]
+            + row[f"job_{BUYING_JOBS.index('consensus_creation')}_90d"]
+        ) > 0,
+        "members_joined_90d": lambda row: row.days_since_joined < 90,
+        "shared_members": lambda row: row.other_groups > 0,
+    }  # fmt: skip
+    return tuple(Term(name, _members_where(condition)) for name, condition in conditions.items())
 
-    Person engagement is the square root of capped points, as there; ours is scaled by a constant
-    (400 points of 30 days make 100), not over everybody, so that a score moves only with its own
-    group (field-notes.md).
+
+def _shape_terms(engagement: str) -> tuple[Term, ...]:
+    """How engagement is spread over the members."""
+
+    def product(row: ir.Table) -> ir.Value:
+        # e ln e is 0 at 0; what is near 0 must not meet the logarithm.
+        known = ibis.greatest(row[engagement], 1.0)
+        return (row[engagement] >= 1.0).ifelse(exact(known * known.ln()), 0.0)
+
+    return (
+        Term("strongest", _member_value(engagement), Reduce.MAX),
+        Term("strongest_90d", _member_value("inbound_90d"), Reduce.MAX),
+        Term("square", lambda row: exact(row[engagement] * row[engagement] / 1024)),
+        Term("product", product),
+        Term(
+            "spread",
+            lambda row: (row[engagement] >= 1.0).ifelse(row[engagement], 0.0),
+        ),
+    )  # fmt: skip
+
+
+def _week_terms() -> tuple[Term, ...]:
+    return (
+        *(
+            Term(f"active_week_{week}", _members_where(_active_in_week(week)))
+            for week in range(JOINT_WEEKS)
+        ),
+        Term("weeks", lambda row: _is_member(row).ifelse(_ones(row.weeks_active), 0.0), Reduce.MAX),
+        Term("weeks_touched", lambda row: _ones(row.weeks_touched)),
+        # A week with a touch is answered if they acted in it or in the week after.
+        Term(
+            "weeks_answered",
+            lambda row: _ones(row.weeks_touched & (row.weeks_active | (row.weeks_active << 1))),
+        ),
+        Term("returns", _returns),
+    )
+
+
+@ibis.udf.scalar.builtin(name="bit_count", signature=(("int64",), "int64"))  # type: ignore[untyped-decorator]
+def _bit_count(bits: int) -> int:  # type: ignore[empty-body]
+    """How many bits are set; every engine has it by this name, Ibis has none."""
+
+
+def _ones(bits: ir.IntegerValue) -> ir.FloatingValue:
+    return _bit_count(bits).cast("float64")
+
+
+def _bit(bits: ir.IntegerValue, place: int) -> ir.BooleanValue:
+    return (bits & ibis.literal(1 << place, "int64")) > 0
+
+
+def _active_in_week(week: int) -> Condition:
+    return lambda row: _bit(row.weeks_active, week)
+
+
+def _returns(row: ir.Table) -> ir.Value:
+    """Weeks in which a member went back to a job earlier than one of some week before.
+
+    Gartner's jobs have an order, and groups go back and forth (field-notes.md).
     """
+    return total([whole(_returned_in(row.job_weeks, week)) for week in range(JOB_WEEKS - 1)])
 
-    def value(row: ir.Table) -> ir.Value:
-        person = ibis.least(100.0, 5.0 * ibis.greatest(0.0, row.rule_points_30d).sqrt())
-        weights = total([row[f"weight_{role.slug}"] for role in template.roles])
-        own = total(
-            [
-                (row.role == role.name).fill_null(False).ifelse(row[f"weight_{role.slug}"], 0.0)
-                for role in template.roles
-            ]
-        )
-        return exact(ratio(person * own, weights).fill_null(0.0))
 
-    return value
+def _returned_in(job_weeks: ir.IntegerValue, week: int) -> ir.BooleanValue:
+    """Whether a job of that week comes before a job of an earlier week (see `_job_weeks`)."""
+    before = range(week + 1, JOB_WEEKS)
+    returned = []
+    for job in range(len(BUYING_JOBS) - 1):
+        later = range(job + 1, len(BUYING_JOBS))
+        mask = sum(1 << (other * JOB_WEEKS + earlier) for other in later for earlier in before)
+        went_on = (job_weeks & ibis.literal(mask, "int64")) > 0
+        returned.append(_bit(job_weeks, job * JOB_WEEKS + week) & went_on)
+    return ibis.or_(*returned)
+
+
+def _awake_in(place: float) -> Condition:
+    return lambda row: (row.department == place) & (row.inbound_30d > 0)
+
+
+def _in_step(role: str, fortnight: int) -> Condition:
+    both = ibis.literal(0b11 << (2 * fortnight), "int64")
+    return lambda row: (row.role == role) & ((row.weeks_active & both) > 0)
+
+
+def _role_terms(role: TemplateRole, engagement: str) -> tuple[Term, ...]:
+    def has_role(row: ir.Table) -> ir.BooleanValue:
+        return (row.role == role.name).fill_null(False)
+
+    def of_role(value: Expression, otherwise: object = 0.0) -> Expression:
+        return lambda row: has_role(row).ifelse(value(row), otherwise)
+
+    nothing, slug = ibis.null("float64"), role.slug
+    return (
+        Term(f"members_{slug}", _members_where(has_role)),
+        Term(f"engaged_{slug}", _members_where(lambda row: has_role(row) & (row.inbound_30d > 0))),
+        Term(f"engagement_{slug}", of_role(same(engagement))),
+        Term(f"strongest_{slug}", of_role(same(engagement)), Reduce.MAX),
+        Term(
+            f"days_since_{slug}", of_role(same("days_since_inbound"), nothing), Reduce.MIN, None
+        ),
+        Term(
+            f"longest_{slug}", of_role(same("days_since_joined"), nothing), Reduce.MAX, None
+        ),
+        Term(
+            f"newest_{slug}", of_role(same("days_since_joined"), nothing), Reduce.MIN, None
+        ),
+        Term(f"rule_{slug}", of_role(_person_engagement)),
+    )  # fmt: skip
+
+
+def _person_engagement(row: ir.Table) -> ir.Value:
+    """The square root of capped points, as the market leader has it (field-notes.md).
+
+    Ours is scaled by a constant (400 points of 30 days make 100), not over everybody, so that a
+    score moves only with its own group.
+    """
+    return exact(ibis.least(100.0, 5.0 * ibis.greatest(0.0, row.rule_points_30d).sqrt()))

@@ -12,11 +12,13 @@ from pathlib import Path
 from ..bundle import Bundle
 from ..contract import BadInput
 from ..explain.words import Words, words
+from ..features.changes import changed_groups
+from ..features.prepared import FeatureSource, feature_source
 from ..features.snapshots import eligible_groups
-from ..features.table import FeatureSource, feature_source
 from ..registry import CHAMPION, Registered, load_registered
 from ..settings import Settings
-from ..source import checked_source
+from ..source import checked_source, on_engine
+from .carry import carried
 from .scoring import Scored, score
 
 MAX_SHOWN = 60  # characters of an id that a message repeats
@@ -48,6 +50,19 @@ class Job:
             only=only,
             progress=self.progress,
         )
+
+    def score_changed(self, as_of: datetime, since: datetime, before: Scored) -> Scored:
+        """Scores a cut-off from the scores of an earlier one; equal to `score`.
+
+        Args:
+            as_of: the cut-off.
+            since: the earlier cut-off.
+            before: the scores at it, by the same model in the same language.
+        """
+        changed = changed_groups(self.source, since, as_of)
+        if changed is None:
+            return self.score(as_of)
+        return carried(before, self.score(as_of, changed.to_pylist()), changed, as_of)
 
     def require_open(self, group_id: str, as_of: datetime) -> tuple[str, str]:
         """Names of the account and the solution of a group that is open at a cut-off.
@@ -112,6 +127,7 @@ def scoring_job(
     version: str = CHAMPION,
     language: str | None = None,
     quarantine: Path | None = None,
+    engine: str = "duckdb",
 ) -> Iterator[Job]:
     """Opens a job. The model's own settings define the features; ours the machine and the words.
 
@@ -122,6 +138,7 @@ def scoring_job(
         version: of the model.
         language: overrides the settings.
         quarantine: see `checked_source`.
+        engine: see `on_engine`.
 
     Raises:
         BadInput: the data, the model or the language is not what it must be.
@@ -131,5 +148,8 @@ def scoring_job(
     threads = replace(model.bundle.settings.model, threads=settings.model.threads)
     own = replace(model.bundle.settings, model=threads)
     model = replace(model, bundle=replace(model.bundle, settings=own))
-    with checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source:
-        yield Job(feature_source(source, own), model, chosen, progress)
+    with (
+        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        on_engine(source, engine) as there,
+    ):
+        yield Job(feature_source(there, own), model, chosen, progress)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..bundle import Bundle
 from ..explain.words import Words, date_of, signed
-from ..features.catalogue import Feature
+from ..features.feature import Feature
 from ..source import Source
 from ..whole import replaced_folder
 from .group_page import group_pages

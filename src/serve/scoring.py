@@ -19,10 +19,10 @@ from ..explain.reasons import top_reasons
 from ..explain.stakeholders import Stakeholders, stakeholders
 from ..explain.whatifs import Action
 from ..explain.words import Words, date_of, signed
-from ..features.groups import group_features
+from ..features.prepared import FeatureSource
 from ..features.snapshots import REOPENED
-from ..features.table import FeatureSource, Moment, moment
-from .tables import ACTIONS, SCORES, STAKEHOLDERS
+from ..features.table import Moment, moment
+from .tables import ACTIONS, FILES, SCORES, STAKEHOLDERS
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -67,12 +67,13 @@ def score(
         progress: called with a label and the share done.
 
     Raises:
-        BadInput: no group is open at the cut-off.
+        BadInput: no group is open at the cut-off (of those asked for, none need be).
     """
     with moment(source, bundle.catalogue, as_of, only) as at:
-        ordered = group_features(at.members, at.facts, bundle.catalogue).order_by("group_id")
-        features = ordered.to_pyarrow()
+        features = at.features()
         if not features.num_rows:
+            if only is not None:
+                return Scored(*(FILES[name].empty_table() for name in FILES))
             raise BadInput(_nothing_open(source, as_of))
         groups = at.groups.order_by("group_id").to_pyarrow().to_pandas()
         people = _people(source, at)
@@ -141,7 +142,7 @@ def _scores(
     qualified = (readiness >= bundle.threshold.readiness) & (
         completeness >= bundle.threshold.completeness
     )
-    rank = _ranks(log_odds)
+    rank = ranks(log_odds)
     engaged, engagement = features["engaged_completeness"], features["rule_engagement"]
     return [
         {
@@ -176,7 +177,7 @@ def _scores(
     ]
 
 
-def _ranks(log_odds: NDArray[np.float64]) -> NDArray[np.intp]:
+def ranks(log_odds: NDArray[np.float64]) -> NDArray[np.intp]:
     """1 for the readiest; groups are in order of group_id, which breaks ties."""
     ranks = np.empty(log_odds.size, dtype=np.intp)
     ranks[np.argsort(-log_odds, kind="stable")] = np.arange(1, log_odds.size + 1)

@@ -1,14 +1,18 @@
-"""The comparison that `mqbg train` prints: the model beside every baseline."""
+"""What `mqbg train` and `mqbg probe` print: baselines, themes, findings, what to do next."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
+from .ablation import GAINS
 from .evaluation import FIGURES, POPULATIONS
+from .probes import WHAT_TO_DO, Finding
 from .tracking import Logged
 from .training import MODEL, Trained
 
@@ -61,6 +65,64 @@ def _cell(row: pd.Series, with_interval: bool) -> str:
         return "-"
     text = f"{row['value']:.3f}"
     return text + f"\n{row['low']:.3f} to {row['high']:.3f}" if with_interval else text
+
+
+def ablation_table(ablation: pd.DataFrame) -> Table:
+    """What each theme adds on the test part, with 95 % intervals, the best first.
+
+    Its size is its number of features.
+    """
+    table = Table(
+        title="What the model loses without a theme",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=0,  # so that 80 columns hold it; the box parts the columns
+    )
+    table.add_column("theme left out", no_wrap=True)
+    table.add_column("size", justify="right")
+    for figure in GAINS:
+        table.add_column(f"{WORDS[figure]}\nwithout", justify="right", no_wrap=True)
+    for figure in GAINS:
+        table.add_column(f"{WORDS[figure]} gain\nby the theme", justify="right", no_wrap=True)
+    for _, row in ablation.sort_values("roc_auc_gain", ascending=False, kind="stable").iterrows():
+        table.add_row(
+            row["theme"],
+            str(row["features"]),
+            *(_number(row[figure]) for figure in GAINS),
+            *(_gain(row, f"{figure}_gain") for figure in GAINS),
+        )
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "-"
+
+
+def _gain(row: pd.Series, name: str) -> str:
+    parts = [row[name + suffix] for suffix in ("", "_low", "_high")]
+    if not all(map(math.isfinite, parts)):
+        return "-"
+    value, low, high = (f"{part:z.3f}" for part in parts)
+    return f"{value}\n{low} to {high}"
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the leak probes found, and what to do about it."""
+    table = Table(
+        title="What may leak",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        show_lines=True,
+    )
+    for name, width in (("probe", 14), ("thing", 20), ("figure", 12)):
+        table.add_column(name, overflow="fold", max_width=width)
+    table.add_column("what to do")
+    for finding in findings:
+        # The names are the data's: nothing in them is markup.
+        thing = escape(finding.thing)
+        table.add_row(finding.probe, thing, finding.shown, WHAT_TO_DO[finding.probe])
+    return table
 
 
 def next_steps(trained: Trained, logged: Logged) -> str:

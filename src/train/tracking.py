@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..registry import BUNDLE_FOLDER, CHAMPION, connect, has_champion
 from ..settings import settings_tree
 from . import figures as drawings
 from .evaluation import POPULATIONS, best_baselines
+from .probes import Finding
 from .training import MODEL, Trained
 
 FIGURES_FILE = "figures.csv"
@@ -53,10 +54,17 @@ def log_run(trained: Trained, data: str, package_version: str) -> Logged:
                 "data_fingerprint": trained.bundle.training.fingerprint,
                 "mqbg_version": package_version,
                 "verdict": trained.verdict,
+                "leak_findings": len(trained.findings),
             }
         )
         mlflow.log_params(parameters(trained))
-        mlflow.log_metrics(metrics(trained.figures))
+        mlflow.log_metrics(
+            {
+                **metrics(trained.figures),
+                **ablation_metrics(trained.ablation),
+                "leak_findings": len(trained.findings),
+            }
+        )
         _log_files(mlflow, trained, Path(scratch))
         folder = Path(scratch) / BUNDLE_FOLDER
         folder.mkdir()
@@ -96,7 +104,8 @@ def parameters(trained: Trained) -> dict[str, Any]:
     """What was chosen: LightGBM's parameters, settings, split, sizes."""
     tree = settings_tree(trained.bundle.settings)
     # Kinds and roles are long and are in settings.json; a parameter holds one value.
-    sections = {key: tree[key] for key in ("target", "snapshots", "thresholds", "model", "explain")}
+    named = ("target", "snapshots", "thresholds", "model", "explain", "probe")
+    sections = {key: tree[key] for key in named}
     flat = {
         f"{section}.{key}": value
         for section, keys in sections.items()
@@ -135,6 +144,30 @@ def metrics(figures: pd.DataFrame) -> dict[str, float]:
     return found
 
 
+def ablation_metrics(ablation: pd.DataFrame | None) -> dict[str, float]:
+    """`ablation.roles.roc_auc_gain`, its `_low` and `_high`, and so on; what is no number is out.
+
+    A theme is named in letters that every MLflow store takes: `sales touch` is `sales_touch`.
+    """
+    if ablation is None:
+        return {}
+    return {
+        f"ablation.{_metric_name(row['theme'])}.{figure}": float(value)
+        for row in ablation.to_dict(orient="records")
+        for figure, value in row.items()
+        if figure not in ("theme", "features") and math.isfinite(value)
+    }
+
+
+def _metric_name(theme: str) -> str:
+    return theme.replace(" ", "_").replace("+", "_and_")
+
+
+def findings_tree(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """What the leak probes found, ready for JSON."""
+    return [asdict(finding) for finding in findings]
+
+
 def figures_tree(trained: Trained) -> dict[str, Any]:
     """Every figure and what is needed to read it, ready for JSON; what is not a number is null."""
     return {
@@ -143,6 +176,8 @@ def figures_tree(trained: Trained) -> dict[str, Any]:
         "data_fingerprint": trained.bundle.training.fingerprint,
         "figures": _records(trained.figures),
         "differences": _records(trained.differences),
+        "ablation": None if trained.ablation is None else _records(trained.ablation),
+        "probes": findings_tree(trained.findings),
         "threshold": {
             "policy": trained.bundle.threshold.policy,
             "readiness": trained.bundle.threshold.readiness,
@@ -171,6 +206,9 @@ def _log_files(mlflow: Any, trained: Trained, scratch: Path) -> None:
     mlflow.log_dict(settings_tree(trained.bundle.settings), "settings.json")
     mlflow.log_text(trained.figures.to_csv(index=False), FIGURES_FILE)
     mlflow.log_text(trained.differences.to_csv(index=False), "differences.csv")
+    mlflow.log_dict({"findings": findings_tree(trained.findings)}, "probes.json")
+    if trained.ablation is not None:
+        mlflow.log_dict({"themes": _records(trained.ablation)}, "ablation.json")
     if trained.rows["converted"].nunique() < 2:
         return  # no curve of one class says anything
     for name, (figure, data) in _plots(trained).items():

@@ -1,10 +1,11 @@
-"""Training, from prepared tables to a bundle and its figures; nothing is read or logged here."""
+"""Training, from prepared tables to a bundle and its figures; no file and no MLflow here."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -18,18 +19,23 @@ from numpy.typing import NDArray
 from ..bundle import Bundle, Training, matrix
 from ..contract import BadInput
 from ..features.catalogue import Catalogue, catalogue
-from ..features.groups import group_features
+from ..features.prepared import FeatureSource
 from ..features.snapshots import end_of_observation, first_instant, training_cutoffs
-from ..features.table import FeatureSource, Moment, find_vocabulary, moment
+from ..features.table import Moment, moment
+from ..features.vocabulary import find_vocabulary
 from ..settings import Settings
+from .ablation import ablation
 from .baselines import BASELINES, TrainingRows
 from .calibration import fit_platt, fit_venn_abers
 from .evaluation import differences, evaluate, verdict
 from .fit import Fitted, Rows, fit
 from .labels import converted_groups
+from .probes import Finding, find_leaks
 from .split import Split, forward_split
 from .thresholds import capacity_threshold
 from .typical import engaged_members, typical_members
+
+logger = logging.getLogger(__name__)
 
 MODEL = "mqbg"
 Progress = Callable[[str, float], None]
@@ -64,6 +70,8 @@ class Trained:
         split: the cut-offs of each part.
         fitted: parameters and number of trees.
         touched_per_snapshot: groups that sales can take between two snapshots.
+        findings: what the leak probes warn of.
+        ablation: frame of `ablation.ablation`; None where the settings turn it off.
     """
 
     bundle: Bundle
@@ -75,10 +83,14 @@ class Trained:
     split: Split
     fitted: Fitted
     touched_per_snapshot: int
+    findings: tuple[Finding, ...] = ()
+    ablation: pd.DataFrame | None = None
 
 
 def train(source: FeatureSource, *, test_from: datetime | None, progress: Progress) -> Trained:
-    """Snapshots, labels, forward split, trees, calibrator, threshold, baselines, figures.
+    """Snapshots, labels, split, leak probes, trees, calibrator, threshold, baselines, figures.
+
+    What the probes find is logged as warnings before the fit, and the training goes on.
 
     Args:
         source: prepared tables with their settings.
@@ -94,19 +106,71 @@ def train(source: FeatureSource, *, test_from: datetime | None, progress: Progre
             f"[thresholds] policy: this version learns 'capacity' alone, got "
             f'{settings.thresholds.policy!r}; set policy = "capacity"'
         )
-    end = end_of_observation(source.tables, settings)
-    instants = training_cutoffs(settings, first_instant(source.tables), end)
-    split = forward_split(instants, settings.target.horizon_days, test_from)
-    words = catalogue(find_vocabulary(source, split.test_from))
+    split, words = _plan(source, test_from)
     cutoffs = (*split.train, *split.test)
     snapshots = collect(source, words, cutoffs, progress)
     in_train = snapshots.keys["as_of"].isin(split.train).to_numpy()
+    findings = _findings(source, snapshots, in_train, progress)
+    for finding in findings:
+        logger.warning("%s", finding.sentence)
     values = _category_values(snapshots.features.filter(pa.array(in_train)), words)
     x = matrix(snapshots.features, words.names, values)
     rows = _training_rows(x[in_train], snapshots.keys[in_train], words, values)
     fitted = fit(rows, settings.model, progress)
     bundle = _bundle(source, split, words, values, snapshots, in_train, fitted)
-    return _judge(bundle, split, snapshots, in_train, fitted, progress)
+    judged = _judge(bundle, split, snapshots, in_train, fitted, progress)
+    if settings.model.ablation:
+        worth = _ablation(judged, rows, x[~in_train], progress)
+        judged = replace(judged, ablation=worth)
+    return replace(judged, findings=findings)
+
+
+def probe(
+    source: FeatureSource, progress: Progress, test_from: datetime | None = None
+) -> tuple[Finding, ...]:
+    """The leak probes alone, on the cut-offs that a training would learn from.
+
+    Args:
+        source: prepared tables with their settings.
+        progress: called with a label and the share done.
+        test_from: as in `train`.
+
+    Raises:
+        BadInput: too little history for a training.
+    """
+    split, words = _plan(source, test_from)
+    snapshots = collect(source, words, split.train, progress)
+    return _findings(source, snapshots, np.ones(len(snapshots.keys), dtype=bool), progress)
+
+
+def _plan(source: FeatureSource, test_from: datetime | None) -> tuple[Split, Catalogue]:
+    settings = source.settings
+    end = end_of_observation(source.tables, settings)
+    instants = training_cutoffs(settings, first_instant(source.tables), end)
+    split = forward_split(instants, settings.target.horizon_days, test_from)
+    return split, catalogue(find_vocabulary(source, split.test_from))
+
+
+def _findings(
+    source: FeatureSource, snapshots: Snapshots, in_train: NDArray[np.bool_], progress: Progress
+) -> tuple[Finding, ...]:
+    features = snapshots.features.filter(pa.array(in_train))
+    keys = snapshots.keys[in_train].reset_index(drop=True)
+    return find_leaks(source.tables, source.settings, features, keys, progress)
+
+
+def _ablation(
+    judged: Trained, rows: Rows, test: NDArray[np.float64], progress: Progress
+) -> pd.DataFrame:
+    bundle = judged.bundle
+    return ablation(
+        bundle.catalogue.features, rows, test, judged.rows, judged.probabilities[MODEL],
+        judged.fitted, bundle.calibrator,
+        touched_per_snapshot=judged.touched_per_snapshot,
+        resamples=bundle.settings.model.resamples,
+        seed=bundle.settings.model.seed,
+        progress=progress,
+    )  # fmt: skip
 
 
 def collect(
@@ -122,7 +186,7 @@ def collect(
         progress("snapshots", number / len(cutoffs))
         converted = converted_groups(source.tables["stage_events"], source.settings.target, as_of)
         with moment(source, words, as_of) as at:
-            table = _ordered_features(at, words)
+            table = at.features()
             features.append(table)
             keys.append(_keys(at, table, converted))
             engaged.append(engaged_members(at, words, converted))
@@ -135,12 +199,6 @@ def collect(
     return Snapshots(
         pa.concat_tables(features), pd.concat(keys, ignore_index=True), pd.concat(engaged)
     )
-
-
-def _ordered_features(at: Moment, words: Catalogue) -> pa.Table:
-    ordered = group_features(at.members, at.facts, words).order_by("group_id")
-    table: pa.Table = ordered.to_pyarrow()
-    return table
 
 
 def _keys(at: Moment, features: pa.Table, converted: pa.Array) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def engaged_members(at: Moment, words: Catalogue, converted: pa.Array) -> pd.Dat
     awake = at.members.filter(at.members.contact_id.notnull(), at.members.inbound_30d > 0)
     names = [signal.name for signal in words.signals]
     rows = awake.order_by("group_id", "contact_id").select(
-        "group_id", "role", "rule_points_30d", *names, as_of=ibis.literal(at.as_of, "timestamp(6)")
+        "group_id", "role", *names, as_of=ibis.literal(at.as_of, "timestamp(6)")
     )
     frame: pd.DataFrame = rows.to_pyarrow().to_pandas()
     return frame.assign(converted=frame["group_id"].isin(converted.to_pylist()))
@@ -37,7 +37,7 @@ def typical_members(engaged: pd.DataFrame, words: Catalogue) -> tuple[TypicalMem
         engaged: rows of `engaged_members`, of the training cut-offs.
         words: gives the signals and roles.
     """
-    names = ["rule_points_30d", *(signal.name for signal in words.signals)]
+    names = [signal.name for signal in words.signals]
     members = []
     for role in words.vocabulary.template.roles:
         rows = engaged[engaged["role"] == role.name]

@@ -7,7 +7,8 @@ import pytest
 from mqbg.explain.people import recent_activity
 from mqbg.features.catalogue import catalogue
 from mqbg.features.snapshots import eligible_groups
-from mqbg.features.table import find_vocabulary, moment
+from mqbg.features.table import moment
+from mqbg.features.vocabulary import find_vocabulary
 from mqbg.settings import Settings
 
 AS_OF = datetime(2024, 6, 1)

@@ -11,8 +11,9 @@ from mqbg.bundle import Bundle, Training, matrix
 from mqbg.calibrated import Platt, Threshold, VennAbers
 from mqbg.explain.reasons import TOP, top_reasons
 from mqbg.explain.words import words
-from mqbg.features.catalogue import Vocabulary, catalogue
+from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
+from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings
 
 SEED = 8
@@ -72,7 +73,9 @@ def by_theme(parts_of_row):
 
 
 def described(feature, language):
-    return feature.japanese if language == "ja" else feature.english
+    text = feature.japanese if language == "ja" else feature.english
+    named = words(language).word(*feature.subject) if feature.subject else ""
+    return text.replace("{subject}", named)
 
 
 def test_themes_and_the_average_sum_to_the_log_odds(bundle, table, parts):

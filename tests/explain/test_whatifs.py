@@ -20,10 +20,10 @@ from mqbg.explain.whatifs import (
     edits,
     role_states,
 )
-from mqbg.features.catalogue import Vocabulary
 from mqbg.features.signals import Reduce
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.terms import Term
+from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Explain, Role, Settings
 
 AS_OF = datetime(2024, 6, 1)

@@ -9,8 +9,9 @@ from jinja2 import UndefinedError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from mqbg.contract import BadInput
 from mqbg.explain.words import date_of, languages, signed, words
-from mqbg.features.catalogue import Vocabulary, catalogue
+from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template
+from mqbg.features.vocabulary import Vocabulary
 
 LANGUAGES = ("en", "ja")
 SENTENCES = sorted(words("en").sentences)

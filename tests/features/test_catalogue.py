@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.features import feature_table
-from mqbg.features.catalogue import Theme, Vocabulary, catalogue
-from mqbg.features.table import MAX_FAMILIES, find_vocabulary
-from mqbg.features.template import TAKEN, Template, TemplateRole, slugs
-from mqbg.settings import Role, Settings
+from mqbg.features.catalogue import catalogue
+from mqbg.features.feature import Theme
+from mqbg.features.template import Template, TemplateRole, slugs, taken
+from mqbg.features.vocabulary import MAX_FAMILIES, Vocabulary, find_vocabulary
+from mqbg.settings import FeatureSettings, Role, Settings
 
 AS_OF = datetime(2024, 6, 1)
 ROLES = ("Economic Buyer", "決裁者", "economic-buyer", "購買部 課長", 'sponsor "x", [y]: {z}', "21")
@@ -23,7 +24,7 @@ FAMILIES = ("web", "Web", "page: view", "資料 請求", 'a"b,c', "[x]")
 
 
 def words_for(roles=ROLES, families=FAMILIES):
-    parts = slugs(roles, TAKEN)
+    parts = slugs(roles, taken(FeatureSettings()))
     template = Template(tuple(TemplateRole(r, parts[r], Role(), {}) for r in roles))
     return catalogue(Vocabulary(template, families))
 
@@ -46,7 +47,10 @@ def test_every_theme_has_a_feature():
 
 def endings(words):
     """Parts of names behind the beginnings that columns of roles have."""
-    starts = ("members_", "engaged_", "engagement_", "strongest_")
+    starts = (
+        "members_", "engaged_", "engagement_", "strongest_", "days_since_", "longest_", "newest_",
+        "rule_",
+    )  # fmt: skip
     return {
         name.removeprefix(start) for name in words for start in starts if name.startswith(start)
     }
@@ -97,12 +101,11 @@ def test_odd_names_of_roles_and_kinds_make_columns_that_count(features_at):
     }
     row = features_at(tables, AS_OF, Settings(kinds={}))["g1"]
     of_roles = {name: v for name, v in row.items() if name.startswith("members_")}
-    del of_roles["members_left_90d"]
+    del of_roles["members_left_90d"], of_roles["members_joined_90d"]
     assert len(of_roles) == len(ROLES)
     assert set(of_roles.values()) == {1.0}
-    recent = [value for name, value in row.items() if name.startswith("recent_")]
-    assert len(recent) == len(FAMILIES)
-    assert recent == pytest.approx([0.5 ** (1 / 21)] * len(FAMILIES), abs=2**-20)
+    recent = [value for name, value in row.items() if re.fullmatch(r"kind_.*_7d", name)]
+    assert recent == [1.0] * len(FAMILIES)
     assert row["completeness"] == row["engaged_completeness"] == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from mqbg.features.table import find_vocabulary
+from mqbg.features.vocabulary import find_vocabulary
 from mqbg.settings import Role, Settings, Solution
 
 AS_OF = datetime(2024, 6, 1)

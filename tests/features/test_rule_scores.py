@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from mqbg.features.catalogue import catalogue
-from mqbg.features.groups import member_terms, reduce_terms
-from mqbg.features.table import find_vocabulary, moment
 from mqbg.settings import Kind, Role, Settings
 
 AS_OF = datetime(2024, 6, 1)
@@ -35,23 +32,20 @@ def activity(contact_id, kind, days=1.0, **more):
     }
 
 
-def group_value(open_tables, tables, settings):
+def group_value(features_at, tables, settings):
     """The sum over members of person engagement x role share, before root and rescaling."""
-    source = open_tables(tables, settings)
-    words = catalogue(find_vocabulary(source, AS_OF))
-    with moment(source, words, AS_OF) as at:
-        totals = reduce_terms(member_terms(at.members, at.facts, words), words).to_pyarrow()
-    return {row["group_id"]: row["rule_engagement"] for row in totals.to_pylist()}
+    features = features_at(tables, AS_OF, settings)
+    return {group_id: (row["rule_engagement"] / 10) ** 2 for group_id, row in features.items()}
 
 
-def test_weights_of_100_80_and_60_share_41_67_33_33_and_25_percent(open_tables):
+def test_weights_of_100_80_and_60_share_41_67_33_33_and_25_percent(features_at):
     tables = {
         "members": [
             {"group_id": role, "contact_id": f"one {role}", "role": role} for role in ROLES
         ],
         "activities": [activity(f"one {role}", "everything") for role in ROLES],
     }
-    values = group_value(open_tables, tables, settings_with(everything=points_for(100)))
+    values = group_value(features_at, tables, settings_with(everything=points_for(100)))
     assert {role: round(value, 2) for role, value in values.items()} == {
         "vital": 41.67,
         "important": 33.33,
@@ -59,14 +53,14 @@ def test_weights_of_100_80_and_60_share_41_67_33_33_and_25_percent(open_tables):
     }
 
 
-def test_role_totals_of_52_28_and_17_make_35_25(open_tables, features_at):
+def test_role_totals_of_52_28_and_17_make_35_25(features_at):
     totals = {"vital": 52, "important": 28, "normal": 17}
     settings = settings_with(**{role: points_for(total) for role, total in totals.items()})
     tables = {
         "members": [{"group_id": "g1", "contact_id": role, "role": role} for role in ROLES],
         "activities": [activity(role, role) for role in ROLES],
     }
-    assert group_value(open_tables, tables, settings)["g1"] == pytest.approx(35.25, abs=1e-5)
+    assert group_value(features_at, tables, settings)["g1"] == pytest.approx(35.25, abs=1e-5)
     row = features_at(tables, AS_OF, settings)["g1"]
     assert row["rule_engagement"] == pytest.approx(10 * 35.25**0.5, abs=1e-5)
     assert row["points_75_25"] == pytest.approx(0.75 * row["rule_engagement"] + 25, abs=1e-9)
@@ -158,8 +152,21 @@ def test_silent_members_buy_no_score(features_at):
         ]
     features = features_at(tables, AS_OF, Settings(roles=ROLES))
     few, doubled = features["few"], features["doubled"]
-    falls = {"engagement_mean", "active_share_30d", "active_share_ever"}
     heads = {"members", *(f"members_{role}" for role in ROLES)}
-    differing = {name for name in few if few[name] != doubled[name]} - {"group_id"}
-    assert differing == falls | heads
+    falls = {name for name in few if few[name] != doubled[name]} - {"group_id"} - heads
+    assert {"engagement_mean", "active_share_30d", "rule_linear_mean"} <= falls
     assert {name: doubled[name] / few[name] for name in falls} == dict.fromkeys(falls, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("days", "points"),
+    [(1 / 24, 10), (30, 5), (45, 2.5), (60, 0), (75, 0)],
+)
+def test_linear_points_lose_half_a_month_and_end_after_two(features_at, days, points):
+    tables = {
+        "members": [{"group_id": "g1", "contact_id": name} for name in ("acting", "silent")],
+        "activities": [activity("acting", "visit", days)],
+    }
+    row = features_at(tables, AS_OF, settings_with(visit=10.0))["g1"]
+    assert row["rule_linear"] == pytest.approx(points, abs=2**-20)
+    assert row["rule_linear_mean"] == row["rule_linear"] / 2

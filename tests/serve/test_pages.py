@@ -22,8 +22,8 @@ from mqbg.bundle import Bundle, Training
 from mqbg.calibrated import Platt, Threshold, VennAbers
 from mqbg.contract import BadInput
 from mqbg.explain.words import words
-from mqbg.features.catalogue import Vocabulary
 from mqbg.features.template import Template, TemplateRole
+from mqbg.features.vocabulary import Vocabulary
 from mqbg.serve.charts import adding_up, gauge, scale_end, waterfall
 from mqbg.serve.pages import is_ours, write_report
 from mqbg.serve.portfolio import page_name

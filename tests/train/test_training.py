@@ -19,7 +19,7 @@ from mqbg.simulate import simulate
 from mqbg.train import fit
 from mqbg.train.baselines import BASELINES
 from mqbg.train.split import Split, forward_split
-from mqbg.train.training import MODEL, collect, fingerprint, touched_per_snapshot, train
+from mqbg.train.training import MODEL, collect, fingerprint, probe, touched_per_snapshot, train
 from mqbg.train.typical import typical_members
 
 SEED = 33
@@ -171,7 +171,8 @@ def test_test_rows_say_whether_their_account_was_trained_on(tables, trained, lea
 
 def test_categories_are_the_values_of_the_training_rows(trained, learned):
     values = trained.bundle.category_values
-    assert set(values) == {"solution", "industry", "country", "tier"}
+    assert {"solution", "industry", "country", "tier"} <= set(values)
+    assert set(values) == set(trained.bundle.catalogue.categories)
     for name, known in values.items():
         found = {value for value in learned.features[name].to_pylist() if value is not None}
         assert known == tuple(sorted(found))
@@ -200,6 +201,65 @@ def test_the_trees_have_the_names_of_the_catalogue(trained):
     booster = lgb.Booster(model_str=trained.bundle.trees)
     assert booster.feature_name() == list(trained.bundle.catalogue.names)
     assert booster.num_trees() == trained.fitted.rounds
+
+
+# Probes and ablation
+
+
+def leaky(tables):
+    """The tables, where only accounts whose groups converted before the test have a tier."""
+    won = {
+        event["group_id"]
+        for event in tables["stage_events"].to_pylist()
+        if event["stage"] == "opportunity" and event["occurred_at"] < TEST_FROM
+    }
+    groups = tables["buying_groups"].to_pylist()
+    owners = {row["account_id"] for row in groups if row["group_id"] in won}
+    accounts = tables["accounts"].to_pylist()
+    tiers = [row["tier"] if row["account_id"] in owners else None for row in accounts]
+    place = tables["accounts"].schema.get_field_index("tier")
+    return {**tables, "accounts": tables["accounts"].set_column(place, "tier", pa.array(tiers))}
+
+
+def test_a_sound_world_trains_without_a_finding(trained):
+    assert trained.findings == ()
+
+
+def test_training_warns_of_a_leak_before_the_fit_and_goes_on(tables, open_tables, caplog):
+    labels = []
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("WARNING", "mqbg.train"):
+        patch.setattr(fit, "ROUNDS", 50)
+        leaked = train(
+            open_tables(leaky(tables), SETTINGS),
+            test_from=TEST_FROM,
+            progress=lambda label, _share: labels.append((label, len(caplog.records))),
+        )
+    assert "tier" in {finding.thing for finding in leaked.findings}
+    ours = [record for record in caplog.records if record.name.startswith("mqbg.train")]
+    assert [record.getMessage() for record in ours] == [f.sentence for f in leaked.findings]
+    before = min(records for label, records in labels if label == "trees")
+    assert caplog.records[:before] == caplog.records
+    assert leaked.bundle.trees
+
+
+def test_probing_alone_finds_what_a_training_finds(tables, open_tables):
+    source = open_tables(leaky(tables), SETTINGS)
+    found = probe(source, quiet, test_from=TEST_FROM)
+    assert found == quickly_trained(source, test_from=TEST_FROM).findings
+
+
+def test_every_theme_of_the_catalogue_is_left_out_once(trained):
+    counts = trained.ablation.set_index("theme")["features"]
+    themes = [feature.theme for feature in trained.bundle.catalogue.features]
+    singles = {theme: themes.count(theme) for theme in themes}
+    assert counts.drop("roles+completeness").to_dict() == singles
+    assert counts["roles+completeness"] == singles["roles"] + singles["completeness"]
+
+
+def test_the_settings_turn_the_ablation_off(tables, open_tables):
+    off = replace(SETTINGS, model=replace(SETTINGS.model, ablation=False))
+    trained = quickly_trained(open_tables(tables, off), test_from=TEST_FROM)
+    assert trained.ablation is None
 
 
 # Refusals

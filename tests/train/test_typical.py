@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.features.catalogue import Vocabulary, catalogue
+from mqbg.features.catalogue import catalogue
 from mqbg.features.table import moment
 from mqbg.features.template import Template, TemplateRole
+from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Role
 from mqbg.train.typical import engaged_members, typical_members
 
@@ -19,7 +20,7 @@ def role(name):
 
 
 WORDS = catalogue(Vocabulary(Template((role("user"), role("buyer"), role("champion"))), ("web",)))
-SIGNALS = ["rule_points_30d", *(signal.name for signal in WORDS.signals)]
+SIGNALS = [signal.name for signal in WORDS.signals]
 
 
 def engaged(*rows):

@@ -1,0 +1,123 @@
+"""What differs between engines: how they keep a table, and how they are told the cut-off."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from .expressions import AsOf, at
+
+DUCKDB = "duckdb"
+VARIABLE = "mqbg_as_of"
+MAX_TEXTS = 64  # of plans whose SQL is remembered; the least used goes first
+
+_texts: OrderedDict[str, dict[str, tuple[str, pa.Schema]]] = OrderedDict()
+
+
+@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "timestamp(6)"))  # type: ignore[untyped-decorator]
+def _variable(variable: str) -> datetime:  # type: ignore[empty-body]
+    """DuckDB's session variable of that name; it is a constant wherever a query reads it."""
+
+
+@dataclass
+class Queries:
+    """Queries that differ from run to run in nothing but the data, the cut-off and the ids asked.
+
+    Building and compiling expressions of a hundred columns takes longer than looking one group
+    up. In DuckDB kept tables have fixed names and the cut-off is a session variable, a constant
+    wherever it is read; so the SQL of a query is one text, compiled once for every source and
+    cut-off. Elsewhere the cut-off is a literal, and a query is built for each run.
+
+    Attributes:
+        backend: the engine.
+        key: of everything that shapes the queries; the same key means the same SQL.
+        prefix: of the names of kept tables.
+    """
+
+    backend: Any
+    key: str
+    prefix: str = ""
+    _held: dict[str, ir.Table] = field(default_factory=dict)
+
+    def as_of(self, as_of: datetime) -> AsOf:
+        """The cut-off as the expressions of this run read it."""
+        if self.backend.name != DUCKDB:
+            return at(as_of)
+        self.backend.con.execute(
+            f"SET VARIABLE {VARIABLE} = TIMESTAMP '{as_of.isoformat(sep=' ')}'"
+        )
+        return _variable(VARIABLE)
+
+    def keep(self, label: str, build: Callable[[], ir.Table]) -> ir.Table:
+        """The rows of a query, held by the engine until `release`."""
+        if self.backend.name == DUCKDB:
+            self._create(label, self._compiled(label, build)[0])
+            self._held[label] = self.backend.table(self._name(label))
+        else:
+            self._held[label] = build().cache()
+        return self._held[label]
+
+    def hold(self, label: str, rows: pa.Table) -> ir.Table:
+        """A few rows made here, such as the settings of kinds, as a table of the engine."""
+        if self.backend.name == DUCKDB:
+            self.backend.con.register("mqbg_given", rows)
+            self._create(label, "SELECT * FROM mqbg_given")
+            self.backend.con.unregister("mqbg_given")
+            self._held[label] = self.backend.table(self._name(label))
+            return self._held[label]
+        # Ibis hands its own tables in memory to Spark only with queries that it answers at once.
+        schema = ", ".join(f"`{field.name}` {_SPARK_TYPES[field.type]}" for field in rows.schema)
+        values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        self.backend._session.createDataFrame(values, schema).createOrReplaceTempView(
+            self._name(label)
+        )
+        return self.backend.table(self._name(label))
+
+    def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
+        """The rows of a query."""
+        if self.backend.name != DUCKDB:
+            return build().to_pyarrow()
+        sql, schema = self._compiled(label, build)
+        return self.backend.con.sql(sql).to_arrow_table().cast(schema)
+
+    def release(self) -> None:
+        """Lets go of everything kept."""
+        for label, table in self._held.items():
+            if self.backend.name == DUCKDB:
+                self.backend.con.execute(f"DROP TABLE IF EXISTS {self._name(label)}")
+            else:
+                table.release()
+        self._held.clear()
+
+    def _create(self, label: str, sql: str) -> None:
+        self.backend.con.execute(f"CREATE OR REPLACE TEMP TABLE {self._name(label)} AS {sql}")
+
+    def _name(self, label: str) -> str:
+        return f"mqbg_{self.prefix}{label}"
+
+    def _compiled(self, label: str, build: Callable[[], ir.Table]) -> tuple[str, pa.Schema]:
+        texts = _texts.setdefault(self.key, {})
+        _texts.move_to_end(self.key)
+        if len(_texts) > MAX_TEXTS:
+            _texts.popitem(last=False)
+        if label not in texts:
+            rows = build()
+            texts[label] = str(self.backend.compile(rows)), rows.schema().to_pyarrow()
+        return texts[label]
+
+
+def group_ids(ids: Sequence[str]) -> pa.Table:
+    """A table of one column, group_id."""
+    return pa.table({"group_id": pa.array(ids, pa.string())})
+
+
+_SPARK_TYPES = {
+    pa.string(): "string", pa.int32(): "int", pa.float64(): "double", pa.bool_(): "boolean",
+}  # fmt: skip

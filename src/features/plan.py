@@ -1,0 +1,137 @@
+"""What is computed at a cut-off: the queries of one source for one catalogue, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from .catalogue import Catalogue
+from .engine import DUCKDB, Queries, group_ids
+from .expressions import AsOf
+from .facts import group_facts
+from .groups import group_features
+from .members import member_rows, of_people, people_at
+from .prepared import FeatureSource
+from .signals import Rows
+from .snapshots import eligible_groups
+
+FEW = 64  # groups; so many are looked up, more are scanned for
+
+# Rules of DuckDB's optimizer that take longer than looking a few groups up.
+IDLE_RULES = "common_subexpressions,statistics_propagation,column_lifetime"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The tables of one cut-off.
+
+    Attributes:
+        source: the prepared source.
+        catalogue: the declarations.
+        as_of: the cut-off, as expressions read it.
+        few: only some groups are looked at.
+        queries: of this source and catalogue.
+        scanned: what the signals read, by kind of row.
+        groups: group_id, group_no, solution_no, account_id, solution_id, created_at: those open.
+        people: rows of `people_at`.
+        facts: rows of `group_facts`.
+    """
+
+    source: FeatureSource
+    catalogue: Catalogue
+    as_of: AsOf
+    few: bool
+    queries: Queries
+    scanned: Mapping[Rows, ir.Table]
+    groups: ir.Table
+    people: ir.Table
+    facts: ir.Table
+
+    @cached_property
+    def members(self) -> ir.Table:
+        """Rows of `member_rows`, kept."""
+        return self.queries.keep("members", self._member_rows)
+
+    def features(self) -> pa.Table:
+        """group_id and the catalogue's columns, in order of group_id."""
+        # Member rows that nobody asked for are not kept: they go straight into their groups.
+        kept = self.members if "members" in self.__dict__ else None
+
+        def build() -> ir.Table:
+            rows = self._member_rows() if kept is None else kept
+            return group_features(rows, self.facts, self.catalogue).order_by("group_id")
+
+        return self.queries.fetch("features" if kept is None else "features_of_members", build)
+
+    def _member_rows(self) -> ir.Table:
+        scanned = self.scanned
+        if self.few:
+            scanned = {kind: of_people(rows, self.people) for kind, rows in scanned.items()}
+        return member_rows(scanned, self.people, self.catalogue.signals, self.as_of)
+
+
+@contextmanager
+def run(
+    source: FeatureSource,
+    catalogue: Catalogue,
+    as_of: datetime,
+    only: Sequence[str] | None = None,
+) -> Iterator[Run]:
+    """Everything known at a cut-off; what the engine keeps of it is gone at the end of the block.
+
+    Args:
+        source: the prepared source. It runs one cut-off at a time.
+        catalogue: the declarations.
+        as_of: the cut-off.
+        only: group ids to look at; None for every eligible group.
+    """
+    few = only is not None
+    # A run inside another one's block gets names of its own.
+    prefix = f"at{len(source.runs)}_"
+    shape = (catalogue.vocabulary, catalogue.names, source.settings.target, few, prefix)
+    queries = Queries(source.backend, repr(shape), prefix)
+    source.runs.append(as_of)
+    quick = source.backend.name == DUCKDB and only is not None and len(only) <= FEW
+    try:
+        if quick:
+            source.backend.con.execute(f"SET disabled_optimizers = '{IDLE_RULES}'")
+        asked = None if only is None else queries.hold("asked", group_ids(only))
+        instant = queries.as_of(as_of)
+        groups = queries.keep("groups", lambda: _eligible(source, instant, asked))
+        people = queries.keep(
+            "at_people", lambda: people_at(source.tables, groups, instant, few=few)
+        )
+        facts = queries.keep(
+            "facts",
+            lambda: group_facts(
+                source.tables, source.settings, catalogue.vocabulary, groups, instant, few=few
+            ),
+        )
+        scanned = _scanned(source, catalogue)
+        yield Run(source, catalogue, instant, few, queries, scanned, groups, people, facts)
+    finally:
+        if quick:
+            source.backend.con.execute("RESET disabled_optimizers")
+        queries.release()
+        source.runs.pop()
+
+
+def _scanned(source: FeatureSource, catalogue: Catalogue) -> dict[Rows, ir.Table]:
+    scanned = {Rows.ACTIVITIES: source.activities}
+    if any(signal.rows is Rows.CONTENTS for signal in catalogue.signals):
+        scanned[Rows.CONTENTS] = source.contents_seen
+    return scanned
+
+
+def _eligible(source: FeatureSource, as_of: AsOf, asked: ir.Table | None) -> ir.Table:
+    tables = dict(source.tables)
+    if asked is not None:
+        for name in ("buying_groups", "stage_events"):
+            tables[name] = tables[name].semi_join(asked, "group_id")
+    return eligible_groups(tables, source.settings, as_of)

@@ -1,0 +1,25 @@
+"""Fit: what the account is, and what it is asked to buy."""
+
+from __future__ import annotations
+
+from ..expressions import same
+from ..feature import Feature
+from ..vocabulary import Vocabulary
+
+WORDS = {
+    "solution": ("solution", "ソリューション"),
+    "industry": ("industry", "業種"),
+    "country": ("country", "国"),
+    "tier": ("account tier", "アカウントの階層"),
+}
+
+
+def features(_vocabulary: Vocabulary) -> tuple[Feature, ...]:
+    """Features of the theme."""
+    return (
+        *(
+            Feature(name, "fit", "category", *words, same(name), category=True)
+            for name, words in WORDS.items()
+        ),
+        Feature("employees", "fit", "people", "employees", "従業員数", same("employees")),
+    )
