@@ -1,15 +1,22 @@
-"""Runs every benchmark, or those named: `python -m benchmarks [congress] [world] [simulate]`."""
+"""Runs every benchmark, or those named: `python -m benchmarks [congress] [features] ...`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
-from . import congress, speed, world
+from . import congress, features, speed, world
+from .feature_data import SIZES
 
-BENCHMARKS = {"simulate": speed.run, "world": world.run, "congress": congress.run}
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "simulate": lambda given: speed.run(given.congress),
+    "world": lambda given: world.run(given.congress),
+    "congress": lambda given: congress.run(given.congress),
+    "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
+}
 
 
 def main() -> None:
@@ -18,11 +25,18 @@ def main() -> None:
     parser.add_argument("name", nargs="*", choices=[*BENCHMARKS, []], help="default: all")
     shared = Path(__file__).resolve().parents[2] / "shared" / "data" / "congress110"
     parser.add_argument("--congress", type=Path, default=shared, help="the congress110 tables")
+    parser.add_argument(
+        "--rows", nargs="+", choices=SIZES, default=["1m", "10m"], help="activities of `features`"
+    )
+    parser.add_argument("--scratch", type=Path, help="keeps the data of `features` between runs")
+    parser.add_argument(
+        "--featuretools-python", type=Path, help="an interpreter that has featuretools"
+    )
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}")
     for name in arguments.name or BENCHMARKS:
         print(f"\n== {name}")
-        BENCHMARKS[name](arguments.congress)
+        BENCHMARKS[name](arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+"""The pipeline itself as a contestant: from opened files to the feature table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+from mqbg.features import catalogue, feature_source, feature_table, find_vocabulary
+from mqbg.settings import Settings
+from mqbg.source import open_source
+
+
+def features(
+    data: Path, as_ofs: Sequence[datetime], threads: int, names: Collection[str] | None = None
+) -> pa.Table:
+    """group_id, as_of and features of every eligible group at each cut-off.
+
+    Args:
+        data: folder of the contract's Parquet files.
+        as_ofs: the cut-offs.
+        threads: of DuckDB.
+        names: the features wanted; None for the whole catalogue.
+    """
+    with open_source(data, threads=threads) as source:
+        prepared = feature_source(source, Settings())
+        declared = catalogue(find_vocabulary(prepared, as_ofs[0]), only=names)
+        return feature_table(prepared, declared, as_ofs)
