@@ -159,7 +159,7 @@ def features(
     from .features.catalogue import catalogue
     from .features.prepared import feature_source
     from .features.table import feature_table, features_since, read_features
-    from .features.vocabulary import find_vocabulary
+    from .features.vocabulary import find_vocabulary, require_known_roles
     from .source import checked_source, on_engine, shown_name
     from .whole import replaced_file
 
@@ -173,6 +173,7 @@ def features(
             on_engine(source, engine) as there,
         ):
             prepared = feature_source(there, settings)
+            require_known_roles(prepared, instants[-1])
             vocabulary = find_vocabulary(prepared, instants[-1])
             words = catalogue(vocabulary)
             # Columns that mean something else than before can be carried over for nobody.

@@ -15,7 +15,7 @@ from ..bundle import Bundle
 from ..features.activities import known_before
 from ..features.expressions import at as instant
 from ..features.groups import member_terms
-from ..features.members import SCOPE, attached, of_people
+from ..features.members import of_people
 from ..features.prepared import FeatureSource
 from ..features.signals import within
 from ..features.table import Moment
@@ -102,18 +102,12 @@ def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
     people = at.people.filter(at.people.contact_id.notnull())
     known = known_before(of_people(source.activities, people), as_of)
     inbound = known.filter(known.inbound)
-    scoped = inbound.group_by(*SCOPE, "kind").agg(
+    by_kind = inbound.group_by("member_no", "kind").agg(
         last_at=inbound.occurred_at.max(),
         times=inbound.count(),
         times_30d=within(inbound, as_of, 30).cast("int64").sum(),
     )
-    rows = attached(people, scoped)
-    by_kind = rows.group_by("group_no", "contact_no", "kind").agg(
-        last_at=rows.last_at.max(), times=rows.times.sum(), times_30d=rows.times_30d.sum()
-    )
-    named = by_kind.join(people, ["group_no", "contact_no"]).select(
-        "group_id", "contact_id", *by_kind.columns[2:]
-    )
+    named = by_kind.join(people, "member_no").select("group_id", "contact_id", *by_kind.columns[1:])
     frame: pd.DataFrame = named.to_pyarrow().to_pandas()
     return _summed_up(frame)
 

@@ -44,12 +44,21 @@ THEMES: Sequence[Callable[[Vocabulary], tuple[Feature, ...]]] = (
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All declarations for one vocabulary."""
+    """All declarations for one vocabulary.
+
+    Attributes:
+        vocabulary: what the data has.
+        signals: that the terms read.
+        terms: that the features read.
+        features: the columns.
+        reads_facts: some feature reads a fact of the group, beside its terms.
+    """
 
     vocabulary: Vocabulary
     signals: tuple[Signal, ...]
     terms: tuple[Term, ...]
     features: tuple[Feature, ...]
+    reads_facts: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,7 +93,11 @@ def catalogue(vocabulary: Vocabulary, only: Collection[str] | None = None) -> Ca
     found = tuple(term for term in all_terms if term.name in needed)
     behind = _read(member_row(all_signals), [term.value for term in found])
     return Catalogue(
-        vocabulary, tuple(signal for signal in all_signals if signal.name in behind), found, wanted
+        vocabulary,
+        tuple(signal for signal in all_signals if signal.name in behind),
+        found,
+        wanted,
+        bool(needed & fact_types(vocabulary).keys()),
     )
 
 

@@ -17,8 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .expressions import at, days_between
-from .members import SCOPE, attached
-from .prepared import NOBODY, FeatureSource
+from .prepared import FeatureSource
 
 SECOND = timedelta(seconds=1)
 
@@ -39,12 +38,12 @@ def changed_groups(source: FeatureSource, since: datetime, as_of: datetime) -> p
         return None
     span = _Span(since, as_of)
     tables = source.tables
-    numbers = ibis.union(
-        _by_activities(source, span), _by_members(tables["members"], span), distinct=True
-    )
-    groups = tables["buying_groups"]
+    acted = _by_activities(source, span)
+    members, groups = tables["members"], tables["buying_groups"]
     ids = ibis.union(
-        groups.semi_join(numbers, "group_no").select("group_id"),
+        members.semi_join(acted, "member_no").select("group_id"),
+        groups.semi_join(acted, "member_no").select("group_id"),
+        _by_members(members, span),
         groups.filter(span.moved(groups.created_at)).select("group_id"),
         *(
             rows.filter(span.moved(rows[time])).select("group_id")
@@ -80,31 +79,20 @@ class _Span:
 
 
 def _by_activities(source: FeatureSource, span: _Span) -> ir.Table:
-    """Groups for which some activity counts that is new or a day older."""
+    """Members, also former ones, and bases with an activity that is new or a day older."""
     rows = source.activities
     known = rows.filter(
         rows.counts_from < span.as_of, span.moved(rows.occurred_at) | span.moved(rows.counts_from)
     )
-    members, groups = source.tables["members"], source.tables["buying_groups"]
-    sold = groups.select("group_no", "solution_no")
-    people = ibis.union(
-        members.filter(members.joined_at < span.as_of)
-        .join(sold, "group_no")
-        .select("group_no", "contact_no", "solution_no"),
-        sold.mutate(contact_no=ibis.literal(NOBODY, "int32")).select(
-            "group_no", "contact_no", "solution_no"
-        ),
-        distinct=True,
-    )
-    return attached(people, known.select(*SCOPE).distinct()).select("group_no")
+    return known.select("member_no").distinct()
 
 
 def _by_members(members: ir.Table, span: _Span) -> ir.Table:
     """Groups of members who came, left or grew a day older in it, and of those they came to."""
     turned = span.new(members.joined_at) | span.new(members.left_at).fill_null(False)
     aged = span.moved(members.joined_at) | span.moved(members.left_at).fill_null(False)
-    shared = members.semi_join(members.filter(turned), "contact_no")
-    return ibis.union(members.filter(aged).select("group_no"), shared.select("group_no"))
+    shared = members.semi_join(members.filter(turned), "contact_id")
+    return ibis.union(members.filter(aged).select("group_id"), shared.select("group_id"))
 
 
 def _by_other_groups(tables: Mapping[str, ir.Table], span: _Span) -> ir.Table:

@@ -70,7 +70,7 @@ def group_facts(
         settings: the target and closed stages.
         vocabulary: gives the questions, the fiscal year, and `required_<role>` and
             `weight_<role>` of each group's solution.
-        groups: group_id, group_no, account_id, solution_id, created_at of the groups to look at,
+        groups: group_id, account_id, solution_id, created_at of the groups to look at,
             all open at the cut-off (see `eligible_groups`).
         as_of: the cut-off; only what was known before it is read. Accounts have no history: they
             are as they are.
@@ -92,7 +92,7 @@ def group_facts(
         .left_join(_stages(near["stage_events"], settings, as_of), [("group_id", "staged_group")])
         .left_join(_verdicts(near["verdicts"], as_of), [("group_id", "judged_group")])
         .left_join(_answers(near["answers"], vocabulary, as_of), [("group_id", "asked_group")])
-        .left_join(_leavers(near["members"], as_of), [("group_no", "left_group")])
+        .left_join(_leavers(near["members"], as_of), [("group_id", "left_group")])
         .left_join(
             account_history(tables, settings, as_of, asking), [("account_id", "history_account")]
         )
@@ -118,7 +118,7 @@ def _near(tables: Mapping[str, ir.Table], groups: ir.Table) -> dict[str, ir.Tabl
     """The rows of the groups themselves."""
     keys = {
         "accounts": "account_id", "stage_events": "group_id", "verdicts": "group_id",
-        "answers": "group_id", "members": "group_no",
+        "answers": "group_id", "members": "group_id",
     }  # fmt: skip
     return {name: tables[name].semi_join(groups, key) for name, key in keys.items()}
 
@@ -197,10 +197,10 @@ def _leavers(members: ir.Table, as_of: AsOf) -> ir.Table:
     """People who left in [as_of - 90 days, as_of) and are not back; a role change is no leaving."""
     left = members.filter(
         members.left_at < as_of, members.left_at >= days_before(as_of, LEFT_DAYS)
-    ).select("group_no", "contact_no")
-    gone = left.anti_join(current_members(members, as_of), ["group_no", "contact_no"])
-    return gone.group_by(left_group=gone.group_no).agg(
-        members_left_90d=gone.contact_no.nunique().cast("float64")
+    ).select("group_id", "contact_id")
+    gone = left.anti_join(current_members(members, as_of), ["group_id", "contact_id"])
+    return gone.group_by(left_group=gone.group_id).agg(
+        members_left_90d=gone.contact_id.nunique().cast("float64")
     )
 
 

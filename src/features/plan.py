@@ -38,7 +38,7 @@ class Run:
         few: only some groups are looked at.
         queries: of this source and catalogue.
         scanned: what the signals read, by kind of row.
-        groups: group_id, group_no, solution_no, account_id, solution_id, created_at: those open.
+        groups: group_id, member_no, account_id, solution_id, created_at: those open.
         people: rows of `people_at`.
         facts: rows of `group_facts`.
     """
@@ -104,15 +104,11 @@ def run(
         asked = None if only is None else queries.hold("asked", group_ids(only))
         instant = queries.as_of(as_of)
         groups = queries.keep("groups", lambda: _eligible(source, instant, asked))
+        wanted = {signal.name for signal in catalogue.signals}
         people = queries.keep(
-            "at_people", lambda: people_at(source.tables, groups, instant, few=few)
+            "people", lambda: people_at(source.tables, groups, instant, wanted, few=few)
         )
-        facts = queries.keep(
-            "facts",
-            lambda: group_facts(
-                source.tables, source.settings, catalogue.vocabulary, groups, instant, few=few
-            ),
-        )
+        facts = queries.keep("facts", lambda: _facts(source, catalogue, groups, instant, few))
         scanned = _scanned(source, catalogue)
         yield Run(source, catalogue, instant, few, queries, scanned, groups, people, facts)
     finally:
@@ -120,6 +116,15 @@ def run(
             source.backend.con.execute("RESET disabled_optimizers")
         queries.release()
         source.runs.pop()
+
+
+def _facts(
+    source: FeatureSource, catalogue: Catalogue, groups: ir.Table, as_of: AsOf, few: bool
+) -> ir.Table:
+    if not catalogue.reads_facts:
+        return groups.select("group_id")
+    vocabulary = catalogue.vocabulary
+    return group_facts(source.tables, source.settings, vocabulary, groups, as_of, few=few)
 
 
 def _scanned(source: FeatureSource, catalogue: Catalogue) -> dict[Rows, ir.Table]:

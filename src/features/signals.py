@@ -1,8 +1,6 @@
 """Signals: numbers about one member. How each is declared, and which there are.
 
-A signal is a value of one row and the way values combine. The same reduction combines the rows of
-a contact, and then the scopes of that contact which count for a group (activities of the group
-alone, of its solution, of no solution), so two levels suffice and the activities are read once.
+A signal is a value of one row and the way the values of a member's rows combine.
 """
 
 from __future__ import annotations
@@ -197,7 +195,7 @@ def signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
             lambda rows, as_of: (rows.inbound & within(rows, as_of, 90)).ifelse(rows.minutes, 0.0),
         ),
         Signal(
-            "contents_seen", lambda rows, _as_of: _number(rows.contact_no > 0), rows=Rows.CONTENTS
+            "contents_seen", lambda rows, _as_of: _number(rows.member_no >= 0), rows=Rows.CONTENTS
         ),
         Signal(
             "contents_new_30d",

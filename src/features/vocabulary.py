@@ -51,9 +51,6 @@ def find_vocabulary(source: FeatureSource, before: datetime) -> Vocabulary:
 
     Nothing later shapes a column. Roles that no template knows, and windows longer than the
     history, are told as warnings.
-
-    Raises:
-        BadInput: the data has none of the roles that the settings name.
     """
     tables, activities = source.tables, source.activities
     tell_unknown_roles(tables["members"], source.settings, before)
@@ -84,29 +81,40 @@ def _most_frequent(
 
 
 def tell_unknown_roles(members: ir.Table, settings: Settings, before: datetime) -> None:
-    """Warns of roles in the data that no template names: their members fill none.
+    """Warns of roles in the data that no template names: their members fill none."""
+    known = _known_roles(settings)
+    unknown = [(role, rows) for role, rows in _roles(members, before) if role not in known]
+    if settings.roles and unknown:
+        logger.warning("roles that no template knows fill none: %s", _listed(unknown, known))
+
+
+def require_known_roles(source: FeatureSource, before: datetime) -> None:
+    """Makes sure that some role of the settings is in the data.
 
     Raises:
-        BadInput: the settings name roles, and the data has none of them.
+        BadInput: the settings name roles, and no member has any of them.
     """
-    known = {*settings.roles, *(r for s in settings.solutions.values() for r in s.roles)}
-    if not settings.roles:
-        return
-    joined = members.filter(members.joined_at < before)
-    counts = joined.group_by("role").agg(rows=joined.count()).to_pyarrow().to_pylist()
-    unknown = {row["role"]: row["rows"] for row in counts if row["role"] not in known}
-    if not unknown:
-        return
-    named = ", ".join(
-        f"{role} ({rows:,}{_nearest(role, known)})"
-        for role, rows in sorted(unknown.items(), key=lambda item: (-item[1], item[0]))
-    )
-    if len(unknown) == len(counts):
+    known, found = _known_roles(source.settings), _roles(source.tables["members"], before)
+    if source.settings.roles and found and not any(role in known for role, _rows in found):
         raise BadInput(
             f"[roles]: expected some of the roles {', '.join(sorted(known))} in members, got only "
-            f"{named}; name the roles as the data does"
+            f"{_listed(found, known)}; name the roles as the data does"
         )
-    logger.warning("roles that no template knows fill none: %s", named)
+
+
+def _known_roles(settings: Settings) -> set[str]:
+    return {*settings.roles, *(r for s in settings.solutions.values() for r in s.roles)}
+
+
+def _roles(members: ir.Table, before: datetime) -> list[tuple[str, int]]:
+    """Every role that a member had, with its number of rows, most frequent first."""
+    joined = members.filter(members.joined_at < before)
+    counts = joined.group_by("role").agg(rows=joined.count()).to_pyarrow().to_pylist()
+    return sorted(((row["role"], row["rows"]) for row in counts), key=lambda r: (-r[1], r[0]))
+
+
+def _listed(roles: list[tuple[str, int]], known: set[str]) -> str:
+    return ", ".join(f"{role} ({rows:,}{_nearest(role, known)})" for role, rows in roles)
 
 
 def _nearest(role: str, known: set[str]) -> str:

@@ -30,6 +30,11 @@ def require_same_run(before: Scored, since: datetime, model_version: str, where:
         )
 
 
+def nothing_scored() -> Scored:
+    """The three tables without a row."""
+    return Scored(**{name: schema.empty_table() for name, schema in FILES.items()})
+
+
 def carried(before: Scored, anew: Scored, changed: pa.Array, as_of: datetime) -> Scored:
     """Scores of a cut-off: those computed anew, and the earlier ones of all other groups.
 

@@ -18,7 +18,7 @@ from ..features.snapshots import eligible_groups
 from ..registry import CHAMPION, Registered, load_registered
 from ..settings import Settings
 from ..source import checked_source, on_engine
-from .carry import carried
+from .carry import carried, nothing_scored
 from .scoring import Scored, score
 
 MAX_SHOWN = 60  # characters of an id that a message repeats
@@ -62,7 +62,11 @@ class Job:
         changed = changed_groups(self.source, since, as_of)
         if changed is None:
             return self.score(as_of)
-        return carried(before, self.score(as_of, changed.to_pylist()), changed, as_of)
+        groups = eligible_groups(self.source.tables, self.source.settings, as_of)
+        ids = groups.filter(groups.group_id.isin(changed.to_pylist())).group_id
+        still_open = ids.to_pyarrow().to_pylist() if len(changed) else []
+        anew = self.score(as_of, still_open) if still_open else nothing_scored()
+        return carried(before, anew, changed, as_of)
 
     def require_open(self, group_id: str, as_of: datetime) -> tuple[str, str]:
         """Names of the account and the solution of a group that is open at a cut-off.

@@ -22,7 +22,7 @@ from ..explain.words import Words, date_of, signed
 from ..features.prepared import FeatureSource
 from ..features.snapshots import REOPENED
 from ..features.table import Moment, moment
-from .tables import ACTIONS, FILES, SCORES, STAKEHOLDERS
+from .tables import ACTIONS, SCORES, STAKEHOLDERS
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -67,13 +67,11 @@ def score(
         progress: called with a label and the share done.
 
     Raises:
-        BadInput: no group is open at the cut-off (of those asked for, none need be).
+        BadInput: no group is open at the cut-off.
     """
     with moment(source, bundle.catalogue, as_of, only) as at:
         features = at.features()
         if not features.num_rows:
-            if only is not None:
-                return Scored(*(FILES[name].empty_table() for name in FILES))
             raise BadInput(_nothing_open(source, as_of))
         groups = at.groups.order_by("group_id").to_pyarrow().to_pandas()
         people = _people(source, at)

@@ -22,7 +22,7 @@ from ..features.catalogue import Catalogue, catalogue
 from ..features.prepared import FeatureSource
 from ..features.snapshots import end_of_observation, first_instant, training_cutoffs
 from ..features.table import Moment, moment
-from ..features.vocabulary import find_vocabulary
+from ..features.vocabulary import find_vocabulary, require_known_roles
 from ..settings import Settings
 from .ablation import ablation
 from .baselines import BASELINES, TrainingRows
@@ -98,7 +98,7 @@ def train(source: FeatureSource, *, test_from: datetime | None, progress: Progre
         progress: called with a label and the share done.
 
     Raises:
-        BadInput: too little history, too few conversions, or one class only.
+        BadInput: too little history, too few conversions, one class only, or no known role.
     """
     settings = source.settings
     if settings.thresholds.policy != "capacity":
@@ -148,6 +148,7 @@ def _plan(source: FeatureSource, test_from: datetime | None) -> tuple[Split, Cat
     end = end_of_observation(source.tables, settings)
     instants = training_cutoffs(settings, first_instant(source.tables), end)
     split = forward_split(instants, settings.target.horizon_days, test_from)
+    require_known_roles(source, split.test_from)
     return split, catalogue(find_vocabulary(source, split.test_from))
 
 

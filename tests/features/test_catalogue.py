@@ -125,5 +125,8 @@ def test_only_the_most_frequent_families_get_a_column(open_tables):
         {"contact_id": "c1", "kind": kind, "occurred_at": datetime(2024, 5, 1)}
         for kind in (*kinds, *kinds[3:])
     ]
-    found = find_vocabulary(open_tables({"activities": rows}), AS_OF).families
+    found = find_vocabulary(
+        open_tables({"members": [{"group_id": "g1", "contact_id": "c1"}], "activities": rows}),
+        AS_OF,
+    ).families
     assert set(found) == set(kinds) - set(rare)

@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 from mqbg.contract import BadInput
 from mqbg.features import find_vocabulary
+from mqbg.features.vocabulary import require_known_roles
 from mqbg.settings import FeatureSettings, Role, Settings, Solution
 
 AS_OF = datetime(2024, 6, 1)
@@ -49,7 +50,11 @@ def test_without_templates_every_role_is_known(open_tables, caplog):
 def test_data_with_none_of_the_roles_is_refused_with_both_sides_named(open_tables):
     source = open_tables(world("Decision Maker", "board"), Settings(roles=TEMPLATE))
     with pytest.raises(BadInput, match=r"decision_maker, user in members, got only .*board \(1\)"):
-        find_vocabulary(source, AS_OF)
+        require_known_roles(source, AS_OF)
+
+
+def test_data_with_one_of_the_roles_is_accepted(open_tables):
+    require_known_roles(open_tables(world("user", "board"), Settings(roles=TEMPLATE)), AS_OF)
 
 
 def test_a_window_longer_than_the_data_is_told(open_tables, caplog):

@@ -9,8 +9,8 @@ import pytest
 from mqbg.contract import BadInput
 from mqbg.explain.words import words
 from mqbg.features.changes import changed_groups
-from mqbg.serve.carry import carried, require_same_run
-from mqbg.serve.scoring import Scored, score
+from mqbg.serve.carry import carried, nothing_scored, require_same_run
+from mqbg.serve.scoring import score
 from mqbg.serve.tables import FILES
 
 AS_OF = datetime(2025, 7, 1, 15)
@@ -43,8 +43,7 @@ def test_most_groups_are_carried_over_within_a_minute(by_hand):
 
 def test_no_changed_group_keeps_all_scores_and_names_the_new_cutoff(by_hand):
     before, *_ = by_hand
-    none = Scored(*(schema.empty_table() for schema in FILES.values()))
-    got = carried(before, none, pa.array([], pa.string()), AS_OF)
+    got = carried(before, nothing_scored(), pa.array([], pa.string()), AS_OF)
     assert got.scores.drop(["as_of"]) == before.scores.drop(["as_of"])
     assert set(got.scores["as_of"].to_pylist()) == {AS_OF}
 

@@ -10,8 +10,6 @@ from ..feature import Feature
 from ..template import Template, TemplateRole
 from ..vocabulary import Vocabulary
 
-NEVER = 1e9  # days, where no role is required
-
 
 def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     """Features of the theme."""
@@ -91,12 +89,16 @@ def _days_since_complete(template: Template) -> Expression:
     """
 
     def value(t: ir.Table) -> ir.Value:
-        since = ibis.literal(NEVER)
+        nothing = ibis.null("float64")
+        days = []
         for role in template.roles:
             required = t[f"required_{role.slug}"]
             alone = (required <= 1).ifelse(t[f"longest_{role.slug}"], t[f"newest_{role.slug}"])
-            days = _lacks(t, role).ifelse(-1.0, alone.fill_null(-1.0))
-            since = (required > 0).ifelse(ibis.least(since, days), since)
-        return ((since >= 0) & (since < NEVER)).ifelse(since, ibis.null("float64"))
+            filled_since = _lacks(t, role).ifelse(-1.0, alone.fill_null(-1.0))
+            days.append((required > 0).ifelse(filled_since, nothing))
+        if not days:
+            return nothing
+        last = ibis.least(*days)  # of the roles that are required
+        return (last >= 0).ifelse(last, nothing)
 
     return value
