@@ -105,11 +105,14 @@ class Bundle:
         Raises:
             ValueError: a feature column is missing.
         """
-        if not features.num_rows:
+        return self.raw(self.matrix(features))
+
+    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw output of the trees for rows of `matrix`, shape (rows,)."""
+        if not len(matrix):
             return np.empty(0)
-        raw = self.booster.predict(
-            self.matrix(features), raw_score=True, num_threads=self.settings.model.threads
-        )
+        threads = self.settings.model.threads
+        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads)
         return np.asarray(raw, dtype=np.float64)
 
     def readiness(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,13 +138,22 @@ def matrix(
             "catalogue of this bundle"
         )
     # Filled by columns, read by columns: the copy into rows would cost as much as the trees.
-    encoded = np.empty((features.num_rows, len(names)), dtype=np.float64, order="F")
+    rows = np.empty((features.num_rows, len(names)), dtype=np.float64, order="F")
     for place, name in enumerate(names):
         column = features[name]
-        if name in category_values:
-            column = pc.index_in(column, value_set=pa.array(category_values[name], pa.string()))
-        encoded[:, place] = column.cast(pa.float64()).to_numpy()
-    return encoded
+        rows[:, place] = (
+            encoded(column, category_values[name])
+            if name in category_values
+            else column.cast(pa.float64()).to_numpy()
+        )
+    return rows
+
+
+def encoded(column: pa.ChunkedArray, known: Sequence[str]) -> NDArray[np.float64]:
+    """Codes of a category's values, their places among the known ones; NaN for all others."""
+    codes = pc.index_in(column, value_set=pa.array(known, pa.string()))
+    numbers: NDArray[np.float64] = codes.cast(pa.float64()).to_numpy()
+    return numbers
 
 
 def save(bundle: Bundle, folder: Path) -> None:

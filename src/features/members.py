@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -132,6 +132,11 @@ def _days(scanned: Mapping[Rows, ir.Table], as_of: AsOf) -> ir.Table:
         times=rows.count()
     )
     return daily.mutate(times=ibis.least(daily.times, POINTS_PER_KIND_AND_DAY))
+
+
+def reader(kind: Rows) -> Callable[[Mapping[Rows, ir.Table], AsOf], ir.Table]:
+    """What reads the rows of a kind that count at a cut-off, from the tables that are scanned."""
+    return _READERS[kind]
 
 
 _READERS = {Rows.ACTIVITIES: _activities, Rows.DAYS: _days, Rows.CONTENTS: _contents}

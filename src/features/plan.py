@@ -16,6 +16,7 @@ from .engine import DUCKDB, Queries, group_ids
 from .expressions import AsOf
 from .facts import group_facts
 from .groups import group_features
+from .lookup import looked_up
 from .members import member_rows, of_people, people_at
 from .prepared import FeatureSource
 from .signals import Rows
@@ -35,7 +36,9 @@ class Run:
         source: the prepared source.
         catalogue: the declarations.
         as_of: the cut-off, as expressions read it.
+        cutoff: the same, as an instant.
         few: only some groups are looked at.
+        lookup: they are so few that no engine is needed for them.
         queries: of this source and catalogue.
         scanned: what the signals read, by kind of row.
         groups: group_id, member_no, account_id, solution_id, created_at: those open.
@@ -46,7 +49,9 @@ class Run:
     source: FeatureSource
     catalogue: Catalogue
     as_of: AsOf
+    cutoff: datetime
     few: bool
+    lookup: bool
     queries: Queries
     scanned: Mapping[Rows, ir.Table]
     groups: ir.Table
@@ -60,6 +65,11 @@ class Run:
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id."""
+        if self.lookup:
+            return looked_up(
+                self.catalogue, self._scanned(), self.people, self.facts, self.cutoff, self.as_of,
+                self.queries.fetch,
+            )  # fmt: skip
         # Member rows that nobody asked for are not kept: they go straight into their groups.
         kept = self.members if "members" in self.__dict__ else None
 
@@ -69,11 +79,13 @@ class Run:
 
         return self.queries.fetch("features" if kept is None else "features_of_members", build)
 
+    def _scanned(self) -> Mapping[Rows, ir.Table]:
+        if not self.few:
+            return self.scanned
+        return {kind: of_people(rows, self.people) for kind, rows in self.scanned.items()}
+
     def _member_rows(self) -> ir.Table:
-        scanned = self.scanned
-        if self.few:
-            scanned = {kind: of_people(rows, self.people) for kind, rows in scanned.items()}
-        return member_rows(scanned, self.people, self.catalogue.signals, self.as_of)
+        return member_rows(self._scanned(), self.people, self.catalogue.signals, self.as_of)
 
 
 @contextmanager
@@ -110,7 +122,9 @@ def run(
         )
         facts = queries.keep("facts", lambda: _facts(source, catalogue, groups, instant, few))
         scanned = _scanned(source, catalogue)
-        yield Run(source, catalogue, instant, few, queries, scanned, groups, people, facts)
+        yield Run(
+            source, catalogue, instant, as_of, few, quick, queries, scanned, groups, people, facts
+        )
     finally:
         if quick:
             source.backend.con.execute("RESET disabled_optimizers")

@@ -36,6 +36,7 @@ LOCAL = {
 }
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _PATTERN = re.compile(r"([{}\[\]*?\\])")  # what Spark would take for a pattern in a path
+_SHELL = re.compile(r"^.*?: line \d+: ")  # where in Spark's own launcher
 _CHATTER = ("WARNING:", "Using Spark's", "Setting default log level", "To adjust logging", "at ")
 
 
@@ -74,14 +75,24 @@ def on_spark(source: Source) -> Iterator[Source]:
         BadInput: Spark is not installed, no session can be started, the staging folder is not
             one, or Spark fails in the block.
     """
-    with _staging_folder() as folder, _session() as session, _failures_told():
+    with _staging_folder() as folder, _session() as session, _failures_told(session):
         backend = ibis.pyspark.connect(session)
         tables = {}
         for name in TABLES:
             path = folder / f"{name}.parquet"
             source.tables[name].to_parquet(path)
             tables[name] = backend.read_parquet(_location(path), table_name=f"given_{name}")
-        yield Source(backend, tables, {}, source.problems, source.name)
+        try:
+            yield Source(backend, tables, {}, source.problems, source.name)
+        finally:
+            _release(backend)
+
+
+def _release(backend: Any) -> None:
+    """Lets go of what Ibis keeps: of a cluster that is not ours, and not when Python ends."""
+    for name in list(backend._cache_name_to_entry):
+        with suppress(Exception):  # of a session that is gone already
+            backend._finalize_cached_table(name)
 
 
 # ---------------------------------------------------------------- staging
@@ -151,13 +162,18 @@ def _session() -> Iterator[Any]:
 @contextmanager
 def _quiet_connections() -> Iterator[None]:
     """Py4J logs each broken connection with its traceback; we say what happened in a sentence."""
-    logger = logging.getLogger("py4j")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers = [logging.getLogger(name) for name in (None, "py4j.clientserver", "py4j.java_gateway")]
+    for logger in loggers:
+        logger.addFilter(_not_of_py4j)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger in loggers:
+            logger.removeFilter(_not_of_py4j)
+
+
+def _not_of_py4j(record: logging.LogRecord) -> bool:
+    return "py4j" not in Path(record.pathname).parts  # some of it goes to the root logger
 
 
 def _pyspark_sql() -> Any:
@@ -191,30 +207,52 @@ def _told(log: IO[bytes]) -> str:
     """The first line of a JVM's stderr that is neither chatter nor part of a stack trace."""
     log.seek(0)
     lines = (line.strip() for line in log.read().decode(errors="replace").splitlines())
-    return next((line for line in lines if line and not line.startswith(_CHATTER)), "")
+    told = next((line for line in lines if line and not line.startswith(_CHATTER)), "")
+    return _SHELL.sub("", told)
 
 
 # ---------------------------------------------------------------- failures
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _failures_told(session: Any) -> Iterator[None]:
     """Turns what Spark raises, while it works for us, into one sentence."""
-    failures = _failures()
+    errors = import_module("pyspark.errors")
     try:
         yield
-    except failures as error:
-        first: BaseException = error
-        # Letting go of tables fails as well where Spark is gone, and says less.
-        while isinstance(first.__context__, failures):
-            first = first.__context__
-        if isinstance(first, import_module("pyspark.errors").AnalysisException):
-            raise first from None  # our query is wrong, and no advice would help
+    except (BadInput, errors.AnalysisException):  # the latter: our query is wrong, not their Spark
+        raise
+    except Exception as error:
+        first = _first_failure(error)
+        if not isinstance(first, _failures()) and not _is_stopped(session):
+            raise
         raise BadInput(
-            f"engine spark failed in the middle of its work: {_first_line(first)}; nothing was "
-            "written: run the command again, and if that fails alike, ask who keeps the cluster, "
-            "or use --engine duckdb"
+            f"engine spark failed in the middle of its work: {_reason(session, first)}; nothing "
+            "was written: run the command again, and if that fails alike, ask who keeps the "
+            "cluster, or use --engine duckdb"
         ) from first
+
+
+def _reason(session: Any, failure: BaseException) -> str:
+    process = session.sparkContext._gateway.proc  # none where spark-submit started us
+    if process is not None and (status := process.poll()) is not None:
+        return f"its Java process ended with status {status}, perhaps for want of memory"
+    return "its session was stopped" if _is_stopped(session) else _first_line(failure)
+
+
+def _is_stopped(session: Any) -> bool:
+    """Whether somebody stopped the context: PySpark then calls methods of None."""
+    context = session.sparkContext._jsc
+    with suppress(*_failures()):
+        return context is None or bool(context.sc().isStopped())
+    return True  # nobody answers
+
+
+def _first_failure(error: BaseException) -> BaseException:
+    """What went wrong first: letting go of tables fails as well where Spark is gone."""
+    while error.__context__ is not None and not error.__suppress_context__:
+        error = error.__context__
+    return error
 
 
 def _failures() -> tuple[type[Exception], ...]:

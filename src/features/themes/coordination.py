@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from ..exact import exact
 from ..expressions import Expression, ratio, same, total, whole
 from ..feature import Feature
 from ..terms import FORTNIGHTS, JOINT_WEEKS
@@ -96,7 +97,7 @@ def _spread(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         # ln E - (sum of e ln e) / E, over those with at least a point.
         known = ibis.greatest(t.spread, 1.0)
         return (t.spread >= 1.0).ifelse(
-            ibis.greatest(0.0, known.ln() - t["product"] / known), ibis.null("float64")
+            exact(ibis.greatest(0.0, known.ln() - t["product"] / known)), ibis.null("float64")
         )
 
     return (

@@ -1,0 +1,112 @@
+"""Features of a few groups without a plan for hundreds of columns: rows by SQL, the rest in numpy.
+
+The rows that count for a member come from the same readers as in the big scan; signals, terms and
+features are evaluated from the same declarations (`numeric`). A test holds the result equal to the
+batch to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from .catalogue import Catalogue
+from .members import reader
+from .numeric import READ, features_of_terms, reduced, terms_of
+from .signals import Reduce, Rows
+from .terms import Term
+
+Fetch = Callable[[str, Callable[[], ir.Table]], pa.Table]
+Columns = dict[str, Any]
+
+
+def looked_up(
+    catalogue: Catalogue,
+    scanned: Mapping[Rows, ir.Table],
+    people: ir.Table,
+    facts: ir.Table,
+    as_of: datetime,
+    instant: ir.TimestampScalar,
+    fetch: Fetch,
+) -> pa.Table:
+    """group_id and the catalogue's columns of the groups that `facts` describes, by group_id.
+
+    Args:
+        catalogue: the declarations.
+        scanned: what the signals read, of these people alone.
+        people: rows of `people_at`.
+        facts: rows of `group_facts`.
+        as_of: the cut-off.
+        instant: the cut-off as expressions read it.
+        fetch: runs a query that has a name.
+    """
+    known = fetch("few_facts", lambda: facts.order_by("group_id"))
+    found = fetch("few_people", lambda: people.order_by("member_no"))
+    rows = _columns(found)
+    numbers = rows["member_no"].astype(np.int64)
+    for kind in Rows:
+        if any(signal.rows is kind for signal in catalogue.signals):
+            member: NDArray[np.intp]
+            if kind is Rows.MEMBERSHIP:
+                values, member = rows, np.arange(len(numbers), dtype=np.intp)
+            else:
+                values = _columns(fetch(f"few_{kind}", _narrow(kind, scanned, instant)))
+                member = np.asarray(np.searchsorted(numbers, values["member_no"]), dtype=np.intp)
+            given = {**values, "as_of": np.datetime64(as_of, "us")}
+            rows |= reduced(catalogue, kind, given, member, len(numbers))
+    ids = known["group_id"].to_pylist()
+    place = {group_id: number for number, group_id in enumerate(ids)}
+    group = np.array([place[group_id] for group_id in rows["group_id"]], dtype=np.intp)
+    values_of_terms = terms_of(catalogue)(rows)
+    totals = {
+        term.name: _reduced(term, values_of_terms[term.name], group, len(ids))
+        for term in catalogue.terms
+    }
+    features = features_of_terms(catalogue)({**_columns(known), **totals})
+    types = {f.name: pa.string() if f.category else pa.float64() for f in catalogue.features}
+    return pa.table(
+        {
+            "group_id": pa.array(ids, pa.string()),
+            **{
+                name: pa.array(features[name], kind, from_pandas=True)
+                for name, kind in types.items()
+            },
+        }
+    )
+
+
+def _narrow(
+    kind: Rows, scanned: Mapping[Rows, ir.Table], as_of: ir.TimestampScalar
+) -> Callable[[], ir.Table]:
+    wanted = dict.fromkeys(["member_no", *READ[kind]])
+    return lambda: reader(kind)(scanned, as_of).select(*wanted)
+
+
+def _columns(table: pa.Table) -> Columns:
+    columns: Columns = {}
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        values = column.to_numpy(zero_copy_only=False)
+        if column.null_count and pa.types.is_integer(column.type):
+            values = np.ma.MaskedArray(
+                column.fill_null(0).to_numpy(zero_copy_only=False), column.is_null().to_numpy(False)
+            )
+        columns[name] = values
+    return columns
+
+
+def _reduced(
+    term: Term, values: NDArray[np.float64], group: NDArray[np.intp], groups: int
+) -> NDArray[np.float64]:
+    if term.reduce is Reduce.SUM:
+        return np.bincount(group, values, groups).astype(np.float64)
+    numbers = np.full(groups, np.nan)
+    best = np.fmin if term.reduce is Reduce.MIN else np.fmax
+    best.at(numbers, group, values)
+    return numbers if term.empty is None else np.where(np.isnan(numbers), term.empty, numbers)

@@ -1,0 +1,149 @@
+"""What evaluates compiled expressions: numpy calls in their order, some rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Function: TypeAlias = Callable[..., Any]
+
+BLOCK = 4096  # rows evaluated at a time, so that what lies between two calls stays in the cache
+
+
+class Aspect(Enum):
+    """What an array says of a value.
+
+    NUMBER  float64, NaN where null
+    WHOLE   int64, anything where null; of an instant, microseconds since 1970
+    TRUE    bool, where a condition is true
+    FALSE   bool, where a condition is false
+    NULL    bool, where the value is null
+    TEXT    the column of texts itself
+    CODE    int64, equal where texts are
+    """
+
+    NUMBER = auto()
+    WHOLE = auto()
+    TRUE = auto()
+    FALSE = auto()
+    NULL = auto()
+    TEXT = auto()
+    CODE = auto()
+
+
+NUMBER, WHOLE, TRUE, FALSE, NULL, TEXT, CODE = Aspect
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call: `registers[target] = function(*registers[arguments])`, then `last` are let go."""
+
+    function: Function
+    arguments: tuple[int, ...]
+    target: int
+    last: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A result: the registers of its value and, for some types, its nulls; and what joins them."""
+
+    finish: Function
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Expressions compiled over one table; made by `compiled`, called any number of times.
+
+    Attributes:
+        reads: names of the columns that it needs.
+    """
+
+    reads: tuple[str, ...]
+    _registers: tuple[Any, ...]
+    _inputs: Mapping[int, tuple[str, Function]]
+    _steps: tuple[Step, ...]
+    _outputs: Mapping[str, Output]
+
+    def __call__(self, columns: Mapping[str, Any]) -> dict[str, Array]:
+        """The value of every expression, each of shape (rows,).
+
+        Args:
+            columns: by name, of shape (rows,), or a scalar for the same value in every row.
+                Numbers are float64 with NaN for null, texts objects (str or None), instants
+                datetime64 with NaT for null; int64 and bool are masked arrays where some are null.
+                Columns that no expression reads are left alone.
+
+        Returns:
+            Arrays of the same kinds. One may be a column itself, or another result: read them,
+            and write into copies.
+
+        Raises:
+            ValueError: a column is missing, or has nulls where the table says there are none, or
+                the columns differ in length.
+            OverflowError: a whole number is too great for int64, where the engine fails as well.
+                Sums and products of whole numbers are not watched.
+        """
+        given = {slot: _loaded(columns, *read) for slot, read in self._inputs.items()}
+        rows = _rows(given.values(), columns)
+        # Divisions by zero and comparisons with NaN have the results that they should.
+        with np.errstate(all="ignore"):
+            return self._block(given, rows) if rows <= BLOCK else self._blocks(given, rows)
+
+    def _block(self, given: Mapping[int, Any], rows: int) -> dict[str, Array]:
+        registers = list(self._registers)
+        for slot, values in given.items():
+            registers[slot] = values
+        for step in self._steps:
+            registers[step.target] = step.function(*[registers[i] for i in step.arguments])
+            for slot in step.last:
+                registers[slot] = None
+        return {
+            name: _full(output.finish(*[registers[i] for i in output.slots]), rows)
+            for name, output in self._outputs.items()
+        }
+
+    def _blocks(self, given: Mapping[int, Any], rows: int) -> dict[str, Array]:
+        """As `_block`, some rows at a time."""
+        found: dict[str, Array] = {}
+        for start in range(0, rows, BLOCK):
+            here = slice(start, min(start + BLOCK, rows))
+            part = {slot: v[here] if v.ndim else v for slot, v in given.items()}
+            for name, values in self._block(part, here.stop - start).items():
+                if name not in found:
+                    found[name] = np.empty(rows, values.dtype)
+                if isinstance(values, np.ma.MaskedArray):
+                    found[name] = np.ma.asarray(found[name])
+                found[name][here] = values
+        return found
+
+
+def _loaded(columns: Mapping[str, Any], name: str, load: Function) -> Any:
+    if name not in columns:
+        raise ValueError(f"expected a column {name!r}, got {sorted(columns)}")
+    try:
+        return load(columns[name])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {name!r}: {error}") from error
+
+
+def _rows(given: Any, columns: Mapping[str, Any]) -> int:
+    """How many rows there are: the length of every column that is read."""
+    lengths = {len(values) for values in given if values.ndim}
+    if not lengths:
+        lengths = {len(values) for values in columns.values() if np.ndim(values)} or {1}
+    if len(lengths) > 1:
+        raise ValueError(f"expected columns of one length, got lengths {sorted(lengths)}")
+    return lengths.pop()
+
+
+def _full(values: Any, rows: int) -> Array:
+    """An array of all rows, also of a constant."""
+    return values if np.ndim(values) else np.full(rows, values)
