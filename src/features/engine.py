@@ -87,6 +87,16 @@ class Queries:
         sql, schema = self._compiled(label, build)
         return self.backend.con.sql(sql).to_arrow_table().cast(schema)
 
+    def drop(self, *labels: str) -> None:
+        """Lets go of tables that later queries do not read, for their memory.
+
+        Spark computes what it keeps only when it is first read, so there they stay.
+        """
+        if self.backend.name == DUCKDB:
+            for label in labels:
+                del self._held[label]
+                self.backend.con.execute(f"DROP TABLE {self._name(label)}")
+
     def release(self) -> None:
         """Lets go of everything kept."""
         for label, table in self._held.items():

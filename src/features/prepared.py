@@ -93,6 +93,7 @@ def feature_source(source: Source, settings: Settings) -> FeatureSource:
         lambda: group_outcomes(given, settings).order_by("solution_id", "industry"),
     )
     activities = _activities(given, settings, numbers, queries)
+    queries.drop("numbers", "shared_hashes", "copies", "kinds", "contents")
     return FeatureSource(source.backend, tables, activities, settings, queries)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 
 import ibis
@@ -20,6 +21,8 @@ from .changes import changed_groups
 from .engine import DUCKDB
 from .plan import Run, run
 from .prepared import FeatureSource
+
+PORTION = 100_000  # groups whose features are computed together
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,23 @@ def feature_table(
         group_id, as_of, then the catalogue's columns.
     """
     parts = []
-    for number, as_of in enumerate(as_ofs):
-        progress("features", number / len(as_ofs))
-        with run(source, catalogue, as_of, only) as ran:
+    portions = _portions(source) if only is None else [only]
+    for number, (as_of, portion) in enumerate(product(as_ofs, portions)):
+        progress("features", number / (len(as_ofs) * len(portions)))
+        with run(source, catalogue, as_of, portion) as ran:
             table = ran.features()
         parts.append(table.add_column(1, "as_of", _repeated(as_of, table.num_rows)))
     progress("features", 1.0)
     return pa.concat_tables(parts)
+
+
+def _portions(source: FeatureSource) -> Sequence[Sequence[str] | None]:
+    """Groups to compute together: all, or so many at a time that their sums fit into memory."""
+    groups = source.tables["buying_groups"]
+    if source.backend.name != DUCKDB or groups.count().to_pyarrow().as_py() <= PORTION:
+        return [None]
+    ids = groups.order_by("group_id").group_id.to_pyarrow().to_pylist()
+    return [ids[start : start + PORTION] for start in range(0, len(ids), PORTION)]
 
 
 def features_since(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.features import feature_table, group_features
+from mqbg.features import feature_table, group_features, table
 from mqbg.features.catalogue import catalogue
 from mqbg.features.groups import GROUP
 from mqbg.features.table import moment
@@ -107,6 +107,12 @@ def test_a_single_group_agrees_with_the_batch(batch, bits):
     for group_id in sorted({group_id for group_id, as_of in expected if as_of == AS_OF})[-2:]:
         got = keyed(feature_table(source, words, [AS_OF], only=[group_id]), bits)
         assert got == {(group_id, AS_OF): expected[group_id, AS_OF]}
+
+
+def test_groups_computed_in_portions_agree(batch, bits, monkeypatch):
+    _tables, source, words, expected = batch
+    monkeypatch.setattr(table, "PORTION", 2)
+    assert keyed(feature_table(source, words, CUTOFFS), bits) == expected
 
 
 def test_permuted_rows_of_every_table_agree(batch, open_tables, bits):
