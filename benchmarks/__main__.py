@@ -8,10 +8,11 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import congress, features, speed, world
+from . import congress, features, lookup, speed, world
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "lookup": lambda arguments: lookup.run(arguments.congress),
     "simulate": lambda given: speed.run(given.congress),
     "world": lambda given: world.run(given.congress),
     "congress": lambda given: congress.run(given.congress),
