@@ -376,7 +376,15 @@ def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
 
 def _refuse_nonsense(settings: Settings, where: str) -> None:
     """Values that have the right type and still cannot be meant."""
-    rules = [
+    for rules in (_of_the_model, _of_the_features, _of_the_probes, _of_the_templates):
+        for holds, sentence in rules(settings):
+            if not holds:
+                raise BadInput(f"{where}: {sentence}")
+
+
+def _of_the_model(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of the target, the fit, the thresholds and the explanations."""
+    return (
         (
             0 < settings.target.horizon_days <= MAX_HORIZON_DAYS,
             f"[target] horizon_days must be 1 to {MAX_HORIZON_DAYS}",
@@ -391,6 +399,17 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
             "[thresholds] capacity_per_week must be above 0",
         ),
         (0 <= settings.thresholds.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
+        (settings.model.threads > 0, "[model] threads must be at least 1"),
+        (settings.model.resamples > 1, "[model] resamples must be at least 2"),
+        (settings.explain.max_sets > 1, "[explain] max_sets must be at least 2"),
+        (settings.explain.standard_error > 0, "[explain] standard_error must be over 0"),
+        (settings.explain.max_pairs > 1, "[explain] max_pairs must be at least 2"),
+    )
+
+
+def _of_the_features(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of windows, half-lives and what else shapes a column."""
+    return (
         *(
             (
                 spans == tuple(sorted(set(spans)))
@@ -409,14 +428,15 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
             "[features] fiscal_year_end_month must be 1 to 12",
         ),
         (
-            len(set(settings.features.roles_in_step)) == 2,
+            len(set(settings.features.roles_in_step)) == len(settings.features.roles_in_step) == 2,
             "[features] roles_in_step must be two different roles",
         ),
-        (settings.model.threads > 0, "[model] threads must be at least 1"),
-        (settings.model.resamples > 1, "[model] resamples must be at least 2"),
-        (settings.explain.max_sets > 1, "[explain] max_sets must be at least 2"),
-        (settings.explain.standard_error > 0, "[explain] standard_error must be over 0"),
-        (settings.explain.max_pairs > 1, "[explain] max_pairs must be at least 2"),
+    )
+
+
+def _of_the_probes(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of the leak probes."""
+    return (
         (0.5 < settings.probe.feature_auc <= 1, "[probe] feature_auc must be over 0.5, up to 1"),
         (settings.probe.min_conversions > 0, "[probe] min_conversions must be at least 1"),
         (settings.probe.recorded_delay_days > 0, "[probe] recorded_delay_days must be over 0"),
@@ -431,6 +451,12 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
                 "placeholder_share",
             )
         ),
+    )
+
+
+def _of_the_templates(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of the role templates."""
+    return (
         *(
             (role.required >= 0 and role.weight >= 0, f"[{name}] must not be negative")
             for name, role in _lines(settings)
@@ -446,10 +472,7 @@ def _refuse_nonsense(settings: Settings, where: str) -> None:
                 *((f"solutions.{key}.roles", s.roles) for key, s in settings.solutions.items()),
             ]
         ),
-    ]
-    for holds, sentence in rules:
-        if not holds:
-            raise BadInput(f"{where}: {sentence}")
+    )
 
 
 __all__ = [

@@ -54,7 +54,9 @@ def test_data_with_none_of_the_roles_is_refused_with_both_sides_named(open_table
 
 
 def test_data_with_one_of_the_roles_is_accepted(open_tables):
-    require_known_roles(open_tables(world("user", "board"), Settings(roles=TEMPLATE)), AS_OF)
+    source = open_tables(world("user", "board"), Settings(roles=TEMPLATE))
+    require_known_roles(source, AS_OF)
+    assert [role.name for role in find_vocabulary(source, AS_OF).template.roles] == [*TEMPLATE]
 
 
 def test_a_window_longer_than_the_data_is_told(open_tables, caplog):

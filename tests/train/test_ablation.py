@@ -65,7 +65,7 @@ def fitted(training):
 
 
 @pytest.fixture(scope="module")
-def test_part():
+def later_rows():
     x, converted, account = made(600, SEED + 1)
     days = [datetime(2025, 1 + number % 3, 1) for number in range(600)]
     rows = pd.DataFrame(
@@ -74,8 +74,8 @@ def test_part():
     return x, rows
 
 
-def run(training, fitted, test_part, rows=None):
-    x, given = test_part
+def run(training, fitted, later_rows, rows=None):
+    x, given = later_rows
     whole = AS_IT_IS(scores_without(training, x, fitted, ()))
     return ablation(
         FEATURES, training, x, given if rows is None else rows, whole, fitted, AS_IT_IS,
@@ -84,8 +84,8 @@ def run(training, fitted, test_part, rows=None):
 
 
 @pytest.fixture(scope="module")
-def ablated(training, fitted, test_part):
-    return run(training, fitted, test_part).set_index("theme")
+def ablated(training, fitted, later_rows):
+    return run(training, fitted, later_rows).set_index("theme")
 
 
 def test_every_theme_is_left_out_by_itself_and_two_together():
@@ -110,8 +110,8 @@ def test_rows_without_columns_keep_the_others_with_their_names_and_categories(tr
     assert without(training, (1, 4)).categories == ()
 
 
-def test_a_left_out_column_changes_no_score(training, fitted, test_part):
-    x, _rows = test_part
+def test_a_left_out_column_changes_no_score(training, fitted, later_rows):
+    x, _rows = later_rows
     other = x.copy()
     other[:, [1, 4]] = np.nan
     one = scores_without(training, x, fitted, (1, 4))
@@ -125,9 +125,9 @@ def test_one_row_per_theme_counts_its_features(ablated):
 
 
 def test_figures_without_a_theme_are_those_of_trees_that_never_saw_it(
-    ablated, training, fitted, test_part
+    ablated, training, fitted, later_rows
 ):
-    x, rows = test_part
+    x, rows = later_rows
     for theme, places in left_out(FEATURES).items():
         chance = AS_IT_IS(scores_without(training, x, fitted, places))
         figures = measure(
@@ -151,9 +151,9 @@ def test_what_another_theme_can_stand_in_for_costs_next_to_nothing(ablated):
 
 
 def test_gains_and_intervals_are_the_paired_bootstrap_of_the_evaluation(
-    ablated, training, fitted, test_part
+    ablated, training, fitted, later_rows
 ):
-    x, rows = test_part
+    x, rows = later_rows
     chances = {FULL: AS_IT_IS(scores_without(training, x, fitted, ()))}
     chances["engagement"] = AS_IT_IS(scores_without(training, x, fitted, (0,)))
     paired = differences(
@@ -170,9 +170,9 @@ def test_gains_and_intervals_are_the_paired_bootstrap_of_the_evaluation(
     )
 
 
-def test_one_outcome_alone_gives_no_figures(training, fitted, test_part):
-    rows = test_part[1].assign(converted=False)
-    frame = run(training, fitted, test_part, rows)
+def test_one_outcome_alone_gives_no_figures(training, fitted, later_rows):
+    rows = later_rows[1].assign(converted=False)
+    frame = run(training, fitted, later_rows, rows)
     assert frame.drop(columns=["theme", "features"]).isna().all().all()
 
 
