@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import ibis.backends.duckdb  # noqa: F401 - else it is imported, and timed, at the first connection
 import pyarrow as pa
 from mqbg.features import catalogue, feature_source, feature_table, find_vocabulary
 from mqbg.settings import Settings

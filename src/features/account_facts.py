@@ -10,6 +10,7 @@ from ..settings import Settings
 from .expressions import AsOf
 from .snapshots import REOPENED
 
+OUTCOMES = "outcomes"  # what a prepared source calls the rows of `group_outcomes`
 WON = "won"
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ VARIABLE = "mqbg_as_of"
 MAX_TEXTS = 64  # of plans whose SQL is remembered; the least used goes first
 
 _texts: OrderedDict[str, dict[str, tuple[str, pa.Schema]]] = OrderedDict()
+_kept_columns: dict[str, dict[str, ibis.Schema]] = {}  # of kept tables, by the same keys
 
 
 @ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "timestamp(6)"))  # type: ignore[untyped-decorator]
@@ -59,7 +61,7 @@ class Queries:
         """The rows of a query, held by the engine until `release`."""
         if self.backend.name == DUCKDB:
             self._create(label, self._compiled(label, build)[0])
-            self._held[label] = self.backend.table(self._name(label))
+            self._held[label] = self._kept(label)
         else:
             self._held[label] = build().cache()
         return self._held[label]
@@ -70,7 +72,7 @@ class Queries:
             self.backend.con.register("mqbg_given", rows)
             self._create(label, "SELECT * FROM mqbg_given")
             self.backend.con.unregister("mqbg_given")
-            self._held[label] = self.backend.table(self._name(label))
+            self._held[label] = self._kept(label)
             return self._held[label]
         # Ibis hands its own tables in memory to Spark only with queries that it answers at once.
         schema = ", ".join(f"`{field.name}` {_SPARK_TYPES[field.type]}" for field in rows.schema)
@@ -86,6 +88,21 @@ class Queries:
             return build().to_pyarrow()
         sql, schema = self._compiled(label, build)
         return self.backend.con.sql(sql).to_arrow_table().cast(schema)
+
+    def fetch_few(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
+        """The rows of a query, where they are so few that planning it takes the time.
+
+        DuckDB plans a query twice to give it as Arrow: once for its types, which are known here.
+        """
+        if self.backend.name != DUCKDB:
+            return build().to_pyarrow()
+        sql, schema = self._compiled(label, build)
+        rows = self.backend.con.execute(sql).fetchall()
+        columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+        return pa.table(
+            [pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)],
+            schema=schema,
+        )
 
     def drop(self, *labels: str) -> None:
         """Lets go of tables that later queries do not read, for their memory.
@@ -109,6 +126,17 @@ class Queries:
     def _create(self, label: str, sql: str) -> None:
         self.backend.con.execute(f"CREATE OR REPLACE TEMP TABLE {self._name(label)} AS {sql}")
 
+    def _kept(self, label: str) -> ir.Table:
+        """A kept table. To ask the engine for its columns takes a millisecond, so it is done once.
+
+        They are as the engine says, not as the query's: it may be stricter about nulls.
+        """
+        known = _kept_columns.setdefault(self.key, {})
+        name = self._name(label)
+        if label not in known:
+            known[label] = self.backend.table(name).schema()
+        return ops.DatabaseTable(name, known[label], self.backend).to_expr()
+
     def _name(self, label: str) -> str:
         return f"mqbg_{self.prefix}{label}"
 
@@ -116,7 +144,7 @@ class Queries:
         texts = _texts.setdefault(self.key, {})
         _texts.move_to_end(self.key)
         if len(_texts) > MAX_TEXTS:
-            _texts.popitem(last=False)
+            _kept_columns.pop(_texts.popitem(last=False)[0], None)
         if label not in texts:
             rows = build()
             texts[label] = str(self.backend.compile(rows)), rows.schema().to_pyarrow()

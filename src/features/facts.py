@@ -9,13 +9,19 @@ import ibis
 import ibis.expr.types as ir
 
 from ..settings import Role, Settings
-from .account_facts import account_history, group_outcomes, lost_stages, peer_groups, times
+from .account_facts import (
+    OUTCOMES,
+    account_history,
+    group_outcomes,
+    lost_stages,
+    peer_groups,
+    times,
+)
 from .expressions import AsOf, days_before, days_between, whole
 from .members import current_members
 from .template import Template, TemplateRole, slugs
 from .vocabulary import Vocabulary
 
-OUTCOMES = "outcomes"
 REJECTED = "rejected"
 LEFT_DAYS = 90
 TEXTS = ("industry", "country", "tier", "stage")
@@ -47,7 +53,7 @@ def fact_types(vocabulary: Vocabulary) -> dict[str, str]:
     Counts are 0 where nothing was counted; text, ages, employees and the peers of an account
     without an industry are null where there is nothing to say.
     """
-    texts = ["group_id", "solution", *TEXTS, *answer_columns(vocabulary).values()]
+    texts = ["group_id", "account", "solution", *TEXTS, *answer_columns(vocabulary).values()]
     roles = [f"{part}_{role.slug}" for role in vocabulary.template.roles for part in PARTS]
     numbers = [*COUNTS, *AGES, *OF_OTHERS, *OF_GROUP, *CALENDAR, *roles]
     return {**dict.fromkeys(texts, "string"), **dict.fromkeys(numbers, "float64")}
@@ -106,6 +112,7 @@ def group_facts(
         **{name: facts[name] for name in as_they_are},
         **{name: facts[name].fill_null(0.0) for name in COUNTS},
         **_of_others(facts),
+        account=facts.account_id,
         solution=facts.solution_id,
         employees=facts.employees.cast("float64"),
         group_age_days=_days_since(facts.created_at, as_of),

@@ -30,23 +30,23 @@ def looked_up(
     catalogue: Catalogue,
     scanned: Mapping[Rows, ir.Table],
     people: ir.Table,
-    facts: ir.Table,
+    facts: Callable[[], ir.Table],
     as_of: datetime,
     instant: ir.TimestampScalar,
     fetch: Fetch,
 ) -> pa.Table:
-    """group_id and the catalogue's columns of the groups that `facts` describes, by group_id.
+    """group_id and the catalogue's columns of the groups that the facts describe, by group_id.
 
     Args:
         catalogue: the declarations.
         scanned: what the signals read, of these people alone.
         people: rows of `people_at`.
-        facts: rows of `group_facts`.
+        facts: the query of `group_facts`.
         as_of: the cut-off.
         instant: the cut-off as expressions read it.
         fetch: runs a query that has a name.
     """
-    known = fetch("few_facts", lambda: facts.order_by("group_id"))
+    known = fetch("few_facts", lambda: facts().order_by("group_id"))
     found = fetch("few_people", lambda: people.order_by("member_no"))
     rows = _columns(found)
     numbers = rows["member_no"].astype(np.int64)

@@ -107,7 +107,7 @@ def people_at(
 
 
 def of_people(rows: ir.Table, people: ir.Table) -> ir.Table:
-    """The rows of some people, for looking a few groups up without a scan."""
+    """The rows of some people; those of a few are looked up without a scan."""
     return rows.semi_join(people, "member_no")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from functools import cached_property
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from .account_facts import OUTCOMES
 from .catalogue import Catalogue
 from .engine import DUCKDB, Queries, group_ids
 from .expressions import AsOf
@@ -40,10 +41,10 @@ class Run:
         few: only some groups are looked at.
         lookup: they are so few that no engine is needed for them.
         queries: of this source and catalogue.
-        scanned: what the signals read, by kind of row.
+        scanned: what the signals read of `people`, by kind of row.
         groups: group_id, member_no, account_id, solution_id, created_at: those open.
         people: rows of `people_at`.
-        facts: rows of `group_facts`.
+        tables: what the facts are made of.
     """
 
     source: FeatureSource
@@ -56,7 +57,12 @@ class Run:
     scanned: Mapping[Rows, ir.Table]
     groups: ir.Table
     people: ir.Table
-    facts: ir.Table
+    tables: Mapping[str, ir.Table]
+
+    @cached_property
+    def facts(self) -> ir.Table:
+        """Rows of `group_facts`, kept."""
+        return self.queries.keep("facts", self._facts)
 
     @cached_property
     def members(self) -> ir.Table:
@@ -67,25 +73,29 @@ class Run:
         """group_id and the catalogue's columns, in order of group_id."""
         if self.lookup:
             return looked_up(
-                self.catalogue, self._scanned(), self.people, self.facts, self.cutoff, self.as_of,
-                self.queries.fetch,
+                self.catalogue, self.scanned, self.people, self._facts, self.cutoff, self.as_of,
+                self.queries.fetch_few,
             )  # fmt: skip
         # Member rows that nobody asked for are not kept: they go straight into their groups.
         kept = self.members if "members" in self.__dict__ else None
+        facts = self.facts
 
         def build() -> ir.Table:
             rows = self._member_rows() if kept is None else kept
-            return group_features(rows, self.facts, self.catalogue).order_by("group_id")
+            return group_features(rows, facts, self.catalogue).order_by("group_id")
 
         return self.queries.fetch("features" if kept is None else "features_of_members", build)
 
-    def _scanned(self) -> Mapping[Rows, ir.Table]:
-        if not self.few:
-            return self.scanned
-        return {kind: of_people(rows, self.people) for kind, rows in self.scanned.items()}
+    def _facts(self) -> ir.Table:
+        if not self.catalogue.reads_facts:
+            return self.groups.select("group_id")
+        return group_facts(
+            self.tables, self.source.settings, self.catalogue.vocabulary, self.groups, self.as_of,
+            few=self.few,
+        )  # fmt: skip
 
     def _member_rows(self) -> ir.Table:
-        return member_rows(self._scanned(), self.people, self.catalogue.signals, self.as_of)
+        return member_rows(self.scanned, self.people, self.catalogue.signals, self.as_of)
 
 
 @contextmanager
@@ -115,41 +125,50 @@ def run(
             source.backend.con.execute(f"SET disabled_optimizers = '{IDLE_RULES}'")
         asked = None if only is None else queries.hold("asked", group_ids(only))
         instant = queries.as_of(as_of)
-        groups = queries.keep("groups", lambda: _eligible(source, instant, asked))
         wanted = {signal.name for signal in catalogue.signals}
-        people = queries.keep(
-            "people", lambda: people_at(source.tables, groups, instant, wanted, few=few)
-        )
-        facts = queries.keep("facts", lambda: _facts(source, catalogue, groups, instant, few))
-        scanned = _scanned(source, catalogue)
+        tables = _tables(source, catalogue, wanted)
+        groups = queries.keep("groups", lambda: _eligible(source, tables, instant, asked))
+        people = queries.keep("people", lambda: people_at(tables, groups, instant, wanted, few=few))
+        scanned = _scanned(source, catalogue, people)
         yield Run(
-            source, catalogue, instant, as_of, few, quick, queries, scanned, groups, people, facts
+            source, catalogue, instant, as_of, few, quick, queries, scanned, groups, people, tables
         )
     finally:
         if quick:
             source.backend.con.execute("RESET disabled_optimizers")
         queries.release()
         source.runs.pop()
+        if source.runs:
+            queries.as_of(source.runs[-1])  # the variable is one for the session
 
 
-def _facts(
-    source: FeatureSource, catalogue: Catalogue, groups: ir.Table, as_of: AsOf, few: bool
-) -> ir.Table:
-    if not catalogue.reads_facts:
-        return groups.select("group_id")
-    vocabulary = catalogue.vocabulary
-    return group_facts(source.tables, source.settings, vocabulary, groups, as_of, few=few)
+def _tables(
+    source: FeatureSource, catalogue: Catalogue, wanted: Collection[str]
+) -> dict[str, ir.Table]:
+    """The tables that the queries of a catalogue read; the engine holds them from now on.
+
+    Here and not where they are read, for a query whose text is known is not built again.
+    """
+    names = {"buying_groups", "members", "stage_events"}
+    if "department" in wanted:
+        names.add("contacts")
+    if catalogue.reads_facts:
+        names |= {"accounts", "verdicts", "answers", OUTCOMES}
+    return {name: source.tables[name] for name in sorted(names)}
 
 
-def _scanned(source: FeatureSource, catalogue: Catalogue) -> dict[Rows, ir.Table]:
-    scanned = {Rows.ACTIVITIES: source.activities}
+def _scanned(source: FeatureSource, catalogue: Catalogue, people: ir.Table) -> dict[Rows, ir.Table]:
+    """What the signals read: of others there is nothing to add up."""
+    scanned = {Rows.ACTIVITIES: source.described(of_people(source.narrow, people))}
     if any(signal.rows is Rows.CONTENTS for signal in catalogue.signals):
-        scanned[Rows.CONTENTS] = source.contents_seen
+        scanned[Rows.CONTENTS] = of_people(source.contents_seen, people)
     return scanned
 
 
-def _eligible(source: FeatureSource, as_of: AsOf, asked: ir.Table | None) -> ir.Table:
-    tables = dict(source.tables)
+def _eligible(
+    source: FeatureSource, given: Mapping[str, ir.Table], as_of: AsOf, asked: ir.Table | None
+) -> ir.Table:
+    tables = dict(given)
     if asked is not None:
         for name in ("buying_groups", "stage_events"):
             tables[name] = tables[name].semi_join(asked, "group_id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 from ..contract import BUYING_JOBS
 from ..settings import Settings
 from ..source.opening import Source
-from .account_facts import group_outcomes
+from .account_facts import OUTCOMES, group_outcomes
 from .activities import (
     kind_table,
     kinds_in,
@@ -24,19 +24,45 @@ from .activities import (
     warn_of_unknown_kinds,
     with_known_at,
 )
-from .engine import Queries
+from .engine import DUCKDB, Queries
 from .exact import exact
 
+NO_CONTENT = 0  # what stands for the number of a content that there is not
 NOBODY = ""  # what stands for the contact of a base row, and for the group of a free activity
 
-# Tables that features read at every cut-off, and the column by which their rows lie together.
-KEPT: Mapping[str, str] = {
-    "accounts": "account_id",
-    "contacts": "contact_id",
-    "stage_events": "group_id",
-    "verdicts": "group_id",
-    "answers": "group_id",
+# Tables that features read at every cut-off, and the columns by which their rows lie together.
+KEPT: Mapping[str, Sequence[str]] = {
+    "accounts": ["account_id"],
+    "contacts": ["contact_id"],
+    "stage_events": ["group_id"],
+    "verdicts": ["group_id"],
+    "answers": ["group_id"],
+    OUTCOMES: ["solution_id", "industry"],
 }
+
+
+class Tables(Mapping[str, ir.Table]):
+    """The contract's tables; those of `KEPT` are held by the engine when they are first asked for.
+
+    They do not depend on the cut-off, and few features may need few of them.
+    """
+
+    def __init__(self, tables: Mapping[str, ir.Table], queries: Queries) -> None:
+        self._tables = dict(tables)
+        self._waiting = dict(KEPT)
+        self._queries = queries
+
+    def __getitem__(self, name: str) -> ir.Table:
+        if order := self._waiting.pop(name, None):
+            rows = self._tables[name].order_by(*order)
+            self._tables[name] = self._queries.keep(name, lambda: rows)
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
 
 
 @dataclass(frozen=True)
@@ -45,23 +71,43 @@ class FeatureSource:
 
     Attributes:
         backend: the engine.
-        tables: the contract's tables, those that features read kept in the engine; `members` and
-            `buying_groups` with member_no beside their columns (of a group: that of its base).
-        activities: member_no, kind, family, points, inbound, high_intent, occurred_at,
-            counts_from, content_no, job (place among the six buying jobs, or -1), gated, minutes:
-            one row for each activity and member for whom it counts while they are a member (see
-            `attached`); rows of one member, and of one group, lie together.
+        given: the contract's tables as they were opened.
+        tables: the same, those that features read kept in the engine; `members` and
+            `buying_groups` with member_no beside their columns (of a group: that of its base), and
+            `outcomes` (see `group_outcomes`).
+        narrow: member_no, kind_no, occurred_at, counts_from, content_no, minutes: one row for
+            each activity and member for whom it counts while they are a member (see `attached`);
+            rows of one member, and of one group, lie together.
+        kinds: rows of `kind_table`.
+        contents: content_no, job (place among the six buying jobs, or -1) and gated; number 0
+            is of activities without a content.
         settings: of the user.
         queries: that made them.
         runs: cut-offs of the runs that are open, the outermost first (see `plan`).
     """
 
     backend: Any
+    given: Mapping[str, ir.Table]
     tables: Mapping[str, ir.Table]
-    activities: ir.Table
+    narrow: ir.Table
+    kinds: ir.Table
+    contents: ir.Table
     settings: Settings
     queries: Queries
     runs: list[datetime] = field(default_factory=list)
+
+    @property
+    def activities(self) -> ir.Table:
+        """The columns of `narrow`, of the activity's kind and of its content.
+
+        What a few kinds and contents say is looked up at each scan: that costs less than to hold
+        it for every row.
+        """
+        return self.described(self.narrow)
+
+    def described(self, rows: ir.Table) -> ir.Table:
+        """Some rows of `narrow` as `activities` has them."""
+        return rows.join(self.kinds, "kind_no").join(self.contents, "content_no")
 
     @cached_property
     def contents_seen(self) -> ir.Table:
@@ -70,7 +116,7 @@ class FeatureSource:
 
 
 def feature_source(source: Source, settings: Settings) -> FeatureSource:
-    """Counts each activity once, looks up its kind and content, and says for whom it counts.
+    """Counts each activity once, numbers its kind and content, and says for whom it counts.
 
     What does not depend on the cut-off is done here, once. Rows of one member that lie together
     keep the sums of a member in the processor's cache, and let one group be looked up without a
@@ -80,21 +126,22 @@ def feature_source(source: Source, settings: Settings) -> FeatureSource:
     named = [(name, str(table.op().name), table.op().namespace) for name, table in given.items()]
     queries = Queries(source.backend, repr((named, settings.target)))
     numbers = queries.keep("numbers", lambda: member_numbers(given))
-    tables = dict(given)
-    for name, order in KEPT.items():
-        tables[name] = queries.keep(name, lambda: given[name].order_by(order))  # noqa: B023 - called at once
-    tables["members"] = queries.keep("members", lambda: _numbered_members(given, numbers))
-    tables["buying_groups"] = queries.keep(
-        "buying_groups", lambda: _numbered_groups(given, numbers)
-    )
-    # They do not depend on the cut-off, and are many: an account's peers are looked up in them.
-    tables["outcomes"] = queries.keep(
-        "outcomes",
-        lambda: group_outcomes(given, settings).order_by("solution_id", "industry"),
-    )
-    activities = _activities(given, settings, numbers, queries)
-    queries.drop("numbers", "shared_hashes", "copies", "kinds", "contents")
-    return FeatureSource(source.backend, tables, activities, settings, queries)
+    tables = {
+        **given,
+        "members": queries.keep("members", lambda: _numbered_members(given, numbers)),
+        "buying_groups": queries.keep("buying_groups", lambda: _numbered_groups(given, numbers)),
+        OUTCOMES: group_outcomes(given, settings),
+    }
+    kinds = kinds_in(given["activities"])
+    warn_of_unknown_kinds(kinds, settings)
+    of_kind = queries.hold("kinds", kind_table(kinds, settings))
+    of_content = queries.keep("contents", lambda: _contents(given["contents"]))
+    narrow = _narrow(given["activities"], of_kind, of_content, numbers, queries)
+    queries.drop("numbers", "shared_hashes", "copies")
+    return FeatureSource(
+        source.backend, given, Tables(tables, queries), narrow, of_kind,
+        of_content.drop("content_id"), settings, queries,
+    )  # fmt: skip
 
 
 def member_numbers(tables: Mapping[str, ir.Table]) -> ir.Table:
@@ -136,56 +183,49 @@ def attached(activities: ir.Table, numbers: ir.Table) -> ir.Table:
     Returns:
         member_no and the other columns of `activities`, for each member once.
     """
-    people = numbers.filter(numbers.contact_id != NOBODY)
-    ways = ibis.union(
-        numbers.select("member_no", "contact_id", scope="group_id", wanted="solution_id"),
-        people.select(
-            "member_no", "contact_id", wanted="solution_id", scope=ibis.literal(NOBODY)
-        ).select("member_no", "contact_id", "scope", "wanted"),
+    is_person = numbers.contact_id != NOBODY
+    owners = numbers.select(
+        "member_no",
+        is_person=is_person,
+        owner=is_person.ifelse(numbers.contact_id, numbers.group_id),
+        scope="group_id",
+        wanted="solution_id",
     )
-    scoped = activities.mutate(
-        contact_id=activities.contact_id.fill_null(NOBODY),
-        scope=activities.group_id.fill_null(NOBODY),
+    owned = activities.mutate(
+        is_person=activities.contact_id.notnull(),
+        owner=ibis.coalesce(activities.contact_id, activities.group_id),
     )
-    joined = scoped.join(ways, ["contact_id", "scope"])
-    fits = (
-        joined.group_id.notnull()
-        | joined.solution_id.isnull()
-        | (joined.solution_id == joined.wanted)
+    joined = owned.join(owners, ["is_person", "owner"])
+    fits = (joined.group_id == joined.scope) | (
+        joined.group_id.isnull()
+        & (joined.solution_id.isnull() | (joined.solution_id == joined.wanted))
     )
-    ids = ("contact_id", "group_id", "solution_id", "scope", "wanted")
+    ids = ("contact_id", "group_id", "solution_id", "is_person", "owner", "scope", "wanted")
     return joined.filter(fits).drop(*ids)
 
 
-def _activities(
-    tables: Mapping[str, ir.Table], settings: Settings, numbers: ir.Table, queries: Queries
+def _narrow(
+    activities: ir.Table,
+    kinds: ir.Table,
+    contents: ir.Table,
+    numbers: ir.Table,
+    queries: Queries,
 ) -> ir.Table:
-    """Rows of `FeatureSource.activities`. They are sorted while they are narrow."""
-    given = tables["activities"].drop("channel")
-    kinds = kinds_in(given)
-    warn_of_unknown_kinds(kinds, settings)
-    of_kind = queries.hold("kinds", kind_table(kinds, settings))
-    of_content = queries.keep("contents", lambda: _contents(tables["contents"]))
-    known = with_known_at(given)
-    shared = queries.keep("shared_hashes", lambda: shared_hashes(known))
+    """Rows of `FeatureSource.narrow`."""
+    known = with_known_at(activities.drop("channel"))
+    by_sorting = queries.backend.name == DUCKDB
+    shared = queries.keep("shared_hashes", lambda: shared_hashes(known, by_sorting=by_sorting))
     copies = queries.keep("copies", lambda: possible_copies(known, shared))
 
     def build() -> ir.Table:
-        rows = once(known, shared, copies)
-        rows = rows.join(of_kind.select("kind", "kind_no"), "kind")
-        rows = rows.left_join(of_content.select("content_id", "content_no"), "content_id")
-        minutes = exact(rows.duration_seconds.fill_null(0.0).clip(lower=0.0) / 60.0)
-        narrow = rows.select(
+        rows = once(known, shared, copies).join(kinds.select("kind", "kind_no"), "kind")
+        rows = rows.left_join(contents.select("content_id", "content_no"), "content_id")
+        small = rows.select(
             "contact_id", "group_id", "solution_id", "kind_no", "occurred_at", "counts_from",
-            content_no=rows.content_no.fill_null(0), minutes=minutes,
+            content_no=rows.content_no.fill_null(NO_CONTENT),
+            minutes=exact(rows.duration_seconds.fill_null(0.0).clip(lower=0.0) / 60.0),
         )  # fmt: skip
-        clustered = attached(narrow, numbers).order_by("member_no").join(of_kind, "kind_no")
-        wide = clustered.left_join(of_content.drop("content_id"), "content_no")
-        return wide.select(
-            "member_no", "kind", "family", "points", "inbound", "high_intent", "occurred_at",
-            "counts_from", "content_no", "minutes",
-            job=wide.job.fill_null(ibis.literal(-1, "int8")), gated=wide.gated.fill_null(False),
-        )  # fmt: skip
+        return attached(small, numbers).order_by("member_no")
 
     return queries.keep("activities", build)
 
@@ -197,11 +237,20 @@ def _first_views(activities: ir.Table) -> ir.Table:
 
 
 def _contents(contents: ir.Table) -> ir.Table:
+    """content_id, content_no, job and gated of each content, and of none."""
     places = [(job, place) for place, job in enumerate(BUYING_JOBS)]
-    number = ibis.row_number().over(order_by=contents.content_id) + 1
-    return contents.select(
+    number = ibis.row_number().over(order_by=contents.content_id) + NO_CONTENT + 1
+    numbered = contents.select(
         "content_id",
         content_no=number.cast("int32"),
         job=contents.buying_job.cases(*places, else_=-1).cast("int8"),
         gated=contents.gated.fill_null(False),
     )
+    # One row, in words that every engine knows: of no groups there is still one sum.
+    none = contents.agg(rows=contents.count()).select(
+        content_id=ibis.null("string"),
+        content_no=ibis.literal(NO_CONTENT, "int32"),
+        job=ibis.literal(-1, "int8"),
+        gated=ibis.literal(False),
+    )
+    return ibis.union(numbered, none)

@@ -22,7 +22,7 @@ from .engine import DUCKDB
 from .plan import Run, run
 from .prepared import FeatureSource
 
-PORTION = 100_000  # groups whose features are computed together
+PORTION = 10_000_000  # groups times signals, whose sums are in memory at the same time
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def feature_table(
         group_id, as_of, then the catalogue's columns.
     """
     parts = []
-    portions = _portions(source) if only is None else [only]
+    portions = _portions(source, len(catalogue.signals)) if only is None else [only]
     for number, (as_of, portion) in enumerate(product(as_ofs, portions)):
         progress("features", number / (len(as_ofs) * len(portions)))
         with run(source, catalogue, as_of, portion) as ran:
@@ -104,13 +104,13 @@ def feature_table(
     return pa.concat_tables(parts)
 
 
-def _portions(source: FeatureSource) -> Sequence[Sequence[str] | None]:
+def _portions(source: FeatureSource, signals: int) -> Sequence[Sequence[str] | None]:
     """Groups to compute together: all, or so many at a time that their sums fit into memory."""
-    groups = source.tables["buying_groups"]
-    if source.backend.name != DUCKDB or groups.count().to_pyarrow().as_py() <= PORTION:
+    groups, most = source.tables["buying_groups"], max(1, PORTION // max(1, signals))
+    if source.backend.name != DUCKDB or groups.count().to_pyarrow().as_py() <= most:
         return [None]
     ids = groups.order_by("group_id").group_id.to_pyarrow().to_pylist()
-    return [ids[start : start + PORTION] for start in range(0, len(ids), PORTION)]
+    return [ids[start : start + most] for start in range(0, len(ids), most)]
 
 
 def features_since(

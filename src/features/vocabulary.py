@@ -58,7 +58,7 @@ def find_vocabulary(source: FeatureSource, before: datetime) -> Vocabulary:
     known = known_before(activities, at(before))
     inbound = known.filter(known.inbound)
     joined = tables["members"].filter(tables["members"].joined_at < before)
-    people = tables["contacts"].semi_join(joined, "contact_id")
+    people = source.given["contacts"].semi_join(joined, "contact_id")
     asked = tables["answers"].filter(tables["answers"].answered_at < before)
     return Vocabulary(
         resolve_template(source.settings, tables["members"], before),

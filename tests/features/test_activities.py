@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 import pytest
 from mqbg.contract import schema
-from mqbg.features.activities import once, with_known_at
+from mqbg.features.activities import once, shared_hashes, with_known_at
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
@@ -116,11 +116,15 @@ def test_a_group_without_members_or_activities_keeps_its_row(inbound):
     assert row["days_since_inbound"] is row["engagement_mean"] is row["active_share_30d"] is None
 
 
-def counted(rows):
-    """What `once` keeps of rows, as (kind, known_at) by activity_id."""
+def activities(rows):
+    """The contract's table of some rows."""
     plain = [{name: row.get(name) for name in schema("activities").names} for row in rows]
-    table = ibis.memtable(pa.Table.from_pylist(plain, schema("activities").to_pyarrow()))
-    kept = once(with_known_at(table)).to_pyarrow().to_pylist()
+    return ibis.memtable(pa.Table.from_pylist(plain, schema("activities").to_pyarrow()))
+
+
+def counted(rows):
+    """What `once` keeps of rows: the kind by activity_id."""
+    kept = once(with_known_at(activities(rows))).to_pyarrow().to_pylist()
     assert len({row["activity_id"] for row in kept}) == len(kept)
     return {row["activity_id"]: row["kind"] for row in kept}
 
@@ -153,6 +157,33 @@ def test_a_planned_row_does_not_hide_one_that_happened(turn):
 @pytest.mark.parametrize("order", list(permutations(["a", "b", "c"])))
 def test_rows_known_at_the_same_instant_are_told_apart_by_their_values(order):
     assert counted([copy_of(kind, 3) for kind in order]) == {"x": "a"}
+
+
+def test_hashes_shared_by_rows_are_the_same_by_sorting_as_by_grouping():
+    names = [f"a{number % 700}" for number in range(1000)]
+    rows = with_known_at(activities([copy_of("a", 3, activity_id=name) for name in names]))
+    by_grouping, by_sorting = (
+        sorted(shared_hashes(rows, by_sorting=how).to_pyarrow()["hashed"].to_pylist())
+        for how in (False, True)
+    )
+    assert by_sorting == by_grouping
+    assert len(by_sorting) == 300
+
+
+def test_a_contact_and_a_group_of_the_same_name_are_told_apart(features_at):
+    tables = {
+        "members": [
+            {"group_id": "same", "contact_id": "c1"},
+            {"group_id": "g1", "contact_id": "same"},
+        ],
+        "activities": [
+            {"contact_id": "same", "kind": "web_visit", "occurred_at": YESTERDAY},
+            {"group_id": "same", "kind": "meeting", "occurred_at": YESTERDAY},
+        ],
+    }
+    rows = features_at(tables, AS_OF)
+    found = {name: (row["inbound_ever"], row["high_intent_30d"]) for name, row in rows.items()}
+    assert found == {"same": (1, 1), "g1": (1, 0)}
 
 
 def test_the_same_activity_twice_counts_once_with_the_points_first_known(features_at):

@@ -109,6 +109,17 @@ def test_a_single_group_agrees_with_the_batch(batch, bits):
         assert got == {(group_id, AS_OF): expected[group_id, AS_OF]}
 
 
+def test_a_moment_keeps_its_cutoff_when_another_was_open_inside(batch):
+    _tables, source, words, expected = batch
+    group_id = max(group_id for group_id, as_of in expected if as_of == AS_OF)
+    other = next(as_of for as_of in CUTOFFS if as_of != AS_OF)
+    with moment(source, words, AS_OF, only=[group_id]) as outer:
+        before = outer.features()
+        with moment(source, words, other):
+            pass
+        assert outer.features().equals(before)
+
+
 def test_groups_computed_in_portions_agree(batch, bits, monkeypatch):
     _tables, source, words, expected = batch
     monkeypatch.setattr(table, "PORTION", 2)
