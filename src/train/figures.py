@@ -1,12 +1,14 @@
 """The model's pictures: is a 10 % chance 10 %, and what do the top of the list and a cut buy.
 
-Every picture has a companion, `<name>_data`, that returns as a frame what it draws. Pictures are
+Every picture has a companion in `curves`, `<name>_data`, that returns as a frame what it draws
+(`by_month` draws the frame of `segments`). Pictures are
 `matplotlib.figure.Figure` objects made without pyplot: no window, no global state, safe in a
 server. The model is drawn strongly, all other methods thinly.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,13 +16,38 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve
+from matplotlib.ticker import PercentFormatter
 
-from .calibration import BINS, equal_mass_bins
+from .bootstrap import Floats
+from .calibration import BINS
+from .curves import (
+    EVERYBODY,
+    IDEAL,
+    NOBODY,
+    RESAMPLES,
+    decision_data,
+    gains_data,
+    lift_data,
+    precision_recall_data,
+    reliability_data,
+)
 
-POINTS = 200
-"""Points of a curve at most."""
+__all__ = [
+    "by_month",
+    "decision",
+    "decision_data",
+    "gains",
+    "gains_data",
+    "lift",
+    "lift_data",
+    "precision_recall",
+    "precision_recall_data",
+    "reliability",
+    "reliability_data",
+]
+
+MOMENTS_SHOWN = 6
+"""Cut-offs that an axis names at most."""
 
 MODEL_COLOUR = "#0b5fa5"
 OTHER_COLOURS = ("#d1731f", "#4c8f5a", "#8d5fa8", "#a3474f", "#6b6b6b")
@@ -31,42 +58,6 @@ GUIDE: dict[str, Any] = {
     "zorder": 1,
 }
 
-Floats = NDArray[np.float64]
-
-
-def reliability_data(
-    rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, bins: int = BINS
-) -> pd.DataFrame:
-    """Predicted against observed rates in bins of equal mass, those of the calibration error.
-
-    Args:
-        rows: one row per scored snapshot, with converted (bool).
-        probabilities: per method, shape (rows,); in [0, 1], in the order of `rows`.
-        bins: number of bins; equal probabilities share one, so there can be fewer.
-
-    Returns:
-        One row per method and bin: method, bin, predicted (mean), observed (share), rows.
-
-    Raises:
-        ValueError: there are no rows, a column is missing or a method does not fit `rows`.
-    """
-    _require(rows, probabilities, ("converted",))
-    parts = [
-        pd.DataFrame(
-            {
-                "bin": equal_mass_bins(probability, bins),
-                "predicted": probability,
-                "observed": rows["converted"].to_numpy(np.float64),
-                "rows": 1,
-            }
-        )
-        .groupby("bin", as_index=False)
-        .agg({"predicted": "mean", "observed": "mean", "rows": "sum"})
-        .assign(method=method)
-        for method, probability in probabilities.items()
-    ]
-    return pd.concat(parts, ignore_index=True)[["method", "bin", "predicted", "observed", "rows"]]
-
 
 def reliability(
     rows: pd.DataFrame,
@@ -74,19 +65,25 @@ def reliability(
     *,
     model: str = "mqbg",
     bins: int = BINS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Figure:
     """Predicted against observed rates, the diagonal of the ideal, and cumulated rows below.
 
-    Arguments and errors as `reliability_data`; `model` names the method to draw strongly.
+    The model's points have whiskers, the 95 % intervals of the observed rates. Arguments and
+    errors as `reliability_data`; `model` names the method to draw strongly.
     """
-    data = reliability_data(rows, probabilities, bins=bins)
+    data = reliability_data(rows, probabilities, bins=bins, resamples=resamples, seed=seed)
     figure = Figure(figsize=(6.4, 6.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    limit = min(1.0, 1.08 * float(data[["predicted", "observed"]].to_numpy().max()))
+    reach = [data[["predicted", "observed"]], data.loc[data["method"] == model, ["high"]]]
+    limit = min(1.0, 1.08 * max(float(part.to_numpy().max(initial=0.0)) for part in reach))
     limit = limit or 1.0  # nothing predicted and nothing observed
     upper.plot([0, limit], [0, limit], label="perfectly calibrated", **GUIDE)
     for style, part in _styled(data, model):
         upper.plot(part["predicted"], part["observed"], marker="o", **style)
+        if style["label"] == model:
+            _whiskers(upper, part["predicted"], part)
         up_to_here = part["rows"].cumsum()
         lower.plot(part["predicted"], up_to_here, marker="o", drawstyle="steps-post", **style)
     lower.set(xlabel="predicted chance of conversion", ylabel="rows up to here", xlim=(0, limit))
@@ -96,40 +93,6 @@ def reliability(
     upper.set_title(f"Reliability over {bins} bins of equal mass, {len(rows):,} rows")
     _finish(upper, lower, legend="upper left")
     return figure
-
-
-def lift_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.DataFrame:
-    """Lift and recall by the number of groups that sales touch at each snapshot.
-
-    Defined as `lift_at_capacity` and `recall_at_capacity` are in `evaluation.measure`.
-
-    Args:
-        rows: one row per scored snapshot, with as_of and converted (bool).
-        probabilities: per method, shape (rows,); in [0, 1], in the order of `rows`.
-
-    Returns:
-        One row per method and number: method, touched_per_snapshot, lift, recall; NaN where
-        nothing converted. Numbers are spread evenly on a logarithmic axis.
-
-    Raises:
-        ValueError: there are no rows, a column is missing or a method does not fit `rows`.
-    """
-    _require(rows, probabilities, ("as_of", "converted"))
-    converted = rows["converted"].to_numpy(np.bool_)
-    sizes = rows.groupby("as_of").size().to_numpy()
-    touched = np.unique(np.geomspace(1, sizes.max(), POINTS).round().astype(np.intp))
-    touched_rows = np.minimum(sizes[:, None], touched).sum(axis=0)
-    conversions = float(converted.sum()) or np.nan
-    parts = []
-    for method, probability in probabilities.items():
-        better = pd.Series(probability, index=rows.index).groupby(rows["as_of"].to_numpy())
-        rank = better.rank(method="first", ascending=False).to_numpy()
-        hits = np.searchsorted(np.sort(rank[converted]), touched, side="right")
-        recall = hits / conversions
-        lift_here = recall / (touched_rows / len(rows))
-        columns = {"touched_per_snapshot": touched, "lift": lift_here, "recall": recall}
-        parts.append(pd.DataFrame({"method": method} | columns))
-    return pd.concat(parts, ignore_index=True)
 
 
 def lift(
@@ -169,33 +132,6 @@ def lift(
     return figure
 
 
-def precision_recall_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.DataFrame:
-    """Precision and recall at the strictest thresholds that find 0.5 %, 1 %, ... 100 %.
-
-    Args:
-        rows: one row per scored snapshot, with converted (bool).
-        probabilities: per method, shape (rows,); in [0, 1], in the order of `rows`.
-
-    Returns:
-        One row per method and threshold, from loose to strict: method, threshold, precision,
-        recall. Without conversions there is nothing to find and the frame is empty.
-
-    Raises:
-        ValueError: there are no rows, a column is missing or a method does not fit `rows`.
-    """
-    _require(rows, probabilities, ("converted",))
-    converted = rows["converted"].to_numpy(np.bool_)
-    names = ["method", "threshold", "precision", "recall"]
-    parts = [pd.DataFrame(columns=names)]
-    for method, probability in probabilities.items() if converted.any() else ():
-        precision, recall, threshold = precision_recall_curve(converted, probability)
-        wanted = np.arange(1, POINTS + 1) / POINTS
-        shown = np.unique(np.searchsorted(-recall[:-1], -wanted, side="right") - 1)
-        columns = (threshold[shown], precision[shown], recall[shown])
-        parts.append(pd.DataFrame(dict(zip(names, (method, *columns), strict=True))))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
 def precision_recall(
     rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, model: str = "mqbg"
 ) -> Figure:
@@ -220,6 +156,104 @@ def precision_recall(
     return figure
 
 
+def gains(
+    rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, model: str = "mqbg"
+) -> Figure:
+    """Share of conversions found against share of groups touched, with the ideal and chance.
+
+    Arguments and errors as `gains_data`; `model` names the method to draw strongly.
+    """
+    data = gains_data(rows, probabilities)
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    ideal = data["method"] == IDEAL
+    axes.plot([0, 1], [0, 1], label="chance", **GUIDE)
+    best = GUIDE | {"linestyle": "-"}
+    axes.plot(data["touched"][ideal], data["found"][ideal], label=IDEAL, **best)
+    for style, part in _styled(data[~ideal], model):
+        axes.plot(part["touched"], part["found"], **style)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0))
+    axes.set(xlabel="groups touched, the likeliest first", xlim=(0, 1))
+    axes.set(ylabel="conversions found", ylim=(0, 1.02))
+    axes.set_title("Cumulative gains")
+    _finish(axes, legend="lower right")
+    return figure
+
+
+def decision(
+    rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, model: str = "mqbg"
+) -> Figure:
+    """Net benefit by the chance from which sales touch a group; with everybody and nobody.
+
+    Arguments and errors as `decision_data`; `model` names the method to draw strongly.
+    """
+    data = decision_data(rows, probabilities)
+    rate = float(rows["converted"].mean())
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0.0, label=NOBODY, **GUIDE)
+    everybody = data[data["method"] == EVERYBODY]
+    solid = GUIDE | {"linestyle": "-"}
+    axes.plot(everybody["threshold"], everybody["net_benefit"], label=EVERYBODY, **solid)
+    for style, part in _styled(data[~data["method"].isin((EVERYBODY, NOBODY))], model):
+        axes.plot(part["threshold"], part["net_benefit"], **style)
+    # Touching everybody falls without end; what is far below nobody is of no use to anybody.
+    axes.set_ylim(-0.25 * (rate or 0.01), 1.1 * (rate or 0.01))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set(xlabel="touch from this chance of conversion on", ylabel="net benefit per group")
+    axes.set_title("Decision curve")
+    _finish(axes, legend="upper right")
+    return figure
+
+
+def by_month(judged: pd.DataFrame, *, model: str = "mqbg") -> Figure:
+    """Predicted and observed shares at each cut-off, and below them the ROC AUC; with whiskers.
+
+    Args:
+        judged: what `segments.by_month` returned.
+        model: name of the method judged.
+
+    Raises:
+        ValueError: there is no cut-off.
+    """
+    if judged.empty:
+        raise ValueError("a picture by month needs at least one cut-off, got none")
+    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    parts = {
+        name: judged[judged["figure"] == name] for name in ("observed", "predicted", "roc_auc")
+    }
+    upper.plot(
+        parts["observed"]["as_of"], parts["observed"]["value"], label="observed",
+        color=OTHER_COLOURS[0], linewidth=1.1, marker="o", markersize=3.0, zorder=2,
+    )  # fmt: skip
+    _whiskers(upper, parts["observed"]["as_of"], parts["observed"], OTHER_COLOURS[0])
+    strong = {"color": MODEL_COLOUR, "linewidth": 2.4, "markersize": 5.0, "zorder": 3}
+    upper.plot(
+        parts["predicted"]["as_of"], parts["predicted"]["value"], marker="o",
+        label=f"{model}, mean predicted", **strong,
+    )  # fmt: skip
+    lower.axhline(0.5, **GUIDE)
+    lower.plot(parts["roc_auc"]["as_of"], parts["roc_auc"]["value"], marker="o", **strong)
+    _whiskers(lower, parts["roc_auc"]["as_of"], parts["roc_auc"])
+    upper.yaxis.set_major_formatter(PercentFormatter(1.0))
+    upper.set(ylabel="share that converts")
+    upper.set_ylim(bottom=0)
+    lower.set(xlabel="cut-off", ylabel="ROC AUC")
+    moments = parts["observed"]["as_of"].to_numpy()
+    shown = moments[:: math.ceil(moments.size / MOMENTS_SHOWN)]
+    lower.set_xticks(shown, [f"{pd.Timestamp(moment):%Y-%m-%d}" for moment in shown])
+    upper.set_title("Month by month")
+    _finish(upper, lower, legend="best")
+    return figure
+
+
+def _whiskers(axes: Axes, at: pd.Series, part: pd.DataFrame, colour: str = MODEL_COLOUR) -> None:
+    """Intervals from `low` to `high` as thin lines; none where a value has none."""
+    axes.vlines(at, part["low"], part["high"], color=colour, linewidth=1.1, alpha=0.7, zorder=2)
+
+
 def _styled(data: pd.DataFrame, model: str) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """Each method's rows and how to draw them; the model comes last and so lies on top."""
     methods = list(data["method"].unique())
@@ -241,21 +275,3 @@ def _finish(*axes: Axes, legend: str) -> None:
     handles, labels = axes[0].get_legend_handles_labels()
     # Drawn last, named first: the model, the baselines, and at the end the guide.
     axes[0].legend(handles[::-1], labels[::-1], loc=legend, frameon=False, fontsize=9)
-
-
-def _require(
-    rows: pd.DataFrame, probabilities: Mapping[str, Floats], columns: tuple[str, ...]
-) -> None:
-    if missing := [name for name in columns if name not in rows.columns]:
-        raise ValueError(f"a picture needs the columns {list(columns)}; missing: {missing}")
-    if rows.empty or not probabilities:
-        raise ValueError(
-            "a picture needs at least one row and one method, "
-            f"got {len(rows)} rows and {len(probabilities)} methods"
-        )
-    for method, probability in probabilities.items():
-        if probability.shape != (len(rows),):
-            raise ValueError(
-                f"{method!r} must have one probability per row, ({len(rows)},); "
-                f"got {probability.shape}"
-            )

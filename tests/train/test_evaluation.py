@@ -9,6 +9,7 @@ from mqbg.train.calibration import expected_calibration_error
 from mqbg.train.evaluation import (
     FIGURES,
     best_baselines,
+    compare,
     differences,
     evaluate,
     measure,
@@ -192,6 +193,17 @@ def test_same_seed_gives_the_same_table_and_another_seed_does_not():
 
     pd.testing.assert_frame_equal(table(1), table(1))
     assert not table(1)["low"].equals(table(2)["low"])
+
+
+def test_one_bootstrap_gives_what_evaluate_and_differences_give():
+    frame, probability = scored()
+    methods = {"mqbg": probability, "other": probability**2}
+    keywords = {"touched_per_snapshot": 10, "resamples": 20, "seed": SEED}
+    both = compare(frame, methods, **keywords)
+    pd.testing.assert_frame_equal(both.figures, evaluate(frame, methods, **keywords))
+    pd.testing.assert_frame_equal(both.differences, differences(frame, methods, **keywords))
+    with pytest.raises(ValueError, match="no probabilities of 'mqbg'"):
+        compare(frame, {"other": probability}, **keywords)
 
 
 def test_interval_of_a_method_against_itself_is_zero():

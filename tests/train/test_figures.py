@@ -4,15 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from mqbg.train.evaluation import measure
-from mqbg.train.figures import (
-    lift,
-    lift_data,
-    precision_recall,
-    precision_recall_data,
-    reliability,
-    reliability_data,
-)
+from mqbg.train.figures import by_month, decision, gains, lift, precision_recall, reliability
+from mqbg.train.segments import by_month as judged_by_month
 
 SEED = 13
 
@@ -22,6 +15,8 @@ def scored(rows=600):
     probability = draws.beta(1, 8, rows)
     frame = pd.DataFrame(
         {
+            "group_id": [f"g{number}" for number in range(rows)],
+            "account_id": [f"a{number}" for number in draws.integers(rows // 3, size=rows)],
             "as_of": pd.Timestamp("2024-01-01")
             + pd.to_timedelta(30 * draws.integers(3, size=rows), unit="D"),
             "converted": draws.random(rows) < probability,
@@ -35,6 +30,8 @@ def pictures(rows, probabilities):
     yield reliability(rows, probabilities)
     yield lift(rows, probabilities, touched_per_snapshot=20)
     yield precision_recall(rows, probabilities)
+    yield gains(rows, probabilities)
+    yield decision(rows, probabilities)
 
 
 def test_pictures_are_figures_that_can_be_saved():
@@ -65,68 +62,33 @@ def test_pictures_of_one_outcome_and_of_one_row_are_drawn(converted):
             assert drawn.getvalue().startswith(b"\x89PNG")
 
 
-def test_reliability_shows_each_bins_mean_share_and_rows():
-    rows = pd.DataFrame({"converted": [False, False, True, True, False, True]})
-    probability = np.array([0.1, 0.2, 0.3, 0.6, 0.8, 0.9])
-    got = reliability_data(rows, {"mqbg": probability}, bins=2)
-    assert got["predicted"].tolist() == pytest.approx([0.2, 2.3 / 3])
-    assert got["observed"].tolist() == pytest.approx([1 / 3, 2 / 3])
-    assert got["rows"].tolist() == [3, 3]
+def month_by_month(rows, probabilities):
+    return judged_by_month(
+        rows, probabilities["mqbg"], touched_per_snapshot=5, resamples=20, seed=SEED
+    )
 
 
-def test_reliability_counts_every_row_once_and_adds_up_to_the_calibration_error():
+@pytest.mark.parametrize("count", [1, 3, 600])
+def test_months_are_drawn_also_where_they_are_too_small_to_judge(count):
     rows, probabilities = scored()
-    data = reliability_data(rows, probabilities)
-    for method, part in data.groupby("method"):
-        assert part["rows"].sum() == len(rows)
-        gap = (part["rows"] * (part["predicted"] - part["observed"]).abs()).sum() / len(rows)
-        expected = measure(
-            rows["converted"].to_numpy(),
-            probabilities[method],
-            rows["as_of"].to_numpy(),
-            touched_per_snapshot=1,
-        )
-        assert gap == pytest.approx(expected["ece"])
+    few = {name: values[:count] for name, values in probabilities.items()}
+    figure = by_month(month_by_month(rows.head(count), few))
+    written = io.BytesIO()
+    figure.savefig(written, format="png")
+    assert written.getvalue().startswith(b"\x89PNG")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["share that converts", "ROC AUC"]
 
 
-def test_lift_and_recall_are_those_of_the_evaluation():
+def test_no_month_at_all_is_refused():
     rows, probabilities = scored()
-    for row in lift_data(rows, probabilities).iloc[::7].itertuples():
-        expected = measure(
-            rows["converted"].to_numpy(),
-            probabilities[row.method],
-            rows["as_of"].to_numpy(),
-            touched_per_snapshot=row.touched_per_snapshot,
-        )
-        assert row.lift == pytest.approx(expected["lift_at_capacity"])
-        assert row.recall == pytest.approx(expected["recall_at_capacity"])
+    judged = month_by_month(rows, probabilities)
+    with pytest.raises(ValueError, match="at least one cut-off, got none"):
+        by_month(judged.head(0))
 
 
-def test_precision_and_recall_are_those_of_each_threshold():
+def test_the_model_alone_has_whiskers_in_the_reliability():
     rows, probabilities = scored()
-    converted = rows["converted"].to_numpy()
-    for row in precision_recall_data(rows, probabilities).iloc[::7].itertuples():
-        let_through = probabilities[row.method] >= row.threshold
-        assert row.precision == pytest.approx(converted[let_through].mean())
-        assert row.recall == pytest.approx(converted[let_through].sum() / converted.sum())
-
-
-def test_precision_and_recall_run_from_everyone_to_the_strictest():
-    rows, probabilities = scored()
-    for _, part in precision_recall_data(rows, probabilities).groupby("method", sort=False):
-        assert part["recall"].iloc[0] == 1.0
-        assert (np.diff(part["recall"]) < 0).all()
-        assert len(part) <= 200
-
-
-@pytest.mark.parametrize("data", [reliability_data, lift_data, precision_recall_data])
-def test_rows_that_cannot_be_drawn_are_refused(data):
-    rows, probabilities = scored(rows=20)
-    with pytest.raises(ValueError, match="missing: "):
-        data(rows.drop(columns="converted"), probabilities)
-    with pytest.raises(ValueError, match="got 0 rows"):
-        data(rows.head(0), {"mqbg": np.zeros(0)})
-    with pytest.raises(ValueError, match="and 0 methods"):
-        data(rows, {})
-    with pytest.raises(ValueError, match="one probability per row"):
-        data(rows, {"mqbg": np.zeros(3)})
+    upper = reliability(rows, probabilities).axes[0]
+    assert len(upper.collections) == 1
+    (segments,) = [whiskers.get_segments() for whiskers in upper.collections]
+    assert len(segments) == 15
