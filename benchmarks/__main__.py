@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import congress, features, lookup, speed, world
+from . import believed, congress, features, lookup, speed, world
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -16,6 +16,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "simulate": lambda given: speed.run(given.congress),
     "world": lambda given: world.run(given.congress),
     "congress": lambda given: congress.run(given.congress),
+    "rival": lambda given: believed.rival(given.congress),
+    "noise": lambda given: believed.noise(given.congress),
+    "training": lambda given: believed.training(given.congress),
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
 }
 

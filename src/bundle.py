@@ -18,15 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .calibrated import Platt, Threshold, VennAbers
+from .calibrated import Blend, Calibrator, VennAbers, calibrator_from
 from .contract import BadInput
 from .features.catalogue import Catalogue, catalogue
 from .features.template import Template, TemplateRole
 from .features.vocabulary import Vocabulary
 from .settings import Role, Settings, settings_from, settings_tree
+from .threshold import Thresholds
 
-FORMAT = 2  # raised when a bundle can no longer be read by the release before
+FORMAT = 3  # raised when a bundle can no longer be read by the release before
 TREES, CARD = "trees.txt", "bundle.json"
+
+NUMBER, CATEGORY = "number", "category"  # kinds of feature columns
+OUTPUTS = ("log_odds", "readiness")  # columns that MLflow gets from a bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +63,50 @@ class Training:
     snapshots_with_leavers: int
 
 
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Trees and calibrator of one further horizon.
+
+    Attributes:
+        days: of the horizon.
+        trees: the LightGBM model as text.
+        calibrator: their log-odds to the chance of conversion within the horizon.
+    """
+
+    days: int
+    trees: str
+    calibrator: Calibrator
+
+
 @dataclass(frozen=True)
 class Bundle:
     """Everything that scoring needs and nothing else.
 
     Attributes:
-        trees: the LightGBM model as text.
+        trees: the LightGBM model as text; empty where the rule score alone ranks.
+        blend: how much the trees say of the raw score, and what the rule score says.
         settings: those of the training; definitions at scoring time come from here.
         vocabulary: roles and kind families of the training data.
         category_values: known values of each category column; a value's code is its place.
         calibrator: raw log-odds to readiness.
         interval: raw log-odds to the two ends of the readiness interval.
-        threshold: the learned line between nurture and qualified.
+        thresholds: the learned line between nurture and qualified.
         typical: one typical engaged member per role, where there were any.
         training: what it was trained on.
+        horizons: further horizons, the shortest first.
     """
 
     trees: str
+    blend: Blend
     settings: Settings
     vocabulary: Vocabulary
     category_values: Mapping[str, tuple[str, ...]]
-    calibrator: Platt
+    calibrator: Calibrator
     interval: VennAbers
-    threshold: Threshold
+    thresholds: Thresholds
     typical: tuple[TypicalMember, ...]
     training: Training
+    horizons: tuple[Horizon, ...] = ()
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -108,12 +131,78 @@ class Bundle:
         return self.raw(self.matrix(features))
 
     def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw output of the trees for rows of `matrix`, shape (rows,)."""
+        """Raw score for rows of `matrix`, shape (rows,): the trees', or their blend with the rule.
+
+        With conversions enough the trees stand alone (design.md, few labels).
+        """
         if not len(matrix):
             return np.empty(0)
+        share = self.blend.trees_share
+        if share == 1:
+            return self._predicted(self.booster, matrix)
+        rule = self.blend.rule(*(matrix[:, place] for place in self._rule_places))
+        if not share:
+            return rule
+        return share * self._predicted(self.booster, matrix) + (1 - share) * rule
+
+    def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each feature adds to the raw score, above the average, shape (rows, features).
+
+        TreeSHAP of the trees as LightGBM computes it (path-dependent), times their share, and the
+        two columns of the rule score times the rest.
+        """
+        blend = self.blend
+        parts = np.zeros(matrix.shape)
+        if blend.trees_share and len(matrix):
+            threads = self.settings.model.threads
+            found = self.booster.predict(matrix, pred_contrib=True, num_threads=threads)
+            parts = blend.trees_share * np.asarray(found, dtype=np.float64)[:, :-1]
+        if blend.trees_share < 1:
+            places = self._rule_places
+            added = blend.rule_parts(*(matrix[:, place] for place in places))
+            for place, part in zip(places, added, strict=True):
+                parts[:, place] += part
+        return parts
+
+    @cached_property
+    def _rule_places(self) -> tuple[int, int]:
+        names = self.catalogue.names
+        return names.index("rule_engagement"), names.index("completeness")
+
+    def _predicted(self, booster: lgb.Booster, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         threads = self.settings.model.threads
-        raw = self.booster.predict(matrix, raw_score=True, num_threads=threads)
+        raw = booster.predict(matrix, raw_score=True, num_threads=threads)
         return np.asarray(raw, dtype=np.float64)
+
+    def readiness_by_horizon(
+        self, matrix: NDArray[np.float64], readiness: NDArray[np.float64]
+    ) -> dict[int, NDArray[np.float64]]:
+        """Chance of conversion within each horizon, by days, the shortest first.
+
+        A longer horizon is never less likely: going out from the model's own horizon, whose
+        readiness stands, each is held at or above the one before it (and, towards shorter ones,
+        at or below it).
+
+        Args:
+            matrix: shape (rows, features).
+            readiness: shape (rows,); of the model's own horizon.
+        """
+        own = self.settings.target.horizon_days
+        chances = {
+            horizon.days: horizon.calibrator(
+                self._predicted(lgb.Booster(model_str=horizon.trees), matrix)
+            )
+            if len(matrix)
+            else np.empty(0)
+            for horizon in self.horizons
+        }
+        nearest = readiness
+        for days in sorted((days for days in chances if days < own), reverse=True):
+            nearest = chances[days] = np.minimum(chances[days], nearest)
+        nearest = readiness
+        for days in sorted(days for days in chances if days > own):
+            nearest = chances[days] = np.maximum(chances[days], nearest)
+        return {days: {**chances, own: readiness}[days] for days in sorted({*chances, own})}
 
     def readiness(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probability of conversion within the horizon, shape as given."""
@@ -151,7 +240,8 @@ def matrix(
 
 def encoded(column: pa.ChunkedArray, known: Sequence[str]) -> NDArray[np.float64]:
     """Codes of a category's values, their places among the known ones; NaN for all others."""
-    codes = pc.index_in(column, value_set=pa.array(known, pa.string()))
+    # A column without any value has no type of its own.
+    codes = pc.index_in(column.cast(pa.string()), value_set=pa.array(known, pa.string()))
     numbers: NDArray[np.float64] = codes.cast(pa.float64()).to_numpy()
     return numbers
 
@@ -173,10 +263,19 @@ def save(bundle: Bundle, folder: Path) -> None:
         "departments": bundle.vocabulary.departments,
         "features": bundle.catalogue.names,
         "trees_sha256": _digest(bundle.trees),
+        "blend": asdict(bundle.blend),
+        "horizons": [
+            {
+                "days": horizon.days,
+                "trees_sha256": _digest(horizon.trees),
+                "calibrator": asdict(horizon.calibrator),
+            }
+            for horizon in bundle.horizons
+        ],
         "category_values": bundle.category_values,
         "calibrator": asdict(bundle.calibrator),
         "interval": asdict(bundle.interval),
-        "threshold": asdict(bundle.threshold),
+        "thresholds": asdict(bundle.thresholds),
         "typical": [asdict(member) for member in bundle.typical],
         "training": {
             key: value.isoformat() if isinstance(value, datetime) else value
@@ -184,6 +283,8 @@ def save(bundle: Bundle, folder: Path) -> None:
         },
     }
     (folder / TREES).write_text(bundle.trees, encoding="utf-8")
+    for horizon in bundle.horizons:
+        (folder / _trees_of(horizon.days)).write_text(horizon.trees, encoding="utf-8")
     text = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
@@ -196,17 +297,24 @@ def load(folder: Path) -> Bundle:
     """
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        trees = (folder / TREES).read_text(encoding="utf-8")
-        if card["format"] > FORMAT:
+        if card["format"] != FORMAT:
+            what = "update mqbg to read it" if card["format"] > FORMAT else "train again"
             raise BadInput(
-                f"{folder}: expected a bundle of format {FORMAT} or older, got format "
-                f"{card['format']}; update mqbg to read it"
+                f"{folder}: expected a bundle of format {FORMAT}, got format {card['format']}; "
+                f"{what}"
             )
-        if card["trees_sha256"] != _digest(trees):
-            # LightGBM may abort the whole process over a damaged text, so it never gets one.
-            raise ValueError(f"{TREES} is not the file that was saved with {CARD}")
-        bundle = _from_card(card, trees)
-        listed, width = list(card["features"]), bundle.booster.num_feature()
+        trees = _read_trees(folder / TREES, card["trees_sha256"])
+        horizons = tuple(
+            Horizon(
+                tree["days"],
+                _read_trees(folder / _trees_of(tree["days"]), tree["trees_sha256"]),
+                calibrator_from(tree["calibrator"]),
+            )
+            for tree in card["horizons"]
+        )
+        bundle = _from_card(card, trees, horizons)
+        listed = list(card["features"])
+        width = bundle.booster.num_feature() if trees else len(listed)
     except (
         OSError, KeyError, TypeError, ValueError, AttributeError, lgb.basic.LightGBMError,
     ) as error:  # fmt: skip
@@ -225,17 +333,31 @@ def load(folder: Path) -> Bundle:
     return bundle
 
 
+def _trees_of(days: int) -> str:
+    """File of the trees of a further horizon."""
+    return f"trees_{days}d.txt"
+
+
+def _read_trees(path: Path, digest: str) -> str:
+    trees = path.read_text(encoding="utf-8")
+    if _digest(trees) != digest:
+        # LightGBM may abort the whole process over a damaged text, so it never gets one.
+        raise ValueError(f"{path.name} is not the file that was saved with {CARD}")
+    return trees
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _from_card(card: Mapping[str, Any], trees: str) -> Bundle:
+def _from_card(card: Mapping[str, Any], trees: str, horizons: tuple[Horizon, ...]) -> Bundle:
     times = ("first_as_of", "last_as_of", "test_from")
     training = dict(card["training"])
     training.update({key: datetime.fromisoformat(training[key]) for key in times})
     settings = settings_from(card["settings"], CARD)
     return Bundle(
         trees=trees,
+        blend=Blend(**card["blend"]),
         settings=settings,
         vocabulary=Vocabulary(
             Template(tuple(_role_from(tree) for tree in card["roles"])),
@@ -245,11 +367,12 @@ def _from_card(card: Mapping[str, Any], trees: str) -> Bundle:
             settings.features,
         ),
         category_values={key: tuple(values) for key, values in card["category_values"].items()},
-        calibrator=Platt(**card["calibrator"]),
+        calibrator=calibrator_from(card["calibrator"]),
         interval=VennAbers(**card["interval"]),
-        threshold=Threshold(**card["threshold"]),
+        thresholds=Thresholds(**card["thresholds"]),
         typical=tuple(TypicalMember(**member) for member in card["typical"]),
         training=Training(**training),
+        horizons=horizons,
     )
 
 

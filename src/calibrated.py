@@ -1,15 +1,14 @@
-"""What turns a raw score into a decision: plain numbers that training learns."""
+"""What turns a raw score into a probability: plain numbers that training learns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
-Policy = Literal["capacity", "value", "precision"]
 Floats = NDArray[np.float64]
 
 
@@ -23,6 +22,70 @@ class Platt:
     def __call__(self, log_odds: Floats) -> Floats:
         """The calibrated probability of each log-odds, same shape."""
         return np.asarray(expit(self.slope * log_odds + self.intercept), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Beta calibration (Kull, Silva Filho and Flach, 2017) of the probability behind log-odds.
+
+    log-odds = above * ln(s) - below * ln(1 - s) + intercept, where s is the raw score's own
+    probability. With above = below it is Platt's map; apart, they bend its two ends differently.
+    """
+
+    above: float
+    below: float
+    intercept: float
+
+    def __call__(self, log_odds: Floats) -> Floats:
+        """The calibrated probability of each log-odds, same shape."""
+        bent = self.above * log_expit(log_odds) - self.below * log_expit(-log_odds)
+        return np.asarray(expit(bent + self.intercept), dtype=np.float64)
+
+
+Calibrator = Platt | Beta
+
+
+def calibrator_from(tree: dict[str, Any]) -> Calibrator:
+    """The calibrator whose `dataclasses.asdict` this is."""
+    return Platt(**tree) if "slope" in tree else Beta(**tree)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The raw score of trees that had few conversions to learn from, drawn towards a rule.
+
+    raw = trees_share * trees + (1 - trees_share) * (slope * rule + intercept), where rule is the
+    mean of the engagement rule and the completeness in percent (design.md, few labels).
+
+    Attributes:
+        trees_share: 0 (the rule alone ranks) to 1 (the trees alone).
+        effective_conversions: what the share rests on: groups that converted, or, where they are
+            fewer, groups that did not.
+        slope: log-odds for a point of the rule.
+        intercept: log-odds at none.
+        mean_engagement: of the training rows, 0..100.
+        mean_completeness: of the training rows, 0..1.
+    """
+
+    trees_share: float
+    effective_conversions: int
+    slope: float
+    intercept: float
+    mean_engagement: float
+    mean_completeness: float
+
+    def rule(self, engagement: Floats, completeness: Floats) -> Floats:
+        """Log-odds by the rule alone, shape as given; a group that it has nothing on scores 0."""
+        points = (np.nan_to_num(engagement) + 100.0 * np.nan_to_num(completeness)) / 2.0
+        return self.slope * points + self.intercept
+
+    def rule_parts(self, engagement: Floats, completeness: Floats) -> tuple[Floats, Floats]:
+        """What the rule's two columns add to the raw score, above the average of training."""
+        scale = (1.0 - self.trees_share) * self.slope / 2.0
+        return (
+            scale * (np.nan_to_num(engagement) - self.mean_engagement),
+            scale * 100.0 * (np.nan_to_num(completeness) - self.mean_completeness),
+        )
 
 
 @dataclass(frozen=True)
@@ -58,25 +121,3 @@ class VennAbers:
             np.interp(log_odds, self.scores, self.low),
             np.interp(log_odds, self.scores, self.high),
         )
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """What a group must reach to qualify, and what sales should expect from it.
-
-    policy             how `readiness` was chosen
-    readiness          probability; at or above it
-    completeness       0..1; at or above it
-    expected_per_week  newly qualified groups a week on the rows it was learned on
-    curve              (readiness, newly qualified groups a week), from strict to loose
-    """
-
-    policy: Policy
-    readiness: float
-    completeness: float
-    expected_per_week: float
-    curve: tuple[tuple[float, float], ...]
-
-    def __post_init__(self) -> None:
-        # JSON gives lists; a threshold read back must equal the one that was written.
-        object.__setattr__(self, "curve", tuple((float(at), float(n)) for at, n in self.curve))

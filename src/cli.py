@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .contract import BadInput
-from .settings import Settings, instant_of, load_settings
+from .model_commands import compare, promote, rollback
+from .options import (
+    AsOf,
+    Config,
+    Data,
+    Engine,
+    Language,
+    Quarantine,
+    Since,
+    Version,
+    instant,
+    settings_of,
+)  # fmt: skip
+from .settings import Settings
 from .terminal import ERRORS, log_to_stderr, progress_shown, results
+from .train_commands import probe, register, train
 
 if TYPE_CHECKING:
     from .serve.job import Job
-    from .train.training import Trained
 
 # Rooms are imported inside the commands: `mqbg --help` and `mqbg check` should not wait for
 # LightGBM and MLflow.
@@ -33,31 +44,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Data = Annotated[
-    str,
-    typer.Argument(
-        help="Folder of Parquet or CSV tables, a DuckDB file, or postgresql://user@host/database."
-    ),
-]
-Config = Annotated[
-    Path | None, typer.Option(help="Settings; default: mqbg.toml here, if there is one.")
-]
-Quarantine = Annotated[
-    Path | None,
-    typer.Option(help="Write rows that break the contract here, and go on with the rest."),
-]
-AsOf = Annotated[str, typer.Option("--as-of", help="The cut-off, such as 2024-05-01; UTC.")]
-Language = Annotated[str | None, typer.Option("--lang", help="en or ja; default: the settings'.")]
-Engine = Annotated[str, typer.Option(help="Where the tables are scanned: duckdb or spark.")]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--changed-since",
-        help="--out holds the result of this earlier cut-off: compute anew only what changed.",
-    ),
-]
-Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
-
 
 def main() -> None:
     """Entry point: bad input ends with one message and exit status 2."""
@@ -69,26 +55,6 @@ def main() -> None:
     except BadInput as error:
         ERRORS.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-
-
-def _settings(config: Path | None) -> Settings:
-    here = Path("mqbg.toml")
-    return load_settings(config or (here if here.exists() else None))
-
-
-def instant(text: str) -> datetime:
-    """An instant from the command line; naive means UTC.
-
-    Raises:
-        BadInput: it is not a date or time.
-    """
-    found = instant_of(text.strip())
-    if found is None:
-        raise BadInput(
-            "expected a date or time from 1990 to 2199 such as 2024-05-01 or 2024-05-01T09:00, "
-            f"got {text!r}"
-        )
-    return found
 
 
 def _earlier(changed_since: str | None, as_of: list[datetime]) -> datetime | None:
@@ -115,7 +81,7 @@ def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> N
     from .source import check as check_source
     from .source import checked_source, open_source, shown_name
 
-    _settings(config)
+    settings_of(config)
     with open_source(data, strict=False) as source:
         report = check_source(source)
     if report.problems and quarantine is None:
@@ -136,7 +102,7 @@ def simulate(
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
     from .simulate import simulate as simulate_world
 
-    _settings(config)
+    settings_of(config)
     with progress_shown() as progress:
         simulate_world(
             out, groups=groups, seed=seed, progress=lambda _step, done: progress("simulate", done)
@@ -163,7 +129,7 @@ def features(
     from .source import checked_source, on_engine, shown_name
     from .whole import replaced_file
 
-    settings = _settings(config)
+    settings = settings_of(config)
     instants = sorted({instant(text) for text in as_of})
     earlier = _earlier(changed_since, instants)
     before = None if earlier is None else read_features(out, earlier)
@@ -189,86 +155,8 @@ def features(
         pq.write_table(table, aside, compression="zstd")
 
 
-@app.command()
-def train(
-    data: Data,
-    test_from: Annotated[
-        str | None, typer.Option(help="First instant of the test part; default: chosen.")
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every figure here.")
-    ] = None,
-    quarantine: Quarantine = None,
-    config: Config = None,
-) -> None:
-    """Fit, evaluate against the baselines, log to MLflow and register a version."""
-    from .registry import require_store
-    from .source import shown_name
-    from .train.comparison import ablation_table, comparison_table, next_steps
-    from .train.tracking import figures_tree, log_run
-    from .whole import replaced_file
-
-    settings = _settings(config)
-    since = instant(test_from) if test_from else None
-    with ExitStack() as outputs:
-        aside = outputs.enter_context(replaced_file(json_file)) if json_file else None
-        require_store()
-        trained = _train(data, settings, since, quarantine)
-        logged = log_run(trained, shown_name(data), installed_version("mqbg"))
-        if aside:
-            tree = {**figures_tree(trained), "version": logged.version, "run_id": logged.run_id}
-            aside.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    console = results()
-    console.print(comparison_table(trained))
-    if trained.ablation is not None:
-        console.print(ablation_table(trained.ablation))
-    console.print(next_steps(trained, logged), highlight=False, soft_wrap=True)
-
-
-def _train(
-    data: str, settings: Settings, since: datetime | None, quarantine: Path | None
-) -> Trained:
-    from .features.prepared import feature_source
-    from .source import checked_source
-    from .train.training import train as train_model
-
-    with (
-        progress_shown() as progress,
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
-    ):
-        return train_model(feature_source(source, settings), test_from=since, progress=progress)
-
-
-@app.command()
-def probe(
-    data: Data,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every finding here.")
-    ] = None,
-    quarantine: Quarantine = None,
-    config: Config = None,
-) -> None:
-    """Look for leaks: what tells the outcome in a way that no score could use."""
-    from .features.prepared import feature_source
-    from .source import checked_source
-    from .train.comparison import findings_table
-    from .train.tracking import findings_tree
-    from .train.training import probe as find_leaks
-    from .whole import replaced_file
-
-    settings = _settings(config)
-    with ExitStack() as outputs:
-        aside = outputs.enter_context(replaced_file(json_file)) if json_file else None
-        with (
-            progress_shown() as progress,
-            checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
-        ):
-            findings = find_leaks(feature_source(source, settings), progress)
-        if aside:
-            tree = {"findings": findings_tree(findings)}
-            text = json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False)
-            aside.write_text(text + "\n", encoding="utf-8")
-    results().print(findings_table(findings) if findings else "no leak found")
+for command in (train, register, probe, compare, promote, rollback):
+    app.command()(command)
 
 
 @app.command()
@@ -288,7 +176,7 @@ def score(
     from .serve.files import is_ours, read_scored, write_scored
     from .whole import replaced_folder
 
-    settings, at = _settings(config), instant(as_of)
+    settings, at = settings_of(config), instant(as_of)
     since = _earlier(changed_since, [at])
     before = None if since is None else read_scored(out)
     with (
@@ -318,7 +206,7 @@ def explain(
     from .serve.sheet import group_sheet
 
     at = instant(as_of)
-    with _job(data, version, lang, quarantine, _settings(config)) as job:
+    with _job(data, version, lang, quarantine, settings_of(config)) as job:
         account, solution = job.require_open(group_id, at)
         scored = job.score(at, only=[group_id])
         people = job.names(scored.stakeholders["contact_id"].to_pylist())
@@ -369,7 +257,7 @@ def report(
     from .serve.pages import write_report
     from .source import checked_source
 
-    settings = _settings(config)
+    settings = settings_of(config)
     language = words(lang or settings.explain.language)
     scored = read_scored(scores)
     if not scored.scores.num_rows:
@@ -393,7 +281,7 @@ def demo(
     """Simulate, check, train, score and report, in under two minutes."""
     from .demo import demonstrate, shown
 
-    settings = _settings(config)
+    settings = settings_of(config)
     with progress_shown() as progress:
         demonstrated = demonstrate(out, groups, settings, progress)
     console = results()

@@ -19,6 +19,8 @@ from rich.table import Table
 from .contract import BadInput
 from .explain.words import Words, words
 from .features.prepared import feature_source
+from .model_commands import signed
+from .registry import FIRST
 from .serve.files import write_scored
 from .serve.names import names_of
 from .serve.pages import write_report
@@ -28,7 +30,8 @@ from .settings import Settings
 from .simulate import simulate
 from .source import checked_source
 from .train.comparison import comparison_table
-from .train.tracking import log_run
+from .train.run_folder import write_run
+from .train.tracking import log_folder
 from .train.training import Trained, train
 from .whole import new_folder, refuse_unless_empty
 
@@ -87,15 +90,17 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
         progress("check", 1.0)
         prepared = feature_source(source, settings)
         trained = train(prepared, test_from=None, progress=progress)
-        progress("MLflow", 0.0)
-        logged = log_run(trained, str(out / "data"), installed_version("mqbg"))
-        progress("MLflow", 1.0)
+        if not trained.judged.signal.found:
+            raise BadInput(f"demo: {trained.judged.verdict} Take more --groups")
+        with new_folder(out / "run") as aside:
+            write_run(trained, aside, str(out / "data"), installed_version("mqbg"))
+        logged = log_folder(out / "run", signed(FIRST, "the demonstration"), progress)
         as_of, language = trained.split.test[-1], words(settings.explain.language)
         scored = score(
             prepared,
             trained.bundle,
             as_of,
-            model_version=logged.version,
+            model_version=str(logged.version),
             words=language,
             progress=progress,
         )
@@ -107,17 +112,17 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
             trained.bundle,
             out / "report",
             words=language,
-            figures=trained.figures,
+            figures=trained.judged.figures,
             progress=progress,
         )
         lines = portfolio(scored, names_of(scored, source), language).lines[:SHOWN]
-    return Demonstrated(out, as_of, trained, logged.version, lines, page)
+    return Demonstrated(out, as_of, trained, str(logged.version), lines, page)
 
 
 def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[RenderableType]:
     """What the command prints: the comparison, the ten readiest groups, what to open next."""
     yield comparison_table(demonstrated.trained)
-    yield demonstrated.trained.verdict
+    yield demonstrated.trained.judged.verdict
     yield readiest(demonstrated.lines, words(settings.explain.language))
     out, first = demonstrated.out, demonstrated.lines[0].score["group_id"]
     store = os.environ["MLFLOW_TRACKING_URI"]

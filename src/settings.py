@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
 import tomllib
-import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from .contract import EARLIEST, LATEST, BadInput
+from .contract import BadInput
+from .tree import build, instant_of, plain, utc
 
 MAX_HORIZON_DAYS = 3650
 MAX_WINDOW_DAYS = 3650
@@ -22,11 +20,16 @@ MAX_WINDOW_DAYS = 3650
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What counts as a conversion, and how far ahead the model looks."""
+    """What counts as a conversion, and how far ahead the model looks.
+
+    Readiness, thresholds and explanations are of `horizon_days`; each of `more_horizons_days` has
+    a readiness of its own beside it.
+    """
 
     stage: str = "opportunity"
     horizon_days: int = 90
     closed_stages: tuple[str, ...] = ("won", "lost")
+    more_horizons_days: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +124,55 @@ class FeatureSettings:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """How the line between nurture and qualified is drawn."""
+    """How the line between nurture and qualified is drawn.
+
+    Attributes:
+        policy: what decides: the groups that sales can take, what a conversion gains against
+            what a touch costs, or the share of qualified groups that converts.
+        capacity_per_week: groups that sales can take.
+        completeness: that a group must have, 0..1.
+        segment: whose values have lines of their own.
+        capacity_by_month: groups a week in the months "1" to "12"; a month that is absent takes
+            `capacity_per_week`.
+        capacity_by_segment: groups a week that a segment's own team takes, beside
+            `capacity_per_week` for all others; a segment that is absent shares the pooled line.
+        gain: of a conversion, in account currency; policy "value" needs it ...
+        cost: ... and that of one touch, in the same currency.
+        precision: share of the newly qualified that must convert within the horizon.
+        confidence: of the one-sided bound that holds `precision`.
+        shrinkage: a segment's own line counts half where so many cases speak for it.
+    """
 
     policy: Literal["capacity", "value", "precision"] = "capacity"
     capacity_per_week: float = 20.0
     completeness: float = 0.6
+    segment: Literal["none", "tier", "solution", "country"] = "none"
+    capacity_by_month: Mapping[str, float] = field(default_factory=dict)
+    capacity_by_segment: Mapping[str, float] = field(default_factory=dict)
+    gain: float | None = None
+    cost: float | None = None
+    precision: float = 0.3
+    confidence: float = 0.95
+    shrinkage: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The fit; `registered_name` is the model's name in the MLflow registry.
+    """The fit.
 
-    With `ablation`, training measures what each theme of features is worth by refitting without it.
+    Attributes:
+        seed: of everything that draws.
+        threads: of LightGBM and DuckDB; results do not depend on it.
+        registered_name: the model's name in the MLflow registry.
+        resamples: draws behind each interval.
+        ablation: measure what each theme of features is worth by refitting without it.
+        weights: what a group counts that stands in n snapshots: n ("rows"), the root of n
+            ("root"), or once ("groups").
+        monotone: hold the trees to the plausible directions of the catalogue; the cost is shown.
+        few_conversions: with fewer converted groups the trees are blended with the rule score.
+        expected_rate: the share of open groups that convert within the horizon, where it is known
+            to be another than in training; readiness is moved to it.
+        tuning_minutes: after so long `--trials` starts no further trial.
     """
 
     seed: int = 7
@@ -140,6 +180,11 @@ class Model:
     registered_name: str = "mqbg"
     resamples: int = 200
     ablation: bool = True
+    weights: Literal["rows", "root", "groups"] = "root"
+    monotone: bool = False
+    few_conversions: int = 100
+    expected_rate: float | None = None
+    tuning_minutes: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,113 +301,18 @@ def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
     Raises:
         BadInput: a key is unknown or a value does not fit; `where` begins the sentence.
     """
-    kinds = {name: _plain(kind) for name, kind in KINDS.items()}
+    kinds = {name: plain(kind) for name, kind in KINDS.items()}
     given = tree.get("kinds", {})
     if isinstance(given, Mapping):
         for name, kind in given.items():
             kinds[name] = {**kinds.get(name, {}), **kind} if isinstance(kind, Mapping) else kind
     merged = {**tree, "kinds": kinds if isinstance(given, Mapping) else given}
-    return typing.cast("Settings", _build(Settings, merged, (), where))
+    return typing.cast("Settings", build(Settings, merged, (), where))
 
 
 def settings_tree(settings: Settings) -> dict[str, Any]:
     """The inverse of `settings_from`: plain values, ready for JSON (times as ISO text)."""
-    return typing.cast("dict[str, Any]", _plain(settings))
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {
-            item.name: _plain(getattr(value, item.name))
-            for item in fields(value)
-            if getattr(value, item.name) is not None
-        }
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-_WORDS = {
-    datetime: "a date such as 2024-02-01",
-    float: "a number",
-    int: "a whole number",
-    str: "text",
-    bool: "true or false",
-    tuple: "a list",
-    Mapping: "a table",
-}
-
-
-def _build(kind: Any, value: Any, path: tuple[str, ...], where: str) -> Any:
-    """`value` as the annotated type `kind`, or BadInput that names the key."""
-    name = f"[{'.'.join(path[:-1])}] {path[-1]}" if len(path) > 1 else "".join(path)
-    if is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise BadInput(f"{where}: expected a table [{'.'.join(path)}], got {value!r}")
-        hints = typing.get_type_hints(kind)
-        known = [item.name for item in fields(kind)]
-        for key in value:
-            if key not in known:
-                raise BadInput(f"{where}: {_unknown(key, known, path)}")
-        built = {key: _build(hints[key], item, (*path, key), where) for key, item in value.items()}
-        return typing.cast("Any", kind)(**built)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
-        return _build(next(a for a in arguments if a is not types.NoneType), value, path, where)
-    if origin is Literal:
-        if value not in arguments:
-            choices = ", ".join(repr(choice) for choice in arguments)
-            raise BadInput(f"{where}: {name} expected one of {choices}, got {value!r}")
-        return value
-    if origin is tuple and isinstance(value, list):
-        return tuple(_build(arguments[0], item, path, where) for item in value)
-    if origin is Mapping and isinstance(value, Mapping):
-        return {key: _build(arguments[1], item, (*path, key), where) for key, item in value.items()}
-    converted = _convert(kind, value)
-    if converted is None:
-        words = _WORDS[origin or kind]
-        raise BadInput(f"{where}: {name} expected {words}, got {value!r}")
-    return converted
-
-
-def _convert(kind: Any, value: Any) -> Any:
-    """`value` as `kind`, or None where it does not fit. True is no number."""
-    if kind is datetime:
-        return instant_of(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value) if math.isfinite(value) else None
-    if kind is int and isinstance(value, bool):
-        return None
-    return value if isinstance(kind, type) and isinstance(value, kind) else None
-
-
-def instant_of(value: Any) -> datetime | None:
-    """A date, a time or their ISO text as an instant in UTC; None where it is none we could mean.
-
-    Times before 1990 or after 2200 are refused as in the contract.
-    """
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime.combine(value, time())
-        found = utc(value) if isinstance(value, datetime) else None
-    except (ValueError, OverflowError):
-        return None
-    return found if found and EARLIEST <= found <= LATEST else None
-
-
-def utc(instant: datetime) -> datetime:
-    """Rule of time: times are UTC without a zone; naive means UTC, zone-aware is converted."""
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-
-
-def _unknown(key: str, known: list[str], path: tuple[str, ...]) -> str:
-    place = f" in [{'.'.join(path)}]" if path else ""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"unknown key {key!r}{place}; the nearest known one is {near[0]!r}"
+    return typing.cast("dict[str, Any]", plain(settings))
 
 
 def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
@@ -376,34 +326,84 @@ def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
 
 def _refuse_nonsense(settings: Settings, where: str) -> None:
     """Values that have the right type and still cannot be meant."""
-    for rules in (_of_the_model, _of_the_features, _of_the_probes, _of_the_templates):
+    for rules in (
+        _of_the_model,
+        _of_the_thresholds,
+        _of_the_features,
+        _of_the_probes,
+        _of_the_templates,
+    ):
         for holds, sentence in rules(settings):
             if not holds:
                 raise BadInput(f"{where}: {sentence}")
 
 
 def _of_the_model(settings: Settings) -> tuple[tuple[bool, str], ...]:
-    """Rules of the target, the fit, the thresholds and the explanations."""
+    """Rules of the target, the fit and the explanations."""
     return (
         (
             0 < settings.target.horizon_days <= MAX_HORIZON_DAYS,
             f"[target] horizon_days must be 1 to {MAX_HORIZON_DAYS}",
         ),
+        (
+            all(
+                0 < days <= MAX_HORIZON_DAYS and days != settings.target.horizon_days
+                for days in settings.target.more_horizons_days
+            )
+            and settings.target.more_horizons_days
+            == tuple(sorted(set(settings.target.more_horizons_days))),
+            f"[target] more_horizons_days must rise to {MAX_HORIZON_DAYS} without horizon_days",
+        ),
         (settings.model.seed >= 0, "[model] seed must not be negative"),
+        (settings.model.few_conversions > 0, "[model] few_conversions must be at least 1"),
+        (
+            settings.model.expected_rate is None or 0 < settings.model.expected_rate < 1,
+            "[model] expected_rate must be over 0 and under 1",
+        ),
+        (settings.model.tuning_minutes > 0, "[model] tuning_minutes must be over 0"),
         (
             re.fullmatch(r"[\w .-]+", settings.model.registered_name) is not None,
             "[model] registered_name must be letters, digits, spaces, dots, dashes and underscores",
         ),
-        (
-            settings.thresholds.capacity_per_week > 0,
-            "[thresholds] capacity_per_week must be above 0",
-        ),
-        (0 <= settings.thresholds.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
         (settings.model.threads > 0, "[model] threads must be at least 1"),
         (settings.model.resamples > 1, "[model] resamples must be at least 2"),
         (settings.explain.max_sets > 1, "[explain] max_sets must be at least 2"),
         (settings.explain.standard_error > 0, "[explain] standard_error must be over 0"),
         (settings.explain.max_pairs > 1, "[explain] max_pairs must be at least 2"),
+    )
+
+
+def _of_the_thresholds(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of the line between nurture and qualified."""
+    lines = settings.thresholds
+    gain, cost = lines.gain, lines.cost
+    return (
+        (lines.capacity_per_week > 0, "[thresholds] capacity_per_week must be above 0"),
+        (0 <= lines.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
+        (
+            set(lines.capacity_by_month) <= {str(month) for month in range(1, 13)},
+            '[thresholds.capacity_by_month] must have the months "1" to "12" as keys',
+        ),
+        *(
+            (capacity > 0, f"[thresholds.{table}] {key} must be above 0 groups a week")
+            for table in ("capacity_by_month", "capacity_by_segment")
+            for key, capacity in getattr(lines, table).items()
+        ),
+        (
+            not lines.capacity_by_segment or lines.segment != "none",
+            '[thresholds.capacity_by_segment] needs segment = "tier", "solution" or "country"',
+        ),
+        (
+            (gain is None) == (cost is None),
+            "[thresholds] gain and cost go together: set both or none",
+        ),
+        (
+            gain is None or cost is None or 0 < cost < gain,
+            "[thresholds] cost must be above 0 and below gain, or no touch can pay",
+        ),
+        (0 < lines.precision < 1, "[thresholds] precision must be over 0 and under 1"),
+        (0.5 <= lines.confidence < 1, "[thresholds] confidence must be 0.5 or more and under 1"),
+        (lines.shrinkage >= 0, "[thresholds] shrinkage must not be negative"),
     )
 
 

@@ -13,6 +13,7 @@ from mqbg.bundle import (
     FORMAT,
     TREES,
     Bundle,
+    Horizon,
     Training,
     TypicalMember,
     _load_pyfunc,
@@ -20,12 +21,13 @@ from mqbg.bundle import (
     matrix,
     save,
 )
-from mqbg.calibrated import Platt, Threshold, VennAbers
+from mqbg.calibrated import Beta, Blend, Platt, VennAbers
 from mqbg.contract import BadInput
 from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings, Solution
+from mqbg.threshold import Thresholds
 
 SEED = 5
 SINCE = datetime(2024, 1, 2, 3, 4, 5, 6)
@@ -35,6 +37,7 @@ VALUES = {
     "country": ("JP",),
     "tier": (),
     "stage": ("discovery", "商談"),
+    "account": ("a1",),
 }
 VOCABULARY = Vocabulary(
     Template(
@@ -46,6 +49,7 @@ VOCABULARY = Vocabulary(
     ("web", "展示会"),
 )
 FEATURES = catalogue(VOCABULARY).features
+ALONE = Blend(1.0, 250, 0.03, -2.5, 20.0, 0.4)
 
 
 def features(rows=300, seed=SEED):
@@ -82,6 +86,7 @@ def bundle(table):
     x = matrix(table, names, VALUES)
     return Bundle(
         trees=trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 5),
+        blend=ALONE,
         settings=Settings(
             roles={"user": Role(2, 40.0, 3)},
             solutions={
@@ -94,7 +99,16 @@ def bundle(table):
         category_values=VALUES,
         calibrator=Platt(0.1 + 0.2, -1 / 3),
         interval=VennAbers((-1.0, 1 / 7), (0.1, 0.2), (0.3, 0.4)),
-        threshold=Threshold("capacity", 0.37, 0.6, 19.5, ((0.5, 3.0), (0.37, 19.5))),
+        thresholds=Thresholds(
+            "capacity",
+            0.6,
+            0.37,
+            0.05,
+            "tier",
+            {"A": 0.1},
+            {4: -0.2},
+            (("2024-08-01T00:00:00", 0.4),),
+        ),
         typical=(TypicalMember("user", {"inbound_7d": 2.0, "days_since_inbound": None}, 12, 30),),
         training=Training("0f0f", 300, 90, SINCE, datetime(2024, 6, 1), datetime(2024, 9, 1), 17),
     )
@@ -213,7 +227,7 @@ def test_a_file_that_is_no_text_is_refused(saved):
 @pytest.mark.parametrize(
     "key",
     ["settings", "roles", "families", "features", "category_values", "calibrator", "interval",
-     "threshold", "typical", "training"],
+     "thresholds", "typical", "training", "blend", "horizons"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, 7, ["x"], {"x": 1}], ids=repr)
 def test_a_card_with_a_part_of_another_shape_is_refused(saved, key, value):
@@ -228,7 +242,7 @@ def test_a_card_with_a_part_of_another_shape_is_refused(saved, key, value):
 def test_a_newer_format_is_refused_with_what_to_do(saved):
     rewrite(saved, {**card_of(saved), "format": FORMAT + 1})
     said = refusal(saved)
-    assert f"format {FORMAT} or older, got format {FORMAT + 1}; update mqbg" in said
+    assert f"format {FORMAT}, got format {FORMAT + 1}; update mqbg" in said
 
 
 @pytest.mark.parametrize("change", [lambda names: names[::-1], lambda names: names[1:]])
@@ -290,3 +304,113 @@ def test_mlflow_serves_the_same_numbers(bundle, saved, table):
     served = _load_pyfunc(str(saved)).predict(table.to_pandas())
     assert served["log_odds"].tolist() == bundle.log_odds(table).tolist()
     assert served["readiness"].tolist() == bundle.readiness(bundle.log_odds(table)).tolist()
+
+
+# Few labels, further horizons
+
+
+RULE = Blend(0.0, 0, 0.04, -2.5, 20.0, 0.4)
+
+
+def blended(bundle, share):
+    return replace(bundle, blend=replace(ALONE, trees_share=share))
+
+
+@pytest.fixture
+def horizoned(bundle, table):
+    """The bundle with a shorter and a longer horizon."""
+    names = bundle.catalogue.names
+    x = matrix(table, names, VALUES)
+    late = trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 2)
+    return replace(
+        bundle,
+        horizons=(Horizon(30, late, Platt(0.5, -2.0)), Horizon(180, late, Beta(0.5, 0.7, 1.0))),
+    )
+
+
+@pytest.fixture
+def horizons_saved(horizoned, tmp_path):
+    save(horizoned, tmp_path)
+    return tmp_path
+
+
+def test_a_bundle_with_horizons_is_equal_when_reloaded(horizoned, horizons_saved, table):
+    other = load(horizons_saved)
+    assert other == horizoned
+    x = horizoned.matrix(table)
+    readiness = horizoned.readiness(horizoned.raw(x))
+    ours, theirs = (one.readiness_by_horizon(x, readiness) for one in (horizoned, other))
+    assert {days: chance.tolist() for days, chance in ours.items()} == {
+        days: chance.tolist() for days, chance in theirs.items()
+    }
+    assert list(ours) == [30, 90, 180]
+
+
+@pytest.mark.parametrize("name", [TREES, CARD, "trees_30d.txt", "trees_180d.txt"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text(first_half(path.read_text(encoding="utf-8"))),
+        lambda path: path.write_bytes(b"\x80\x04\x95 pickled"),
+        lambda path: path.write_text(""),
+    ],
+    ids=["missing", "cut", "pickled", "empty"],
+)
+def test_each_damaged_file_of_a_bundle_with_horizons_is_refused(horizons_saved, name, damage):
+    damage(horizons_saved / name)
+    assert "train again" in refusal(horizons_saved)
+
+
+def test_trees_of_one_horizon_do_not_pass_for_those_of_another(horizons_saved):
+    (horizons_saved / "trees_30d.txt").write_bytes((horizons_saved / TREES).read_bytes())
+    assert "trees_30d.txt is not the file that was saved" in refusal(horizons_saved)
+
+
+def test_an_older_format_is_refused_with_what_to_do(saved):
+    rewrite(saved, {**card_of(saved), "format": FORMAT - 1})
+    assert f"got format {FORMAT - 1}; train again" in refusal(saved)
+
+
+def test_a_bundle_without_trees_ranks_by_the_rule_and_survives_saving(bundle, table, tmp_path):
+    rules = replace(bundle, trees="", blend=RULE)
+    save(rules, tmp_path)
+    other = load(tmp_path)
+    assert other == rules
+    points = [
+        ((row["rule_engagement"] or 0.0) + 100 * (row["completeness"] or 0.0)) / 2
+        for row in table.to_pylist()
+    ]
+    assert other.log_odds(table) == pytest.approx(0.04 * np.array(points) - 2.5)
+
+
+def test_a_blend_is_the_share_of_the_trees_and_the_rest_of_the_rule(bundle, table):
+    whole = bundle.log_odds(table)
+    rule = replace(bundle, blend=replace(ALONE, trees_share=0.0)).log_odds(table)
+    assert blended(bundle, 0.3).log_odds(table) == pytest.approx(0.3 * whole + 0.7 * rule)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_contributions_add_up_to_the_raw_score_above_the_average(bundle, table, share):
+    mixed = blended(bundle, share)
+    x = mixed.matrix(table)
+    average = bundle.booster.predict(x[:1], pred_contrib=True)[0, -1]  # what the trees expect
+    rule = mixed.blend.rule(
+        np.array([mixed.blend.mean_engagement]), np.array([mixed.blend.mean_completeness])
+    )[0]
+    expected = share * average + (1 - share) * rule
+    parts = mixed.contributions(x)
+    assert parts.shape == x.shape
+    assert parts.sum(axis=1) == pytest.approx(mixed.raw(x) - expected, abs=1e-9)
+
+
+def test_no_rows_have_no_contributions(bundle, table):
+    empty = bundle.matrix(table.slice(0, 0))
+    for share in (0.0, 0.5, 1.0):
+        assert blended(bundle, share).contributions(empty).shape == empty.shape
+
+
+@pytest.mark.parametrize("calibrator", [Platt(0.3, -1.0), Beta(0.3, 0.9, -1.0)])
+def test_either_calibrator_survives_saving(bundle, tmp_path, calibrator):
+    save(replace(bundle, calibrator=calibrator), tmp_path)
+    assert load(tmp_path).calibrator == calibrator

@@ -23,6 +23,7 @@ SETTINGS = """
 [model]
 resamples = 20
 threads = 1
+few_conversions = 10
 [snapshots]
 start = "2024-06-01"
 """
@@ -282,9 +283,9 @@ def test_an_unknown_setting_names_the_nearest(mqbg, tiny, tmp_path):
     refused(mqbg("check", tiny), "'horizon'", "'horizon_days'")
 
 
-def test_training_on_one_class_is_refused(mqbg, world, tmp_path):
-    (tmp_path / "mqbg.toml").write_text('[target]\nstage = "never"\n')
-    refused(mqbg("train", world), "converted", "got 0")
+def test_a_target_that_never_occurs_is_refused_with_the_stages_there_are(mqbg, world, tmp_path):
+    (tmp_path / "mqbg.toml").write_text('[target]\nstage = "oportunity"\n')
+    refused(mqbg("train", world), "'oportunity'", "perhaps to 'opportunity'")
     assert not (tmp_path / "mlruns").exists()
 
 
@@ -411,12 +412,13 @@ def test_the_registered_model_loads_by_mlflow_alone(trained, world, mqbg, monkey
     assert answer["readiness"].between(0, 1).all()
 
 
-def test_score_writes_three_tables_that_sum(trained, world, mqbg, monkeypatch, tmp_path):
+def test_score_writes_its_tables_and_they_sum(trained, world, mqbg, monkeypatch, tmp_path):
     monkeypatch.chdir(trained)
     ran = mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "scores")
     assert ran.status == 0
     names = sorted(path.name for path in (tmp_path / "scores").iterdir())
-    assert names == ["actions.parquet", "scores.parquet", "stakeholders.parquet"]
+    tables = ["actions", "horizons", "scores", "stakeholders"]
+    assert names == [f"{table}.parquet" for table in tables]
     scores = pq.read_table(tmp_path / "scores" / "scores.parquet").to_pandas()
     members = pq.read_table(tmp_path / "scores" / "stakeholders.parquet").to_pandas()
     added = members.groupby("group_id")["contribution"].sum()
@@ -565,7 +567,8 @@ def test_demo_refuses_too_few_groups_before_an_earlier_one_gives_way(mqbg, tmp_p
     assert (tmp_path / "demo" / ".mqbg-demo").exists()
 
 
-def test_a_threshold_policy_that_is_not_learned_yet_is_refused(mqbg, tiny, tmp_path):
-    """Silently taking another policy would be worse than none."""
+def test_a_policy_by_value_needs_to_know_what_a_conversion_and_a_touch_are_worth(
+    mqbg, tiny, tmp_path
+):
     (tmp_path / "mqbg.toml").write_text('[thresholds]\npolicy = "value"\n')
-    refused(mqbg("train", tiny), "'capacity'", "'value'")
+    refused(mqbg("train", tiny), "needs gain", "cost")

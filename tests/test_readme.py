@@ -46,7 +46,10 @@ def test_commands_on_tables_run_one_after_the_other(tmp_path):
         )
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         ran.append(shlex.split(command)[1])
-    assert ran == ["simulate", "check", "probe", "train", "score", "report", "features", "explain"]
+    assert ran == [
+        *("simulate", "check", "probe", "train", "score", "report", "features", "explain"),
+        *("train", "compare", "promote", "rollback"),
+    ]
     assert (tmp_path / "data" / "report" / "index.html").is_file()
 
 

@@ -25,13 +25,7 @@ def top_reasons(bundle: Bundle, features: pa.Table, words: Words) -> list[list[s
     """
     if not features.num_rows:
         return []
-    parts = np.asarray(
-        bundle.booster.predict(
-            bundle.matrix(features),
-            pred_contrib=True,
-            num_threads=bundle.settings.model.threads,
-        )
-    )[:, :-1]
+    parts = bundle.contributions(bundle.matrix(features))
     catalogue = bundle.catalogue
     themes = list(dict.fromkeys(feature.theme for feature in catalogue.features))
     of_theme = np.array([[f.theme == theme for f in catalogue.features] for theme in themes])

@@ -95,6 +95,17 @@ def training_cutoffs(settings: Settings, first: datetime, end: datetime) -> tupl
     return found
 
 
+def later_cutoffs(settings: Settings, last: datetime, end: datetime) -> tuple[datetime, ...]:
+    """The cut-offs that come after `last` in its series, up to `end`.
+
+    Args:
+        settings: how far apart they are.
+        last: one of a series, such as that of `training_cutoffs`.
+        end: no cut-off is later.
+    """
+    return cutoffs(last, end, settings.snapshots.every)[1:]
+
+
 def _natural_start(first: datetime, every: str) -> datetime:
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     if every == "1mo":

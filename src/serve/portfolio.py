@@ -57,6 +57,8 @@ class Portfolio:
         model_version: of the model that scored.
         groups: how many were scored.
         statuses: how many of each status, most frequent first.
+        loosest: the lowest readiness from which a group of these qualifies.
+        strictest: the highest; 1 where none qualifies.
         scale: where the readiness scale of every page ends, 0..1.
         lines: the readiest groups by rank.
         pages: how many of them have a page.
@@ -66,6 +68,8 @@ class Portfolio:
     model_version: str
     groups: int
     statuses: tuple[tuple[str, int], ...]
+    loosest: float
+    strictest: float
     scale: float
     lines: tuple[Line, ...]
     pages: int
@@ -101,6 +105,8 @@ def portfolio(scored: Scored, names: Names, words: Words) -> Portfolio:
         model_version=rows[0]["model_version"],
         groups=scored.scores.num_rows,
         statuses=tuple(Counter(scored.scores["status"].to_pylist()).most_common()),
+        loosest=pc.min(scored.scores["threshold"]).as_py(),
+        strictest=pc.max(scored.scores["threshold"]).as_py(),
         scale=end,
         lines=tuple(
             Line(

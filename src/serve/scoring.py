@@ -22,7 +22,10 @@ from ..explain.words import Words, date_of, signed
 from ..features.prepared import FeatureSource
 from ..features.snapshots import REOPENED
 from ..features.table import Moment, moment
-from .tables import ACTIONS, SCORES, STAKEHOLDERS
+from ..following import segment_values
+from ..threshold import Thresholds
+from .lines import described, lines_in_force
+from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -30,11 +33,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scored:
-    """The three tables that `mqbg score` writes (design.md); `tables` has their schemas."""
+    """The tables that `mqbg score` writes (design.md); `tables` has their schemas."""
 
     scores: pa.Table
     stakeholders: pa.Table
     actions: pa.Table
+    horizons: pa.Table
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def score(
     Raises:
         BadInput: no group is open at the cut-off.
     """
+    lines = lines_in_force(source, bundle, as_of, progress)
     with moment(source, bundle.catalogue, as_of, only) as at:
         features = at.features()
         if not features.num_rows:
@@ -78,13 +83,16 @@ def score(
         found = list(stakeholders(at, bundle, progress))
     reasons = top_reasons(bundle, features, words)
     verdicts = latest_verdicts(source, as_of)
-    scores = _scores(groups, features, found, reasons, verdicts, bundle, as_of, model_version)
+    scores = _scores(
+        groups, features, found, reasons, verdicts, bundle, lines, as_of, model_version
+    )
     rows = [row for one in found for row in _stakeholder_rows(one, people, words, as_of)]
     steps = [row for one in found for row in _action_rows(one, people, words, as_of)]
     return Scored(
         pa.Table.from_pylist(scores, SCORES),
         pa.Table.from_pylist(rows, STAKEHOLDERS),
         pa.Table.from_pylist(steps, ACTIONS),
+        _horizons(features, scores, bundle, as_of),
     )
 
 
@@ -130,6 +138,7 @@ def _scores(
     reasons: Sequence[list[str]],
     verdicts: Mapping[str, str],
     bundle: Bundle,
+    lines: Thresholds,
     as_of: datetime,
     model_version: str,
 ) -> list[Row]:
@@ -137,9 +146,10 @@ def _scores(
     readiness = bundle.readiness(log_odds)
     low, high = bundle.interval.interval(log_odds)
     completeness = features["completeness"].to_numpy()
-    qualified = (readiness >= bundle.threshold.readiness) & (
-        completeness >= bundle.threshold.completeness
-    )
+    rows = described(features, groups["solution_id"].tolist())
+    values = segment_values(rows, lines)
+    threshold = lines.at(values, as_of)
+    qualified = lines.qualifies(readiness, completeness, values, as_of)
     rank = ranks(log_odds)
     engaged, engagement = features["engaged_completeness"], features["rule_engagement"]
     return [
@@ -159,8 +169,9 @@ def _scores(
             "completeness": completeness[i],
             "engaged_completeness": engaged[i].as_py(),
             "engagement": engagement[i].as_py(),
-            "threshold": bundle.threshold.readiness,
-            "completeness_threshold": bundle.threshold.completeness,
+            # A line that nobody reaches lies above every readiness.
+            "threshold": min(threshold[i], 1.0),
+            "completeness_threshold": lines.completeness,
             "status": verdicts.get(one.group.group_id, "qualified" if qualified[i] else "nurture"),
             "rank": rank[i],
             "missing_roles": one.missing_roles,
@@ -173,6 +184,25 @@ def _scores(
             zip(found, groups["account_id"], groups["solution_id"], strict=True)
         )
     ]
+
+
+def _horizons(
+    features: pa.Table, scores: Sequence[Row], bundle: Bundle, as_of: datetime
+) -> pa.Table:
+    """Readiness within every horizon, the model's own included; by group, the shortest first."""
+    readiness = np.array([row["readiness"] for row in scores])
+    chances = bundle.readiness_by_horizon(bundle.matrix(features), readiness)
+    rows = [
+        {
+            "group_id": row["group_id"],
+            "as_of": as_of,
+            "horizon_days": days,
+            "readiness": chance[place],
+        }
+        for place, row in enumerate(scores)
+        for days, chance in chances.items()
+    ]
+    return pa.Table.from_pylist(rows, HORIZONS)
 
 
 def ranks(log_odds: NDArray[np.float64]) -> NDArray[np.intp]:

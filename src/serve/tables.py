@@ -64,4 +64,18 @@ ACTIONS = pa.schema(
     ]
 )
 
-FILES = {"scores": SCORES, "stakeholders": STAKEHOLDERS, "actions": ACTIONS}
+HORIZONS = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("as_of", _TIME),
+        ("horizon_days", pa.int64()),  # the model's own, and those of [target] more_horizons_days
+        ("readiness", pa.float64()),  # never less than that of a shorter horizon
+    ]
+)
+
+FILES = {
+    "scores": SCORES,
+    "stakeholders": STAKEHOLDERS,
+    "actions": ACTIONS,
+    "horizons": HORIZONS,
+}

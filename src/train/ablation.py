@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..calibrated import Platt
+from ..calibrated import Calibrator
 from ..features import Feature
 from .evaluation import POPULATIONS, differences, measure
-from .fit import Fitted, Rows
+from .fit import CONSTRAINTS, Fitted, Rows, boosted
 
 TOGETHER = ("roles", "completeness")
 """Themes that are also left out as one: each can stand in for the other."""
@@ -61,13 +60,10 @@ def scores_without(
         Shape (test rows,).
     """
     part = without(rows, places)
-    data = lgb.Dataset(
-        part.x,
-        part.converted.astype(np.float64),
-        feature_name=list(part.names),
-        categorical_feature=list(part.categories),
-    )
-    booster = lgb.train(dict(fitted.parameters), data, fitted.rounds)
+    parameters = dict(fitted.parameters)
+    if CONSTRAINTS in parameters:
+        parameters[CONSTRAINTS] = np.delete(parameters[CONSTRAINTS], list(places)).tolist()
+    booster = boosted(part, np.arange(part.converted.size), parameters, fitted.rounds)
     raw = booster.predict(np.delete(test, list(places), axis=1), raw_score=True)
     return np.asarray(raw, dtype=np.float64)
 
@@ -79,7 +75,7 @@ def ablation(
     rows: pd.DataFrame,
     probability: NDArray[np.float64],
     fitted: Fitted,
-    calibrator: Platt,
+    calibrator: Calibrator,
     *,
     touched_per_snapshot: int,
     resamples: int,

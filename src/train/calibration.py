@@ -6,13 +6,16 @@ of `mqbg.calibrated`, which serving reads without this module.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import isotonic_regression
 
-from ..calibrated import Platt, VennAbers
+from ..calibrated import Beta, Calibrator, Platt, VennAbers
 
 BINS = 15
 """Bins of equal mass that the calibration error and the reliability plot use."""
@@ -41,31 +44,143 @@ def fit_platt(log_odds: Floats, converted: NDArray[np.bool_]) -> Platt:
         ValueError: shapes differ, there are no rows, or a score is not finite.
     """
     _require_pairs(log_odds, converted)
+    (slope,), intercept = _logistic(log_odds[:, None], converted)
+    return Platt(slope, intercept)
+
+
+def fit_beta(log_odds: Floats, converted: NDArray[np.bool_]) -> Beta:
+    """The beta map of Kull, Silva Filho and Flach (2017), held monotone, with Platt's targets.
+
+    Arguments and errors as `fit_platt`.
+    """
+    _require_pairs(log_odds, converted)
+    ends = np.column_stack((log_expit(log_odds), -log_expit(-log_odds)))
+    (above, below), intercept = _logistic(ends, converted)
+    return Beta(above, below, intercept)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A calibrator, and what it was chosen by.
+
+    Attributes:
+        calibrator: fitted to all rows.
+        log_loss: by name, nats per row, each row judged by a map that was fitted without its fold.
+        base_log_loss: the same of the share of conversions in the other folds.
+    """
+
+    calibrator: Calibrator
+    log_loss: Mapping[str, float]
+    base_log_loss: float
+
+    @property
+    def name(self) -> str:
+        """The map with the least loss; Platt's, which has less to learn, where they are equal."""
+        return min(self.log_loss, key=self.log_loss.__getitem__)
+
+
+CALIBRATORS: Mapping[str, Callable[[Floats, NDArray[np.bool_]], Calibrator]] = {
+    "platt": fit_platt,
+    "beta": fit_beta,
+}
+
+
+def choose_calibrator(
+    log_odds: Floats, converted: NDArray[np.bool_], fold: NDArray[np.intp]
+) -> Chosen:
+    """Platt's or the beta map, whichever has the smaller log loss on rows it was not fitted to.
+
+    Args:
+        log_odds: shape (rows,); scores of rows that the trees did not fit.
+        converted: shape (rows,); outcome within the horizon.
+        fold: shape (rows,); the fold of each row, at least two; an account is in one fold.
+
+    Raises:
+        ValueError: as `fit_platt`, or there is one fold only.
+    """
+    _require_pairs(log_odds, converted)
+    folds = np.unique(fold)
+    if folds.size < 2:
+        raise ValueError(f"need at least 2 folds to choose a calibrator by, got {folds.size}")
+    losses = dict.fromkeys(CALIBRATORS, 0.0)
+    base = 0.0
+    for one in folds:
+        outside = fold == one
+        inside = ~outside
+        for name, fit_map in CALIBRATORS.items():
+            fitted = fit_map(log_odds[inside], converted[inside])
+            losses[name] += log_loss(fitted(log_odds[outside]), converted[outside])
+        # Smoothed as Platt's targets are, so that a fold without a conversion has an answer.
+        rate = (converted[inside].sum() + 1) / (inside.sum() + 2)
+        base += log_loss(np.full(outside.sum(), rate), converted[outside])
+    means = {name: total / converted.size for name, total in losses.items()}
+    best = min(means, key=means.__getitem__)
+    return Chosen(CALIBRATORS[best](log_odds, converted), means, base / converted.size)
+
+
+def log_loss(probability: Floats, converted: NDArray[np.bool_]) -> float:
+    """The sum over rows of -log(probability of what happened), in nats."""
+    sure = np.finfo(np.float64).eps
+    clipped = np.clip(probability, sure, 1 - sure)
+    return float(-np.log(np.where(converted, clipped, 1 - clipped)).sum())
+
+
+def moved_to_rate(
+    calibrator: Calibrator, interval: VennAbers, rate: float, expected: float
+) -> tuple[Calibrator, VennAbers]:
+    """Both for groups of which another share converts: every chance moves by the same log-odds.
+
+    Right where the groups that convert, and those that do not, are like those of the training and
+    only their shares differ (Saerens, Latinne and Decaestecker, 2002).
+
+    Args:
+        calibrator: learned where `rate` of the rows converted.
+        interval: learned on the same rows.
+        rate: over 0 and under 1.
+        expected: over 0 and under 1.
+    """
+    by = float(logit(expected) - logit(rate))
+
+    def moved(ends: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(expit(logit(np.array(ends)) + by).tolist())
+
+    return (
+        replace(calibrator, intercept=calibrator.intercept + by),
+        replace(interval, low=moved(interval.low), high=moved(interval.high)),
+    )
+
+
+def _logistic(columns: Floats, converted: NDArray[np.bool_]) -> tuple[list[float], float]:
+    """Slopes, none below `MIN_SLOPE`, and the intercept of the least smoothed log loss."""
     conversions = int(converted.sum())
     target = np.where(
         converted, (conversions + 1) / (conversions + 2), 1 / (converted.size - conversions + 2)
     )
-    # Standard units condition the search well whatever the score's scale is.
-    centre, scale = float(log_odds.mean()), float(log_odds.std()) or 1.0
-    standard = (log_odds - centre) / scale
+    # Standard units condition the search well whatever the columns' scales are.
+    centre, scale = columns.mean(axis=0), columns.std(axis=0)
+    scale[scale == 0] = 1.0
+    standard = np.ascontiguousarray(((columns - centre) / scale).T)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        z = parameters[0] * standard + parameters[1]
+        z = parameters[-1] + sum(
+            slope * column for slope, column in zip(parameters[:-1], standard, strict=True)
+        )
         gap = expit(z) - target
         value = np.mean(np.logaddexp(0, z) - target * z)
-        return float(value), np.array([np.mean(gap * standard), np.mean(gap)])
+        slopes = [float(np.mean(gap * column)) for column in standard]
+        return float(value), np.array([*slopes, np.mean(gap)])
 
     smoothed = float(target.mean())
     best = minimize(
         loss,
-        np.array([1.0, np.log(smoothed / (1 - smoothed))]),
+        np.array([*np.full(len(standard), 1.0 / len(standard)), np.log(smoothed / (1 - smoothed))]),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(MIN_SLOPE * scale, None), (None, None)],
+        bounds=[*((MIN_SLOPE * one, None) for one in scale), (None, None)],
         options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000},
     ).x
-    slope = max(float(best[0]) / scale, MIN_SLOPE)
-    return Platt(slope, float(best[1]) - slope * centre)
+    slopes = np.maximum(best[:-1] / scale, MIN_SLOPE)
+    return slopes.tolist(), float(best[-1] - np.sum(slopes * centre))
 
 
 def fit_venn_abers(log_odds: Floats, converted: NDArray[np.bool_], knots: int = 200) -> VennAbers:

@@ -12,9 +12,13 @@ from rich.table import Table
 
 from .ablation import GAINS
 from .evaluation import FIGURES, POPULATIONS
+from .few import sentence
+from .judging import MODEL
 from .probes import WHAT_TO_DO, Finding
+from .run_words import threshold_sentences
+from .segments import weak_segments
 from .tracking import Logged
-from .training import MODEL, Trained
+from .training import Trained
 
 WORDS = {
     "roc_auc": "ROC AUC",
@@ -29,10 +33,10 @@ WORDS = {
 
 def comparison_table(trained: Trained) -> Table:
     """Figures of every method on the test part; the model's with their 95 % intervals."""
-    split = trained.split
+    split, rows = trained.split, trained.judged.rows
     table = Table(
         title=f"Test from {split.test_from:%Y-%m-%d} to {split.test[-1]:%Y-%m-%d}, "
-        f"{len(trained.rows):,} snapshots, {int(trained.rows['converted'].sum()):,} converted",
+        f"{len(rows):,} snapshots, {int(rows['converted'].sum()):,} converted",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
@@ -40,7 +44,7 @@ def comparison_table(trained: Trained) -> Table:
     for figure in FIGURES:
         table.add_column(WORDS[figure], justify="right")
     for population in POPULATIONS:
-        part = trained.figures[trained.figures["population"] == population]
+        part = trained.judged.figures[trained.judged.figures["population"] == population]
         _add_population(table, part, population)
     return table
 
@@ -125,15 +129,61 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
+def horizons_table(trained: Trained) -> Table:
+    """What the readiness of every horizon is worth, with 95 % intervals."""
+    table = Table(title="By horizon, all accounts", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("days", justify="right")
+    for figure in FIGURES:
+        table.add_column(WORDS[figure], justify="right")
+    figures = trained.judged.horizons
+    everybody = figures[figures["population"] == POPULATIONS[0]]
+    for days, part in everybody.groupby("horizon_days"):
+        table.add_row(str(days), *_row(part))
+    return table
+
+
+def directions_table(directions: pd.DataFrame) -> Table:
+    """What holding the plausible directions changes, with 95 % intervals."""
+    table = Table(
+        title="What holding the plausible directions changes", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for name in FIGURES:
+        table.add_column(WORDS[name], justify="right")
+    table.add_row(*_row(directions))
+    return table
+
+
+def _row(part: pd.DataFrame) -> list[str]:
+    """A cell for each figure, with its interval."""
+    rows = {row["figure"]: row for _, row in part.iterrows()}
+    return [_cell(rows[figure], True) for figure in FIGURES]
+
+
+def weak_sentences(trained: Trained) -> tuple[str, ...]:
+    """Where the model is weak, a sentence each."""
+    found = weak_segments(trained.judged.segments)
+    return tuple(one.sentence for one in found)
+
+
 def next_steps(trained: Trained, logged: Logged) -> str:
     """The verdict, the threshold, where the version is, and what to do with it."""
-    threshold, name = trained.bundle.threshold, trained.bundle.settings.model.registered_name
+    said = [trained.judged.verdict]
+    if few := sentence(trained.bundle.blend, trained.bundle.settings.model.few_conversions):
+        said.append(few)
+    if logged.version is None:
+        said.append(
+            f"Nothing was registered and no threshold is published; the run {logged.run_id} in "
+            "MLflow has every figure. Look at the data (`mqbg probe`, `mqbg check`), or bring more."
+        )
+        return "\n".join(said)
     role = "and is the champion" if logged.champion else "beside the champion, which stays"
-    return (
-        f"{trained.verdict}\n"
-        f"A group qualifies from readiness {threshold.readiness:.1%} and completeness "
-        f"{threshold.completeness:.0%}: about {threshold.expected_per_week:.1f} a week.\n"
-        f"Registered as {name} version {logged.version} {role}. Score with it: "
-        f"mqbg score DATA --as-of {trained.split.test[-1]:%Y-%m-%d} --out scores"
-        + ("" if logged.champion else f" --version {logged.version}")
+    promote = "" if logged.champion else f" Make it champion: mqbg promote {logged.version}"
+    return "\n".join(
+        (
+            *said,
+            *threshold_sentences(trained),
+            f"Registered as {logged.name} version {logged.version} {role}. Score with it: "
+            f"mqbg score DATA --as-of {trained.split.test[-1]:%Y-%m-%d} --out scores"
+            + ("" if logged.champion else f" --version {logged.version}.{promote}"),
+        )
     )

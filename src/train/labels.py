@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import datetime, timedelta
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from ..contract import BadInput
 from ..settings import Target
 
 
@@ -20,3 +22,18 @@ def converted_groups(stage_events: ir.Table, target: Target, as_of: datetime) ->
     )
     ids: pa.Array = ahead.select("group_id").distinct().to_pyarrow()["group_id"].combine_chunks()
     return ids
+
+
+def require_target(stage_events: ir.Table, target: Target) -> None:
+    """Refuses a target that never occurs while other stages do: it is misspelt, not rare.
+
+    Raises:
+        BadInput: it names the nearest stage of the data.
+    """
+    stages = stage_events.select("stage").distinct().to_pyarrow()["stage"].to_pylist()
+    if stages and target.stage not in stages:
+        near = difflib.get_close_matches(target.stage, stages, n=1, cutoff=0.0)[0]
+        raise BadInput(
+            f"train: expected events of the stage {target.stage!r}, found only "
+            f"{', '.join(map(repr, sorted(stages)[:10]))}; set [target] stage, perhaps to {near!r}"
+        )

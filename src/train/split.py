@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from ..contract import BadInput
 
+FOLLOWED = 3  # cut-offs before the test that a line needs to find the flow it starts from
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -15,11 +17,26 @@ class Split:
 
     Calibrator and thresholds are learned inside the training cut-offs on accounts that the trees
     did not fit (see `fit.fit`), so the third part costs neither rows nor a second gap.
+
+    Attributes:
+        train: cut-offs whose labels are known by the start of the test.
+        test: cut-offs to be judged on.
+        test_from: when the test starts.
+        before_test: the last cut-offs of the gap. Their labels reach into the test and are not
+            looked at; how many groups they would qualify is known when the test starts.
+        after_test: cut-offs whose horizon has not passed yet; for the same use.
     """
 
     train: tuple[datetime, ...]
     test: tuple[datetime, ...]
     test_from: datetime
+    before_test: tuple[datetime, ...] = ()
+    after_test: tuple[datetime, ...] = ()
+
+    @property
+    def cutoffs(self) -> tuple[datetime, ...]:
+        """All of them, in order."""
+        return (*self.train, *self.before_test, *self.test, *self.after_test)
 
 
 def forward_split(
@@ -47,7 +64,8 @@ def forward_split(
             f"from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}; bring a longer history, set a "
             "shorter [target] horizon_days, denser [snapshots], or another --test-from"
         )
-    return Split(train, test, start)
+    gap = tuple(at for at in cutoffs if train[-1] < at < start)
+    return Split(train, test, start, gap[-FOLLOWED:])
 
 
 def _before(

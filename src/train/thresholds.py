@@ -1,132 +1,218 @@
-"""Where a group becomes marketing qualified, learned from what sales can take."""
+"""Where groups become marketing qualified, learned from what sales can take or should get."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
-from ..calibrated import Threshold
+from ..contract import BadInput
+from ..following import reach_by_snapshot, segment_values
+from ..settings import Thresholds as ThresholdSettings
+from ..threshold import NOBODY, Thresholds, moved
+from .capacity import capacity_line
+from .flow import COLUMNS, Flow, flow_of, require_rows
+from .tally import by_account, lines_of
+from .worth import precision_line, value_line
 
-STOCK_WEEKS = 4.0
-"""Weeks over which sales work off the groups of a first and only snapshot."""
+MAX_SHIFT = 2.0
+"""Log-odds that a segment's or a month's own line may at most lie from the pooled one."""
 
-CURVE_POINTS = 200
-"""Points of a threshold's curve at most."""
+MIN_DECIDED = 200
+"""Newly qualified groups that sales decided on, from which on verdicts say what is precise."""
 
-COLUMNS = ("group_id", "as_of", "readiness", "completeness")
+Which = NDArray[np.bool_]
 
 
-def capacity_threshold(
-    rows: pd.DataFrame,
-    *,
-    capacity_per_week: float,
-    completeness_threshold: float,
-    least: float = 0.0,
-) -> Threshold:
-    """The lowest readiness at which sales can still take every newly qualified group.
+@dataclass(frozen=True)
+class Cases:
+    """Who newly qualifies at which line, and what became of them.
 
-    A group qualifies at a snapshot if both its readiness and its completeness reach their
-    thresholds. Sales take the flow: groups that qualify now and did not at the snapshot before,
-    or were not in it. The flow a week is all entries after the first snapshot over the weeks
-    from the first to the last; the first snapshot is stock and not counted. With one snapshot
-    only, its stock is spread over four weeks.
+    Attributes:
+        flow: the entries.
+        account: shape (entries,); number of each one's account.
+        hit: shape (entries,); converted within the horizon, or accepted by sales.
+    """
 
-    The flow need not fall with the threshold (a loose one keeps groups in that a strict one lets
-    in again), so the scan starts at the strictest observed readiness and stops before the first
-    one with too much. If even that one is too much, the threshold lies just above it and no
-    group qualifies. Where sales could take everybody, it ends at `least`: a group no likelier
-    than the average does not qualify because somebody is free.
+    flow: Flow
+    account: NDArray[np.intp]
+    hit: Which
 
-    Args:
-        rows: one row per (group_id, as_of), with readiness and completeness in [0, 1];
-            as_of as timestamps.
-        capacity_per_week: groups that sales can take each week.
-        completeness_threshold: completeness that a group must have, 0..1.
-        least: lowest readiness that may be chosen, such as the base rate.
+    def of(self, which: Which) -> Cases:
+        """The cases for which `which`, shape (entries,), holds."""
+        return Cases(self.flow.of(which), self.account[which], self.hit[which])
+
+    def entries(self, line: float) -> int:
+        """Newly qualified groups at a line."""
+        return int(self.flow.entries(np.array([line]))[0])
+
+    def rate(self, line: float) -> float:
+        """Share of hits among the newly qualified at a line; 0 without any."""
+        hits = self.of(self.hit).entries(line)
+        return hits / self.entries(line) if hits else 0.0
+
+
+def require_policy(settings: ThresholdSettings) -> None:
+    """Makes sure that the policy knows what it needs to know, before any work.
 
     Raises:
-        ValueError: a column is missing, there are no rows, a (group_id, as_of) stands twice,
-            a value is missing or outside [0, 1], or the capacity is not above 0.
+        BadInput: policy "value" without gain and cost.
     """
-    _require(rows, capacity_per_week, completeness_threshold)
-    now, before, weeks = _flow_rows(rows, completeness_threshold)
-    observed = np.unique(rows["readiness"].to_numpy(np.float64))[::-1]
-    candidates = observed[observed >= least] if observed[0] >= least else observed[:1]
-    per_week = _entries(now, before, candidates) / weeks
-    too_many = np.flatnonzero(per_week > capacity_per_week)
-    chosen = int(too_many[0]) - 1 if too_many.size else candidates.size - 1
-    if chosen < 0:
-        readiness, expected = float(np.nextafter(candidates[0], np.inf)), 0.0
-    else:
-        readiness, expected = float(candidates[chosen]), float(per_week[chosen])
-    shown = _points_shown(candidates.size, max(chosen, 0))
-    curve = tuple((float(candidates[i]), float(per_week[i])) for i in shown)
-    return Threshold("capacity", readiness, float(completeness_threshold), expected, curve)
+    if settings.policy == "value" and (settings.gain is None or settings.cost is None):
+        raise BadInput(
+            '[thresholds] policy = "value" needs gain (of a conversion) and cost (of a touch), '
+            "got none: set both in account currency"
+        )
 
 
-def _flow_rows(
-    rows: pd.DataFrame, completeness_threshold: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Reach now and at the snapshot before, of rows that count, and the weeks they span.
+def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresholds:
+    """The thresholds of a policy, pooled, by segment and by month.
 
-    Reach is the highest threshold at which a row still qualifies: its readiness, or minus
-    infinity if its completeness is too low or the group was not there.
+    A group qualifies at a snapshot if its readiness and its completeness reach their thresholds;
+    it is newly qualified if it was not at the snapshot before. By policy, the pooled line is
+
+    capacity    the lowest at which sales can take all newly qualified groups a week, those of
+                segments with a capacity of their own apart; not below the base rate. It is where
+                `following.follow` sets out
+    value       the one whose newly qualified groups earn most, shrunk toward cost / gain
+    precision   the lowest at which the lower confidence bound of the share of the newly qualified
+                that convert within the horizon reaches the precision asked for. With a column
+                `accepted` (true, false or null) and at least 200 newly qualified decided cases at
+                the loosest line, it is the share that sales accepted of those they decided on
+
+    Segments and months have lines of their own, moved toward the pooled one: their shift, at most
+    2 in log-odds, counts n / (n + shrinkage). n is the number of cases that speak for it at the
+    pooled line: newly qualified groups for capacity, the conversions to be expected of them for
+    the others. With few cases the shift is small, and 0 with none.
+
+    By capacity, segments and months differ where the settings give them a capacity. By value and
+    precision all segments do, and the months that were seen in two years at least: a season that
+    was seen once cannot be told from a trend.
+
+    Args:
+        rows: group_id, account_id, as_of, readiness, completeness, converted (bool), and the
+            column of the segment (tier, solution_id, country), if there are segments; scored by
+            trees that did not fit the row's account.
+        settings: policy, capacities, gain, cost, precision, shrinkage.
+
+    Raises:
+        ValueError: a column is missing or the rows are no snapshots (see `flow.require_rows`).
+        BadInput: policy "value" without gain and cost.
     """
-    moments, snapshot = np.unique(rows["as_of"].to_numpy("datetime64[us]"), return_inverse=True)
-    group = pd.factorize(rows["group_id"])[0]
-    complete = rows["completeness"].to_numpy(np.float64) >= completeness_threshold
-    reach = np.where(complete, rows["readiness"].to_numpy(np.float64), -np.inf)
-    order = np.lexsort((snapshot, group))
-    snapshot, group, reach = snapshot[order], group[order], reach[order]
-    follows = (np.diff(group) == 0) & (np.diff(snapshot) == 1)
-    before = np.concatenate(([-np.inf], np.where(follows, reach[:-1], -np.inf)))
-    if moments.size == 1:
-        return reach, before, STOCK_WEEKS
-    weeks = float((moments[-1] - moments[0]) / np.timedelta64(7, "D"))
-    return reach[snapshot > 0], before[snapshot > 0], weeks
+    require_rows(rows, (*COLUMNS, "account_id", "converted"))
+    require_policy(settings)
+    found = Thresholds(
+        settings.policy,
+        settings.completeness,
+        pooled=0.0,
+        least=float(rows["converted"].mean()) if settings.policy == "capacity" else 0.0,
+        segment=None if settings.segment == "none" else settings.segment,
+    )
+    values = np.array(segment_values(rows, found), dtype=object)
+    cases, places = _cases(rows, found)
+    values, moments = values[places], pd.DatetimeIndex(rows["as_of"].iloc[places])
+    if settings.policy == "capacity":
+        return _by_capacity(cases, values, found, settings)
+    return _by_outcome(cases, values, moments, found, settings)
 
 
-def _entries(
-    now: NDArray[np.float64], before: NDArray[np.float64], thresholds: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """Rows with now >= threshold > before, for each threshold: all that qualify less the old."""
+def _cases(rows: pd.DataFrame, found: Thresholds) -> tuple[Cases, NDArray[np.intp]]:
+    """The cases, and their places in the rows."""
+    flow = flow_of(rows, reach_by_snapshot(rows, found))
+    account = pd.factorize(rows["account_id"])[0][flow.place]
+    if found.policy == "precision" and "accepted" in rows.columns:
+        accepted = rows["accepted"].iloc[flow.place]
+        decided = accepted.notna().to_numpy()
+        judged = Cases(flow, account, accepted.astype("boolean").fillna(False).to_numpy(np.bool_))
+        judged = judged.of(decided)
+        if judged.entries(0.0) >= MIN_DECIDED:
+            return judged, judged.flow.place
+    converted = rows["converted"].to_numpy(np.bool_)[flow.place]
+    return Cases(flow, account, converted), flow.place
 
-    def at_or_above(values: NDArray[np.float64]) -> NDArray[np.intp]:
-        return values.size - np.searchsorted(np.sort(values), thresholds)
 
-    return at_or_above(now) - at_or_above(np.minimum(now, before))
+def _by_capacity(
+    cases: Cases, values: NDArray[Any], found: Thresholds, settings: ThresholdSettings
+) -> Thresholds:
+    own = settings.capacity_by_segment
+    shared = cases.of(~np.isin(values, list(own))) if own else cases
+    pooled = capacity_line(shared.flow, settings.capacity_per_week, found.least)
+
+    def shift(of: Cases, capacity: float) -> float:
+        line = capacity_line(of.flow, capacity, found.least)
+        return _shift(line, pooled, of.entries(pooled), settings)
+
+    return replace(
+        found,
+        pooled=pooled,
+        segments={value: shift(cases.of(values == value), own[value]) for value in sorted(own)},
+        months={
+            int(month): shift(shared, capacity)
+            for month, capacity in sorted(settings.capacity_by_month.items(), key=_number)
+        },
+    )
 
 
-def _points_shown(candidates: int, chosen: int) -> NDArray[np.intp]:
-    spread = np.linspace(0, candidates - 1, min(candidates, CURVE_POINTS - 1)).astype(np.intp)
-    return np.unique(np.append(spread, chosen))
+def _by_outcome(
+    cases: Cases,
+    values: NDArray[Any],
+    moments: pd.DatetimeIndex,
+    found: Thresholds,
+    settings: ThresholdSettings,
+) -> Thresholds:
+    pooled = _own_line(cases, settings)
+    if settings.policy == "value" and settings.gain and settings.cost:
+        prior = settings.cost / settings.gain
+        hits = cases.of(cases.hit).entries(prior)
+        pooled = float(moved(prior, np.array([_shift(pooled, prior, hits, settings)]))[0])
+    rate = cases.rate(pooled)
+
+    def shift(which: Which) -> float:
+        some = cases.of(which)
+        expected = some.entries(pooled) * rate
+        return _shift(_own_line(some, settings), pooled, expected, settings) if expected else 0.0
+
+    years = moments.year.to_numpy()
+    month = moments.month.to_numpy()
+    seen_twice = [one for one in range(1, 13) if np.unique(years[month == one]).size > 1]
+    named = sorted({value for value in values if isinstance(value, str)})
+    return replace(
+        found,
+        pooled=pooled,
+        segments={value: shift(values == value) for value in named},
+        months={one: shift(month == one) for one in seen_twice},
+    )
 
 
-def _require(rows: pd.DataFrame, capacity_per_week: float, completeness_threshold: float) -> None:
-    if missing := [name for name in COLUMNS if name not in rows.columns]:
-        raise ValueError(f"a threshold needs the columns {list(COLUMNS)}; missing: {missing}")
-    if rows.empty:
-        raise ValueError(
-            "a threshold needs at least one scored snapshot, got none: "
-            "leave more snapshots for calibration"
-        )
-    if not capacity_per_week > 0:
-        raise ValueError(
-            f"capacity_per_week must be above 0, got {capacity_per_week}: "
-            "set how many groups sales can take in a week"
-        )
-    if not 0 <= completeness_threshold <= 1:
-        raise ValueError(
-            f"the completeness threshold must lie in 0..1, got {completeness_threshold}: "
-            "write 60 % as 0.6"
-        )
-    for name in ("readiness", "completeness"):
-        if outside := int((~rows[name].between(0, 1)).sum()):
-            raise ValueError(
-                f"{name} must lie in 0..1 in every row, got {outside} rows where it does not"
-            )
-    if twice := int(rows.duplicated(["group_id", "as_of"]).sum()):
-        raise ValueError(
-            f"each group must stand once per snapshot, got {twice} rows again: drop the repeats"
-        )
+def _own_line(cases: Cases, settings: ThresholdSettings) -> float:
+    """The line of these cases alone, by outcome."""
+    flow = cases.flow
+    lines = lines_of(np.concatenate((flow.now, flow.before)))
+    if not lines.size:
+        return NOBODY
+    accounts = int(cases.account.max()) + 1
+    count: Callable[[Which | None], NDArray[np.float64]] = lambda which: by_account(  # noqa: E731
+        flow.now, flow.before, lines, cases.account, accounts, which
+    )
+    entries, hits = count(None), count(cases.hit)
+    if settings.policy == "value" and settings.gain and settings.cost:
+        return value_line(lines, entries, hits, settings.gain, settings.cost)
+    return precision_line(lines, entries, hits, settings.precision, settings.confidence)
+
+
+def _shift(line: float, pooled: float, cases: float, settings: ThresholdSettings) -> float:
+    """Log-odds from the pooled line to one's own, shrunk by the cases that speak for it."""
+    if not cases:
+        return 0.0
+    ends = logit(np.clip([pooled, line], 1e-6, 1 - 1e-6))
+    own = float(np.clip(ends[1] - ends[0], -MAX_SHIFT, MAX_SHIFT))
+    return own * cases / (cases + settings.shrinkage)
+
+
+def _number(item: tuple[str, float]) -> int:
+    return int(item[0])

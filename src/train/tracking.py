@@ -2,85 +2,100 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from matplotlib.figure import Figure
+import pyarrow.parquet as pq
 
-from ..bundle import save
-from ..registry import BUNDLE_FOLDER, CHAMPION, connect, has_champion
-from ..settings import settings_tree
-from . import figures as drawings
-from .evaluation import POPULATIONS, best_baselines
-from .probes import Finding
-from .training import MODEL, Trained
+from ..bundle import CATEGORY, OUTPUTS
+from ..contract import BadInput
+from ..registry import BUNDLE_FOLDER, Move, connect, has_champion, set_champion
+from .run_folder import ARTIFACTS, CARD_FILE, EXAMPLE_FILE, FORMAT, RUN_FILE
 
-FIGURES_FILE = "figures.csv"
-SHOWN_BASELINES = 2  # in the plots; all of them are in the figures
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Logged:
-    """Where a training went."""
+    """Where a training went; it has no version where there was no signal."""
 
+    name: str
     run_id: str
-    version: str
+    version: str | None
     champion: bool
 
 
-def log_run(trained: Trained, data: str, package_version: str) -> Logged:
+def log_folder(
+    folder: Path, move: Move, progress: Progress = lambda _label, _share: None
+) -> Logged:
     """Logs a training and registers its bundle; the first version becomes champion.
 
+    Without signal the run is logged, and no version is registered.
+
     Args:
-        trained: what `training.train` gave.
-        data: name of the data source, for people.
-        package_version: of mqbg.
+        folder: what `run_folder.write_run` wrote.
+        move: who makes the first version champion, and why.
+        progress: called with a label and the share done.
+
+    Raises:
+        BadInput: the folder holds no training.
     """
+    run = read_run(folder)
     mlflow = connect()
-    name = trained.bundle.settings.model.registered_name
     client = mlflow.MlflowClient()
+    name = run["name"]
     if client.get_experiment_by_name(name) is None:
         client.create_experiment(name, **_local_artifacts(mlflow))
     mlflow.set_experiment(name)
-    with mlflow.start_run() as run, tempfile.TemporaryDirectory() as scratch:
-        mlflow.set_tags(
-            {
-                "data": data,
-                "data_fingerprint": trained.bundle.training.fingerprint,
-                "mqbg_version": package_version,
-                "verdict": trained.verdict,
-                "leak_findings": len(trained.findings),
-            }
-        )
-        mlflow.log_params(parameters(trained))
-        mlflow.log_metrics(
-            {
-                **metrics(trained.figures),
-                **ablation_metrics(trained.ablation),
-                "leak_findings": len(trained.findings),
-            }
-        )
-        _log_files(mlflow, trained, Path(scratch))
-        folder = Path(scratch) / BUNDLE_FOLDER
-        folder.mkdir()
-        save(trained.bundle, folder)
-        # A loader module and plain files: no pickle anywhere, and nothing to run but the package.
-        model = mlflow.pyfunc.log_model(
-            name="bundle",
-            loader_module="mqbg.bundle",
-            data_path=str(folder),
-            pip_requirements=[f"mqbg=={package_version}"],
-        )
-        version = _register(client, name, model, run.info.run_id)
-    first = not has_champion(client, name)
-    if first:
-        client.set_registered_model_alias(name, CHAMPION, version)
-    return Logged(run.info.run_id, version, first)
+    with mlflow.start_run() as started:
+        run_id: str = started.info.run_id
+        mlflow.set_tags({**run["tags"], "mlflow.note.content": _note(run)})
+        mlflow.log_params(run["parameters"])
+        mlflow.log_metrics(run["metrics"])
+        progress("MLflow", 0.2)
+        _log_data(mlflow, run)
+        mlflow.log_artifacts(str(folder / ARTIFACTS))
+        progress("MLflow", 0.4)
+        _log_children(mlflow, client, run)
+        progress("MLflow", 0.6)
+        version = _register(mlflow, client, run, folder, run_id) if run["signal"] else None
+    first = version is not None and not has_champion(client, name)
+    if first and version is not None:
+        set_champion(client, name, version, move)
+    progress("MLflow", 1.0)
+    return Logged(name, run_id, version, first)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """What `run_folder.write_run` wrote of a run.
+
+    Raises:
+        BadInput: the folder holds no training, or one of another release.
+    """
+    try:
+        run: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        if run["format"] != FORMAT:
+            raise BadInput(
+                f"{folder}: expected a training of format {FORMAT}, got {run['format']}; log it "
+                f"with mqbg {run['package_version']}, or train again"
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(
+            f"{folder}: expected a training that `mqbg train` kept ({RUN_FILE}, {ARTIFACTS}), "
+            f"could not read it: {type(error).__name__}: {error}; name the folder that it printed"
+        ) from None
+    return run
+
+
+def _note(run: Mapping[str, Any]) -> str:
+    """What MLflow shows beside a run; a tag holds no whole model card."""
+    return f"{run['tags']['verdict']}\n\nThe model card is the artifact {CARD_FILE}."
 
 
 def _local_artifacts(mlflow: Any) -> dict[str, str]:
@@ -91,149 +106,72 @@ def _local_artifacts(mlflow: Any) -> dict[str, str]:
     return {"artifact_location": (Path(path).parent / "artifacts").resolve().as_uri()}
 
 
-def _register(client: Any, name: str, model: Any, run_id: str) -> str:
+def _log_data(mlflow: Any, run: Mapping[str, Any]) -> None:
+    """The tables as MLflow's data set of the run, by name and fingerprint; no row leaves them."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    source = CodeDatasetSource({"mqbg.data": run["data"]})
+    tables = MetaDataset(
+        source, name=run["data"], digest=run["fingerprint"], schema=_schema(run["columns"])
+    )
+    # MLflow keeps one context for a data set of a run: a second one would be dropped in silence.
+    mlflow.log_input(tables, context="training and testing")
+
+
+def _schema(columns: Mapping[str, str]) -> Any:
+    from mlflow.types import ColSpec, Schema
+
+    kinds = {name: "string" if kind == CATEGORY else "double" for name, kind in columns.items()}
+    return Schema([ColSpec(kind, name) for name, kind in kinds.items()])
+
+
+def _log_children(mlflow: Any, client: Any, run: Mapping[str, Any]) -> None:
+    """A nested run for each fold, with its loss tree by tree, and for each trial of the tuning."""
+    from mlflow.entities import Metric
+
+    for fold in run["folds"]:
+        with mlflow.start_run(run_name=f"fold {fold['fold'] + 1}", nested=True) as child:
+            mlflow.set_tag("part", "fold")
+            mlflow.log_params({key: fold[key] for key in ("rows", "conversions")})
+            losses = [
+                Metric("held_out_log_loss", loss, 0, int(trees))
+                for trees, loss in fold["log_loss"].items()
+            ]
+            client.log_batch(child.info.run_id, metrics=losses)
+    measured = ("trial", "log_loss", "trees", "seconds")
+    for trial in run["trials"]:
+        with mlflow.start_run(run_name=f"trial {trial['trial']}", nested=True):
+            mlflow.set_tag("part", "trial")
+            chosen = {key: value for key, value in trial.items() if key not in measured}
+            mlflow.log_params({key: value for key, value in chosen.items() if value is not None})
+            mlflow.log_metrics({key: trial[key] for key in measured[1:] if trial[key] is not None})
+
+
+def _register(mlflow: Any, client: Any, run: Mapping[str, Any], folder: Path, run_id: str) -> str:
+    """A loader module and plain files: no pickle anywhere, and nothing to run but the package."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    name = run["name"]
+    outputs = Schema([ColSpec("double", output) for output in OUTPUTS])
+    example = pq.read_table(folder / EXAMPLE_FILE).to_pandas()
+    with warnings.catch_warnings():
+        # MLflow compares column names with the numbers 0, 1, ...; pandas warns of it.
+        warnings.simplefilter("ignore")
+        model = mlflow.pyfunc.log_model(
+            name="bundle",
+            loader_module="mqbg.bundle",
+            data_path=str(folder / BUNDLE_FOLDER),
+            pip_requirements=[f"mqbg=={run['package_version']}"],
+            signature=ModelSignature(inputs=_schema(run["columns"]), outputs=outputs),
+            input_example=example,
+        )
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    version = client.create_model_version(
-        name, model.model_uri, run_id, model_id=model.model_id
-    ).version
-    return str(version)
-
-
-def parameters(trained: Trained) -> dict[str, Any]:
-    """What was chosen: LightGBM's parameters, settings, split, sizes."""
-    tree = settings_tree(trained.bundle.settings)
-    # Kinds and roles are long and are in settings.json; a parameter holds one value.
-    named = ("target", "snapshots", "thresholds", "model", "explain", "probe")
-    sections = {key: tree[key] for key in named}
-    flat = {
-        f"{section}.{key}": value
-        for section, keys in sections.items()
-        for key, value in keys.items()
-    }
-    split, training = trained.split, trained.bundle.training
-    return {
-        **{f"lightgbm.{key}": value for key, value in trained.fitted.parameters.items()},
-        **flat,
-        "trees": trained.fitted.rounds,
-        "features": len(trained.bundle.catalogue.names),
-        "train_from": f"{split.train[0]:%Y-%m-%d}",
-        "train_to": f"{split.train[-1]:%Y-%m-%d}",
-        "test_from": f"{split.test_from:%Y-%m-%d}",
-        "test_to": f"{split.test[-1]:%Y-%m-%d}",
-        "train_rows": training.rows,
-        "train_conversions": training.conversions,
-        "threshold": trained.bundle.threshold.readiness,
-    }
-
-
-def metrics(figures: pd.DataFrame) -> dict[str, float]:
-    """Every figure with its interval: `roc_auc`, `roc_auc_low`, `logistic regression/roc_auc`.
-
-    The model's figures on all accounts have plain names; a baseline's begin with its name, those
-    on unseen accounts end with it. Figures that could not be measured are left out.
-    """
-    found = {}
-    for row in figures.to_dict(orient="records"):
-        method = "" if row["method"] == MODEL else str(row["method"]) + "/"
-        where = "" if row["population"] == POPULATIONS[0] else " unseen accounts"
-        for part in ("value", "low", "high"):
-            suffix = "" if part == "value" else f"_{part}"
-            if math.isfinite(row[part]):
-                found[f"{method}{row['figure']}{suffix}{where}"] = float(row[part])
-    return found
-
-
-def ablation_metrics(ablation: pd.DataFrame | None) -> dict[str, float]:
-    """`ablation.roles.roc_auc_gain`, its `_low` and `_high`, and so on; what is no number is out.
-
-    A theme is named in letters that every MLflow store takes: `sales touch` is `sales_touch`.
-    """
-    if ablation is None:
-        return {}
-    return {
-        f"ablation.{_metric_name(row['theme'])}.{figure}": float(value)
-        for row in ablation.to_dict(orient="records")
-        for figure, value in row.items()
-        if figure not in ("theme", "features") and math.isfinite(value)
-    }
-
-
-def _metric_name(theme: str) -> str:
-    return theme.replace(" ", "_").replace("+", "_and_")
-
-
-def findings_tree(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """What the leak probes found, ready for JSON."""
-    return [asdict(finding) for finding in findings]
-
-
-def figures_tree(trained: Trained) -> dict[str, Any]:
-    """Every figure and what is needed to read it, ready for JSON; what is not a number is null."""
-    return {
-        "verdict": trained.verdict,
-        "parameters": parameters(trained),
-        "data_fingerprint": trained.bundle.training.fingerprint,
-        "figures": _records(trained.figures),
-        "differences": _records(trained.differences),
-        "ablation": None if trained.ablation is None else _records(trained.ablation),
-        "probes": findings_tree(trained.findings),
-        "threshold": {
-            "policy": trained.bundle.threshold.policy,
-            "readiness": trained.bundle.threshold.readiness,
-            "completeness": trained.bundle.threshold.completeness,
-            "expected_per_week": trained.bundle.threshold.expected_per_week,
-        },
-    }
-
-
-def _records(frame: pd.DataFrame) -> list[Mapping[Any, Any]]:
-    return [
-        {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        for row in frame.to_dict(orient="records")
-    ]
-
-
-def _log_files(mlflow: Any, trained: Trained, scratch: Path) -> None:
-    features = [
-        {"name": f.name, "theme": f.theme, "unit": f.unit, "words": f.described("en")}
-        for f in trained.bundle.catalogue.features
-    ]
-    mlflow.log_dict({"features": features}, "features.json")
-    mlflow.log_dict(settings_tree(trained.bundle.settings), "settings.json")
-    mlflow.log_text(trained.figures.to_csv(index=False), FIGURES_FILE)
-    mlflow.log_text(trained.differences.to_csv(index=False), "differences.csv")
-    mlflow.log_dict({"findings": findings_tree(trained.findings)}, "probes.json")
-    if trained.ablation is not None:
-        mlflow.log_dict({"themes": _records(trained.ablation)}, "ablation.json")
-    if trained.rows["converted"].nunique() < 2:
-        return  # no curve of one class says anything
-    for name, (figure, data) in _plots(trained).items():
-        path = scratch / f"{name}.png"
-        figure.savefig(path, dpi=120)
-        mlflow.log_artifact(str(path), "plots")
-        mlflow.log_text(data.to_csv(index=False), f"plots/{name}.csv")
-
-
-def _plots(trained: Trained) -> dict[str, tuple[Figure, pd.DataFrame]]:
-    """Each picture and what it draws: the model and the baselines that come nearest."""
-    shown = [MODEL, *best_baselines(trained.figures, model=MODEL, count=SHOWN_BASELINES)]
-    chosen = {name: trained.probabilities[name] for name in shown}
-    rows, touched = trained.rows, trained.touched_per_snapshot
-    return {
-        "reliability": (
-            drawings.reliability(rows, chosen, model=MODEL),
-            drawings.reliability_data(rows, chosen),
-        ),
-        "lift": (
-            drawings.lift(rows, chosen, touched_per_snapshot=touched, model=MODEL),
-            drawings.lift_data(rows, chosen),
-        ),
-        "precision_recall": (
-            drawings.precision_recall(rows, chosen, model=MODEL),
-            drawings.precision_recall_data(rows, chosen),
-        ),
-    }
+    made = client.create_model_version(
+        name, model.model_uri, run_id, model_id=model.model_id,
+        tags={key: run["tags"][key] for key in ("data", "data_fingerprint", "mqbg_version")},
+        description=_note(run),
+    )  # fmt: skip
+    return str(made.version)

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from mqbg.bundle import Bundle, Training, matrix
-from mqbg.calibrated import Platt, Threshold, VennAbers
+from mqbg.calibrated import Blend, Platt, VennAbers
 from mqbg.explain.reasons import TOP, top_reasons
 from mqbg.explain.words import words
 from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings
+from mqbg.threshold import Thresholds
 
 SEED = 8
 ROWS = 60
@@ -52,8 +53,9 @@ def bundle(table):
     trees = lgb.train({**how, "feature_fraction": 0.2, "seed": SEED}, data, 60).model_to_string()
     at = datetime(2024, 1, 1)
     return Bundle(
-        trees, Settings(model=Model(threads=1)), VOCABULARY, VALUES, Platt(1.0, 0.0),
-        VennAbers((0.0,), (0.1,), (0.2,)), Threshold("capacity", 0.5, 0.5, 1.0, ()), (),
+        trees, Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0), Settings(model=Model(threads=1)), VOCABULARY,
+        VALUES, Platt(1.0, 0.0),
+        VennAbers((0.0,), (0.1,), (0.2,)), Thresholds("capacity", 0.5, 0.5), (),
         Training("", ROWS, 30, at, at, at, 0),
     )  # fmt: skip
 

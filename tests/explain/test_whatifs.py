@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from mqbg.bundle import Bundle, Training, TypicalMember
-from mqbg.calibrated import Platt, Threshold, VennAbers
+from mqbg.calibrated import Blend, Platt, VennAbers
 from mqbg.explain.game import Outcome
 from mqbg.explain.monoid import Totals
 from mqbg.explain.people import GroupMembers
@@ -25,6 +25,7 @@ from mqbg.features.template import Template, TemplateRole
 from mqbg.features.terms import Term
 from mqbg.features.vocabulary import Vocabulary
 from mqbg.settings import Explain, Role, Settings
+from mqbg.threshold import Thresholds
 
 AS_OF = datetime(2024, 6, 1)
 NAN = math.nan
@@ -49,9 +50,10 @@ def state(name, filled=1, engaged=1, required=1, priority=1):
 
 def bundle(support=50, leavers=50, roles=("user", "buyer"), **explain):
     return Bundle(
-        "", Settings(explain=Explain(min_support=20, **explain)), Vocabulary(Template(()), ()), {},
+        "", Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0),
+        Settings(explain=Explain(min_support=20, **explain)), Vocabulary(Template(()), ()), {},
         Platt(1.0, 0.0), VennAbers((0.0,), (0.1,), (0.2,)),
-        Threshold("capacity", 0.5, 0.5, 1.0, ()),
+        Thresholds("capacity", 0.5, 0.5),
         tuple(TypicalMember(role, {}, 5, support) for role in roles),
         Training("", 100, 30, AS_OF, AS_OF, AS_OF, leavers),
     )  # fmt: skip

@@ -7,6 +7,7 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mqbg.bundle import Bundle, Training
-from mqbg.calibrated import Platt, Threshold, VennAbers
+from mqbg.calibrated import Blend, Platt, VennAbers
 from mqbg.contract import BadInput
 from mqbg.explain.words import words
 from mqbg.features.template import Template, TemplateRole
@@ -28,9 +29,10 @@ from mqbg.serve.charts import adding_up, gauge, scale_end, waterfall
 from mqbg.serve.pages import is_ours, write_report
 from mqbg.serve.portfolio import page_name
 from mqbg.serve.scoring import Scored
-from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS
+from mqbg.serve.tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS
 from mqbg.settings import Role, Settings
 from mqbg.source import Source
+from mqbg.threshold import Estimate, Expected, Thresholds
 
 Row = dict[str, Any]
 AS_OF = datetime(2024, 5, 1)
@@ -48,6 +50,10 @@ def chance(log_odds: float) -> float:
     return 1 / (1 + math.exp(-log_odds))
 
 
+NOTHING = Estimate(None, None, None)
+EXPECTED = Expected(Estimate(3.25, 2.0, 4.5), NOTHING, NOTHING, NOTHING)
+
+
 def model() -> Bundle:
     roles = (
         TemplateRole("buyer", "buyer", Role(), {}),
@@ -57,12 +63,13 @@ def model() -> Bundle:
     )
     return Bundle(
         trees="",
+        blend=Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0),
         settings=Settings(),
         vocabulary=Vocabulary(Template(roles), ("web",)),
         category_values={},
         calibrator=Platt(1.0, 0.0),
         interval=VennAbers((0.0,), (0.1,), (0.2,)),
-        threshold=Threshold("capacity", 0.2, 0.6, 3.25, ()),
+        thresholds=Thresholds("capacity", 0.6, 0.2, expected=EXPECTED),
         typical=(),
         training=Training("cafe", 1234, 56, AS_OF, AS_OF, AS_OF, 0),
     )
@@ -122,6 +129,7 @@ def tables(
         pa.Table.from_pylist(list(scores), SCORES),
         pa.Table.from_pylist(list(members), STAKEHOLDERS),
         pa.Table.from_pylist(list(actions), ACTIONS),
+        HORIZONS.empty_table(),
     )
 
 
@@ -345,7 +353,7 @@ def test_a_role_is_missing_quiet_filled_welcome_or_not_in_the_template(source, t
 
 def test_the_portfolio_is_in_order_of_rank_and_names_the_strongest_member(source, tmp_path):
     scored = two_groups()
-    upside_down = Scored(scored.scores.take([1, 0]), scored.stakeholders, scored.actions)
+    upside_down = replace(scored, scores=scored.scores.take([1, 0]))
     written(upside_down, source, tmp_path / "out")
     page = Page(tmp_path / "out" / "index.html")
     assert page.links[2:] == [f"groups/{page_name(group_id)}" for group_id in ("g1", "g2")]

@@ -17,6 +17,7 @@ from mqbg.serve.scoring import score
 from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
+from mqbg.threshold import Thresholds
 from mqbg.train import fit
 from mqbg.train.training import train
 
@@ -59,7 +60,8 @@ def bundle(source):
         found = train(source, test_from=AS_OF, progress=quiet).bundle
     table = feature_table(source, found.catalogue, [AS_OF])
     middle = float(np.median(found.readiness(found.log_odds(table))))
-    return replace(found, threshold=replace(found.threshold, readiness=middle, completeness=0.5))
+    lines = Thresholds("precision", completeness=0.5, pooled=middle)
+    return replace(found, thresholds=lines)
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +147,11 @@ def test_status_is_the_last_known_verdict_of_sales_or_else_by_the_thresholds(
         key=lambda row: (row["decided_at"], row["verdict"]),
     )
     latest = {row["group_id"]: row["verdict"] for row in verdicts}
-    line = bundle.threshold
+    line = bundle.thresholds
     for group_id, row in scores.items():
-        reached = row["readiness"] >= line.readiness and row["completeness"] >= line.completeness
+        reached = row["readiness"] >= line.pooled and row["completeness"] >= line.completeness
         assert row["status"] == latest.get(group_id, "qualified" if reached else "nurture")
-        assert row["threshold"] == line.readiness
+        assert row["threshold"] == line.pooled
         assert row["completeness_threshold"] == line.completeness
     assert {"nurture", "qualified", "rejected"} <= {row["status"] for row in scores.values()}
 
@@ -162,8 +164,8 @@ def test_a_group_qualifies_by_readiness_and_completeness_both(
     source, bundle, scores, readiness, completeness, status
 ):
     unjudged = [g for g, row in scores.items() if row["status"] in ("nurture", "qualified")][:3]
-    line = replace(bundle.threshold, readiness=readiness, completeness=completeness)
-    got = scored(source, replace(bundle, threshold=line), only=unjudged)
+    line = replace(bundle.thresholds, pooled=readiness, completeness=completeness)
+    got = scored(source, replace(bundle, thresholds=line), only=unjudged)
     assert got.scores["status"].to_pylist() == [status] * 3
 
 

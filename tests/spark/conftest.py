@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,6 +62,7 @@ def short_lived_java() -> Iterator[None]:
     """Sets the options of every JVM that a test starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_SUBMIT_OPTS", JAVA_OPTIONS)
+        patch.setenv("PYSPARK_PYTHON", sys.executable)  # functions in Python run in this one
         yield
 
 

@@ -105,7 +105,7 @@ def test_features_of_a_session_of_its_own_are_those_of_duckdb_and_the_terminal_s
 def trained(tmp_path_factory):
     """A working folder with a champion."""
     folder = tmp_path_factory.mktemp("trained")
-    simulate(folder / "world", groups=120, seed=3)
+    simulate(folder / "world", groups=300, seed=3)
     (folder / "mqbg.toml").write_text(SETTINGS)
     environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db"}
     done = in_a_process(folder, COMMAND, "train", "world", **environment)
@@ -122,7 +122,7 @@ def test_scores_are_those_of_duckdb(spark, mqbg, monkeypatch, trained, world, tm
             "--config", trained / "mqbg.toml",
         )  # fmt: skip
         assert status == 0, stderr
-    for name in ("scores", "stakeholders", "actions"):
+    for name in ("scores", "stakeholders", "actions", "horizons"):
         expected, got = (pq.read_table(f"{e}/{name}.parquet") for e in ("duckdb", "spark"))
         assert expected.num_rows
         assert got.schema == expected.schema
@@ -130,6 +130,33 @@ def test_scores_are_those_of_duckdb(spark, mqbg, monkeypatch, trained, world, tm
             assert_near(got[column], expected[column], 1e-9)
             expected, got = expected.drop(column), got.drop(column)
         assert got == expected
+
+
+@pytest.mark.spark
+def test_a_registered_model_scores_feature_tables_as_a_function_of_spark(
+    spark, mqbg, monkeypatch, trained, world
+):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained}/mlruns/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{trained}/mlruns/mlflow.db")
+    assert mqbg("features", trained / "world", "--as-of", AS_OF, "--out", "f.parquet")[0] == 0
+    model = mlflow.pyfunc.load_model("models:/mqbg@champion")
+    names = model.metadata.get_input_schema().input_names()
+    features = pq.read_table("f.parquet").to_pandas()
+    score = mlflow.pyfunc.spark_udf(
+        spark,
+        "models:/mqbg@champion",
+        result_type="log_odds double, readiness double",
+        env_manager="local",
+    )
+    rows = spark.read.parquet(str(Path("f.parquet").resolve()))
+    got = rows.select("group_id", score(*names).alias("score")).toPandas()
+    expected = model.predict(features[names])
+    by_group = dict(zip(got["group_id"], got["score"], strict=True))
+    for place, group_id in enumerate(features["group_id"]):
+        assert by_group[group_id]["log_odds"] == pytest.approx(expected["log_odds"][place])
+        assert by_group[group_id]["readiness"] == pytest.approx(expected["readiness"][place])
 
 
 # ---------------------------------------------------------------- staging

@@ -12,7 +12,7 @@ from mqbg.train.ablation import FULL, ablation, left_out, scores_without, withou
 from mqbg.train.comparison import ablation_table
 from mqbg.train.evaluation import differences, measure
 from mqbg.train.fit import PRESET, Fitted, Rows
-from mqbg.train.tracking import ablation_metrics
+from mqbg.train.run_numbers import ablation_metrics
 from rich.console import Console
 from scipy.special import expit
 
@@ -56,12 +56,12 @@ def made(rows, seed):
 def training():
     x, converted, account = made(800, SEED)
     group = np.array([f"g{number}" for number in range(800)], dtype=object)
-    return Rows(x, converted, account, group, tuple(f.name for f in FEATURES), (4,))
+    return Rows(x, converted, account, group, np.ones(800), tuple(f.name for f in FEATURES), (4,))
 
 
 @pytest.fixture(scope="module")
 def fitted(training):
-    return Fitted("", ROUNDS, np.zeros(800), PARAMETERS)
+    return Fitted("", ROUNDS, np.zeros(800), np.zeros(800, np.intp), PARAMETERS, pd.DataFrame())
 
 
 @pytest.fixture(scope="module")

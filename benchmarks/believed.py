@@ -1,0 +1,106 @@
+"""Can the model be believed? Against an untuned rival, on shuffled outcomes, and how fast."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mqbg.features import feature_source
+from mqbg.settings import Model, Settings, load_settings
+from mqbg.source import open_source
+from mqbg.train.training import MODEL, Trained, train
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from . import congress
+from .rivals.hand_written import chances
+from .timing import mqbg
+
+OUTCOMES = ("opportunity", "won", "lost", "reopened")
+QUICK = Model(ablation=False, threads=os.cpu_count() or 1)
+SEEDS = 20
+
+
+def rival(data: Path) -> None:
+    """Prints ROC AUC and average precision beside those of an untuned LightGBM."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        mqbg(folder, "simulate", "world", "--groups", "3000")
+        settings = Settings(model=QUICK)
+        _against_rival("simulated, 3,000 groups", folder / "world", settings, None)
+        if not data.is_dir():
+            print(f"congress110 skipped: {data} is not there")
+            return
+        (folder / "mqbg.toml").write_text(congress.SETTINGS)
+        settings = replace(load_settings(folder / "mqbg.toml"), model=QUICK)
+        _against_rival("congress110", data, settings, datetime(2008, 4, 1))
+
+
+def _against_rival(name: str, data: Path, settings: Settings, test_from: datetime | None) -> None:
+    trained = _trained(data, settings, test_from)
+    rows = trained.judged.rows
+    target, threads = settings.target.stage, settings.model.threads
+    theirs = chances(data, trained.learned.scored, rows, target, threads)
+    ours = trained.judged.probabilities[MODEL]
+    for figure, measure in (("AUC", roc_auc_score), ("AP", average_precision_score)):
+        one, other = measure(rows["converted"], ours), measure(rows["converted"], theirs)
+        print(f"{name}, {figure}: mqbg {one:.4f}, rival {other:.4f}, ahead by {one - other:+.4f}")
+
+
+def _trained(data: Path, settings: Settings, test_from: datetime | None = None) -> Trained:
+    with open_source(data, threads=settings.model.threads) as source:
+        prepared = feature_source(source, settings)
+        return train(prepared, test_from=test_from, progress=lambda _label, _share: None)
+
+
+def noise(_data: Path) -> None:
+    """Prints in how many worlds, as they are and with shuffled outcomes, a signal is found."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        mqbg(folder, "simulate", "world", "--groups", "1500")
+        stages = pq.read_table(folder / "world" / "stage_events.parquet")
+        settings = Settings(model=QUICK)
+        true = _trained(folder / "world", settings).judged.signal
+        print(f"as it is: {true.sentence}")
+        found = 0
+        for seed in range(SEEDS):
+            shuffled = shuffled_outcomes(stages, folder / "world", seed)
+            pq.write_table(shuffled, folder / "world" / "stage_events.parquet")
+            signal = _trained(folder / "world", settings).judged.signal
+            found += signal.found
+            print(f"shuffled {seed}: {signal.sentence}")
+        print(f"no signal in {SEEDS - found} of {SEEDS} shuffled worlds (at least 19)")
+
+
+def shuffled_outcomes(stages: pa.Table, world: Path, seed: int) -> pa.Table:
+    """Stage events with the outcomes of each group handed on, all together, to another group."""
+    groups = pq.read_table(world / "buying_groups.parquet")["group_id"].to_pylist()
+    others = np.random.default_rng(seed).permutation(groups)
+    handed = dict(zip(groups, others, strict=True))
+    frame = stages.to_pandas()
+    outcome = frame["stage"].isin(OUTCOMES)
+    frame.loc[outcome, "group_id"] = frame.loc[outcome, "group_id"].map(handed)
+    return pa.Table.from_pandas(frame, stages.schema, preserve_index=False)
+
+
+def training(_data: Path) -> None:
+    """Prints how long `mqbg train` takes on 100,000 snapshots, logging included."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        mqbg(folder, "simulate", "world", "--groups", "12500")
+        start = time.perf_counter()
+        mqbg(folder, "train", "world", "--json", "figures.json")
+        taken = time.perf_counter() - start
+        tree = pd.read_json(folder / "figures.json", typ="series")
+        rows = tree["parameters"]["train_rows"] + tree["figures"][0]["rows"]
+        print(
+            f"{rows:,} snapshots, {tree['parameters']['features']} features, end to end: "
+            f"{taken:.0f} s (at most 180)"
+        )

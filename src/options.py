@@ -1,0 +1,58 @@
+"""Arguments and options that commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .contract import BadInput
+from .settings import Settings, instant_of, load_settings
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of Parquet or CSV tables, a DuckDB file, or postgresql://user@host/database."
+    ),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="Settings; default: mqbg.toml here, if there is one.")
+]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option(help="Write rows that break the contract here, and go on with the rest."),
+]
+AsOf = Annotated[str, typer.Option("--as-of", help="The cut-off, such as 2024-05-01; UTC.")]
+Language = Annotated[str | None, typer.Option("--lang", help="en or ja; default: the settings'.")]
+Engine = Annotated[str, typer.Option(help="Where the tables are scanned: duckdb or spark.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--changed-since",
+        help="--out holds the result of this earlier cut-off: compute anew only what changed.",
+    ),
+]
+Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The settings that `--config` names, else those of mqbg.toml in the working folder."""
+    here = Path("mqbg.toml")
+    return load_settings(config or (here if here.exists() else None))
+
+
+def instant(text: str) -> datetime:
+    """An instant from the command line; naive means UTC.
+
+    Raises:
+        BadInput: it is not a date or time.
+    """
+    found = instant_of(text.strip())
+    if found is None:
+        raise BadInput(
+            "expected a date or time from 1990 to 2199 such as 2024-05-01 or 2024-05-01T09:00, "
+            f"got {text!r}"
+        )
+    return found
