@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv on the path if there is one, else our own copy inside the environment
 UV := $(shell command -v uv || echo $(BIN)/uv)
 
-.PHONY: help setup demo test test-spark lint types format docs bench clean
+.PHONY: help setup demo test test-spark test-notebooks lint types format docs bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,6 +26,10 @@ test: setup lint types ## lint, types and every test
 test-spark: setup ## the tests on a local Spark; needs Java 17
 	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra spark
 	MQBG_SPARK=1 $(BIN)/pytest -q tests/spark
+
+test-notebooks: setup ## every notebook, from top to bottom
+	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra notebooks
+	MQBG_NOTEBOOKS=1 $(BIN)/pytest -q tests/test_notebooks.py
 
 lint: setup ## ruff, rules and format
 	$(BIN)/ruff check .

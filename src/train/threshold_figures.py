@@ -66,7 +66,7 @@ def _panel(axes: Axes, curve: pd.DataFrame, name: str, label: str, colour: str) 
     if name in ("precision", "recall"):
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     else:
-        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_formatter("{x:,g}")
     if name != "value_per_week":
         axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)

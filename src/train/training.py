@@ -79,8 +79,8 @@ class Trained:
 def train(
     source: FeatureSource,
     *,
-    test_from: datetime | None,
-    progress: Progress,
+    test_from: datetime | None = None,
+    progress: Progress = lambda _label, _share: None,
     trials: int = 0,
     studies: Path | None = None,
 ) -> Trained:
