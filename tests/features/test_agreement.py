@@ -183,7 +183,10 @@ def played(source, words, bits):
 
 
 # They look at other groups, which change from copy to copy too; the game leaves those alone.
-OF_OTHER_GROUPS = ("shared_members", "shared_members_share", "industry_conversion_rate")
+OF_OTHER_GROUPS = (
+    "shared_members", "shared_members_share", "industry_conversion_rate",
+    "account",  # a copy of it has a name of its own
+)  # fmt: skip
 
 
 def edited_copies(tables, deleted):

@@ -153,7 +153,7 @@ def test_silent_members_buy_no_score(features_at):
     features = features_at(tables, AS_OF, Settings(roles=ROLES))
     few, doubled = features["few"], features["doubled"]
     heads = {"members", *(f"members_{role}" for role in ROLES)}
-    falls = {name for name in few if few[name] != doubled[name]} - {"group_id"} - heads
+    falls = {name for name in few if few[name] != doubled[name]} - {"group_id", "account"} - heads
     assert {"engagement_mean", "active_share_30d", "rule_linear_mean"} <= falls
     assert {name: doubled[name] / few[name] for name in falls} == dict.fromkeys(falls, 0.5)
 
