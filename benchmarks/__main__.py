@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import believed, congress, features, lookup, speed, world
+from . import believed, congress, features, lookup, speed, trees, world
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "noise": lambda given: believed.noise(given.congress),
     "training": lambda given: believed.training(given.congress),
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
+    "trees": lambda given: trees.run(given.rivals_python),
 }
 
 
@@ -35,6 +36,13 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, help="keeps the data of `features` between runs")
     parser.add_argument(
         "--featuretools-python", type=Path, help="an interpreter that has featuretools"
+    )
+    parser.add_argument(
+        "--rivals-python",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="interpreters that have shap, woodelf or fasttreeshap, for `trees`",
     )
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}")

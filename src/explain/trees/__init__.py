@@ -1,0 +1,5 @@
+"""LightGBM trees, scored and explained exactly by compiled code; usable with any booster."""
+
+from .fast import Trees, fast_trees
+
+__all__ = ["Trees", "fast_trees"]

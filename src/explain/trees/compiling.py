@@ -1,0 +1,38 @@
+"""Machine code from Python functions, kept on disk where any folder can keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def compiled(signature: Any = None, **options: Any) -> Callable[[Kernel], Kernel]:
+    """Compiles a function with numba, without Python's lock.
+
+    Numba keeps the code beside this package, else in `NUMBA_CACHE_DIR` or the user's cache
+    folder. Where none of them can be written to, every process compiles anew.
+
+    Args:
+        signature: numba's; with it the function compiles when its module is imported. Without,
+            it is a part of the kernels that call it.
+        options: further ones of `numba.njit`.
+    """
+    # Numba's own types tell apart what is compiled now and what later; here both are meant.
+    njit: Any = numba.njit
+
+    def compile_one(function: Kernel) -> Kernel:
+        given = () if signature is None else (signature,)
+        wanted = options | {"nogil": True, "error_model": "numpy"}
+        try:
+            kernel: Kernel = njit(*given, cache=True, **wanted)(function)
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            kernel = njit(*given, **wanted)(function)
+        return kernel
+
+    return compile_one

@@ -1,0 +1,169 @@
+"""Any LightGBM booster's raw score and TreeSHAP, by compiled code where it covers the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .forest import LINEAR, Forest, NotCoveredError, forest
+from .quadrature import quadrature
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+Numbers = NDArray[np.float64]
+
+
+class Trees(Protocol):
+    """Raw scores and contributions of one model."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why LightGBM itself does the work; None where compiled code does."""
+        ...
+
+    def predict(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+        """Raw score as of `Booster.predict(x, raw_score=True)`, the same to the last bit.
+
+        Args:
+            x: shape (rows, features); numbers, NaN where missing, codes of categories. Read as
+                float64.
+            threads: to use; the result does not depend on it.
+
+        Returns:
+            Shape (rows,), or (rows, classes) of a model of several classes.
+
+        Raises:
+            TypeError: x is not a numpy array of numbers.
+            ValueError: x has another shape, or threads is below 1.
+        """
+        ...
+
+    def contributions(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+        """TreeSHAP as of `Booster.predict(x, pred_contrib=True)`, to 1e-9.
+
+        Arguments and errors are those of `predict`.
+
+        Returns:
+            Shape (rows, features + 1): what each feature adds to the raw score, and last the
+            model's mean; of a model of several classes so many for each, one after the other.
+        """
+        ...
+
+
+def fast_trees(booster: lgb.Booster) -> Trees:
+    """The trees of a booster up to its best iteration, ready to score and to explain quickly.
+
+    `trees = fast_trees(booster)`, then `trees.predict(x)` and `trees.contributions(x)`. Numba
+    compiles at the first use on a machine, for some seconds, and keeps the code for later
+    processes. LightGBM itself scores linear trees, which nobody explains, and does all the work
+    for models without counts of training rows; `reason` says so then.
+    """
+    try:
+        return CompiledTrees(forest(booster.model_to_string()))
+    except NotCoveredError as why:
+        return LightGBMTrees(booster, str(why))
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledTrees:
+    """Trees that the kernels cover; see `Trees`."""
+
+    forest: Forest
+    reason: None = None
+
+    def predict(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+        """See `Trees.predict`."""
+        from . import kernels
+
+        rows, known = _checked(x, self.forest.features, threads), self.forest
+        out = np.empty((len(rows), known.outputs))
+        shared = known.trees, known.nodes, known.words, known.leaves, known.slots
+
+        def score(part: slice) -> None:
+            kernels.predict(rows[part], *shared, out[part])
+
+        _in_parts(score, len(rows), kernels.BLOCK_ROWS, threads)
+        return out[:, 0] if known.outputs == 1 else out
+
+    def contributions(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+        """See `Trees.contributions`."""
+        from . import kernels
+
+        rows, known = _checked(x, self.forest.features, threads), self.forest
+        out = np.empty((len(rows), known.outputs, known.features + 1))
+        out[:, :, -1] = known.expected
+        most_points = int(known.trees["points"].max(initial=0))
+        most_nodes = int(known.trees["nodes"].max(initial=0))
+        shared = (
+            known.trees, known.nodes, known.words, known.leaves, *quadrature(most_points),
+            most_nodes,
+        )  # fmt: skip
+
+        def explain(part: slice) -> None:
+            kernels.contributions(rows[part], *shared, out[part, :, :-1])
+
+        _in_parts(explain, len(rows), kernels.BLOCK_ROWS, threads)
+        return out.reshape(len(rows), known.outputs * (known.features + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class LightGBMTrees:
+    """A model that the kernels do not cover, done by LightGBM; see `Trees`."""
+
+    booster: lgb.Booster
+    reason: str
+
+    def predict(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+        """See `Trees.predict`."""
+        return self._predict(x, threads, raw_score=True)
+
+    def contributions(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+        """See `Trees.contributions`.
+
+        Raises:
+            ValueError: the trees are linear, or x is not as for `predict`.
+        """
+        if self.reason == LINEAR:
+            raise ValueError(
+                f"contributions: expected trees with constant leaves, but {LINEAR}, which "
+                "LightGBM cannot explain either; train without linear_tree"
+            )
+        return self._predict(x, threads, pred_contrib=True)
+
+    def _predict(self, x: NDArray[Any], threads: int, **what: bool) -> Numbers:
+        rows = _checked(x, self.booster.num_feature(), threads)
+        found = self.booster.predict(rows, num_threads=threads, **what)
+        return np.asarray(found, dtype=np.float64)
+
+
+def _checked(x: NDArray[Any], features: int, threads: int) -> Numbers:
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiub":
+        got = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(f"x: expected a numpy array of numbers, got {got}; convert it first")
+    if x.ndim != 2 or x.shape[1] != features:
+        raise ValueError(
+            f"x: expected shape (rows, {features}), got {x.shape}; give the model's features as "
+            "columns, in its order"
+        )
+    if threads < 1:
+        raise ValueError(f"threads: expected 1 or more, got {threads}")
+    return x.astype(np.float64, copy=False)
+
+
+def _in_parts(work: Callable[[slice], None], rows: int, block: int, threads: int) -> None:
+    """Runs `work` on whole blocks, so that a row is worked on alike for any number of threads."""
+    blocks = -(-rows // block)
+    used = max(1, min(threads, blocks))
+    each = -(-blocks // used) * block
+    parts = [slice(start, start + each) for start in range(0, rows, max(each, 1))]
+    if len(parts) < 2:
+        work(slice(0, rows))
+        return
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(work, parts))

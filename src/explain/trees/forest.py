@@ -1,0 +1,268 @@
+"""LightGBM's model text as arrays that compiled code reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import (
+    ALMOST_ZERO,
+    BITS_LEAVES,
+    CATEGORY,
+    DE_BRUIJN,
+    NAN_LEFT,
+    NAN_RIGHT,
+    NODE,
+    TREE,
+    ZERO_LEFT,
+    ZERO_RIGHT,
+)
+
+# Bits of LightGBM's decision_type, and the missing types in bits 2 and 3.
+_CATEGORICAL, _DEFAULT_LEFT = 1, 2
+_MISSING_ZERO, _MISSING_NAN = 1, 2
+
+
+LINEAR = "the model has linear trees"
+
+
+class NotCoveredError(ValueError):
+    """The model has something that the arrays cannot say; its text is the reason."""
+
+
+@dataclass(frozen=True)
+class Forest:
+    """The trees of one model.
+
+    Attributes:
+        features: columns that a row has.
+        outputs: numbers that a row gets; 1 unless the model is of several classes.
+        trees: records of `layout.TREE`, in LightGBM's order.
+        nodes: records of `layout.NODE`, those of a tree together.
+        words: bit sets of the categories that go left.
+        leaves: value of each leaf.
+        slots: the same in the order of `layout.DE_BRUIJN`, 64 for each 64 leaves.
+        expected: shape (outputs,); mean of the trees over the rows that they were trained on.
+    """
+
+    features: int
+    outputs: int
+    trees: NDArray[Any]
+    nodes: NDArray[Any]
+    words: NDArray[np.uint32]
+    leaves: NDArray[np.float64]
+    slots: NDArray[np.float64]
+    expected: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """One tree: its nodes, leaves, words of categories, its mean, features on the longest path."""
+
+    nodes: NDArray[Any]
+    leaves: NDArray[np.float64]
+    words: NDArray[np.uint32]
+    slots: NDArray[np.float64]
+    expected: float
+    width: int
+
+
+def forest(text: str) -> Forest:
+    """The trees in a model's text, as `Booster.model_to_string` writes it.
+
+    Raises:
+        NotCoveredError: linear trees, counts of rows that are absent or zero, or nodes in an order
+            that LightGBM does not write.
+    """
+    head, *sections = text.partition("\nend of trees")[0].split("\nTree=")
+    facts = _facts(head)
+    outputs = int(facts["num_tree_per_iteration"])
+    trees = [_tree(_facts(section)) for section in sections]
+    expected = np.zeros(outputs)
+    for place, tree in enumerate(trees):
+        expected[place % outputs] += tree.expected
+    return Forest(
+        features=int(facts["max_feature_idx"]) + 1,
+        outputs=outputs,
+        trees=_places(trees, outputs),
+        nodes=_joined([tree.nodes for tree in trees], NODE),
+        # One more, so that there is always a first word to read.
+        words=_joined([*(tree.words for tree in trees), np.zeros(1, np.uint32)], np.uint32),
+        leaves=_joined([tree.leaves for tree in trees], np.float64),
+        slots=_joined([tree.slots for tree in trees], np.float64),
+        expected=expected,
+    )
+
+
+def _facts(section: str) -> dict[str, str]:
+    """The lines `key=value`."""
+    return dict(line.split("=", 1) for line in section.splitlines() if "=" in line)
+
+
+def _joined(parts: Sequence[NDArray[Any]], kind: Any) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, kind)
+
+
+def _places(trees: Sequence[_Tree], outputs: int) -> NDArray[Any]:
+    """Records of `TREE`; moves the words that the nodes point at to where they are joined."""
+    records = np.zeros(len(trees), TREE)
+    node = leaf = slot = word = 0
+    for place, tree in enumerate(trees):
+        tree.nodes["first_word"] += word
+        points = (tree.width + 1) // 2
+        records[place] = (
+            node, tree.nodes.size, leaf, tree.leaves.size, slot, points, place % outputs
+        )  # fmt: skip
+        node, leaf = node + tree.nodes.size, leaf + tree.leaves.size
+        slot, word = slot + tree.slots.size, word + tree.words.size
+    return records
+
+
+def _tree(facts: Mapping[str, str]) -> _Tree:
+    if facts.get("is_linear", "0") != "0":
+        raise NotCoveredError(LINEAR)
+    leaves = _numbers(facts["leaf_value"], np.float64)
+    if int(facts["num_leaves"]) == 1:
+        nodes = np.empty(0, NODE)
+        expected, width = float(leaves[0]), 0
+        words = np.empty(0, np.uint32)
+    else:
+        words = _numbers(facts.get("cat_threshold", ""), np.uint32)
+        nodes = _nodes(facts)
+        rows = _row_counts(facts)
+        _add_shares(nodes, rows)
+        width = _add_paths(nodes)
+        expected = float(np.sum(rows[nodes.size :] / rows[0] * leaves))
+    return _Tree(nodes, leaves, words, _add_reach(nodes, leaves), expected, width)
+
+
+def _numbers(text: str, kind: Any) -> NDArray[Any]:
+    return np.array(text.split(), dtype=kind)
+
+
+def _nodes(facts: Mapping[str, str]) -> NDArray[Any]:
+    """Features, kinds, thresholds and children, as LightGBM gives them."""
+    feature = _numbers(facts["split_feature"], np.int32)
+    nodes = np.zeros(feature.size, NODE)
+    nodes["feature"] = feature
+    nodes["left"] = _numbers(facts["left_child"], np.int32)
+    nodes["right"] = _numbers(facts["right_child"], np.int32)
+    children = np.stack([nodes["left"], nodes["right"]])
+    if ((children >= 0) & (children <= np.arange(feature.size))).any():
+        raise NotCoveredError("a node of the model stands before its parent")
+    decision = _numbers(facts["decision_type"], np.int32)
+    threshold = _numbers(facts["threshold"], np.float64)
+    categorical = (decision & _CATEGORICAL) != 0
+    nodes["kind"] = np.where(categorical, CATEGORY, _kinds(threshold, decision))
+    nodes["threshold"] = _beside_zero(threshold)
+    if categorical.any():
+        bounds = _numbers(facts["cat_boundaries"], np.int32)
+        which = threshold[categorical].astype(np.intp)
+        nodes["first_word"][categorical] = bounds[which]
+        nodes["words"][categorical] = bounds[which + 1] - bounds[which]
+    return nodes
+
+
+def _kinds(threshold: NDArray[np.float64], decision: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Kinds of numerical splits (LightGBM's NumericalDecision).
+
+    Where zero is missing and goes where the threshold would send it anyway, it needs no kind of
+    its own. Where nothing was missing in training, NaN counts as zero.
+    """
+    default_left = (decision & _DEFAULT_LEFT) != 0
+    missing = (decision >> 2) & 3
+    zero_left = threshold >= 0
+    nan_left = np.where(
+        (missing == _MISSING_NAN) | (missing == _MISSING_ZERO), default_left, zero_left
+    )
+    apart = (missing == _MISSING_ZERO) & (default_left != zero_left)
+    return np.where(
+        apart,
+        np.where(default_left, ZERO_LEFT, ZERO_RIGHT),
+        np.where(nan_left, NAN_LEFT, NAN_RIGHT),
+    )
+
+
+def _beside_zero(threshold: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Thresholds that send what LightGBM reads as zero where they send zero.
+
+    Its predictor rounds a value within `ALMOST_ZERO` of zero to zero before it compares; we
+    move a threshold in there to the edge instead.
+    """
+    below = np.nextafter(-ALMOST_ZERO, -np.inf)
+    inside = (threshold >= -ALMOST_ZERO) & (threshold <= ALMOST_ZERO)
+    return np.where(inside, np.where(threshold >= 0, ALMOST_ZERO, below), threshold)
+
+
+def _row_counts(facts: Mapping[str, str]) -> NDArray[np.float64]:
+    """Training rows of each node, then of each leaf."""
+    counts = np.concatenate(
+        [
+            _numbers(facts.get("internal_count", ""), np.float64),
+            _numbers(facts.get("leaf_count", ""), np.float64),
+        ]
+    )
+    if counts.size != 2 * int(facts["num_leaves"]) - 1 or (counts <= 0).any():
+        raise NotCoveredError("a node of the model counts no training rows")
+    return counts
+
+
+def _add_shares(nodes: NDArray[Any], rows: NDArray[np.float64]) -> None:
+    for side in ("left", "right"):
+        child = nodes[side]
+        below = rows[np.where(child >= 0, child, nodes.size + ~child)]
+        nodes[f"{side}_share"] = below / rows[: nodes.size]
+
+
+def _add_paths(nodes: NDArray[Any]) -> int:
+    """Fills in what came before on each path; returns the most distinct features on one."""
+    left, right, feature = (nodes[name].tolist() for name in ("left", "right", "feature"))
+    shares = nodes["left_share"].tolist(), nodes["right_share"].tolist()
+    # For each node: feature -> (its last node, whether the path left that to the left, share).
+    paths: list[dict[int, tuple[int, int, float]]] = [{} for _ in left]
+    before, before_left, share_before = [], [], []
+    for place, (path, name) in enumerate(zip(paths, feature, strict=True)):
+        last, to_left, share = path.get(name, (-1, 0, 1.0))
+        before.append(last)
+        before_left.append(to_left)
+        share_before.append(share)
+        if left[place] >= 0:
+            paths[left[place]] = {**path, name: (place, 1, share * shares[0][place])}
+        if right[place] >= 0:
+            paths[right[place]] = {**path, name: (place, 0, share * shares[1][place])}
+    nodes["before"], nodes["before_left"], nodes["share_before"] = before, before_left, share_before
+    return max(len(path) + (name not in path) for path, name in zip(paths, feature, strict=True))
+
+
+def _add_reach(nodes: NDArray[Any], leaves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fills in the leaves below each node, numbered from the left; returns the slots."""
+    left, right = nodes["left"].tolist(), nodes["right"].tolist()
+    count = [1] * len(left)
+    for place in reversed(range(len(left))):
+        count[place] = sum(count[c] if c >= 0 else 1 for c in (left[place], right[place]))
+    order = np.zeros(leaves.size, np.intp)  # of each leaf, from the left
+    start = [0] * len(left)
+    for place, children in enumerate(zip(left, right, strict=True)):
+        first = start[place]
+        for child in children:
+            if child >= 0:
+                start[child] = first
+                first += count[child]
+            else:
+                order[~child] = first
+                first += 1
+    nodes["first_leaf"] = start
+    nodes["left_leaves"] = [count[child] if child >= 0 else 1 for child in left]
+    if leaves.size > BITS_LEAVES:
+        return np.empty(0)
+    slots = np.zeros(-(-leaves.size // 64) * 64)
+    slots[order // 64 * 64 + _SLOT_OF_BIT[order % 64]] = leaves
+    return slots
+
+
+# Where the kernels look for a leaf, of which they know the bit alone.
+_SLOT_OF_BIT = np.array([((DE_BRUIJN << bit) % 2**64) >> 58 for bit in range(64)])
