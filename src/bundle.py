@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -78,6 +78,18 @@ class Horizon:
     calibrator: Calibrator
 
 
+class Ensemble(Protocol):
+    """What runs the trees in LightGBM's place, with the same numbers (see `explain.trees`)."""
+
+    def predict(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
+        """Raw score of each row, shape (rows,)."""
+        ...
+
+    def contributions(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
+        """TreeSHAP of each row and, last, the trees' mean, shape (rows, features + 1)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Bundle:
     """Everything that scoring needs and nothing else.
@@ -94,6 +106,7 @@ class Bundle:
         typical: one typical engaged member per role, where there were any.
         training: what it was trained on.
         horizons: further horizons, the shortest first.
+        ensemble: what runs the trees; None for LightGBM itself. Never saved.
     """
 
     trees: str
@@ -107,6 +120,7 @@ class Bundle:
     typical: tuple[TypicalMember, ...]
     training: Training
     horizons: tuple[Horizon, ...] = ()
+    ensemble: Ensemble | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -139,11 +153,11 @@ class Bundle:
             return np.empty(0)
         share = self.blend.trees_share
         if share == 1:
-            return self._predicted(self.booster, matrix)
+            return self._trees_of(matrix)
         rule = self.blend.rule(*(matrix[:, place] for place in self._rule_places))
         if not share:
             return rule
-        return share * self._predicted(self.booster, matrix) + (1 - share) * rule
+        return share * self._trees_of(matrix) + (1 - share) * rule
 
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the raw score, above the average, shape (rows, features).
@@ -154,9 +168,7 @@ class Bundle:
         blend = self.blend
         parts = np.zeros(matrix.shape)
         if blend.trees_share and len(matrix):
-            threads = self.settings.model.threads
-            found = self.booster.predict(matrix, pred_contrib=True, num_threads=threads)
-            parts = blend.trees_share * np.asarray(found, dtype=np.float64)[:, :-1]
+            parts = blend.trees_share * self._shap_of(matrix)[:, :-1]
         if blend.trees_share < 1:
             places = self._rule_places
             added = blend.rule_parts(*(matrix[:, place] for place in places))
@@ -165,9 +177,33 @@ class Bundle:
         return parts
 
     @cached_property
+    def read_features(self) -> frozenset[str]:
+        """The features that the raw score depends on; it is the same whatever the others are."""
+        names = self.catalogue.names
+        read = (
+            {names[place] for place in self._rule_places} if self.blend.trees_share < 1 else set()
+        )
+        if self.blend.trees_share:
+            splits = self.booster.feature_importance("split")
+            read |= {name for name, count in zip(names, splits, strict=True) if count}
+        return frozenset(read)
+
+    @cached_property
     def _rule_places(self) -> tuple[int, int]:
         names = self.catalogue.names
         return names.index("rule_engagement"), names.index("completeness")
+
+    def _trees_of(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.ensemble is None:
+            return self._predicted(self.booster, matrix)
+        return self.ensemble.predict(matrix, self.settings.model.threads)
+
+    def _shap_of(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        threads = self.settings.model.threads
+        if self.ensemble is not None:
+            return self.ensemble.contributions(matrix, threads)
+        found = self.booster.predict(matrix, pred_contrib=True, num_threads=threads)
+        return np.asarray(found, dtype=np.float64)
 
     def _predicted(self, booster: lgb.Booster, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         threads = self.settings.model.threads

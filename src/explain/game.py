@@ -12,12 +12,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from ..settings import Explain
-from .monoid import Floats, Totals, alike, stack
+from .monoid import Floats, Totals, Whole, alike, stack
+from .trees.compiling import compiled
 
 FIRST_PAIRS = 16  # with fewer, an error estimated from them is too often too small
 Game = Generator[Floats, Floats, "Outcome"]
@@ -88,52 +89,59 @@ Parts = tuple[float, float, Floats, Floats, Floats]
 
 
 def _exact(
-    totals: Totals, base: Floats, rows: Floats, counts: NDArray[np.intp], asked: Floats
+    totals: Totals, base: Floats, rows: Floats, counts: Whole, asked: Floats
 ) -> Generator[Floats, Floats, Parts]:
     """Every distinct coalition: how many members of each type are in, not which."""
-    sets = base[None, :]
-    inside = np.zeros((1, 0), dtype=np.intp)
-    for row, count in zip(rows, counts, strict=True):
-        grown = [totals.add(sets, row, times) for times in range(count + 1)]
-        inside = np.vstack(
-            [np.column_stack([inside, np.full(len(inside), n)]) for n in range(count + 1)]
-        )
-        sets = np.vstack(grown)
+    sets = totals.coalitions(base, rows, counts)
     values = yield np.vstack([sets, asked])
     answers, values = values[len(sets) :], values[: len(sets)]
-    phi = shapley_of_types(values, inside, counts)
+    phi = shapley_of_types(np.ascontiguousarray(values), counts)
     return float(values[0]), float(values[-1]), phi, np.zeros(counts.size), answers
 
 
-def shapley_of_types(values: Floats, inside: NDArray[np.intp], counts: NDArray[np.intp]) -> Floats:
+@compiled(numba.float64[::1](numba.float64[::1], numba.int64[::1]))
+def shapley_of_types(values: Floats, counts: Whole) -> Floats:
     """Shapley value of one member of each type (Shapley 1953, coalitions grouped by type).
 
     Args:
-        values: shape (sets,); v of each distinct coalition.
-        inside: shape (sets, types); members of each type in it. Sets are in mixed-radix order,
-            the first type fastest, as `_exact` makes them.
+        values: shape (product of counts + 1,); v of each distinct coalition, the first type's
+            count changing fastest, as `Totals.coalitions` makes them.
         counts: shape (types,); members of each type in the group.
 
     Returns:
         Shape (types,).
     """
-    people = int(counts.sum())
-    stride = np.cumprod(np.concatenate([[1], counts + 1]))[:-1].astype(np.intp)
-    size = inside.sum(axis=1)
-    ways = _log_choose(counts, inside).sum(axis=1)
-    phi = np.empty(counts.size)
-    for kind, step in enumerate(stride):
-        joins = np.flatnonzero(inside[:, kind] < counts[kind])
-        here, s = inside[joins, kind], size[joins]
-        # Coalitions that leave out one given member of this type, among counts - 1 others.
-        chosen = ways[joins] - _log_choose(counts[kind], here) + _log_choose(counts[kind] - 1, here)
-        weight = np.exp(chosen + gammaln(s + 1) + gammaln(people - s) - gammaln(people + 1))
-        phi[kind] = np.sum(weight * (values[joins + step] - values[joins]))
+    people = counts.sum()
+    ways = np.zeros(people + 2)  # logarithms of factorials
+    for number in range(1, people + 2):
+        ways[number] = ways[number - 1] + np.log(number)
+    inside = np.zeros(counts.size, np.int64)
+    phi = np.zeros(counts.size)
+    for place in range(values.size):
+        size, chosen = 0, 0.0
+        for kind in range(counts.size):
+            here = inside[kind]
+            size += here
+            chosen += ways[counts[kind]] - ways[here] - ways[counts[kind] - here]
+        step = 1
+        for kind in range(counts.size):
+            here, all_of_kind = inside[kind], counts[kind]
+            if here < all_of_kind:
+                # Coalitions that leave out one given member of this type: of all_of_kind that
+                # may be missing, all_of_kind - here are.
+                share = np.log(all_of_kind - here) - np.log(all_of_kind)
+                orders = ways[size] + ways[people - size - 1] - ways[people]
+                phi[kind] += np.exp(chosen + share + orders) * (
+                    values[place + step] - values[place]
+                )
+            step *= all_of_kind + 1
+        kind = 0
+        while kind < counts.size and inside[kind] == counts[kind]:
+            inside[kind] = 0
+            kind += 1
+        if kind < counts.size:
+            inside[kind] += 1
     return phi
-
-
-def _log_choose(n: NDArray[np.intp] | int, k: NDArray[np.intp]) -> Floats:
-    return np.asarray(gammaln(np.add(n, 1)) - gammaln(k + 1) - gammaln(np.subtract(n, k) + 1))
 
 
 def _sampled(
@@ -153,9 +161,9 @@ def _sampled(
     while True:
         orders = [random.permutation(people) for _ in range(wanted - len(pairs))]
         both = [order for one in orders for order in (one, one[::-1])]
-        sets = [totals.prefixes(base, members[order]) for order in both]
+        sets = totals.prefixes_of(base, members, np.array(both)).reshape(-1, base.size)
         first_time = not pairs
-        values = yield np.vstack([*sets, asked] if first_time else sets)
+        values = yield np.vstack([sets, asked]) if first_time else sets
         runs = values[: len(both) * (people + 1)].reshape(len(both), people + 1)
         if first_time:
             answers = values[runs.size :]

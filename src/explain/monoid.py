@@ -1,7 +1,7 @@
 """Terms of members as numpy arrays: the middle step of stage 2, run from the same declaration.
 
 Only this step runs once per coalition, and it is nothing but the catalogue's reductions, so here
-they are numpy reductions. A test holds them equal, to the bit, to stage 2 in the engine with
+they are compiled loops. A test holds them equal, to the bit, to stage 2 in the engine with
 `coalition` as a key (design.md, engine).
 """
 
@@ -11,13 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ..features.signals import Reduce
 from ..features.terms import Term
+from .trees.compiling import compiled
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+_HOW = {Reduce.SUM: 0, Reduce.MAX: 1, Reduce.MIN: 2}
+
+_ROW = numba.types.Array(numba.float64, 1, "A", readonly=True)
+_ROWS = numba.types.Array(numba.float64, 2, "A", readonly=True)
+_SETS = numba.float64[:, ::1]
+_WHOLE = numba.types.Array(numba.int64, 1, "C", readonly=True)
+_ORDERS = numba.types.Array(numba.int64, 2, "C", readonly=True)
 
 
 @dataclass(frozen=True)
@@ -25,59 +36,114 @@ class Totals:
     """How rows of terms combine.
 
     A null is NaN: a minimum or maximum leaves it out, as in the engine; a summed term is never
-    null, for its signals have a value where nothing happened.
+    null, for its signals have a value where nothing happened. Sums are multiples of 2**-20 (see
+    `features.exact`), so their order does not matter.
     """
 
     terms: tuple[Term, ...]
 
     @cached_property
-    def _sums(self) -> NDArray[np.intp]:
-        return self._which(Reduce.SUM)
+    def _how(self) -> Whole:
+        return np.array([_HOW[term.reduce] for term in self.terms], dtype=np.int64)
 
-    @cached_property
-    def _highs(self) -> NDArray[np.intp]:
-        return self._which(Reduce.MAX)
+    def coalitions(self, base: Floats, rows: Floats, counts: Whole) -> Floats:
+        """Totals of every distinct coalition, the first row's count changing fastest.
 
-    @cached_property
-    def _lows(self) -> NDArray[np.intp]:
-        return self._which(Reduce.MIN)
+        Args:
+            base: shape (terms,); always in.
+            rows: shape (types, terms); one member of each type.
+            counts: shape (types,); members of each type.
 
-    def _which(self, reduce: Reduce) -> NDArray[np.intp]:
-        return np.array([i for i, t in enumerate(self.terms) if t.reduce is reduce], dtype=np.intp)
-
-    def add(self, totals: Floats, row: Floats, times: int = 1) -> Floats:
-        """Each row of `totals` with `times` copies of `row`; shapes (sets, terms) and (terms,).
-
-        Sums are multiples of 2**-20 (see `features.exact`), so `times x row` is exact.
+        Returns:
+            Shape (product of counts + 1, terms); first the base alone, last everyone.
         """
-        if times == 0:
-            return totals
-        together = np.empty_like(totals)
-        together[:, self._sums] = totals[:, self._sums] + times * row[self._sums]
-        together[:, self._highs] = np.fmax(totals[:, self._highs], row[self._highs])
-        together[:, self._lows] = np.fmin(totals[:, self._lows], row[self._lows])
+        sets = np.empty((int(np.prod(counts + 1)), base.size))
+        _fill_coalitions(base, rows, counts, self._how, sets)
+        return sets
+
+    def add(self, totals: Floats, row: Floats) -> Floats:
+        """Each row of `totals` with one more `row`; shapes (sets, terms) and (terms,)."""
+        together = np.array(totals, order="C")
+        _add_to_each(row, self._how, together)
         return together
 
     def prefixes(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base, base + the first row, ..., base + all; shape (rows + 1, terms)."""
-        stacked = np.vstack([base[None, :], rows])
-        running = np.empty_like(stacked)
-        running[:, self._sums] = np.cumsum(stacked[:, self._sums], axis=0)
-        running[:, self._highs] = np.fmax.accumulate(stacked[:, self._highs], axis=0)
-        running[:, self._lows] = np.fmin.accumulate(stacked[:, self._lows], axis=0)
+        running: Floats = self.prefixes_of(base, rows, np.arange(len(rows))[None, :])[0]
         return running
+
+    def prefixes_of(self, base: Floats, rows: Floats, orders: Whole) -> Floats:
+        """The same for each order of the rows.
+
+        Args:
+            base: shape (terms,).
+            rows: shape (rows, terms).
+            orders: shape (orders, rows); places of rows.
+
+        Returns:
+            Shape (orders, rows + 1, terms).
+        """
+        count, people = orders.shape
+        running = np.empty((count * (people + 1), base.size))
+        _fill_prefixes(base, rows, np.ascontiguousarray(orders), self._how, running)
+        return running.reshape(count, people + 1, base.size)
 
     def without_each(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base and all rows but one, for each row; shape (rows, terms)."""
-        before = self.prefixes(base, rows)[:-1]
-        nothing = np.full(base.size, np.nan)
-        nothing[self._sums] = 0.0
+        nothing = np.where(self._how == _HOW[Reduce.SUM], 0.0, np.nan)
+        together = self.prefixes(base, rows)[:-1].copy()
         after = self.prefixes(nothing, rows[::-1])[:-1][::-1]
-        together = np.empty_like(before)
-        together[:, self._sums] = before[:, self._sums] + after[:, self._sums]
-        together[:, self._highs] = np.fmax(before[:, self._highs], after[:, self._highs])
-        together[:, self._lows] = np.fmin(before[:, self._lows], after[:, self._lows])
+        _add_row_by_row(after, self._how, together)
         return together
+
+
+@compiled(inline="always")
+def _both(how: int, one: float, other: float) -> float:
+    """Two values of a term as one."""
+    if how == 0:
+        return one + other
+    if np.isnan(one):
+        return other
+    if np.isnan(other):
+        return one
+    return max(one, other) if how == 1 else min(one, other)
+
+
+@compiled(numba.void(_ROW, _ROWS, _WHOLE, _WHOLE, _SETS))
+def _fill_coalitions(base: Floats, rows: Floats, counts: Whole, how: Whole, sets: Floats) -> None:
+    sets[0] = base
+    known = 1
+    for kind in range(counts.size):
+        for place in range(known, known * (counts[kind] + 1)):
+            for term in range(base.size):
+                sets[place, term] = _both(how[term], sets[place - known, term], rows[kind, term])
+        known *= counts[kind] + 1
+
+
+@compiled(numba.void(_ROW, _WHOLE, _SETS))
+def _add_to_each(row: Floats, how: Whole, totals: Floats) -> None:
+    for place in range(len(totals)):
+        for term in range(row.size):
+            totals[place, term] = _both(how[term], totals[place, term], row[term])
+
+
+@compiled(numba.void(_ROWS, _WHOLE, _SETS))
+def _add_row_by_row(rows: Floats, how: Whole, totals: Floats) -> None:
+    for place in range(len(totals)):
+        for term in range(how.size):
+            totals[place, term] = _both(how[term], totals[place, term], rows[place, term])
+
+
+@compiled(numba.void(_ROW, _ROWS, _ORDERS, _WHOLE, _SETS))
+def _fill_prefixes(base: Floats, rows: Floats, orders: Whole, how: Whole, running: Floats) -> None:
+    place = 0
+    for order in orders:
+        running[place] = base
+        for row in order:
+            place += 1
+            for term in range(how.size):
+                running[place, term] = _both(how[term], running[place - 1, term], rows[row, term])
+        place += 1
 
 
 def alike(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

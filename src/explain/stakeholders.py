@@ -16,7 +16,7 @@ from .people import GroupMembers, members_of, typical_terms
 from .valuation import Valuation
 from .whatifs import Action, Edit, RoleState, actions, edited_totals, edits, role_states
 
-ROWS_PER_BATCH = 100_000
+ROWS_PER_BATCH = 16_384  # some 20 MB of totals: more would only leave the cache
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from ..bundle import Bundle, encoded
 from ..features.catalogue import Catalogue
-from ..features.numeric import features_of_terms
+from ..features.numeric import BLOCK, features_of_terms
 from .monoid import Floats
+from .trees import fast_trees
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,58 @@ class Valuation:
             sizes: group_id and number of sets, in the order of `totals`.
             totals: shape (sets, terms).
         """
+        found = np.empty(len(totals))
+        for rows, matrix in self.matrices(sizes, totals):
+            found[rows] = self.bundle.raw(matrix)
+        return found
+
+    def matrices(
+        self, sizes: list[tuple[str, int]], totals: Floats
+    ) -> Iterator[tuple[slice, Floats]]:
+        """Features of totals as the trees read them, some rows at a time.
+
+        Features that the trees never ask for are not computed; they are missing.
+
+        Args:
+            sizes: as above.
+            totals: as above.
+
+        Yields:
+            Which rows, and their features, shape (rows, features); the array is used again.
+        """
         of_group = [self._places[key] for key, _size in sizes]
         group = np.repeat(of_group, [size for _key, size in sizes]).astype(np.intp)
-        columns: dict[str, Any] = {name: values[group] for name, values in self._known.items()}
-        for term, values in zip(self.bundle.catalogue.terms, totals.T, strict=True):
-            unsaid = np.isnan(values) if term.empty is not None else None
-            columns[term.name] = values if unsaid is None else np.where(unsaid, term.empty, values)
-        found = features_of_terms(self._numbers)(columns)
         names = self.bundle.catalogue.names
-        matrix = np.empty((len(totals), len(names)), order="F")
-        for place, name in enumerate(names):
-            matrix[:, place] = self._codes[name][group] if name in self._codes else found[name]
-        return self.bundle.raw(matrix)
+        # By columns: features are made, and read by the trees, a column at a time.
+        values = np.full((len(names), min(BLOCK, len(totals))), np.nan)
+        for start in range(0, len(totals), BLOCK):
+            rows = slice(start, min(start + BLOCK, len(totals)))
+            here = group[rows]
+            found = features_of_terms(self._numbers)(self._columns(here, totals[rows]))
+            for place, name in enumerate(names):
+                if name in found:
+                    values[place, : here.size] = found[name]
+                elif name in self._codes:
+                    values[place, : here.size] = self._codes[name][here]
+            yield rows, values[:, : here.size].T
+
+    def _columns(self, group: NDArray[np.intp], totals: Floats) -> dict[str, Any]:
+        """Facts of the groups and totals of the coalitions, by name."""
+        columns: dict[str, Any] = {name: values[group] for name, values in self._known.items()}
+        by_term = np.ascontiguousarray(totals[:, self._read].T)
+        for place, values in zip(self._read, by_term, strict=True):
+            term = self.bundle.catalogue.terms[place]
+            if term.empty is not None:
+                values[np.isnan(values)] = term.empty
+            columns[term.name] = values
+        return columns
+
+    @cached_property
+    def _read(self) -> list[int]:
+        """Places of the terms that the features read."""
+        wanted = set(features_of_terms(self._numbers).reads)
+        terms = self.bundle.catalogue.terms
+        return [place for place, term in enumerate(terms) if term.name in wanted]
 
     @cached_property
     def _table(self) -> pa.Table:
@@ -59,9 +101,10 @@ class Valuation:
 
     @cached_property
     def _numbers(self) -> Catalogue:
-        """The catalogue without its categories."""
-        catalogue = self.bundle.catalogue
-        return replace(catalogue, features=tuple(f for f in catalogue.features if not f.category))
+        """The catalogue with the features alone that the trees read, without categories."""
+        catalogue, read = self.bundle.catalogue, self.bundle.read_features
+        wanted = (f for f in catalogue.features if f.name in read and not f.category)
+        return replace(catalogue, features=tuple(wanted))
 
     @cached_property
     def _known(self) -> dict[str, NDArray[Any]]:
@@ -79,4 +122,10 @@ class Valuation:
         return {
             name: encoded(self._table[name], self.bundle.category_values[name])
             for name in self.bundle.catalogue.categories
+            if name in self.bundle.read_features
         }
+
+
+def with_compiled_trees(bundle: Bundle) -> Bundle:
+    """The same bundle, whose trees run as compiled code; the numbers do not change."""
+    return replace(bundle, ensemble=fast_trees(bundle.booster)) if bundle.trees else bundle

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..bundle import Bundle
 from ..contract import BadInput
+from ..explain.valuation import with_compiled_trees
 from ..explain.words import Words, words
 from ..features.changes import changed_groups
 from ..features.prepared import FeatureSource, feature_source
@@ -151,7 +152,7 @@ def scoring_job(
     model = load_registered(settings.model.registered_name, version)
     threads = replace(model.bundle.settings.model, threads=settings.model.threads)
     own = replace(model.bundle.settings, model=threads)
-    model = replace(model, bundle=replace(model.bundle, settings=own))
+    model = replace(model, bundle=with_compiled_trees(replace(model.bundle, settings=own)))
     with (
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
         on_engine(source, engine) as there,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -53,13 +54,36 @@ def test_without_each_is_the_reduction_of_all_the_others(drawn):
     np.testing.assert_array_equal(got, np.array(expected).reshape(got.shape))
 
 
-@given(base_and_rows, st.integers(0, 5))
+@given(base_and_rows)
 @QUICK
-def test_adding_a_row_some_times_is_reducing_so_many_copies(drawn, times):
+def test_adding_a_row_is_reducing_one_more(drawn):
     base, rows = arrays(drawn)
     sets = TOTALS.prefixes(base, rows)
-    expected = [reduced([total, *[base] * times]) for total in sets]
-    np.testing.assert_array_equal(TOTALS.add(sets, base, times), expected)
+    expected = [reduced([total, base]) for total in sets]
+    np.testing.assert_array_equal(TOTALS.add(sets, base), expected)
+
+
+@given(base_and_rows, st.randoms(use_true_random=False))
+@QUICK
+def test_prefixes_of_an_order_are_those_of_the_rows_in_that_order(drawn, random):
+    base, rows = arrays(drawn)
+    orders = [random.sample(range(len(rows)), len(rows)) for _ in range(3)]
+    got = TOTALS.prefixes_of(base, rows, np.array(orders, dtype=np.int64).reshape(3, len(rows)))
+    for order, running in zip(orders, got, strict=True):
+        np.testing.assert_array_equal(running, TOTALS.prefixes(base, rows[order]))
+
+
+@given(row, st.lists(st.tuples(row, st.integers(1, 3)), max_size=4))
+@QUICK
+def test_coalitions_are_every_count_of_each_type_the_first_fastest(base, types):
+    rows, counts = [row for row, _ in types], [count for _, count in types]
+    expected = [
+        reduced([base, *(row for row, n in zip(rows, inside[::-1], strict=True) for _ in range(n))])
+        for inside in product(*(range(count + 1) for count in counts[::-1]))
+    ]
+    shaped = np.array(rows).reshape(len(rows), len(REDUCES))
+    got = TOTALS.coalitions(np.array(base), shaped, np.array(counts, dtype=np.int64))
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_alike_gathers_members_equal_in_every_term_in_order_of_appearance():
