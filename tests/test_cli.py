@@ -417,7 +417,7 @@ def test_score_writes_its_tables_and_they_sum(trained, world, mqbg, monkeypatch,
     ran = mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "scores")
     assert ran.status == 0
     names = sorted(path.name for path in (tmp_path / "scores").iterdir())
-    tables = ["actions", "horizons", "scores", "stakeholders"]
+    tables = ["actions", "horizons", "scores", "stakeholders", "themes"]
     assert names == [f"{table}.parquet" for table in tables]
     scores = pq.read_table(tmp_path / "scores" / "scores.parquet").to_pandas()
     members = pq.read_table(tmp_path / "scores" / "stakeholders.parquet").to_pandas()

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..features.table import Moment
+from .carried import Steps, by_theme, steps_of
 from .game import Game, Outcome, play, stakeholder_game
 from .monoid import Floats, Totals
 from .people import GroupMembers, members_of, typical_terms
@@ -28,6 +29,9 @@ class Stakeholders:
         states: the template's roles and who fills them.
         outcome: contributions, base and log-odds.
         points: shape (members,); contributions in score points.
+        points_per_log_odds: between the base and everyone.
+        by_theme: shape (members, themes); contributions by the theme of the signals that carried
+            them, in log-odds, in the order of `carried.themes_of`.
         if_leaves: shape (members,); change of the score, in points, without the member.
         single_point: place of the member on whom the score depends, None where there is none.
         actions: steps that go with a higher score, best first.
@@ -37,6 +41,8 @@ class Stakeholders:
     states: tuple[RoleState, ...]
     outcome: Outcome
     points: Floats
+    points_per_log_odds: float
+    by_theme: Floats
     if_leaves: Floats
     single_point: int | None
     actions: tuple[Action, ...]
@@ -83,12 +89,29 @@ def stakeholders(
                 edited_totals(found, group.base.size),
             )  # fmt: skip
 
-    for key, outcome in play(games(), Valuation(bundle, at.facts), ROWS_PER_BATCH):
-        group, states, found = plans.pop(key)
-        done[key] = _summed_up(group, states, found, outcome, bundle)
-        progress("stakeholders", len(done) / max(1, len(solutions)))
+    valuation = Valuation(bundle, at.facts)
+    played = play(games(), valuation, ROWS_PER_BATCH)
+    for steps in _batches(steps_of(totals, plans[key][0], outcome) for key, outcome in played):
+        for one, themes in zip(steps, by_theme(valuation, steps), strict=True):
+            group, states, found = plans.pop(one.group.group_id)
+            done[group.group_id] = _summed_up(group, states, found, one.outcome, themes, bundle)
+            progress("stakeholders", len(done) / max(1, len(solutions)))
     for key in sorted(done):
         yield done[key]
+
+
+def _batches(steps: Iterator[Steps]) -> Iterator[list[Steps]]:
+    """Groups whose steps are worth one call."""
+    batch: list[Steps] = []
+    rows = 0
+    for one in steps:
+        batch.append(one)
+        rows += len(one.totals)
+        if rows >= ROWS_PER_BATCH:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
 
 
 def _random(seed: int, group_id: str) -> np.random.Generator:
@@ -101,18 +124,20 @@ def _summed_up(
     states: tuple[RoleState, ...],
     found: list[Edit],
     outcome: Outcome,
+    themes: Floats,
     bundle: Bundle,
 ) -> Stakeholders:
     base, score = bundle.points(np.array([outcome.base, outcome.everyone]))
     moved = outcome.everyone - outcome.base
-    per_log_odds = (score - base) / moved if moved else 0.0
+    per_log_odds = float((score - base) / moved) if moved else 0.0
     if_leaves = bundle.points(outcome.without) - score
     single = _single_point(if_leaves, score - base, bundle.settings.explain.dependence_share)
     gains = bundle.points(outcome.extra) - score
     steps = actions(found, gains, states, single, group, -if_leaves, bundle)
     return Stakeholders(
-        group, states, outcome, outcome.contribution * per_log_odds, if_leaves, single, tuple(steps)
-    )
+        group, states, outcome, outcome.contribution * per_log_odds, per_log_odds, themes,
+        if_leaves, single, tuple(steps),
+    )  # fmt: skip
 
 
 def _single_point(if_leaves: Floats, added: float, share: float) -> int | None:

@@ -31,7 +31,7 @@ def require_same_run(before: Scored, since: datetime, model_version: str, where:
 
 
 def nothing_scored() -> Scored:
-    """The three tables without a row."""
+    """The tables without a row."""
     return Scored(**{name: schema.empty_table() for name, schema in FILES.items()})
 
 

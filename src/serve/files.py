@@ -18,13 +18,13 @@ def is_ours(name: str) -> bool:
 
 
 def write_scored(scored: Scored, folder: Path) -> None:
-    """Writes the three tables as `<table>.parquet` into an existing folder."""
+    """Writes the tables as `<table>.parquet` into an existing folder."""
     for name in FILES:
         pq.write_table(getattr(scored, name), folder / f"{name}.parquet", compression="zstd")
 
 
 def read_scored(folder: Path) -> Scored:
-    """The three tables of a folder.
+    """The tables of a folder.
 
     Raises:
         BadInput: a table is absent, unreadable, or lacks a column.

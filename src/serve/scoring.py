@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Bundle
 from ..contract import BadInput
+from ..explain.carried import themes_of
 from ..explain.people import recent_activity
 from ..explain.reasons import top_reasons
 from ..explain.stakeholders import Stakeholders, stakeholders
@@ -25,6 +26,7 @@ from ..features.table import Moment, moment
 from ..following import segment_values
 from ..threshold import Thresholds
 from .lines import described, lines_in_force
+from .member_themes import member_themes
 from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS
 
 Progress = Callable[[str, float], None]
@@ -39,6 +41,7 @@ class Scored:
     stakeholders: pa.Table
     actions: pa.Table
     horizons: pa.Table
+    themes: pa.Table
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def score(
         pa.Table.from_pylist(rows, STAKEHOLDERS),
         pa.Table.from_pylist(steps, ACTIONS),
         _horizons(features, scores, bundle, as_of),
+        member_themes(found, themes_of(bundle.catalogue), as_of),
     )
 
 

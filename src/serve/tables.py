@@ -73,9 +73,21 @@ HORIZONS = pa.schema(
     ]
 )
 
+THEMES = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("as_of", _TIME),
+        ("contact_id", pa.string()),
+        ("theme", pa.string()),  # of the signals that carried the contribution
+        ("contribution", pa.float64()),  # log-odds; sums over the themes to the member's
+        ("points", pa.float64()),  # the same in score points
+    ]
+)
+
 FILES = {
     "scores": SCORES,
     "stakeholders": STAKEHOLDERS,
     "actions": ACTIONS,
     "horizons": HORIZONS,
+    "themes": THEMES,
 }

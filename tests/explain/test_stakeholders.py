@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES
 from mqbg.explain import stakeholders as room
+from mqbg.explain.carried import themes_of
 from mqbg.explain.monoid import Totals
 from mqbg.explain.people import members_of, typical_terms
 from mqbg.explain.stakeholders import stakeholders
@@ -253,6 +254,7 @@ def test_a_group_has_the_same_answer_alone_and_in_any_batch(
                 assert same(one.outcome, other.outcome)
                 assert one.actions == other.actions
                 assert one.points.tolist() == other.points.tolist()
+                assert one.by_theme.tolist() == other.by_theme.tolist()
 
 
 def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source, bundle, found):
@@ -263,6 +265,56 @@ def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source,
     large, small = (drawn[group_id].outcome for group_id in only)
     assert not same(large, found[only[0]].outcome)
     assert same(small, found[only[1]].outcome)
+
+
+# Themes
+
+
+def by_name(one, bundle):
+    """Each member's themes, by name."""
+    return [dict(zip(themes_of(bundle.catalogue), row, strict=True)) for row in one.by_theme]
+
+
+def test_themes_of_every_member_sum_to_the_contribution(found):
+    for one in found.values():
+        np.testing.assert_allclose(
+            one.by_theme.sum(axis=1), one.outcome.contribution, rtol=0, atol=1e-9
+        )
+
+
+def test_fit_and_calendar_are_carried_by_no_member(found, bundle):
+    for one in found.values():
+        for themes in by_name(one, bundle):
+            assert not any(themes[name] for name in ("fit", "calendar"))
+
+
+def test_themes_are_the_mean_change_of_treeshap_at_the_first_and_the_last_step(
+    world, at, bundle, found
+):
+    one = found[world[0][2]]
+    subsets, repeated = coalitions(rows_of(at.members, one.group.group_id))
+    keys = ("group_id", "coalition")
+    table = group_features(in_engine(repeated, at.members), at.facts, bundle.catalogue, keys)
+    read = bundle.matrix(table.order_by("coalition").to_pyarrow())
+    shap = bundle.contributions(read)
+    place = {chosen: number for number, chosen in enumerate(subsets)}
+    for member in (0, 1):
+        expected = dict.fromkeys(themes_of(bundle.catalogue), 0.0)
+        for before, after in (((), (member,)), ((1 - member,), (0, 1))):
+            x, y = read[place[before]], read[place[after]]
+            for number, feature in enumerate(bundle.catalogue.features):
+                if feature.name in bundle.read_features and not np.array_equal(
+                    x[number], y[number], equal_nan=True
+                ):
+                    step = shap[place[after], number] - shap[place[before], number]
+                    expected[feature.theme] += step / 2
+        whole = one.outcome.contribution[member]
+        size = math.fsum(map(abs, expected.values()))
+        rest = whole - math.fsum(expected.values())
+        for theme, got in by_name(one, bundle)[member].items():
+            assert got == pytest.approx(
+                expected[theme] + rest * abs(expected[theme]) / size, abs=1e-9
+            )
 
 
 # What-ifs

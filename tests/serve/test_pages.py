@@ -29,7 +29,7 @@ from mqbg.serve.charts import adding_up, gauge, scale_end, waterfall
 from mqbg.serve.pages import is_ours, write_report
 from mqbg.serve.portfolio import page_name
 from mqbg.serve.scoring import Scored
-from mqbg.serve.tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS
+from mqbg.serve.tables import FILES
 from mqbg.settings import Role, Settings
 from mqbg.source import Source
 from mqbg.threshold import Estimate, Expected, Thresholds
@@ -125,11 +125,12 @@ def member_row(score: Row, contact_id: str, contribution: float, **given: Any) -
 def tables(
     scores: Sequence[Row], members: Sequence[Row] = (), actions: Sequence[Row] = ()
 ) -> Scored:
+    given = {"scores": scores, "stakeholders": members, "actions": actions}
     return Scored(
-        pa.Table.from_pylist(list(scores), SCORES),
-        pa.Table.from_pylist(list(members), STAKEHOLDERS),
-        pa.Table.from_pylist(list(actions), ACTIONS),
-        HORIZONS.empty_table(),
+        **{
+            name: pa.Table.from_pylist(list(given.get(name, ())), schema)
+            for name, schema in FILES.items()
+        }
     )
 
 
