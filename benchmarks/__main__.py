@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import believed, congress, features, lookup, speed, trees, world
+from . import believed, congress, features, game, lookup, speed, trees, world
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "noise": lambda given: believed.noise(given.congress),
     "training": lambda given: believed.training(given.congress),
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
+    "game": lambda given: game.run(given.congress),
     "trees": lambda given: trees.run(given.rivals_python),
 }
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mqbg.features import feature_source
+from mqbg.features.prepared import FeatureSource
 from mqbg.settings import Model, Settings, load_settings
 from mqbg.source import open_source
 from mqbg.train.training import MODEL, Trained, train
@@ -56,8 +57,12 @@ def _against_rival(name: str, data: Path, settings: Settings, test_from: datetim
 
 def _trained(data: Path, settings: Settings, test_from: datetime | None = None) -> Trained:
     with open_source(data, threads=settings.model.threads) as source:
-        prepared = feature_source(source, settings)
-        return train(prepared, test_from=test_from, progress=lambda _label, _share: None)
+        return trained_on(feature_source(source, settings), test_from)
+
+
+def trained_on(source: FeatureSource, test_from: datetime | None = None) -> Trained:
+    """A training without a bar."""
+    return train(source, test_from=test_from, progress=lambda _label, _share: None)
 
 
 def noise(_data: Path) -> None:

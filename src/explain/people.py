@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -22,40 +23,68 @@ from ..features.table import Moment
 from .monoid import Floats
 
 TOP_KINDS = 3
+GROUPS_AT_A_TIME = 8192
 
 
 @dataclass(frozen=True)
-class GroupMembers:
-    """One group's rows.
+class Group:
+    """One group, and who is in it.
 
     Attributes:
         group_id: of the group.
-        base: shape (terms,); activities logged on the group without a person.
         contact_ids: shape (members,).
         roles: shape (members,).
-        terms: shape (members, terms).
     """
 
     group_id: str
-    base: Floats
     contact_ids: NDArray[np.object_]
     roles: NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class GroupMembers(Group):
+    """One group's rows.
+
+    Attributes:
+        base: shape (terms,); activities logged on the group without a person.
+        terms: shape (members, terms).
+    """
+
+    base: Floats
     terms: Floats
+
+    @property
+    def named(self) -> Group:
+        """The same without its rows, which are the greater part of it."""
+        return Group(self.group_id, self.contact_ids, self.roles)
 
 
 def members_of(at: Moment, bundle: Bundle) -> Iterator[GroupMembers]:
-    """The members of every group at a moment, in order of group_id and contact_id."""
-    terms = member_terms(at.members, bundle.catalogue)
+    """The members of every group at a moment, in order of group_id and contact_id.
+
+    Some thousand groups are in memory at a time.
+    """
+    ids = at.groups.order_by("group_id").group_id.to_pyarrow().to_pylist()
+    for start in range(0, len(ids), GROUPS_AT_A_TIME):
+        here = ids[start : start + GROUPS_AT_A_TIME]
+        # Ids rise, so that two comparisons name a portion.
+        rows = at.members.filter(at.members.group_id.between(here[0], here[-1]))
+        yield from _rows_of(rows if len(here) < len(ids) else at.members, bundle)
+
+
+def _rows_of(members: ir.Table, bundle: Bundle) -> Iterator[GroupMembers]:
+    terms = member_terms(members, bundle.catalogue)
     # The base row has no contact, and comes first.
     ordered = terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True)).to_pyarrow()
     values = _term_matrix(ordered, bundle)
     groups = ordered["group_id"].to_numpy()
     contacts, roles = ordered["contact_id"].to_numpy(), ordered["role"].to_numpy()
     starts = np.flatnonzero(ordered["contact_id"].is_null().to_numpy())  # the base rows
+    del ordered
     for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
         people = slice(start + 1, end)
         yield GroupMembers(
-            groups[start], values[start], contacts[people], roles[people], values[people]
+            groups[start], contacts[people], roles[people], values[start], values[people]
         )
 
 

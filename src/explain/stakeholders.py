@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from ..features.table import Moment
 from .carried import Steps, by_theme, steps_of
 from .game import Game, Outcome, play, stakeholder_game
 from .monoid import Floats, Totals
-from .people import GroupMembers, members_of, typical_terms
+from .people import Group, GroupMembers, members_of, typical_terms
 from .valuation import Valuation
 from .whatifs import Action, Edit, RoleState, actions, edited_totals, edits, role_states
 
@@ -37,7 +38,7 @@ class Stakeholders:
         actions: steps that go with a higher score, best first.
     """
 
-    group: GroupMembers
+    group: Group
     states: tuple[RoleState, ...]
     outcome: Outcome
     points: Floats
@@ -75,6 +76,7 @@ def stakeholders(
     )
     awake = [term.name for term in bundle.catalogue.terms].index("active_members_30d")
     plans: dict[str, tuple[GroupMembers, tuple[RoleState, ...], list[Edit]]] = {}
+    begun: deque[str] = deque()
     done: dict[str, Stakeholders] = {}
 
     def games() -> Iterator[tuple[str, Game]]:
@@ -83,6 +85,7 @@ def stakeholders(
             states = role_states(bundle.vocabulary.template, group, solution, at.as_of, engaged)
             found = edits(totals, group, states, typical, engaged)
             plans[group.group_id] = group, states, found
+            begun.append(group.group_id)
             yield group.group_id, stakeholder_game(
                 totals, group.base, group.terms, bundle.settings.explain,
                 _random(bundle.settings.model.seed, group.group_id),
@@ -91,13 +94,16 @@ def stakeholders(
 
     valuation = Valuation(bundle, at.facts)
     played = play(games(), valuation, ROWS_PER_BATCH)
+    told = 0
     for steps in _batches(steps_of(totals, plans[key][0], outcome) for key, outcome in played):
         for one, themes in zip(steps, by_theme(valuation, steps), strict=True):
             group, states, found = plans.pop(one.group.group_id)
             done[group.group_id] = _summed_up(group, states, found, one.outcome, themes, bundle)
-            progress("stakeholders", len(done) / max(1, len(solutions)))
-    for key in sorted(done):
-        yield done[key]
+            # A sampled game takes several turns; the groups after it wait for it.
+            while begun and begun[0] in done:
+                told += 1
+                progress("stakeholders", told / len(solutions))
+                yield done.pop(begun.popleft())
 
 
 def _batches(steps: Iterator[Steps]) -> Iterator[list[Steps]]:
@@ -135,7 +141,7 @@ def _summed_up(
     gains = bundle.points(outcome.extra) - score
     steps = actions(found, gains, states, single, group, -if_leaves, bundle)
     return Stakeholders(
-        group, states, outcome, outcome.contribution * per_log_odds, per_log_odds, themes,
+        group.named, states, outcome, outcome.contribution * per_log_odds, per_log_odds, themes,
         if_leaves, single, tuple(steps),
     )  # fmt: skip
 

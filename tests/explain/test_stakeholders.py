@@ -228,7 +228,8 @@ def test_the_game_equals_stage_2_with_coalitions_as_a_key_and_the_trees(
     table = group_features(in_engine(repeated, at.members), at.facts, bundle.catalogue, keys)
     engine = bundle.log_odds(table.order_by("coalition").to_pyarrow())
     totals = Totals(bundle.catalogue.terms)
-    own = [totals.prefixes(one.group.base, one.group.terms[list(s)])[-1] for s in subsets]
+    (group,) = (g for g in members_of(at, bundle) if g.group_id == one.group.group_id)
+    own = [totals.prefixes(group.base, group.terms[list(s)])[-1] for s in subsets]
     sizes = [(one.group.group_id, len(subsets))]
     assert Valuation(bundle, at.facts)(sizes, np.array(own)).tolist() == engine.tolist()
     value = dict(zip(subsets, engine.tolist(), strict=True))

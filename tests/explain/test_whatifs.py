@@ -40,7 +40,7 @@ def group(roles, terms=None):
     rows = [[0.0, NAN]] * len(roles) if terms is None else terms
     contacts = np.array([f"c{number}" for number in range(len(roles))], dtype=object)
     return GroupMembers(
-        "g", BASE, contacts, np.array(roles, dtype=object), np.array(rows).reshape(len(roles), 2)
+        "g", contacts, np.array(roles, dtype=object), BASE, np.array(rows).reshape(len(roles), 2)
     )
 
 
@@ -122,8 +122,9 @@ def test_missing_roles_are_in_order_of_priority_then_of_name():
     )
     none = np.empty(0)
     found = Stakeholders(
-        group([]), states, Outcome(0.0, 0.0, none, none, none, none), none, none, None, ()
-    )
+        group([]), states, Outcome(0.0, 0.0, none, none, none, none), none, 0.0, none, none, None,
+        (),
+    )  # fmt: skip
     assert found.missing_roles == ("b", "c", "a", "z")
 
 
