@@ -28,10 +28,11 @@ MAY_IMPORT = {
     "simulate": {"contract", "whole"},
     "features": {"contract", "settings", "source"},
     "bundle": {"contract", "settings", "calibrated", "threshold", "features"},
+    "explanation": {"bundle"},
     "registry": {"contract", "settings", "bundle"},
     "train": {
         "contract", "settings", "calibrated", "threshold", "following", "source", "features",
-        "bundle", "registry", "whole",
+        "bundle", "explanation", "registry", "whole",
     },
     "explain": {"contract", "settings", "calibrated", "source", "features", "bundle"},
     "serve": {

@@ -79,7 +79,7 @@ def training(snapshots, settings):
     touched = touched_per_snapshot(SPLIT, settings)
     judged = judge(learned, snapshots, SPLIT, touched, quiet)
     example = snapshots.features.select(list(WORDS.names)).slice(0, 3)
-    return Trained(learned.bundle, learned, judged, SPLIT, touched, example)
+    return Trained(learned.bundle, learned, judged, SPLIT, touched, example, example)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ..bundle import CATEGORY, NUMBER, save
 from ..registry import BUNDLE_FOLDER
-from ..settings import settings_tree
+from ..settings import model_tree
 from .card import model_card
 from .run_numbers import all_metrics, findings_tree, parameters, records, tags
 from .run_plots import plots
@@ -118,7 +118,7 @@ def _write_trees(trained: Trained, folder: Path) -> None:
         for f in trained.bundle.catalogue.features
     ]
     _write_json({"features": features}, folder / FEATURES_FILE)
-    _write_json(settings_tree(trained.bundle.settings), folder / "settings.json")
+    _write_json(model_tree(trained.bundle.settings), folder / "settings.json")
     _write_json({"findings": findings_tree(trained.findings)}, folder / "probes.json")
     if trained.ablation is not None:
         _write_json({"themes": records(trained.ablation)}, folder / "ablation.json")
@@ -129,5 +129,5 @@ def _write_plots(trained: Trained, folder: Path) -> None:
         return  # no curve of one class says anything
     (folder / "plots").mkdir()
     for name, (figure, data) in plots(trained).items():
-        figure.savefig(folder / "plots" / f"{name}.png", dpi=120)
+        figure.savefig(folder / "plots" / f"{name}.png", dpi=120, bbox_inches="tight")
         data.to_csv(folder / "plots" / f"{name}.csv", index=False)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from . import figures as drawings
 from .evaluation import best_baselines
 from .judging import MODEL
+from .shap_plots import shap_plots
 from .threshold_figures import threshold_figure
 from .training import Trained
 
@@ -46,4 +47,4 @@ def plots(trained: Trained) -> dict[str, tuple[Figure, pd.DataFrame]]:
     if len(judged.curve) and judged.signal.found:
         line = trained.bundle.thresholds.base(trained.split.test[-1])
         pictures["thresholds"] = (threshold_figure(judged.curve, readiness=line), judged.curve)
-    return pictures
+    return {**pictures, **shap_plots(trained)}

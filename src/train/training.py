@@ -53,6 +53,7 @@ class Trained:
         split: the cut-offs of each part.
         touched_per_snapshot: groups that sales can take between two snapshots.
         example: a few rows of the feature table, without names of groups.
+        sample: some hundred of the test rows, likewise, to draw.
         findings: what the leak probes warn of.
         ablation: frame of `ablation.ablation`; None where it was not made.
         directions: frame of `monotone.cost_of_directions`; None without directions.
@@ -65,6 +66,7 @@ class Trained:
     split: Split
     touched_per_snapshot: int
     example: pa.Table
+    sample: pa.Table
     findings: tuple[Finding, ...] = ()
     ablation: pd.DataFrame | None = None
     directions: pd.DataFrame | None = None
@@ -122,9 +124,19 @@ def train(
     judged = judge(learned, snapshots, split, touched, progress)
     trained = Trained(
         _published(learned, judged, snapshots, split), learned, judged, split, touched,
-        snapshots.features.select(list(words.names)).slice(0, 5), findings, tuned=tuned,
+        snapshots.features.select(list(words.names)).slice(0, 5),
+        _drawn(snapshots.at(split.test).features.select(list(words.names)), settings.model.seed),
+        findings, tuned=tuned,
     )  # fmt: skip
     return _with_refits(trained, snapshots, progress)
+
+
+SAMPLED_ROWS = 400
+
+
+def _drawn(features: pa.Table, seed: int) -> pa.Table:
+    order = np.random.default_rng(seed).permutation(features.num_rows)
+    return features.take(np.sort(order[:SAMPLED_ROWS]))
 
 
 def probe(

@@ -96,7 +96,7 @@ def _trained(snapshots, settings=SETTINGS):
     touched = touched_per_snapshot(SPLIT, settings)
     judged = judge(learned, snapshots, SPLIT, touched, _quiet)
     example = snapshots.features.select(list(WORDS.names)).slice(0, 5)
-    return Trained(learned.bundle, learned, judged, SPLIT, touched, example)
+    return Trained(learned.bundle, learned, judged, SPLIT, touched, example, example)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def test_every_plot_has_its_data_beside_it(folder):
     plots = folder / ARTIFACTS / "plots"
     pictures = {path.stem for path in plots.glob("*.png")}
     assert pictures == {path.stem for path in plots.glob("*.csv")}
-    assert {"reliability", "gains", "decision", "thresholds"} <= pictures
+    assert {"reliability", "gains", "decision", "thresholds", "shap_beeswarm"} <= pictures
     assert all(len(pd.read_csv(path)) for path in plots.glob("*.csv"))
 
 

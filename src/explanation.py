@@ -1,0 +1,43 @@
+"""TreeSHAP of a model as `shap` knows it, for its plots, in notebooks and in MLflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from .bundle import Bundle
+
+if TYPE_CHECKING:
+    import shap
+
+
+def explanation(bundle: Bundle, features: pa.Table, language: str = "en") -> shap.Explanation:
+    """Why rows of the feature table lie above or below the average, feature by feature.
+
+    `shap.plots.beeswarm(explanation(bundle, table))` draws many rows,
+    `shap.plots.waterfall(explanation(bundle, table)[0])` one.
+
+    Args:
+        bundle: the model.
+        features: the feature table, any number of rows.
+        language: of the features' names.
+
+    Returns:
+        Values in log-odds, shape (rows, features); with the base value they sum to the raw score.
+        A category's data are its codes.
+
+    Raises:
+        ValueError: a feature column is missing.
+    """
+    # Importing shap takes seconds, which no command but `train` should wait for.
+    import shap
+
+    rows = bundle.matrix(features)
+    values = bundle.contributions(rows)
+    return shap.Explanation(
+        values=values,
+        base_values=bundle.raw(rows) - values.sum(axis=1),
+        data=rows,
+        feature_names=[feature.described(language) for feature in bundle.catalogue.features],
+    )

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from mqbg.explanation import explanation
+
+
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_values_and_base_sum_to_the_raw_score(with_signal, share):
+    blend = replace(with_signal.bundle.blend, trees_share=share)
+    bundle = replace(with_signal.bundle, blend=blend)
+    found = explanation(bundle, with_signal.sample)
+    np.testing.assert_allclose(
+        found.base_values + found.values.sum(axis=1), bundle.log_odds(with_signal.sample), atol=1e-9
+    )
+    assert np.ptp(found.base_values) < 1e-9
+
+
+def test_features_have_their_plain_words(with_signal):
+    words = explanation(with_signal.bundle, with_signal.sample).feature_names
+    assert words == [feature.described("en") for feature in with_signal.bundle.catalogue.features]
+    japanese = explanation(with_signal.bundle, with_signal.sample, "ja").feature_names
+    assert japanese != words
