@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import believed, congress, features, game, lookup, speed, trees, world
+from . import believed, congress, features, game, lookup, speed, trees, who, world
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "training": lambda given: believed.training(given.congress),
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
     "game": lambda given: game.run(given.congress),
+    "who": lambda given: who.run(given.congress),
     "trees": lambda given: trees.run(given.rivals_python),
 }
 

@@ -197,6 +197,14 @@ def explain(
     data: Data,
     group_id: Annotated[str, typer.Argument(help="The buying group.")],
     as_of: AsOf,
+    since: Annotated[
+        str | None,
+        typer.Option(help="An earlier cut-off: say what changed between the two scores."),
+    ] = None,
+    since_version: Annotated[
+        str | None,
+        typer.Option(help="Model version that scored at --since; default: that of --version."),
+    ] = None,
     version: Version = "champion",
     lang: Language = None,
     quarantine: Quarantine = None,
@@ -204,14 +212,20 @@ def explain(
 ) -> None:
     """Explain one group's score: who adds what, why, and what goes with a higher one."""
     from .serve.sheet import group_sheet
+    from .serve.sheet_since import require_earlier, since_sheet
 
-    at = instant(as_of)
+    at, earlier = instant(as_of), None if since is None else instant(since)
+    require_earlier(earlier, since_version, at)
     with _job(data, version, lang, quarantine, settings_of(config)) as job:
-        account, solution = job.require_open(group_id, at)
-        scored = job.score(at, only=[group_id])
-        people = job.names(scored.stakeholders["contact_id"].to_pylist())
+        if earlier is None:
+            job.require_open(group_id, at)
+            scored = job.score(at, only=[group_id])
+            people = job.names(scored.stakeholders["contact_id"].to_pylist())
+            parts = list(group_sheet(scored, people, job.bundle, job.words))
+        else:
+            parts = list(since_sheet(job, group_id, earlier, at, since_version))
     console = results()
-    for part in group_sheet(scored, account, solution, people, job.bundle, job.words):
+    for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))
 
 
@@ -258,7 +272,7 @@ def report(
     from .source import checked_source
 
     settings = settings_of(config)
-    language = words(lang or settings.explain.language)
+    language = words(lang or settings.explain.language, settings.explain.languages_folder)
     scored = read_scored(scores)
     if not scored.scores.num_rows:
         raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")

@@ -95,7 +95,7 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
         with new_folder(out / "run") as aside:
             write_run(trained, aside, str(out / "data"), installed_version("mqbg"))
         logged = log_folder(out / "run", signed(FIRST, "the demonstration"), progress)
-        as_of, language = trained.split.test[-1], words(settings.explain.language)
+        as_of, language = trained.split.test[-1], _words(settings)
         scored = score(
             prepared,
             trained.bundle,
@@ -123,7 +123,7 @@ def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[Renderable
     """What the command prints: the comparison, the ten readiest groups, what to open next."""
     yield comparison_table(demonstrated.trained)
     yield demonstrated.trained.judged.verdict
-    yield readiest(demonstrated.lines, words(settings.explain.language))
+    yield readiest(demonstrated.lines, _words(settings))
     out, first = demonstrated.out, demonstrated.lines[0].score["group_id"]
     store = os.environ["MLFLOW_TRACKING_URI"]
     yield (
@@ -134,6 +134,10 @@ def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[Renderable
         f"--as-of {demonstrated.as_of:%Y-%m-%d}\n"
         f"  {_command('mlflow')} ui --backend-store-uri {store}   figures, plots, versions"
     )
+
+
+def _words(settings: Settings) -> Words:
+    return words(settings.explain.language, settings.explain.languages_folder)
 
 
 def _command(name: str) -> str:

@@ -417,7 +417,7 @@ def test_score_writes_its_tables_and_they_sum(trained, world, mqbg, monkeypatch,
     ran = mqbg("score", world, "--as-of", AS_OF, "--out", tmp_path / "scores")
     assert ran.status == 0
     names = sorted(path.name for path in (tmp_path / "scores").iterdir())
-    tables = ["actions", "horizons", "scores", "stakeholders", "themes"]
+    tables = ["actions", "horizons", "scores", "stakeholders", "summaries", "themes"]
     assert names == [f"{table}.parquet" for table in tables]
     scores = pq.read_table(tmp_path / "scores" / "scores.parquet").to_pandas()
     members = pq.read_table(tmp_path / "scores" / "stakeholders.parquet").to_pandas()
@@ -487,6 +487,58 @@ def test_explain_speaks_japanese(trained, world, mqbg, monkeypatch, tmp_path):
     assert "案件化の見込み" in ran.out
 
 
+EARLIER = "2025-05-01"
+
+
+def scored_at(mqbg, world, folder):
+    """Scores at two cut-offs by group, of groups that are open at both."""
+    tables = []
+    for as_of in (EARLIER, AS_OF):
+        mqbg("score", world, "--as-of", as_of, "--out", folder / as_of)
+        rows = pq.read_table(folder / as_of / "scores.parquet").to_pylist()
+        tables.append({row["group_id"]: row for row in rows})
+    return {key: (tables[0][key], tables[1][key]) for key in tables[0] if key in tables[1]}
+
+
+def test_explain_since_tells_what_lies_between_two_scores(
+    trained, world, mqbg, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(trained)
+    both = scored_at(mqbg, world, tmp_path)
+    group = max(both, key=lambda key: abs(both[key][1]["log_odds"] - both[key][0]["log_odds"]))
+    ran = mqbg("explain", world, group, "--as-of", AS_OF, "--since", EARLIER)
+    assert ran.status == 0
+    for score in both[group]:
+        assert f"{score['log_odds']:+.3f}" in ran.out
+    told = [line for line in ran.out.splitlines() if re.search(r"[+-]\d\.\d{3} ", line)]
+    start, *changes, end = (float(re.search(r"[+-]\d\.\d{3} ", line)[0]) for line in told)
+    assert start + sum(changes) == pytest.approx(end, abs=0.001 * len(told))
+    assert "Time alone" in ran.out
+    ran = mqbg("explain", world, group, "--as-of", AS_OF, "--since", EARLIER, "--lang", "ja")
+    assert "時間の経過" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--since", AS_OF], ["--since: expected a cut-off before --as-of 2025-06-01 00:00"]),
+        (["--since", "2026-01-01"], ["got 2026-01-01 00:00"]),
+        (["--since-version", "1"], ["--since-version: expected --since beside it, got '1'"]),
+        (["--since", EARLIER, "--since-version", "99"], ["99"]),
+        (["--since", "2000-01-01"], ["was created at", "choose another --since"]),
+    ],
+)
+def test_explain_since_refuses_what_it_cannot_compare(
+    trained, world, mqbg, monkeypatch, options, words
+):
+    monkeypatch.chdir(trained)
+    events = pq.read_table(world / "stage_events.parquet").to_pylist()
+    ended = {row["group_id"] for row in events if row["stage"] in ("opportunity", "won", "lost")}
+    groups = pq.read_table(world / "buying_groups.parquet").sort_by("created_at").to_pylist()
+    group = next(row["group_id"] for row in groups if row["group_id"] not in ended)
+    refused(mqbg("explain", world, group, "--as-of", AS_OF, *options), *words)
+
+
 def test_explain_refuses_an_unknown_group(trained, world, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
     refused(mqbg("explain", world, "nobody", "--as-of", AS_OF), "'nobody'", "for instance")
@@ -505,6 +557,21 @@ def test_explain_says_why_a_group_is_not_open(trained, world, mqbg, monkeypatch)
 def test_explain_refuses_an_unknown_language(trained, world, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
     refused(mqbg("explain", world, "x", "--as-of", AS_OF, "--lang", "xx"), "'xx'", "en, ja")
+
+
+def test_explain_knows_the_languages_of_a_folder_of_the_user(
+    trained, world, mqbg, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(trained)
+    (tmp_path / "ja.toml").write_text('[labels]\nstakeholders = "キーパーソン"\n', encoding="utf-8")
+    (tmp_path / "de.toml").write_text("", encoding="utf-8")
+    config = tmp_path / "settings" / "mqbg.toml"
+    config.parent.mkdir()
+    config.write_text(f"[explain]\nlanguages_folder = '{tmp_path}'\n", encoding="utf-8")
+    asked = ("explain", world, "x", "--as-of", AS_OF, "--config", config, "--lang")
+    refused(mqbg(*asked, "fr"), "'fr'", "de, en, ja")
+    refused(mqbg(*asked, "de"), "de.toml: missing sentence")
+    refused(mqbg(*asked, "ja"), "'x'", "for instance")  # a good language: the group is missing
 
 
 def test_report_refuses_a_folder_without_scores(mqbg, world, tmp_path):

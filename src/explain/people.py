@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -17,12 +18,13 @@ from ..features.activities import known_before
 from ..features.expressions import at as instant
 from ..features.groups import member_terms
 from ..features.members import of_people
-from ..features.prepared import FeatureSource
+from ..features.prepared import FeatureSource, content_numbers
 from ..features.signals import within
 from ..features.table import Moment
 from .monoid import Floats
 
-TOP_KINDS = 3
+TOP_KINDS = TOP_CONTENTS = 3
+MEMBER = ["group_id", "contact_id"]
 GROUPS_AT_A_TIME = 8192
 
 
@@ -125,7 +127,8 @@ def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
 
     Returns:
         group_id, contact_id, last_activity_at, last_activity_kind, activities_30d, top_kinds (the
-        three most frequent kinds, ties by name). Members who never did anything are not in it.
+        three most frequent kinds, ties by name), contents (titles of the three seen last; the
+        latest first). Members who never did anything are not in it.
     """
     as_of = instant(at.as_of)
     people = at.people.filter(at.people.contact_id.notnull())
@@ -136,17 +139,33 @@ def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
         times=inbound.count(),
         times_30d=within(inbound, as_of, 30).cast("int64").sum(),
     )
-    named = by_kind.join(people, "member_no").select("group_id", "contact_id", *by_kind.columns[1:])
-    frame: pd.DataFrame = named.to_pyarrow().to_pandas()
-    return _summed_up(frame)
+    found = _summed_up(_of_people(by_kind, people))
+    seen = inbound.group_by("member_no", "content_no").agg(last_at=inbound.occurred_at.max())
+    titled = content_numbers(source.given["contents"])
+    titles = titled.filter(titled.title.notnull()).select("content_no", "title")
+    found["contents"] = _latest(_of_people(seen.join(titles, "content_no"), people))
+    found["contents"] = [given if isinstance(given, list) else [] for given in found["contents"]]
+    return found.reset_index()
+
+
+def _of_people(rows: ir.Table, people: ir.Table) -> pd.DataFrame:
+    named = rows.join(people.select("member_no", "group_id", "contact_id"), "member_no")
+    frame: pd.DataFrame = named.drop("member_no").to_pyarrow().to_pandas()
+    return frame
+
+
+def _latest(seen: pd.DataFrame) -> pd.Series[Any]:
+    """Titles that each member saw last; by group_id and contact_id."""
+    ordered = seen.sort_values(["last_at", "title"], ascending=[False, True])
+    by_member = ordered.drop_duplicates([*MEMBER, "title"]).groupby(MEMBER)
+    return by_member.head(TOP_CONTENTS).groupby(MEMBER)["title"].agg(list)
 
 
 def _summed_up(by_kind: pd.DataFrame) -> pd.DataFrame:
-    member = ["group_id", "contact_id"]
-    latest = by_kind.sort_values(["last_at", "kind"]).groupby(member).tail(1).set_index(member)
+    latest = by_kind.sort_values(["last_at", "kind"]).groupby(MEMBER).tail(1).set_index(MEMBER)
     frequent = by_kind.sort_values(["times", "kind"], ascending=[False, True])
-    top = frequent.groupby(member).head(TOP_KINDS).groupby(member)["kind"].agg(list)
-    total = by_kind.groupby(member)["times_30d"].sum()
+    top = frequent.groupby(MEMBER).head(TOP_KINDS).groupby(MEMBER)["kind"].agg(list)
+    total = by_kind.groupby(MEMBER)["times_30d"].sum()
     return pd.DataFrame(
         {
             "last_activity_at": latest["last_at"],
@@ -154,4 +173,4 @@ def _summed_up(by_kind: pd.DataFrame) -> pd.DataFrame:
             "activities_30d": total,
             "top_kinds": top,
         }
-    ).reset_index()
+    )

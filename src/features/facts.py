@@ -98,7 +98,7 @@ def group_facts(
         .left_join(_stages(near["stage_events"], settings, as_of), [("group_id", "staged_group")])
         .left_join(_verdicts(near["verdicts"], as_of), [("group_id", "judged_group")])
         .left_join(_answers(near["answers"], vocabulary, as_of), [("group_id", "asked_group")])
-        .left_join(_leavers(near["members"], as_of), [("group_id", "left_group")])
+        .left_join(leavers(near["members"], as_of), [("group_id", "left_group")])
         .left_join(
             account_history(tables, settings, as_of, asking), [("account_id", "history_account")]
         )
@@ -200,7 +200,7 @@ def _answers(answers: ir.Table, vocabulary: Vocabulary, as_of: AsOf) -> ir.Table
     )
 
 
-def _leavers(members: ir.Table, as_of: AsOf) -> ir.Table:
+def leavers(members: ir.Table, as_of: AsOf) -> ir.Table:
     """People who left in [as_of - 90 days, as_of) and are not back; a role change is no leaving."""
     left = members.filter(
         members.left_at < as_of, members.left_at >= days_before(as_of, LEFT_DAYS)

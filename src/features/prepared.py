@@ -236,13 +236,19 @@ def _first_views(activities: ir.Table) -> ir.Table:
     return first.drop("content_no")
 
 
+def content_numbers(contents: ir.Table) -> ir.Table:
+    """The table of contents with the number that stands for each in `narrow`."""
+    number = ibis.row_number().over(order_by=contents.content_id) + NO_CONTENT + 1
+    return contents.mutate(content_no=number.cast("int32"))
+
+
 def _contents(contents: ir.Table) -> ir.Table:
     """content_id, content_no, job and gated of each content, and of none."""
     places = [(job, place) for place, job in enumerate(BUYING_JOBS)]
-    number = ibis.row_number().over(order_by=contents.content_id) + NO_CONTENT + 1
+    contents = content_numbers(contents)
     numbered = contents.select(
         "content_id",
-        content_no=number.cast("int32"),
+        "content_no",
         job=contents.buying_job.cases(*places, else_=-1).cast("int8"),
         gated=contents.gated.fill_null(False),
     )

@@ -63,6 +63,7 @@ class GroupPage:
 
     Attributes:
         line: the group as the portfolio has it.
+        summary: the group in words, line by line.
         base: the account with nobody in the group.
         base_bar: its step of the waterfall.
         people: the stakeholders, largest part first.
@@ -73,6 +74,7 @@ class GroupPage:
     """
 
     line: Line
+    summary: str
     base: float
     base_bar: Bar
     people: tuple[Person, ...]
@@ -94,10 +96,12 @@ def group_pages(
     chosen = pa.array([line.score["group_id"] for line in shown], pa.string())
     members = _by_group(scored.stakeholders, chosen)
     actions = _by_group(scored.actions, chosen)
+    summaries = _by_group(scored.summaries, chosen)
     base = bundle.points(np.array([line.score["base_log_odds"] for line in shown]))
     return [
         _group_page(
             line,
+            summary="\n".join(row["summary"] for row in summaries[line.score["group_id"]]),
             base=float(base[place]),
             members=members[line.score["group_id"]],
             actions=actions[line.score["group_id"]],
@@ -118,6 +122,7 @@ def _by_group(table: pa.Table, chosen: pa.Array) -> defaultdict[str, list[Row]]:
 def _group_page(
     line: Line,
     *,
+    summary: str,
     base: float,
     members: list[Row],
     actions: list[Row],
@@ -134,6 +139,7 @@ def _group_page(
     per_log_odds = _points_per_log_odds(line.score, base)
     return GroupPage(
         line=line,
+        summary=summary,
         base=points[0],
         base_bar=bars[0],
         people=tuple(

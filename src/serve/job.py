@@ -69,7 +69,9 @@ class Job:
         anew = self.score(as_of, still_open) if still_open else nothing_scored()
         return carried(before, anew, changed, as_of)
 
-    def require_open(self, group_id: str, as_of: datetime) -> tuple[str, str]:
+    def require_open(
+        self, group_id: str, as_of: datetime, option: str = "--as-of"
+    ) -> tuple[str, str]:
         """Names of the account and the solution of a group that is open at a cut-off.
 
         Raises:
@@ -92,7 +94,7 @@ class Job:
             raise BadInput(
                 f"explain: expected a group that is open at {as_of:%Y-%m-%d %H:%M}, but "
                 f"{group_id!r} was {self._why_shut(group_id, group['created_at'], as_of)}; choose "
-                "another --as-of"
+                f"another {option}"
             )
         return (
             self._name("accounts", "account_id", group["account_id"]),
@@ -138,7 +140,7 @@ def scoring_job(
 
     Args:
         data: the source.
-        settings: `model.registered_name`, `model.threads` and `explain.language` are read.
+        settings: `model.registered_name`, `model.threads` and the language are read.
         progress: called with a label and the share done.
         version: of the model.
         language: overrides the settings.
@@ -148,7 +150,7 @@ def scoring_job(
     Raises:
         BadInput: the data, the model or the language is not what it must be.
     """
-    chosen = words(language or settings.explain.language)
+    chosen = words(language or settings.explain.language, settings.explain.languages_folder)
     model = load_registered(settings.model.registered_name, version)
     threads = replace(model.bundle.settings.model, threads=settings.model.threads)
     own = replace(model.bundle.settings, model=threads)

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..bundle import Bundle
-from ..explain.words import Words, date_of, signed
+from ..explain.words import Words
 from ..features.feature import Feature
 from ..source import Source
 from ..whole import replaced_folder
@@ -97,12 +97,10 @@ def _renderer(words: Words, overview: Portfolio) -> Callable[..., str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "signed": signed,
-        "day": date_of,
-        "percent": percent,
-        "decimal": decimal,
-        "count": count,
+    formats = words.formats
+    environment.filters |= formats.filters | {
+        "percent": _or_nothing(formats.percent),
+        "decimal": _or_nothing(formats.decimal),
     }
     environment.tests["known_status"] = STATUSES.__contains__
     style = _style()
@@ -135,19 +133,9 @@ def _digest(style: str) -> str:
     return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
 
-def percent(share: float | None, decimals: int = 1) -> str:
-    """A share of 1 as text: 0.123 is 12.3%, and nothing is a dash."""
-    return NOTHING if share is None else f"{share:.{decimals}%}"
-
-
-def decimal(number: float | None, decimals: int = 1) -> str:
-    """A number with so many decimals; nothing is a dash."""
-    return NOTHING if number is None else f"{number:,.{decimals}f}"
-
-
-def count(number: int) -> str:
-    """A whole number with its thousands apart."""
-    return f"{number:,}"
+def _or_nothing(written: Callable[..., str]) -> Callable[..., str]:
+    """A format that writes a value that is not there as a dash."""
+    return lambda value, *given: NOTHING if value is None else written(value, *given)
 
 
 def _model(bundle: Bundle, figures: pd.DataFrame | None) -> dict[str, Any]:

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from ..bundle import Bundle
 from ..contract import BadInput
 from ..explain.carried import themes_of
-from ..explain.people import recent_activity
 from ..explain.reasons import top_reasons
 from ..explain.stakeholders import Stakeholders, stakeholders
-from ..explain.whatifs import Action
-from ..explain.words import Words, date_of, signed
+from ..explain.summaries import Person, group_summary, person_summary, step_text
+from ..explain.words import Words
 from ..features.prepared import FeatureSource
-from ..features.snapshots import REOPENED
-from ..features.table import Moment, moment
+from ..features.table import moment
 from ..following import segment_values
 from ..threshold import Thresholds
 from .lines import described, lines_in_force
 from .member_themes import member_themes
-from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS
+from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
+from .telling import Known, group_facts, known_at, persons, told_step
+from .verdicts import verdicts_known
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -42,14 +42,7 @@ class Scored:
     actions: pa.Table
     horizons: pa.Table
     themes: pa.Table
-
-
-@dataclass(frozen=True)
-class People:
-    """What sentences say of contacts: name and title, and what each did of late."""
-
-    names: Mapping[str, tuple[str | None, str | None]]
-    activity: Mapping[tuple[str, str], Row]
+    summaries: pa.Table
 
 
 def score(
@@ -82,21 +75,28 @@ def score(
         if not features.num_rows:
             raise BadInput(_nothing_open(source, as_of))
         groups = at.groups.order_by("group_id").to_pyarrow().to_pandas()
-        people = _people(source, at)
+        known = known_at(source, at)
         found = list(stakeholders(at, bundle, progress))
     reasons = top_reasons(bundle, features, words)
     verdicts = latest_verdicts(source, as_of)
     scores = _scores(
         groups, features, found, reasons, verdicts, bundle, lines, as_of, model_version
     )
-    rows = [row for one in found for row in _stakeholder_rows(one, people, words, as_of)]
-    steps = [row for one in found for row in _action_rows(one, people, words, as_of)]
+    themes, horizon = themes_of(bundle.catalogue), bundle.settings.target.horizon_days
+    rows, steps, summaries = [], [], []
+    for one, row in zip(found, scores, strict=True):
+        people = persons(one, known, themes)
+        rows += _stakeholder_rows(one, people, words, as_of)
+        steps += _action_rows(one, known, words, as_of)
+        summary = group_summary(group_facts(row, people, one, known, horizon), words)
+        summaries.append({"group_id": row["group_id"], "as_of": as_of, "summary": summary})
     return Scored(
         pa.Table.from_pylist(scores, SCORES),
         pa.Table.from_pylist(rows, STAKEHOLDERS),
         pa.Table.from_pylist(steps, ACTIONS),
         _horizons(features, scores, bundle, as_of),
-        member_themes(found, themes_of(bundle.catalogue), as_of),
+        member_themes(found, themes, as_of),
+        pa.Table.from_pylist(summaries, SUMMARIES),
     )
 
 
@@ -108,31 +108,10 @@ def _nothing_open(source: FeatureSource, as_of: datetime) -> str:
     )
 
 
-def _people(source: FeatureSource, at: Moment) -> People:
-    contacts = source.tables["contacts"].select("contact_id", "full_name", "title").to_pyarrow()
-    activity = recent_activity(source, at)
-    return People(
-        {row["contact_id"]: (row["full_name"], row["title"]) for row in contacts.to_pylist()},
-        {
-            (row["group_id"], row["contact_id"]): row
-            for row in pa.Table.from_pandas(activity, preserve_index=False).to_pylist()
-        },
-    )
-
-
 def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
-    """The latest verdict of sales on each group, known before the cut-off.
-
-    One from before the group was last reopened speaks of another attempt.
-    """
-    verdicts, events = source.tables["verdicts"], source.tables["stage_events"]
-    again = events.filter(events.stage == REOPENED, events.occurred_at < as_of)
-    reopened = again.group_by("group_id").agg(reopened_at=again.occurred_at.max())
-    past = verdicts.filter(verdicts.decided_at < as_of).left_join(reopened, "group_id")
-    current = past.filter(past.reopened_at.isnull() | (past.decided_at > past.reopened_at))
-    rows = current.select("group_id", "decided_at", "verdict").to_pyarrow().to_pandas()
-    latest = rows.sort_values(["decided_at", "verdict"]).groupby("group_id")["verdict"].last()
-    return dict(latest.items())
+    """The verdict of sales that stands for each group, known before the cut-off."""
+    known = verdicts_known(source, as_of).dropna(subset="verdict")
+    return dict(zip(known["group_id"], known["verdict"], strict=True))
 
 
 def _scores(
@@ -217,54 +196,29 @@ def ranks(log_odds: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _stakeholder_rows(
-    one: Stakeholders, people: People, words: Words, as_of: datetime
+    one: Stakeholders, people: Sequence[Person], words: Words, as_of: datetime
 ) -> list[Row]:
-    rows = []
-    for place, contact_id in enumerate(one.group.contact_ids):
-        activity = people.activity.get((one.group.group_id, contact_id), {})
-        last_at = activity.get("last_activity_at")
-        row = {
+    return [
+        {
             "group_id": one.group.group_id,
             "as_of": as_of,
-            "contact_id": contact_id,
-            "role": one.group.roles[place],
+            "contact_id": person.contact.contact_id,
+            "role": person.role,
             "contribution": one.outcome.contribution[place],
             "contribution_se": one.outcome.error[place],
-            "points": one.points[place],
-            "last_activity_at": last_at,
-            "last_activity_kind": activity.get("last_activity_kind"),
-            "activities_30d": int(activity.get("activities_30d", 0)),
-            "top_kinds": activity.get("top_kinds", []),
-            "if_leaves": one.if_leaves[place],
+            "points": person.points,
+            "last_activity_at": person.last_activity_at,
+            "last_activity_kind": person.last_activity_kind,
+            "activities_30d": person.activities_30d,
+            "top_kinds": person.top_kinds,
+            "if_leaves": person.if_leaves,
+            "summary": person_summary(person, words),
         }
-        row["summary"] = _summary(row, *people.names[contact_id], words)
-        rows.append(row)
-    return rows
+        for place, person in enumerate(people)
+    ]
 
 
-def _summary(row: Row, full_name: str | None, title: str | None, words: Words) -> str:
-    values = {
-        "name": words.name(full_name, row["contact_id"]),
-        "title": title,
-        "role": words.word("roles", row["role"]),
-        "points": signed(row["points"]),
-    }
-    if row["last_activity_at"] is None:
-        said = words.say("silent", **values)
-    else:
-        said = words.say(
-            "active",
-            **values,
-            kind=words.word("kinds", row["last_activity_kind"]),
-            date=date_of(row["last_activity_at"]),
-            count=row["activities_30d"],
-            kinds=words.kinds(row["top_kinds"]),
-        )
-    leaves = signed(row["if_leaves"])
-    return said if leaves == "0.0" else said + words.say("leaves", points=leaves)
-
-
-def _action_rows(one: Stakeholders, people: People, words: Words, as_of: datetime) -> list[Row]:
+def _action_rows(one: Stakeholders, known: Known, words: Words, as_of: datetime) -> list[Row]:
     return [
         {
             "group_id": one.group.group_id,
@@ -274,21 +228,7 @@ def _action_rows(one: Stakeholders, people: People, words: Words, as_of: datetim
             "contact_id": None if step.member is None else one.group.contact_ids[step.member],
             "points": step.points,
             "support": step.support,
-            "text": _action_text(step, one, people, words),
+            "text": step_text(told_step(step, one, known), words),
         }
         for step in one.actions
     ]
-
-
-def _action_text(step: Action, one: Stakeholders, people: People, words: Words) -> str:
-    name = None
-    if step.member is not None:
-        contact_id = one.group.contact_ids[step.member]
-        name = words.name(people.names[contact_id][0], contact_id)
-    return words.say(
-        step.action,
-        role=words.word("roles", step.role),
-        name=name,
-        points=f"{step.points:.1f}",
-        support=f"{step.support:,}",
-    )

@@ -11,35 +11,26 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..bundle import Bundle
-from ..explain.words import Words, date_of, signed
+from ..explain.words import Words
 from .scoring import Scored
 
 
 def group_sheet(
-    scored: Scored,
-    account: str,
-    solution: str,
-    people: Mapping[str, str],
-    bundle: Bundle,
-    words: Words,
+    scored: Scored, people: Mapping[str, str], bundle: Bundle, words: Words
 ) -> Iterator[RenderableType]:
-    """What `mqbg explain` prints of the one group in `scored`.
+    """What `mqbg explain` prints of the one group in `scored`: its summary, then the sum.
 
     Args:
         scored: the tables of one group.
-        account: the account's name.
-        solution: the solution's name.
         people: names by contact_id.
         bundle: for the score of the account with nobody in the group.
         words: the language.
     """
     score = scored.scores.to_pylist()[0]
     label = words.words["labels"]
-    heading = words.say(
-        "heading", account=account, solution=solution, as_of=date_of(score["as_of"])
-    )
+    heading, *lines = scored.summaries["summary"][0].as_py().split("\n")
     yield f"[bold]{escape(heading)}[/bold]"
-    yield escape(_readiness(score, words))
+    yield from map(escape, lines)
     yield from _listed(label["reasons"], score["top_reasons"])
     yield ""
     members = sorted(
@@ -48,19 +39,6 @@ def group_sheet(
     yield _sum(score, members, people, bundle, words)
     yield from _listed(label["stakeholders"], [member["summary"] for member in members])
     yield from _listed(label["actions"], scored.actions["text"].to_pylist())
-
-
-def _readiness(score: dict[str, Any], words: Words) -> str:
-    return words.say(
-        "readiness",
-        readiness=f"{score['readiness']:.1%}",
-        low=f"{score['readiness_low']:.1%}",
-        high=f"{score['readiness_high']:.1%}",
-        threshold=f"{score['threshold']:.1%}",
-        status=words.word("status", score["status"]),
-        completeness=f"{score['completeness']:.0%}",
-        missing=words.roles(score["missing_roles"]),
-    )
 
 
 def _listed(title: str, sentences: list[str]) -> Iterator[str]:
@@ -84,18 +62,17 @@ def _sum(
     table.add_column(label["role"])
     table.add_column(label["contribution"], justify="right")
     table.add_column(label["points"], justify="right")
-    base = bundle.points(score["base_log_odds"])
-    table.add_row(words.say("base"), "", f"{score['base_log_odds']:+.3f}", f"{base:.1f}")
+    base = words.formats.decimal(float(bundle.points(score["base_log_odds"])))
+    total = words.formats.decimal(100 * score["readiness"])
+    table.add_row(words.say("base"), "", f"{score['base_log_odds']:+.3f}", base)
     for member in members:
         error = member["contribution_se"]
         table.add_row(
             escape(people[member["contact_id"]]),
             escape(words.word("roles", member["role"])),
             f"{member['contribution']:+.3f}" + (f" ±{error:.3f}" if error else ""),
-            signed(member["points"]),
+            words.formats.signed(member["points"]),
         )
     table.add_section()
-    table.add_row(
-        label["total"], "", f"{score['log_odds']:+.3f}", f"{100 * score['readiness']:.1f}"
-    )
+    table.add_row(label["total"], "", f"{score['log_odds']:+.3f}", total)
     return table

@@ -84,10 +84,19 @@ THEMES = pa.schema(
     ]
 )
 
+SUMMARIES = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("as_of", _TIME),
+        ("summary", pa.string()),  # some lines in the language asked for
+    ]
+)
+
 FILES = {
     "scores": SCORES,
     "stakeholders": STAKEHOLDERS,
     "actions": ACTIONS,
     "horizons": HORIZONS,
     "themes": THEMES,
+    "summaries": SUMMARIES,
 }

@@ -83,15 +83,17 @@ class Explain:
         dependence_share: a member whose leaving costs at least this share of the readiness that
             the whole group adds is a single point of failure.
         min_support: a what-if needs at least so many training snapshots like it.
-        language: of summaries, reasons and actions, a file of `explain/languages`.
+        language: of summaries, reasons and actions, a file of `explain/languages` ...
+        languages_folder: ... or of this folder, whose files add languages and override ours.
     """
 
     max_sets: int = 1024
     standard_error: float = 0.02
-    max_pairs: int = 64
+    max_pairs: int = 256
     dependence_share: float = 0.5
     min_support: int = 20
     language: str = "en"
+    languages_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 from mqbg.explain.people import recent_activity
 from mqbg.features.catalogue import catalogue
@@ -25,6 +26,16 @@ def counted_once(activities):
     return [row for _order, row in first.values()]
 
 
+def seen_last(own, tables):
+    """The three titles whose latest view is the latest, ties by title."""
+    titles = {row["content_id"]: row.get("title") for row in tables.get("contents", [])}
+    last = {}
+    for row in own:
+        if title := titles.get(row.get("content_id")):
+            last[title] = max(last.get(title, row["occurred_at"]), row["occurred_at"])
+    return sorted(last, key=lambda title: (datetime.max - last[title], title))[:3]
+
+
 def expected(tables, open_groups):
     """What each current member did, in plain Python from the rows themselves."""
     solution = {row["group_id"]: row["solution_id"] for row in tables["buying_groups"]}
@@ -42,7 +53,7 @@ def expected(tables, open_groups):
         if group not in open_groups or member["joined_at"] >= AS_OF or (left and left < AS_OF):
             continue
         own = [
-            (row["occurred_at"], row["kind"])
+            row
             for row in past
             if row.get("contact_id") == contact
             and (
@@ -54,18 +65,33 @@ def expected(tables, open_groups):
             )
         ]
         if own:
-            kinds = Counter(kind for _at, kind in own)
+            kinds = Counter(row["kind"] for row in own)
             found[group, contact] = (
-                *max(own),
-                sum(at >= AS_OF - timedelta(days=30) for at, _kind in own),
+                *max((row["occurred_at"], row["kind"]) for row in own),
+                sum(row["occurred_at"] >= AS_OF - timedelta(days=30) for row in own),
                 sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:3],
+                seen_last(own, tables),
             )
     return found
 
 
+def with_contents(tables, seed):
+    """Two thirds of the activities show one of four contents; two have one title, one has none."""
+    draw = np.random.default_rng(seed)
+    titles = ["Guide", "Guide", "Prices", None]
+    return {
+        **tables,
+        "contents": [{"content_id": f"c{i}", "title": title} for i, title in enumerate(titles)],
+        "activities": [
+            {**row, "content_id": [None, None, "c0", "c1", "c2", "c3"][draw.integers(6)]}
+            for row in tables["activities"]
+        ],
+    }
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, seed):
-    tables = random_tables(seed, AS_OF)
+    tables = with_contents(random_tables(seed, AS_OF), seed)
     source = open_tables(tables)
     words = catalogue(find_vocabulary(source, AS_OF))
     open_groups = set(
@@ -76,10 +102,10 @@ def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, 
     rows = {
         (row.group_id, row.contact_id): (
             row.last_activity_at.to_pydatetime(), row.last_activity_kind, row.activities_30d,
-            list(row.top_kinds),
+            list(row.top_kinds), row.contents,
         )
         for row in got.itertuples()
     }  # fmt: skip
     wanted = expected(tables, open_groups)
     assert rows == wanted
-    assert wanted
+    assert any(titles for *_rest, titles in wanted.values())

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from mqbg.bundle import Bundle, Training, matrix
 from mqbg.calibrated import Blend, Platt, VennAbers
-from mqbg.explain.reasons import TOP, top_reasons
+from mqbg.explain.reasons import TOP, reasons_of_row, top_reasons
 from mqbg.explain.words import words
 from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
@@ -80,6 +80,17 @@ def described(feature, language):
     return text.replace("{subject}", named)
 
 
+def shown(value, unit):
+    """A value as a sentence has it, in plain Python; both languages write numbers alike."""
+    if isinstance(value, str):
+        return value
+    if unit == "share":
+        text = f"{100 * value:,.{0 if abs(value) >= 0.1 else 1}f}%"
+    else:
+        text = f"{value:,.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".")
+    return text.replace("-", MINUS)
+
+
 def test_themes_and_the_average_sum_to_the_log_odds(bundle, table, parts):
     sums = [sum(by_theme(row).values()) + row[-1] for row in parts]
     np.testing.assert_allclose(sums, bundle.log_odds(table), atol=1e-9)
@@ -88,14 +99,13 @@ def test_themes_and_the_average_sum_to_the_log_odds(bundle, table, parts):
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_reasons_are_the_strongest_themes_with_their_signs_in_order(bundle, table, parts, language):
     chosen = words(language)
-    opening = {"en": "{theme} {sign}: ", "ja": "{theme}（{sign}）："}[language]
+    way = {"en": ("Raises", "Lowers"), "ja": ("押し上げて", "押し下げて")}[language]
+    opening = {"en": "{way} the score: {theme} (", "ja": "{theme}がスコアを{way}います（"}[language]
     for sentences, row in zip(top_reasons(bundle, table, chosen), parts, strict=True):
         sums = by_theme(row)
         strongest = sorted(sums, key=lambda theme: -abs(sums[theme]))[:TOP]
         expected = [
-            opening.format(
-                theme=chosen.word("themes", theme), sign="+" if sums[theme] > 0 else MINUS
-            )
+            opening.format(theme=chosen.word("themes", theme), way=way[int(sums[theme] < 0)])
             for theme in strongest
         ]
         assert len(sentences) == TOP
@@ -121,8 +131,7 @@ def test_a_theme_names_the_feature_that_pulls_its_way_the_most(bundle, table, pa
             missing += 1
             assert {"en": "nothing on record", "ja": "記録なし"}[language] in sentences[0]
         else:
-            shown = f"{value:.4g}" if isinstance(value, float) else value
-            assert sentences[0].endswith(shown)
+            assert shown(value, feature.unit) in sentences[0]
     assert 0 < missing < ROWS
 
 
@@ -149,3 +158,48 @@ def test_trees_that_tell_nothing_apart_give_no_reasons(bundle, table):
     how = {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": ROWS}
     stump = replace(bundle, trees=lgb.train(how, data, 2).model_to_string())
     assert top_reasons(stump, table, words("en")) == [[]] * ROWS
+
+
+# All reasons of one row
+
+
+def test_all_themes_of_a_row_and_the_average_sum_to_its_log_odds(bundle, table, parts):
+    for row in range(5):
+        frame = reasons_of_row(bundle, table.slice(row, 1))
+        own = frame[frame["feature"].isna()]
+        assert set(own["theme"]) == {feature.theme for feature in FEATURES}
+        total = own["contribution"].sum() + parts[row][-1]
+        assert total == pytest.approx(bundle.log_odds(table.slice(row, 1))[0], abs=1e-9)
+
+
+def test_a_theme_is_followed_by_its_strongest_features_up_and_down(bundle, table, parts):
+    frame = reasons_of_row(bundle, table.slice(0, 1), strongest=2)
+    amounts = {
+        feature.name: part for feature, part in zip(FEATURES, parts[0], strict=False) if part
+    }
+    expected = []
+    sums = by_theme(parts[0])
+    for theme in sorted(sums, key=lambda theme: -abs(sums[theme])):
+        own = [f.name for f in FEATURES if f.theme == theme and f.name in amounts]
+        own.sort(key=lambda name: -amounts[name])
+        up = [name for name in own if amounts[name] > 0][:2]
+        down = [name for name in own if amounts[name] < 0][-2:]
+        expected += [(theme, None), *((theme, name) for name in (*up, *down))]
+    assert list(zip(frame["theme"], frame["feature"], strict=True)) == expected
+
+
+def test_features_stand_with_their_parts_and_values(bundle, table, parts):
+    frame = reasons_of_row(bundle, table.slice(3, 1))
+    values = table.slice(3, 1).to_pylist()[0]
+    named = frame[frame["feature"].notna()]
+    assert len(named) > 10
+    for feature, part, value in named[["feature", "contribution", "value"]].itertuples(index=False):
+        assert part == pytest.approx(parts[3][NAMES.index(feature)], abs=1e-9)
+        assert value == values[feature]
+    assert frame[frame["feature"].isna()]["value"].isna().all()
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_reasons_are_of_one_row(bundle, table, rows):
+    with pytest.raises(ValueError, match=f"one row, got {rows} rows"):
+        reasons_of_row(bundle, table.slice(0, rows))

@@ -42,7 +42,7 @@ TAGS = {
     "html", "head", "meta", "title", "style", "body", "header", "nav", "a", "main", "footer", "p",
     "h1", "h2", "section", "dl", "dt", "dd", "div", "small", "span", "b", "br", "ul", "li",
     "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "svg", "rect", "line",
-    "details", "summary", "code",
+    "details", "summary", "code", "label", "textarea",
 }  # fmt: skip
 
 
@@ -122,10 +122,20 @@ def member_row(score: Row, contact_id: str, contribution: float, **given: Any) -
     } | given
 
 
+def summary_of(score: Row) -> str:
+    return f"About {score['group_id']}.\nAs it is."
+
+
 def tables(
     scores: Sequence[Row], members: Sequence[Row] = (), actions: Sequence[Row] = ()
 ) -> Scored:
-    given = {"scores": scores, "stakeholders": members, "actions": actions}
+    summaries = [
+        {"group_id": row["group_id"], "as_of": row["as_of"], "summary": summary_of(row)}
+        for row in scores
+    ]
+    given = {
+        "scores": scores, "stakeholders": members, "actions": actions, "summaries": summaries,
+    }  # fmt: skip
     return Scored(
         **{
             name: pa.Table.from_pylist(list(given.get(name, ())), schema)
@@ -287,9 +297,25 @@ def test_every_value_is_escaped(tmp_path):
         assert {tag for tag, _attributes in page.tags} <= TAGS
         assert EVIL not in page.source
         assert any(EVIL in text for text in page.texts)
-    # heading, reason, name, title, two roles, status, kinds, action, and the same in `title`
+    # heading, summary, reason, name, title, two roles, status, kinds, action, and in `title`
     page = group_page(tmp_path / "out", EVIL)
-    assert sum(EVIL in text for text in page.texts) >= 9
+    assert sum(EVIL in text for text in page.texts) >= 10
+
+
+def test_a_group_s_summary_stands_in_a_box_to_copy_line_by_line(source, tmp_path):
+    written(two_groups(), source, tmp_path / "out")
+    page = group_page(tmp_path / "out", "g1")
+    ((_tag, box),) = (one for one in page.tags if one[0] == "textarea")
+    assert "readonly" in box
+    assert ("label", {"for": box["id"]}) in page.tags
+    assert "About g1.\nAs it is." in page.texts
+
+
+def test_scores_without_summaries_have_pages_without_the_box(source, tmp_path):
+    bare = two_groups()
+    written(replace(bare, summaries=bare.summaries.slice(0, 0)), source, tmp_path / "out")
+    page = group_page(tmp_path / "out", "g1")
+    assert "textarea" not in {tag for tag, _attributes in page.tags}
 
 
 def test_the_shown_parts_add_up_to_the_shown_score(source, tmp_path):

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES, BadInput
-from mqbg.explain.words import date_of, signed, words
+from mqbg.explain.words import words
 from mqbg.features.table import feature_table
 from mqbg.serve.scoring import score
-from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS
+from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.threshold import Thresholds
@@ -90,6 +90,7 @@ def test_the_tables_have_their_schemas(all_of_it):
     assert all_of_it.scores.schema == SCORES
     assert all_of_it.stakeholders.schema == STAKEHOLDERS
     assert all_of_it.actions.schema == ACTIONS
+    assert all_of_it.summaries.schema == SUMMARIES
 
 
 def test_every_open_group_is_scored_once(tables, scores, all_of_it):
@@ -248,16 +249,93 @@ def test_what_each_did_of_late_is_what_plain_python_finds(tables, scores, people
 
 
 def test_summaries_say_who_did_what_and_what_it_adds(tables, people):
-    names = {row["contact_id"]: row["full_name"] for row in rows_of(tables, "contacts")}
+    contacts = {row["contact_id"]: row for row in rows_of(tables, "contacts")}
+    companies = {row["account_id"]: row["name"] for row in rows_of(tables, "accounts")}
     for row in people:
-        assert row["summary"].startswith(names[row["contact_id"]] or f"contact {row['contact_id']}")
-        assert f"{signed(row['points'])} points" in row["summary"]
+        contact = contacts[row["contact_id"]]
+        name = contact["full_name"] or f"contact {row['contact_id']}"
+        company = companies[contact["account_id"]]
+        assert row["summary"].startswith(name)
+        assert f", {company} ({row['role'].replace('_', ' ')}): " in row["summary"]
+        assert f"{signed(row['points'])} points." in row["summary"]
         if row["last_activity_at"] is None:
             assert "No activity yet." in row["summary"]
         else:
-            assert date_of(row["last_activity_at"]) in row["summary"]
+            assert (
+                f"{row['last_activity_at']:on %B {row['last_activity_at'].day}, %Y}"
+                in (row["summary"])
+            )
         leaves = signed(row["if_leaves"])
-        assert (f"score {leaves} points" in row["summary"]) == (leaves != "0.0")
+        way = "higher" if row["if_leaves"] > 0 else "lower"
+        said = f"tend to score {leaves[1:]} points {way}." in row["summary"]
+        assert said == (leaves != "0.0")
+
+
+def signed(points):
+    text = f"{points:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def test_a_summary_names_the_theme_that_carried_the_contribution(all_of_it, people):
+    themes = {}
+    for row in all_of_it.themes.to_pylist():
+        themes.setdefault((row["group_id"], row["contact_id"]), {})[row["theme"]] = row["points"]
+    named = 0
+    for row in people:
+        own = themes.get((row["group_id"], row["contact_id"]), {})
+        way = 1 if row["points"] > 0 else -1
+        pulls = {theme: way * points for theme, points in own.items() if way * points > 0}
+        if pulls and row["points"]:
+            strongest = max(pulls, key=pulls.__getitem__)
+            said = words("en").word("themes", strongest)
+            assert f"Strongest theme: {said}." in row["summary"]
+            named += 1
+    assert named > 0
+
+
+def test_the_next_step_of_a_member_is_about_them_or_their_role(all_of_it, people):
+    own, by_role = {}, {}
+    for row in all_of_it.actions.to_pylist():
+        if row["contact_id"] is not None:
+            own.setdefault((row["group_id"], row["contact_id"]), row["action"])
+        elif row["action"] == "engage_role":
+            by_role[row["group_id"], row["role"]] = row["action"]
+    openings = {
+        "wake_member": "Next step: get back in touch.",
+        "protect_member": "Next step: win a second contact",
+        "engage_role": "Next step: win over somebody in this role.",
+        None: None,
+    }
+    seen = set()
+    for row in people:
+        action = own.get((row["group_id"], row["contact_id"]))
+        if action is None and not row["activities_30d"]:
+            action = by_role.get((row["group_id"], row["role"]))
+        seen.add(action)
+        assert ("Next step" in row["summary"]) == (action is not None)
+        assert openings[action] is None or openings[action] in row["summary"]
+    assert len(seen) > 1
+
+
+def test_every_group_has_a_summary_that_says_where_it_stands(tables, all_of_it, scores, people):
+    accounts = {row["account_id"]: row["name"] for row in rows_of(tables, "accounts")}
+    solutions = {row["solution_id"]: row["name"] for row in rows_of(tables, "solutions")}
+    best = {}
+    for row in all_of_it.actions.to_pylist():
+        best.setdefault(row["group_id"], row["action"])
+    members = Counter(row["group_id"] for row in people)
+    rows = all_of_it.summaries.to_pylist()
+    assert [row["group_id"] for row in rows] == list(scores)
+    for row in rows:
+        score, lines = scores[row["group_id"]], row["summary"].split("\n")
+        heading = f"{accounts[score['account_id']]}: {solutions[score['solution_id']]}"
+        assert lines[0] == f"{heading}, as of July 1, 2025"
+        assert f"Readiness within 150 days: {score['readiness']:.1%} (" in lines[1]
+        assert lines[2].startswith(f"Completeness {score['completeness']:.0%} (50% needed).")
+        assert ("Nobody is in this group yet" in lines[3]) == (not members[row["group_id"]])
+        rests = score["single_point_of_failure"] is not None
+        assert any(line.startswith("The score rests on") for line in lines) == rests
+        assert lines[-1].startswith("Next step: ") == (row["group_id"] in best)
 
 
 def test_the_single_point_of_failure_is_a_member_whose_leaving_costs_the_most(
@@ -286,7 +364,7 @@ def test_actions_are_best_first_with_support_and_the_gain_in_their_text(all_of_i
         assert row["points"] > 0
         assert row["support"] >= SETTINGS.explain.min_support
         assert f"{row['points']:.1f} points" in row["text"]
-        assert f"{row['support']:,} like it" in row["text"]
+        assert f"({row['support']:,} snapshot" in row["text"]
         assert (row["contact_id"] is None) == (row["action"] in ("fill_role", "engage_role"))
     for rows in by_group.values():
         assert len(rows) <= 10
@@ -308,7 +386,11 @@ def test_filling_is_proposed_for_missing_roles_alone(all_of_it, scores):
 def test_another_language_changes_words_and_no_number(source, bundle, all_of_it, scores):
     few = list(scores)[:20]
     english, japanese = (scored(source, bundle, language, only=few) for language in ("en", "ja"))
-    for name, text in (("scores", "top_reasons"), ("stakeholders", "summary"), ("actions", "text")):
+    told = {
+        "scores": "top_reasons", "stakeholders": "summary", "actions": "text",
+        "summaries": "summary",
+    }  # fmt: skip
+    for name, text in told.items():
         one, other = getattr(english, name), getattr(japanese, name)
         assert one.drop_columns(text).equals(other.drop_columns(text))
         assert all(
@@ -329,7 +411,7 @@ def test_some_groups_have_the_same_rows_as_in_the_batch(source, bundle, all_of_i
     largest = Counter(all_of_it.stakeholders["group_id"].to_pylist()).most_common(count)
     chosen = {group_id for group_id, _members in largest}
     got = scored(source, bundle, only=sorted(chosen))
-    for table in ("stakeholders", "actions"):
+    for table in ("stakeholders", "actions", "summaries"):
         assert getattr(got, table).equals(only_rows(getattr(all_of_it, table), chosen))
     expected = only_rows(all_of_it.scores, chosen)
     assert got.scores.drop_columns("rank").equals(expected.drop_columns("rank"))

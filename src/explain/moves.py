@@ -1,0 +1,77 @@
+"""The game between two states of a group: a player's move replaces old terms by new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..features.signals import Reduce
+from .monoid import Floats, Totals, Whole
+
+
+@dataclass(frozen=True)
+class Moves(Totals):
+    """How the rows of players combine, each of whom has moved or has not yet.
+
+    A player's row is twice as long as the terms: first as it was, then as it is. `nothing` stands
+    for somebody who was not there, or is there no more. Played with it, `stakeholder_game` shares
+    out the difference between nobody's and everybody's move.
+    """
+
+    @cached_property
+    def nothing(self) -> Floats:
+        """Terms that change no total, shape (terms,)."""
+        return np.where([term.reduce is Reduce.SUM for term in self.terms], 0.0, np.nan)
+
+    @cached_property
+    def _plain(self) -> Totals:
+        return Totals(self.terms)
+
+    def total(self, rows: Floats) -> Floats:
+        """Totals of plain rows, shape (terms,)."""
+        together: Floats = self._plain.prefixes(self.nothing, rows)[-1]
+        return together
+
+    def coalitions(self, base: Floats, rows: Floats, counts: Whole) -> Floats:
+        """Totals for every distinct set of those who moved, the first type's count fastest.
+
+        Args:
+            base: shape (terms,); of everybody who has no move.
+            rows: shape (types, 2 terms); one player of each type.
+            counts: shape (types,); players of each type.
+        """
+        old, new = self._old_and_new(rows)
+        moved = self._plain.coalitions(self.nothing, new, counts)
+        # Counted backwards, the coalitions are those of the players left out.
+        return self._together(moved, self._plain.coalitions(base, old, counts)[::-1])
+
+    def prefixes_of(self, base: Floats, rows: Floats, orders: Whole) -> Floats:
+        """Totals as one player after the other moves; shape (orders, players + 1, terms).
+
+        Args:
+            base: shape (terms,); of everybody who has no move.
+            rows: shape (players, 2 terms).
+            orders: shape (orders, players); places of rows.
+        """
+        old, new = self._old_and_new(rows)
+        moved = self._plain.prefixes_of(self.nothing, new, orders)
+        return self._together(moved, self._plain.prefixes_of(base, old, orders[:, ::-1])[:, ::-1])
+
+    def without_each(self, base: Floats, rows: Floats) -> Floats:
+        """Totals when all moved but one, for each player; shape (players, terms)."""
+        old, new = self._old_and_new(rows)
+        return self._together(self._plain.without_each(base, new), old)
+
+    def _old_and_new(self, rows: Floats) -> tuple[Floats, Floats]:
+        return rows[:, : len(self.terms)], rows[:, len(self.terms) :]
+
+    def _together(self, one: Floats, other: Floats) -> Floats:
+        """Totals of two parts of a group, row by row; the last axis is the terms."""
+        both = one + other
+        for place, term in enumerate(self.terms):
+            if term.reduce is not Reduce.SUM:
+                best = np.fmax if term.reduce is Reduce.MAX else np.fmin
+                both[..., place] = best(one[..., place], other[..., place])
+        return both

@@ -1,0 +1,54 @@
+"""Names as they stand in a sentence: one line, of bounded length, in their own direction."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+MAX_NAME = 120
+"""Characters of a name; a longer one ends in an ellipsis."""
+
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_ISOLATED = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+_JOINED = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
+_SKINS = range(0x1F3FB, 0x1F400)
+
+
+def without_breaks(text: str) -> str:
+    """A text on one line: line breaks and other control characters become a space."""
+    return _BREAKS.sub(" ", text)
+
+
+@lru_cache(maxsize=10_000)
+def plain_name(text: str | None) -> str | None:
+    """A name of the data as a sentence can hold it; None where there is nothing to read.
+
+    One that is written from right to left is isolated, so that the numbers after it keep their
+    places; marks of direction in the data, which could turn a sentence around, are left out.
+    """
+    if text is None:
+        return None
+    name = _shortened(_DIRECTIONS.sub("", without_breaks(text)).strip())
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        return name.join(_ISOLATED)
+    return name or None
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= MAX_NAME:
+        return name
+    end = MAX_NAME - 1
+    # Never between a letter and its accents, or within an emoji.
+    while end and (_belongs_to_the_last(name[end]) or name[end - 1] in _JOINED):
+        end -= 1
+    return name[: end or MAX_NAME - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _belongs_to_the_last(character: str) -> bool:
+    return (
+        unicodedata.category(character) in ("Mn", "Mc", "Me")
+        or character in _JOINED
+        or ord(character) in _SKINS
+    )

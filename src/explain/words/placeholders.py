@@ -1,0 +1,145 @@
+"""The sentences that a language has, and the placeholders that each may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+SAMPLES: Mapping[str, tuple[object, ...]] = {
+    # Texts.
+    "name": ("Mori Aya",),
+    "title": ("Director", None),
+    "department": ("Sales", None),
+    "company": ("Arrow K.K.", None),
+    "contact_id": ("c1",),
+    "person": ("Mori Aya, Director",),
+    "role": ("decision maker",),
+    "role_before": ("user",),
+    "kind": ("web visit",),
+    "theme": ("engagement",),
+    "feature": ("activities in the last 7 days",),
+    "value": ("12", None),
+    "counter": ("", "x"),
+    "account": ("Arrow K.K.",),
+    "solution": ("Ledger",),
+    "status": ("nurture",),
+    "step": ("Find one.",),
+    "stage": ("opportunity",),
+    "population": ("all accounts",),
+    "version": ("2",),
+    "version_before": ("1",),
+    "from_day": ("May 1, 2024",),
+    "to_day": ("May 31, 2024 09:30",),
+    # Lists of texts.
+    "kinds": (["web visit"], ["web visit", "form"]),
+    "contents": (["Price list"], ["Price list", "Guide"]),
+    "filled": (["user"], []),
+    "missing": (["user", "buyer"], []),
+    "people": (["Mori Aya", "Abe Jun"], ["Mori Aya"]),
+    # Numbers: points are score points, shares are of 1.
+    "points": (3.25, -3.25, 0.0),
+    "points_before": (40.25, 0.0),
+    "points_after": (31.5,),
+    "up": (True, False),
+    "count": (1, 2, 0, 1234),
+    "support": (20, 1234),
+    "readiness": (0.25, 0.5),
+    "low": (0.125,),
+    "high": (0.75,),
+    "threshold": (0.5,),
+    "completeness": (0.5, 1.0),
+    "completeness_threshold": (0.6,),
+    "scale": (0.5,),
+    "days": (90,),
+    "listed": (2000,),
+    "groups": (2001,),
+    "pages": (500,),
+    "rows": (1000,),
+    "conversions": (90,),
+    "accounts": (200,),
+    # Instants.
+    "date": (datetime(2024, 5, 31, 9),),
+    "as_of": (datetime(2024, 6, 1),),
+}
+"""What a placeholder may be, by its name, which means the same in every sentence."""
+
+PERSON = ("name", "title", "department", "company")
+STEP = ("role", "points", "support")
+TURN = ("person", "role")
+
+SENTENCES: Mapping[str, tuple[str, ...]] = {
+    # People.
+    "unknown_name": ("contact_id",),
+    "person": PERSON,
+    "person_brief": PERSON,
+    # Why a group is above or below the average.
+    "reason": ("theme", "up", "feature", "value", "counter"),
+    # Steps that go with a higher score.
+    "fill_role": STEP,
+    "engage_role": STEP,
+    "wake_member": (*STEP, "person"),
+    "protect_member": (*STEP, "person"),
+    # A stakeholder's summary.
+    "member_points": ("person", "role", "points"),
+    "member_active": ("date", "kind", "count"),
+    "member_dormant": ("date", "kind"),
+    "member_silent": (),
+    "member_kinds": ("kinds",),
+    "member_contents": ("contents",),
+    "member_theme": ("theme", "points"),
+    "member_single": (),
+    "member_leaves": ("points",),
+    "next_engage_role": STEP,
+    "next_wake_member": STEP,
+    "next_protect_member": STEP,
+    # A group's summary.
+    "heading": ("account", "solution", "as_of"),
+    "group_readiness": ("readiness", "low", "high", "threshold", "status", "days"),
+    "group_roles": ("completeness", "completeness_threshold", "filled", "missing"),
+    "group_carried": ("people",),
+    "group_not_carried": (),
+    "group_silent": ("people",),
+    "group_all_silent": (),
+    "group_all_active": (),
+    "group_single": ("person", "role", "points"),
+    "group_step": ("step",),
+    "carrier": ("person", "role", "points"),
+    "quiet": ("person", "role"),
+    "more_carriers": ("count", "points"),
+    "more_people": ("count",),
+    # Pages and terminal.
+    "base": (),
+    "report_title": ("as_of",),
+    "listed": ("listed", "groups"),
+    "paged": ("pages",),
+    "gauge": ("scale",),
+    "others": ("count",),
+    "figures_of": ("population", "rows", "conversions", "accounts"),
+    "features_of": ("theme", "count"),
+    "meaning": ("stage", "days"),
+    # What changed since an earlier cut-off.
+    "since_heading": ("account", "solution", "from_day", "to_day"),
+    "since_moved": ("points_before", "points_after", "points"),
+    "since_score": ("to_day",),
+    "since_model": ("version", "version_before"),
+    "since_decay": (),
+    "since_joined": TURN,
+    "since_left": TURN,
+    "since_new_role": (*TURN, "role_before"),
+    "since_returned": TURN,
+    "since_gone_again": ("person",),
+    "since_activity": TURN,
+    "since_group_activity": (),
+    "since_facts": (),
+}
+"""The placeholders of each sentence; a language need not use them all."""
+
+
+def trials(sentence: str) -> list[dict[str, object]]:
+    """Values to try a sentence with: every sample of every placeholder stands in one of them."""
+    names = SENTENCES[sentence]
+    number = max((len(SAMPLES[name]) for name in names), default=1)
+    return [
+        {name: SAMPLES[name][min(place, len(SAMPLES[name]) - 1)] for name in names}
+        for place in range(number)
+    ]

@@ -1,0 +1,106 @@
+"""One language: its sentences, filled in, and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from babel import Locale
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
+
+from ...features.feature import Feature
+from .formats import Formats
+from .names import plain_name, without_breaks
+
+
+@dataclass(frozen=True)
+class Words:
+    """One language.
+
+    Attributes:
+        language: its code, the file's name.
+        locale: what Babel knows of it.
+        sentences: Jinja templates.
+        words: tables of words: labels, status, themes, roles, kinds ...
+        plurals: forms of counted nouns.
+    """
+
+    language: str
+    locale: Locale
+    sentences: Mapping[str, str]
+    words: Mapping[str, Mapping[str, str]]
+    plurals: Mapping[str, Mapping[str, str]]
+
+    @cached_property
+    def formats(self) -> Formats:
+        """How the language writes numbers, dates, lists and plurals."""
+        return Formats(self.locale, self.plurals)
+
+    def say(self, sentence: str, **values: object) -> str:
+        """A sentence with its values filled in, on one line whatever stands in them."""
+        template = self._templates.get(sentence)
+        if template is None:
+            template = self.environment.from_string(self.sentences[sentence])
+            self._templates[sentence] = template
+        return template.render(values)
+
+    def together(self, sentences: Iterable[str]) -> str:
+        """Sentences one after the other."""
+        return self.words["labels"]["between_sentences"].join(sentences)
+
+    def word(self, table: str, name: str) -> str:
+        """The word for a name; a name without one stands for itself."""
+        return self.words.get(table, {}).get(name) or plain_name(name) or name
+
+    def kinds(self, kinds: Iterable[str]) -> str:
+        """Activity kinds as a list in words."""
+        return self.formats.listed(self.word("kinds", kind) for kind in kinds)
+
+    def roles(self, roles: Iterable[str]) -> str:
+        """Roles as a list in words."""
+        return self.formats.listed(self.word("roles", role) for role in roles)
+
+    def counter(self, unit: str) -> str:
+        """What stands right after a number of this unit, such as 件; often nothing."""
+        return self.words.get("counters", {}).get(unit, "")
+
+    def feature(self, feature: Feature) -> str:
+        """What a feature is called; in a language without a word for it, in English."""
+        subject = self.word(*feature.subject) if feature.subject else None
+        own = self.words.get("features", {}).get(feature.english)
+        if own is None:
+            return feature.described(self.language, subject)
+        return own.replace("{subject}", subject or "")
+
+    def name(self, full_name: str | None, contact_id: str) -> str:
+        """A contact's name, or what stands for it."""
+        unknown = plain_name(contact_id) or contact_id
+        return plain_name(full_name) or self.say("unknown_name", contact_id=unknown)
+
+    def addressed(self, full_name: str | None, contact_id: str) -> str:
+        """The same with the language's honorific, unless a title or another one ends it."""
+        name, label = self.name(full_name, contact_id), self.words["labels"]
+        endings = tuple(label["honorific_not_after"].split())
+        if plain_name(full_name) is None or (endings and name.endswith(endings)):
+            return name
+        return name + label["honorific"]
+
+    @cached_property
+    def environment(self) -> SandboxedEnvironment:
+        """What the sentences are read with."""
+        # Pages escape for themselves; elsewhere a sentence is text.
+        environment = SandboxedEnvironment(
+            undefined=StrictUndefined,
+            autoescape=False,
+            finalize=lambda value: without_breaks(value) if isinstance(value, str) else value,
+        )
+        # Sentences need no functions; copying Jinja's own for each took most of the time.
+        environment.globals.clear()
+        environment.filters |= self.formats.filters
+        return environment
+
+    @cached_property
+    def _templates(self) -> dict[str, Template]:
+        return {}

@@ -1,0 +1,141 @@
+"""What the summaries of a batch are made of: who the contacts are, what they did, what they add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..explain.people import recent_activity
+from ..explain.stakeholders import Stakeholders
+from ..explain.summaries import Contact, GroupFacts, Person, Step
+from ..explain.whatifs import Action
+from ..features.prepared import FeatureSource
+from ..features.table import Moment
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What sentences say of accounts, solutions and contacts.
+
+    Attributes:
+        accounts: name by account_id.
+        solutions: name by solution_id.
+        contacts: by contact_id.
+        activity: what each did of late, by group_id and contact_id.
+    """
+
+    accounts: Mapping[str, str]
+    solutions: Mapping[str, str]
+    contacts: Mapping[str, Contact]
+    activity: Mapping[tuple[str, str], Row]
+
+
+def known_at(source: FeatureSource, at: Moment) -> Known:
+    """Reads it for a moment."""
+    accounts = _names(source, "accounts", "account_id")
+    columns = ("contact_id", "full_name", "title", "department", "account_id")
+    contacts = source.tables["contacts"].select(*columns).to_pyarrow()
+    activity = pa.Table.from_pandas(recent_activity(source, at), preserve_index=False)
+    return Known(
+        accounts,
+        _names(source, "solutions", "solution_id"),
+        {
+            contact_id: Contact(contact_id, name, title, department, accounts.get(account_id))
+            for contact_id, name, title, department, account_id in zip(
+                *(contacts[column].to_pylist() for column in columns), strict=True
+            )
+        },
+        {(row["group_id"], row["contact_id"]): row for row in activity.to_pylist()},
+    )
+
+
+def _names(source: FeatureSource, table: str, key: str) -> dict[str, str]:
+    rows = source.tables[table].select(key, "name").to_pyarrow()
+    return dict(zip(rows[key].to_pylist(), rows["name"].to_pylist(), strict=True))
+
+
+def persons(one: Stakeholders, known: Known, themes: Sequence[str]) -> tuple[Person, ...]:
+    """The members of a group, in its order.
+
+    Args:
+        one: the group.
+        known: names and activity.
+        themes: names, in the order of `Stakeholders.by_theme`.
+    """
+    own = {step.member: step for step in reversed(one.actions) if step.member is not None}
+    by_role = {step.role: step for step in one.actions if step.action == "engage_role"}
+    found = []
+    for place, contact_id in enumerate(one.group.contact_ids):
+        activity = known.activity.get((one.group.group_id, contact_id), {})
+        active = int(activity.get("activities_30d", 0))
+        role = one.group.roles[place]
+        action = own.get(place) or (None if active else by_role.get(role))
+        found.append(
+            Person(
+                contact=known.contacts[contact_id],
+                role=role,
+                points=float(one.points[place]),
+                if_leaves=float(one.if_leaves[place]),
+                last_activity_at=activity.get("last_activity_at"),
+                last_activity_kind=activity.get("last_activity_kind"),
+                activities_30d=active,
+                top_kinds=tuple(activity.get("top_kinds", ())),
+                contents=tuple(activity.get("contents", ())),
+                theme=_strongest(one, place, themes),
+                single_point=place == one.single_point,
+                step=None if action is None else told_step(action, one, known),
+            )
+        )
+    return tuple(found)
+
+
+def _strongest(one: Stakeholders, place: int, themes: Sequence[str]) -> str | None:
+    """The theme that carried most of a member's contribution, its way; None where none did."""
+    pulls = one.by_theme[place] * np.sign(one.points[place])
+    return themes[int(np.argmax(pulls))] if pulls.size and pulls.max() > 0 else None
+
+
+def told_step(action: Action, one: Stakeholders, known: Known) -> Step:
+    """An action with whom it is about."""
+    contact = None
+    if action.member is not None:
+        contact = known.contacts[one.group.contact_ids[action.member]]
+    return Step(action.action, action.role, contact, action.points, action.support)
+
+
+def group_facts(
+    score: Row, people: Sequence[Person], one: Stakeholders, known: Known, horizon_days: int
+) -> GroupFacts:
+    """What a group's summary is made of.
+
+    Args:
+        score: its row of the scores table.
+        people: its members.
+        one: its stakeholders.
+        known: names.
+        horizon_days: of the model.
+    """
+    as_of: datetime = score["as_of"]
+    return GroupFacts(
+        account=known.accounts[score["account_id"]],
+        solution=known.solutions[score["solution_id"]],
+        as_of=as_of,
+        horizon_days=horizon_days,
+        readiness=score["readiness"],
+        low=score["readiness_low"],
+        high=score["readiness_high"],
+        threshold=score["threshold"],
+        status=score["status"],
+        completeness=score["completeness"],
+        completeness_threshold=score["completeness_threshold"],
+        missing_roles=score["missing_roles"],
+        people=people,
+        step=told_step(one.actions[0], one, known) if one.actions else None,
+    )
