@@ -29,9 +29,9 @@ from .serve.scoring import score
 from .settings import Settings
 from .simulate import simulate
 from .source import checked_source
-from .train.comparison import comparison_table
-from .train.run_folder import write_run
-from .train.tracking import log_folder
+from .train.runs.comparison import comparison_table
+from .train.runs.folder import write_run
+from .train.runs.tracking import log_folder
 from .train.training import Trained, train
 from .whole import new_folder, refuse_unless_empty
 

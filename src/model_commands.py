@@ -18,7 +18,7 @@ from .terminal import ERRORS, progress_shown, results
 
 if TYPE_CHECKING:
     from .registry import Move, Recorded
-    from .train.promotion import Judgement
+    from .train.runs.promotion import Judgement
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.
 
@@ -64,7 +64,7 @@ def compare(
 
 def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
     from .registry import existing_store, history
-    from .train.side_by_side import moves_table, tree_of_move
+    from .train.runs.side_by_side import moves_table, tree_of_move
 
     with existing_store() as (_mlflow, client):
         found = history(client, name)
@@ -76,8 +76,8 @@ def _compared(
     settings: Settings, chosen: tuple[str, ...], everything: bool
 ) -> tuple[dict[str, Any], list[Any]]:
     from .registry import existing_store, find_version
-    from .train.paired import MIN_RESAMPLES, pairs_against
-    from .train.side_by_side import (
+    from .train.runs.paired import MIN_RESAMPLES, pairs_against
+    from .train.runs.side_by_side import (
         differences_table,
         figures_table,
         notes,
@@ -85,7 +85,7 @@ def _compared(
         tree_of,
         tree_of_pair,
     )
-    from .train.versions import SHOWN_AT_ONCE, read_trainings, reference_of
+    from .train.runs.versions import SHOWN_AT_ONCE, read_trainings, reference_of
 
     name, limit = settings.model.registered_name, None if everything else SHOWN_AT_ONCE
     with existing_store() as (mlflow, client), progress_shown() as progress:
@@ -152,9 +152,9 @@ def promote(
 def _judged(
     mlflow: Any, client: Any, settings: Settings, number: str, champion: str | None
 ) -> Judgement:
-    from .train.paired import MIN_RESAMPLES, pairs_against
-    from .train.promotion import judge
-    from .train.versions import read_training
+    from .train.runs.paired import MIN_RESAMPLES, pairs_against
+    from .train.runs.promotion import judge
+    from .train.runs.versions import read_training
 
     name = settings.model.registered_name
     challenger = read_training(mlflow, client, name, number)

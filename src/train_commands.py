@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .settings import Settings
-    from .train.tracking import Logged
+    from .train.runs.tracking import Logged
     from .train.training import Trained
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for LightGBM and MLflow.
@@ -49,8 +49,8 @@ def train(
     """
     from .registry import require_store
     from .source import shown_name
-    from .train.run_folder import write_run
-    from .train.run_numbers import figures_tree
+    from .train.runs.folder import write_run
+    from .train.runs.numbers import figures_tree
     from .whole import replaced_file
 
     settings = settings_of(config)
@@ -94,7 +94,7 @@ def _logged(folder: Path) -> Logged:
     """Logs a training; if MLflow goes away meanwhile, keeps the folder and says what to do."""
     from .model_commands import signed
     from .registry import FIRST, connect, store_errors
-    from .train.tracking import log_folder
+    from .train.runs.tracking import log_folder
 
     try:
         with progress_shown() as progress:
@@ -104,7 +104,7 @@ def _logged(folder: Path) -> Logged:
 
 
 def _keep(folder: Path, error: Exception) -> NoReturn:
-    from .train.tracking import read_run
+    from .train.runs.tracking import read_run
 
     kept = KEPT / str(read_run(folder)["fingerprint"])
     if folder.resolve() != kept.resolve():
@@ -121,7 +121,7 @@ def _keep(folder: Path, error: Exception) -> NoReturn:
 
 
 def _show(trained: Trained, logged: Logged) -> None:
-    from .train.comparison import (
+    from .train.runs.comparison import (
         ablation_table,
         comparison_table,
         directions_table,
@@ -147,7 +147,7 @@ def register(
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
     from .registry import require_store
-    from .train.tracking import read_run
+    from .train.runs.tracking import read_run
 
     read_run(folder)
     require_store()
@@ -169,8 +169,8 @@ def probe(
     """Look for leaks: what tells the outcome in a way that no score could use."""
     from .features.prepared import feature_source
     from .source import checked_source
-    from .train.comparison import findings_table
-    from .train.run_numbers import findings_tree
+    from .train.runs.comparison import findings_table
+    from .train.runs.numbers import findings_tree
     from .train.training import probe as find_leaks
     from .whole import replaced_file
 

@@ -22,7 +22,7 @@ from mqbg import registry
 from mqbg.contract import BadInput
 from mqbg.model_commands import compare, promote, rollback, signed
 from mqbg.registry import champion_of, connect, history
-from mqbg.train.evaluation import evaluate
+from mqbg.train.evaluating.evaluation import evaluate
 
 NAME = "mqbg"
 PARAMETERS = {

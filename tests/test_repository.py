@@ -40,7 +40,10 @@ MAY_IMPORT = {
         "bundle", "registry", "explain", "whole",
     },
 }  # fmt: skip
-WIRES_ALL = {"cli", "options", "model_commands", "train_commands", "demo"}
+WIRES_ALL = {
+    "cli", "options", "model_commands", "train_commands", "store_commands", "push_commands",
+    "serve_commands", "demo",
+}  # fmt: skip
 MAY_READ_THE_CLOCK = {"model_commands"}  # who made which version champion, and when
 
 

@@ -22,7 +22,7 @@ from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary
 from mqbg.registry import champion_of, connect
 from mqbg.settings import Model, Role, Settings, Target
-from mqbg.train import fit
+from mqbg.train.fitting import fit
 from mqbg.train.judging import judge, touched_per_snapshot
 from mqbg.train.learning import learn
 from mqbg.train.snapshots import Snapshots

@@ -15,15 +15,15 @@ from ..features.catalogue import Catalogue
 from ..following import follow
 from ..settings import Settings
 from ..threshold import Expected
-from .baselines import BASELINES, TrainingRows
-from .evaluation import compare, verdict
-from .horizons import horizon_rows
+from .evaluating.baselines import BASELINES, TrainingRows
+from .evaluating.evaluation import compare, verdict
+from .evaluating.segments import by_month, by_segment
+from .evaluating.signal import Signal, find_signal
+from .fitting.horizons import horizon_rows
 from .learning import Learned, scored_rows
-from .segments import by_month, by_segment
-from .signal import Signal, find_signal
+from .lines.yields import expected, threshold_curve
 from .snapshots import Snapshots
 from .split import Split
-from .yields import expected, threshold_curve
 
 Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]

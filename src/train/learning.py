@@ -16,15 +16,15 @@ from ..features.catalogue import Catalogue
 from ..following import follow
 from ..settings import Settings
 from ..threshold import Thresholds
-from .calibration import Chosen, choose_calibrator, fit_venn_abers, moved_to_rate
-from .few import blend_with_rule, effective_conversions, trees_share
-from .fit import Fitted, Rows, enough_to_fit, fit, group_weights, parameters_of
-from .horizons import fit_horizons
+from .fitting.calibration import Chosen, choose_calibrator, fit_venn_abers, moved_to_rate
+from .fitting.few import blend_with_rule, effective_conversions, trees_share
+from .fitting.fit import Fitted, Rows, enough_to_fit, fit, group_weights, parameters_of
+from .fitting.horizons import fit_horizons
+from .fitting.typical import typical_members
+from .lines.thresholds import learn_thresholds
+from .lines.yields import promised
 from .snapshots import Snapshots
 from .split import Split
-from .thresholds import learn_thresholds
-from .typical import typical_members
-from .yields import promised
 
 Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]

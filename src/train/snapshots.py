@@ -18,9 +18,9 @@ from ..contract import BadInput
 from ..features.catalogue import Catalogue
 from ..features.prepared import FeatureSource
 from ..features.table import Moment, moment
-from .horizons import Outcomes
+from .fitting.horizons import Outcomes
+from .fitting.typical import engaged_members
 from .labels import converted_groups
-from .typical import engaged_members
 
 Progress = Callable[[str, float], None]
 

@@ -25,17 +25,17 @@ from ..features.snapshots import (
 from ..features.vocabulary import find_vocabulary, require_known_roles
 from ..following import follow
 from ..settings import Settings
-from .ablation import ablation
+from .evaluating.ablation import ablation
+from .fitting.monotone import cost_of_directions
+from .fitting.tuning import Tuned, tune
 from .judging import MODEL, Judged, judge, touched_per_snapshot
 from .labels import require_target
 from .learning import Learned, learn, scored_rows, training_rows
-from .monotone import cost_of_directions
+from .lines.thresholds import require_policy
+from .lines.yields import promised
 from .probes import Finding, find_leaks
 from .snapshots import Snapshots, collect, fingerprint
 from .split import Split, forward_split
-from .thresholds import require_policy
-from .tuning import Tuned, tune
-from .yields import promised
 
 logger = logging.getLogger(__name__)
 

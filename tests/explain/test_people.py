@@ -33,7 +33,7 @@ def seen_last(own, tables):
     for row in own:
         if title := titles.get(row.get("content_id")):
             last[title] = max(last.get(title, row["occurred_at"]), row["occurred_at"])
-    return sorted(last, key=lambda title: (datetime.max - last[title], title))[:3]
+    return sorted(last, key=lambda title: (AS_OF - last[title], title))[:3]
 
 
 def expected(tables, open_groups):

@@ -19,7 +19,7 @@ from mqbg.features.knowing import in_memory, rows_of_group
 from mqbg.features.table import feature_table
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train import fit
+from mqbg.train.fitting import fit
 from mqbg.train.training import train
 
 SINCE, AS_OF = datetime(2025, 5, 10), datetime(2025, 7, 1)

@@ -26,7 +26,7 @@ from mqbg.features.signals import Reduce
 from mqbg.features.table import feature_table, moment
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train import fit
+from mqbg.train.fitting import fit
 from mqbg.train.training import train
 
 AS_OF = datetime(2025, 7, 1)

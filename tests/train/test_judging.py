@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from mqbg.following import follow
 from mqbg.settings import Settings, Thresholds
-from mqbg.train.baselines import BASELINES
+from mqbg.train.evaluating.baselines import BASELINES
 from mqbg.train.judging import MODEL, frame_of, judge, touched_per_snapshot
 from mqbg.train.split import Split
 from sklearn.metrics import roc_auc_score

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.settings import Thresholds as ThresholdSettings
 from mqbg.threshold import NOBODY, just_above
-from mqbg.train.capacity import capacity_line
-from mqbg.train.flow import flow_of
-from mqbg.train.tally import LINES, by_account, lines_of
-from mqbg.train.thresholds import MAX_SHIFT, MIN_DECIDED, learn_thresholds
-from mqbg.train.worth import precision_bound
+from mqbg.train.lines.capacity import capacity_line
+from mqbg.train.lines.flow import flow_of
+from mqbg.train.lines.tally import LINES, by_account, lines_of
+from mqbg.train.lines.thresholds import MAX_SHIFT, MIN_DECIDED, learn_thresholds
+from mqbg.train.lines.worth import precision_bound
 from scipy.special import expit, logit
 from scipy.stats import norm
 

@@ -9,7 +9,7 @@ import pytest
 from mqbg.bundle import load, save
 from mqbg.calibrated import Beta, Platt
 from mqbg.settings import Thresholds
-from mqbg.train.few import effective_conversions
+from mqbg.train.fitting.few import effective_conversions
 from mqbg.train.learning import category_values, scored_rows, training_rows
 
 

@@ -17,7 +17,6 @@ from mqbg.contract import TABLES
 from mqbg.features.activities import once, with_known_at
 from mqbg.settings import Model, Observation, Probe, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.comparison import findings_table
 from mqbg.train.probes import (
     READ,
     WHAT_TO_DO,
@@ -33,6 +32,7 @@ from mqbg.train.probes import (
     telling_features,
     telling_kinds,
 )
+from mqbg.train.runs.comparison import findings_table
 from mqbg.train.training import probe
 from rich.console import Console
 from scipy.stats import binomtest

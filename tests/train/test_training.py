@@ -19,14 +19,14 @@ from mqbg.contract import TABLES, BadInput
 from mqbg.features.themes.history import LARGE_ACCOUNT_GROUPS
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train import fit
-from mqbg.train.baselines import BASELINES
-from mqbg.train.few import sentence
+from mqbg.train.evaluating.baselines import BASELINES
+from mqbg.train.fitting import fit
+from mqbg.train.fitting.few import sentence
+from mqbg.train.fitting.typical import typical_members
 from mqbg.train.judging import MODEL
 from mqbg.train.snapshots import collect
 from mqbg.train.split import forward_split
 from mqbg.train.training import probe, train
-from mqbg.train.typical import typical_members
 
 SEED = 33
 TEST_FROM = datetime(2025, 6, 1)

@@ -1,0 +1,1 @@
+"""How good predicted probabilities are: figures, intervals, baselines, segments, signal."""

@@ -1,0 +1,1 @@
+"""How the trees, their calibrator and what goes with them are fitted."""

@@ -1,0 +1,331 @@
+"""From the trees' log-odds to probabilities, with an interval that says how sure they are.
+
+Everything here is learned on rows that the trees did not fit. What is learned are the plain numbers
+of `mqbg.calibrated`, which serving reads without this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit, logit
+from sklearn.isotonic import isotonic_regression
+
+from ...calibrated import Beta, Calibrator, Platt, VennAbers
+
+BINS = 15
+"""Bins of equal mass that the calibration error and the reliability plot use."""
+
+MIN_SLOPE = 1e-6
+"""Platt's slope stays at or above this, so that calibrated ranks agree with raw ranks."""
+
+MAX_POINTS = 100_000
+"""Distinct scores above which `fit_venn_abers` pools neighbours first."""
+
+Floats = NDArray[np.float64]
+
+
+def fit_platt(log_odds: Floats, converted: NDArray[np.bool_]) -> Platt:
+    """The monotone logistic map from a score to the chance of conversion.
+
+    Targets are smoothed as in Platt (1999): (n1 + 1) / (n1 + 2) for n1 conversions and
+    1 / (n0 + 2) for n0 others. So perfectly separable scores, one class only and equal
+    scores all have a finite answer.
+
+    Args:
+        log_odds: shape (rows,); any finite score of which more means likelier.
+        converted: shape (rows,); outcome within the horizon, same order.
+
+    Raises:
+        ValueError: shapes differ, there are no rows, or a score is not finite.
+    """
+    _require_pairs(log_odds, converted)
+    (slope,), intercept = _logistic(log_odds[:, None], converted)
+    return Platt(slope, intercept)
+
+
+def fit_beta(log_odds: Floats, converted: NDArray[np.bool_]) -> Beta:
+    """The beta map of Kull, Silva Filho and Flach (2017), held monotone, with Platt's targets.
+
+    Arguments and errors as `fit_platt`.
+    """
+    _require_pairs(log_odds, converted)
+    ends = np.column_stack((log_expit(log_odds), -log_expit(-log_odds)))
+    (above, below), intercept = _logistic(ends, converted)
+    return Beta(above, below, intercept)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A calibrator, and what it was chosen by.
+
+    Attributes:
+        calibrator: fitted to all rows.
+        log_loss: by name, nats per row, each row judged by a map that was fitted without its fold.
+        base_log_loss: the same of the share of conversions in the other folds.
+    """
+
+    calibrator: Calibrator
+    log_loss: Mapping[str, float]
+    base_log_loss: float
+
+    @property
+    def name(self) -> str:
+        """The map with the least loss; Platt's, which has less to learn, where they are equal."""
+        return min(self.log_loss, key=self.log_loss.__getitem__)
+
+
+CALIBRATORS: Mapping[str, Callable[[Floats, NDArray[np.bool_]], Calibrator]] = {
+    "platt": fit_platt,
+    "beta": fit_beta,
+}
+
+
+def choose_calibrator(
+    log_odds: Floats, converted: NDArray[np.bool_], fold: NDArray[np.intp]
+) -> Chosen:
+    """Platt's or the beta map, whichever has the smaller log loss on rows it was not fitted to.
+
+    Args:
+        log_odds: shape (rows,); scores of rows that the trees did not fit.
+        converted: shape (rows,); outcome within the horizon.
+        fold: shape (rows,); the fold of each row, at least two; an account is in one fold.
+
+    Raises:
+        ValueError: as `fit_platt`, or there is one fold only.
+    """
+    _require_pairs(log_odds, converted)
+    folds = np.unique(fold)
+    if folds.size < 2:
+        raise ValueError(f"need at least 2 folds to choose a calibrator by, got {folds.size}")
+    losses = dict.fromkeys(CALIBRATORS, 0.0)
+    base = 0.0
+    for one in folds:
+        outside = fold == one
+        inside = ~outside
+        for name, fit_map in CALIBRATORS.items():
+            fitted = fit_map(log_odds[inside], converted[inside])
+            losses[name] += log_loss(fitted(log_odds[outside]), converted[outside])
+        # Smoothed as Platt's targets are, so that a fold without a conversion has an answer.
+        rate = (converted[inside].sum() + 1) / (inside.sum() + 2)
+        base += log_loss(np.full(outside.sum(), rate), converted[outside])
+    means = {name: total / converted.size for name, total in losses.items()}
+    best = min(means, key=means.__getitem__)
+    return Chosen(CALIBRATORS[best](log_odds, converted), means, base / converted.size)
+
+
+def log_loss(probability: Floats, converted: NDArray[np.bool_]) -> float:
+    """The sum over rows of -log(probability of what happened), in nats."""
+    sure = np.finfo(np.float64).eps
+    clipped = np.clip(probability, sure, 1 - sure)
+    return float(-np.log(np.where(converted, clipped, 1 - clipped)).sum())
+
+
+def moved_to_rate(
+    calibrator: Calibrator, interval: VennAbers, rate: float, expected: float
+) -> tuple[Calibrator, VennAbers]:
+    """Both for groups of which another share converts: every chance moves by the same log-odds.
+
+    Right where the groups that convert, and those that do not, are like those of the training and
+    only their shares differ (Saerens, Latinne and Decaestecker, 2002).
+
+    Args:
+        calibrator: learned where `rate` of the rows converted.
+        interval: learned on the same rows.
+        rate: over 0 and under 1.
+        expected: over 0 and under 1.
+    """
+    by = float(logit(expected) - logit(rate))
+
+    def moved(ends: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(expit(logit(np.array(ends)) + by).tolist())
+
+    return (
+        replace(calibrator, intercept=calibrator.intercept + by),
+        replace(interval, low=moved(interval.low), high=moved(interval.high)),
+    )
+
+
+def _logistic(columns: Floats, converted: NDArray[np.bool_]) -> tuple[list[float], float]:
+    """Slopes, none below `MIN_SLOPE`, and the intercept of the least smoothed log loss."""
+    conversions = int(converted.sum())
+    target = np.where(
+        converted, (conversions + 1) / (conversions + 2), 1 / (converted.size - conversions + 2)
+    )
+    # Standard units condition the search well whatever the columns' scales are.
+    centre, scale = columns.mean(axis=0), columns.std(axis=0)
+    scale[scale == 0] = 1.0
+    standard = np.ascontiguousarray(((columns - centre) / scale).T)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        z = parameters[-1] + sum(
+            slope * column for slope, column in zip(parameters[:-1], standard, strict=True)
+        )
+        gap = expit(z) - target
+        value = np.mean(np.logaddexp(0, z) - target * z)
+        slopes = [float(np.mean(gap * column)) for column in standard]
+        return float(value), np.array([*slopes, np.mean(gap)])
+
+    smoothed = float(target.mean())
+    best = minimize(
+        loss,
+        np.array([*np.full(len(standard), 1.0 / len(standard)), np.log(smoothed / (1 - smoothed))]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[*((MIN_SLOPE * one, None) for one in scale), (None, None)],
+        options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000},
+    ).x
+    slopes = np.maximum(best[:-1] / scale, MIN_SLOPE)
+    return slopes.tolist(), float(best[-1] - np.sum(slopes * centre))
+
+
+def fit_venn_abers(log_odds: Floats, converted: NDArray[np.bool_], knots: int = 200) -> VennAbers:
+    """The Venn-Abers interval of Vovk and Petej (2014), tabulated at quantiles of the scores.
+
+    p0 and p1 at a score are the isotonic fits, read there, of the calibration rows and one more
+    row at that score, with outcome 0 and 1. Each knot is an observed score and its two fits are
+    made in full. More than 100,000 distinct scores are first pooled into that many neighbourhoods
+    of about equally many scores, each at its mean, which moves the interval by less than its width.
+
+    Args:
+        log_odds: shape (rows,); scores of rows that the trees did not fit.
+        converted: shape (rows,); outcome within the horizon, same order.
+        knots: entries of the table at most.
+
+    Raises:
+        ValueError: shapes differ, there are no rows, a score is not finite, or knots < 1.
+    """
+    _require_pairs(log_odds, converted)
+    if knots < 1:
+        raise ValueError(f"knots must be at least 1, got {knots}")
+    score, rows, conversions = _pool(log_odds, converted)
+    position = np.searchsorted(
+        np.cumsum(rows), np.linspace(0.0, 1.0, knots) * (rows.sum() - 1), side="right"
+    )
+    at = np.unique(position)
+    low = [_fit_with_one_more(rows, conversions, index, 0.0) for index in at]
+    high = [_fit_with_one_more(rows, conversions, index, 1.0) for index in at]
+    return VennAbers(tuple(score[at]), tuple(low), tuple(high))
+
+
+def expected_calibration_error(
+    converted: NDArray[np.bool_],
+    probability: Floats,
+    *,
+    weights: Floats | None = None,
+    bins: int = BINS,
+) -> float:
+    """Mean gap between predicted and observed rates over bins of equal mass, in probability.
+
+    Rows are ranked by probability and cut into `bins` parts of equal total weight. Equal
+    probabilities stay together, in the bin of the middle of their mass, so a constant
+    prediction has one bin and the order of the rows never matters.
+
+    Args:
+        converted: shape (rows,); outcome within the horizon.
+        probability: shape (rows,); in [0, 1], same order.
+        weights: shape (rows,); how often each row counts; once if absent.
+        bins: number of bins, 15 in every figure that `mqbg` reports.
+
+    Raises:
+        ValueError: shapes differ, there are no rows, or a probability is not finite.
+    """
+    _require_pairs(probability, converted)
+    order = np.argsort(-probability, kind="stable")
+    weight = (np.ones(order.size) if weights is None else np.asarray(weights, np.float64))[order]
+    return calibration_error_of_ranked(
+        probability[order] - converted[order],
+        np.concatenate(([0.0], np.cumsum(weight))),
+        weight,
+        tie_starts(probability[order]),
+        bins,
+    )
+
+
+def calibration_error_of_ranked(
+    gap: Floats, mass: Floats, weight: Floats, starts: NDArray[np.intp], bins: int = BINS
+) -> float:
+    """`expected_calibration_error` of rows that are ranked already, for many resamples.
+
+    Args:
+        gap: shape (rows,); probability minus outcome, in order of probability.
+        mass: shape (rows + 1,); cumulative weight before each row, then the total.
+        weight: shape (rows,); how often each row counts.
+        starts: shape (ties,); `tie_starts` of the probabilities.
+        bins: number of bins.
+    """
+    edges = _bin_edges(mass, starts, bins)
+    summed = np.concatenate(([0.0], np.cumsum(weight * gap)))[edges]
+    return float(np.abs(np.diff(summed)).sum() / mass[-1])
+
+
+def equal_mass_bins(probability: Floats, bins: int = BINS) -> NDArray[np.intp]:
+    """The bin of each row, 0 for the lowest probabilities; those of the calibration error.
+
+    Args:
+        probability: shape (rows,).
+        bins: number of bins; ties can leave some of them empty.
+    """
+    order = np.argsort(-probability, kind="stable")
+    mass = np.arange(order.size + 1, dtype=np.float64)
+    edges = _bin_edges(mass, tie_starts(probability[order]), bins)
+    numbers = np.empty(order.size, dtype=np.intp)
+    numbers[order] = bins - 1 - np.repeat(np.arange(bins), np.diff(edges))
+    return numbers
+
+
+def tie_starts(ranked: NDArray[np.float64] | NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where each run of equal values begins in an ordered array of shape (rows,)."""
+    return np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
+
+
+def _bin_edges(mass: Floats, starts: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
+    """First row of each bin, then the number of rows; shape (bins + 1,)."""
+    rows = mass.size - 1
+    ends = np.append(starts[1:], rows)
+    twice_middle = mass[starts] + mass[ends]
+    cuts = 2 * mass[-1] * np.arange(1, bins) / bins
+    inner = np.append(starts, rows)[np.searchsorted(twice_middle, cuts)]
+    return np.concatenate(([0], inner, [rows]))
+
+
+def _pool(log_odds: Floats, converted: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """Distinct scores in rising order, with their rows and their conversions."""
+    score, inverse = np.unique(log_odds, return_inverse=True)
+    rows = _sums(inverse, np.ones(log_odds.size))
+    conversions = _sums(inverse, converted.astype(np.float64))
+    if score.size <= MAX_POINTS:
+        return score, rows, conversions
+    part = np.arange(score.size) * MAX_POINTS // score.size
+    pooled_rows = _sums(part, rows)
+    return _sums(part, score * rows) / pooled_rows, pooled_rows, _sums(part, conversions)
+
+
+def _sums(part: NDArray[np.intp], values: Floats) -> Floats:
+    return np.asarray(np.bincount(part, weights=values), dtype=np.float64)
+
+
+def _fit_with_one_more(rows: Floats, conversions: Floats, at: int, outcome: float) -> float:
+    """The isotonic fit at point `at` after one more row there."""
+    weight = rows.copy()
+    weight[at] += 1.0
+    total = conversions.copy()
+    total[at] += outcome
+    fitted = isotonic_regression(total / weight, sample_weight=weight, y_min=0.0, y_max=1.0)
+    return float(fitted[at])
+
+
+def _require_pairs(score: Floats, converted: NDArray[np.bool_]) -> None:
+    if score.shape != converted.shape or score.ndim != 1:
+        raise ValueError(
+            "scores and outcomes must be two arrays of one length, "
+            f"got shapes {score.shape} and {converted.shape}"
+        )
+    if not score.size:
+        raise ValueError("need at least one row to judge or to calibrate on, got none")
+    if unusable := int((~np.isfinite(score)).sum()):
+        raise ValueError(f"scores must be finite numbers, got {unusable} that are not")

@@ -1,0 +1,58 @@
+"""The typical engaged member of each role, whom what-ifs put where somebody is missing."""
+
+from __future__ import annotations
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ...bundle import TypicalMember
+from ...features.catalogue import Catalogue
+from ...features.table import Moment
+
+
+def engaged_members(at: Moment, words: Catalogue, converted: pa.Array) -> pd.DataFrame:
+    """Member rows with inbound activity in the last 30 days, of groups of both outcomes.
+
+    Returns:
+        group_id, as_of, role, converted, then the signals; in order of group_id and contact_id.
+    """
+    awake = at.members.filter(at.members.contact_id.notnull(), at.members.inbound_30d > 0)
+    names = [signal.name for signal in words.signals]
+    rows = awake.order_by("group_id", "contact_id").select(
+        "group_id", "role", *names, as_of=ibis.literal(at.as_of, "timestamp(6)")
+    )
+    frame: pd.DataFrame = rows.to_pyarrow().to_pandas()
+    return frame.assign(converted=frame["group_id"].isin(converted.to_pylist()))
+
+
+def typical_members(engaged: pd.DataFrame, words: Catalogue) -> tuple[TypicalMember, ...]:
+    """The median engaged member of each role in snapshots that converted.
+
+    Each signal's median is an observed value (the lower one of an even number), so counts stay
+    whole. A role without an engaged member in any converted snapshot has no typical member.
+
+    Args:
+        engaged: rows of `engaged_members`, of the training cut-offs.
+        words: gives the signals and roles.
+    """
+    names = [signal.name for signal in words.signals]
+    members = []
+    for role in words.vocabulary.template.roles:
+        rows = engaged[engaged["role"] == role.name]
+        good = rows[rows["converted"]]
+        if len(good):
+            median = good[names].quantile(0.5, interpolation="lower")
+            members.append(
+                TypicalMember(
+                    role.name,
+                    {
+                        name: None if np.isnan(median[name]) else float(median[name])
+                        for name in names
+                    },
+                    len(good),
+                    len(rows[["group_id", "as_of"]].drop_duplicates()),
+                )
+            )
+    return tuple(members)

@@ -1,0 +1,1 @@
+"""Where groups become marketing qualified, and what a line brings."""
