@@ -23,7 +23,7 @@ from .contract import BadInput
 from .features.catalogue import Catalogue, catalogue
 from .features.template import Template, TemplateRole
 from .features.vocabulary import Vocabulary
-from .settings import Role, Settings, settings_from, settings_tree
+from .settings import Role, Settings, model_tree, settings_from
 from .threshold import Thresholds
 
 FORMAT = 3  # raised when a bundle can no longer be read by the release before
@@ -288,7 +288,7 @@ def save(bundle: Bundle, folder: Path) -> None:
     The number of threads stays out: it is the machine's, and the same data and seed shall give
     the same bytes on any.
     """
-    settings = settings_tree(bundle.settings)
+    settings = model_tree(bundle.settings)
     del settings["model"]["threads"]
     card = {
         "format": FORMAT,

@@ -141,7 +141,8 @@ class Thresholds:
         as_of: datetime,
     ) -> NDArray[np.bool_]:
         """Whether each group reaches both its thresholds, shape (groups,)."""
-        return (readiness >= self.at(segment_values, as_of)) & (completeness >= self.completeness)
+        line = self.at(segment_values, as_of)
+        return reaches(readiness, completeness, line, np.full(line.shape, self.completeness))
 
     def sentence(self, as_of: datetime) -> str:
         """The line of a day for those who plan with it, pooled over segments."""
@@ -170,6 +171,13 @@ class Thresholds:
 
     def _said(self, month: int, as_of: datetime) -> str:
         return _percent(float(moved(self.base(as_of), self.shifts([None], month))[0]))
+
+
+def reaches(
+    readiness: Floats, completeness: Floats, threshold: Floats, completeness_threshold: Floats
+) -> NDArray[np.bool_]:
+    """Whether each group is at or above both its lines, shape (groups,); what qualifying means."""
+    return (readiness >= threshold) & (completeness >= completeness_threshold)
 
 
 def moved(line: float, shift: Floats) -> Floats:

@@ -56,8 +56,9 @@ class Ran:
 
 @pytest.fixture
 def mqbg(monkeypatch, capfd, tmp_path):
-    """Runs the command in this process, in an empty working folder."""
+    """Runs the command in this process, in an empty working folder and without a store."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MQBG_STORE_URL", "")
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Ran:

@@ -566,6 +566,7 @@ def stop(process):
     process.wait()
 
 
+@pytest.mark.slow
 def test_a_server_serves_as_well_as_a_file_until_it_goes_away(server, mqbg, monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "load", lambda _folder: None)
     client = connect().MlflowClient()

@@ -44,7 +44,8 @@ WIRES_ALL = {
     "cli", "options", "model_commands", "train_commands", "store_commands", "push_commands",
     "serve_commands", "demo",
 }  # fmt: skip
-MAY_READ_THE_CLOCK = {"model_commands"}  # who made which version champion, and when
+# Who made which version champion, and when; when a push may be tried again; how long a request took.
+MAY_READ_THE_CLOCK = {"model_commands", "push_commands", "serve_commands"}
 
 
 def room_of(path: Path) -> str:

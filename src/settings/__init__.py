@@ -3,11 +3,14 @@
 from ..tree import instant_of, utc
 from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
 from .learning import Explain, Model, Probe, Thresholds
+from .push import Alerts, Push
 from .reading import load_settings
-from .whole import Settings, settings_from, settings_tree
+from .states import DELIVERY, STORE_URL, States, Store
+from .whole import Settings, model_tree, settings_from, settings_tree
 
 __all__ = [
-    "KINDS", "Explain", "FeatureSettings", "Kind", "Model", "Observation", "Probe", "Role",
-    "Settings", "Snapshots", "Solution", "Target", "Thresholds", "instant_of", "load_settings",
-    "settings_from", "settings_tree", "utc",
+    "DELIVERY", "KINDS", "STORE_URL", "Alerts", "Explain", "FeatureSettings", "Kind", "Model",
+    "Observation", "Probe", "Push", "Role", "Settings", "Snapshots", "Solution", "States", "Store",
+    "Target", "Thresholds", "instant_of", "load_settings", "model_tree", "settings_from",
+    "settings_tree", "utc",
 ]  # fmt: skip

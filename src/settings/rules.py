@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from ..contract import BadInput
 from .data import Role
+from .delivery_rules import of_the_alerts, of_the_pushes
 from .whole import Settings
 
 MAX_HORIZON_DAYS = 3650
 MAX_WINDOW_DAYS = 3650
+MAX_DAYS = 36_500
 
 
 def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
@@ -30,6 +32,10 @@ def refuse_nonsense(settings: Settings, where: str) -> None:
         _of_the_features,
         _of_the_probes,
         _of_the_templates,
+        _of_the_states,
+        _of_the_store,
+        lambda settings: of_the_pushes(settings.push),
+        lambda settings: of_the_alerts(settings.alerts),
     ):
         for holds, sentence in rules(settings):
             if not holds:
@@ -149,6 +155,27 @@ def _of_the_probes(settings: Settings) -> tuple[tuple[bool, str], ...]:
                 "placeholder_share",
             )
         ),
+    )
+
+
+def _of_the_states(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of how groups move between states."""
+    states = settings.states
+    return (
+        (0 < states.leave_below <= 1, "[states] leave_below must be over 0, up to 1"),
+        *(
+            (0 <= getattr(states, name) <= MAX_DAYS, f"[states] {name} must be 0 to {MAX_DAYS}")
+            for name in ("dwell_days", "recycle_days", "alert_pause_days")
+        ),
+    )
+
+
+def _of_the_store(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Rules of where scores are kept; how the URL is read is the store's own matter."""
+    store = settings.store
+    return (
+        (0 <= store.keep_days <= MAX_DAYS, f"[store] keep_days must be 0 to {MAX_DAYS}"),
+        (0 <= store.patience_seconds <= 3600, "[store] patience_seconds must be 0 to 3600"),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from ..tree import build, plain
 from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
 from .learning import Explain, Model, Probe, Thresholds
+from .push import Alerts, Push
+from .states import DELIVERY, States, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Settings:
     model: Model = field(default_factory=Model)
     explain: Explain = field(default_factory=Explain)
     probe: Probe = field(default_factory=Probe)
+    states: States = field(default_factory=States)
+    store: Store = field(default_factory=Store)
+    push: Push = field(default_factory=Push)
+    alerts: Alerts = field(default_factory=Alerts)
 
     def kind(self, name: str) -> Kind:
         """The settings of a kind; one that nobody has set is its own family."""
@@ -56,3 +62,12 @@ def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
 def settings_tree(settings: Settings) -> dict[str, Any]:
     """The inverse of `settings_from`: plain values, ready for JSON (times as ISO text)."""
     return typing.cast("dict[str, Any]", plain(settings))
+
+
+def model_tree(settings: Settings) -> dict[str, Any]:
+    """The part of `settings_tree` that a model carries: nothing on what becomes of its scores.
+
+    Delivery is the operator's, changes without a training, and its URLs may hold passwords.
+    """
+    tree = settings_tree(settings)
+    return {section: value for section, value in tree.items() if section not in DELIVERY}

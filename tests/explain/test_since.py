@@ -336,6 +336,7 @@ def shapley(players, value):
     return found
 
 
+@pytest.mark.slow
 def test_everything_at_once_equals_plain_python_and_scoring(quiet, split, score_of):
     """Three members turn, two act, and the group; each coalition is scored from its tables."""
     group_id, tables = quiet
@@ -403,6 +404,7 @@ def roles_at(tables, group_id, as_of):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "days"), [(0, 30), (1, 7), (2, 90)])
 def test_in_a_random_world_the_parts_sum_and_everybody_s_turn_is_told(
     random_tables, open_tables, bundle, seed, days
@@ -457,6 +459,7 @@ def test_another_model_is_a_step_of_its_own(quiet, split, bundle):
 # Large and empty groups
 
 
+@pytest.mark.slow
 def test_four_hundred_members_are_sampled_and_sum(quiet, split, world):
     group_id, tables = quiet
     roles = sorted({row["role"] for row in tables["members"]})

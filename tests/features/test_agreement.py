@@ -133,6 +133,7 @@ def test_permuted_rows_of_every_table_agree(batch, open_tables, bits):
     assert keyed(feature_table(source, words, CUTOFFS), bits) == expected
 
 
+@pytest.mark.slow
 def test_one_thread_and_two_agree_on_many_permuted_rows(open_tables, bits):
     tables = many_rows()
     results = []

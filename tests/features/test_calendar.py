@@ -42,6 +42,7 @@ def test_the_fiscal_year_ends_with_the_last_day_of_its_month(calendar_at, as_of,
     assert calendar_at(as_of, end_month) == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     as_of=st.datetimes(datetime(1995, 1, 1), datetime(2100, 1, 1)),

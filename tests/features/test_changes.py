@@ -20,6 +20,7 @@ def rows(table, bits):
     return [bits(row) for row in table.to_pylist()]
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10_000), minutes=st.integers(0, 14 * 60))
 def test_a_table_made_from_an_earlier_one_equals_a_full_run(

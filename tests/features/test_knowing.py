@@ -72,6 +72,7 @@ def test_at_the_instant_itself_every_feature_is_as_it_was(random_tables, open_ta
         assert features(then, words, AS_OF, bits) == features(source, words, AS_OF, bits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize("as_of", [AS_OF, LATER])
 def test_a_group_s_own_rows_give_its_features(random_tables, open_tables, bits, seed, as_of):

@@ -58,6 +58,7 @@ def test_the_rows_lead_from_one_score_to_the_other(sheet, groups, language):
         assert start + sum(parts) == pytest.approx(end, abs=0.0005 * (len(parts) + 2))
 
 
+@pytest.mark.slow
 def test_people_are_called_by_their_names(sheet, small_model, groups):
     contacts = small_model[0].given["contacts"].to_pyarrow().to_pylist()
     names = [row["full_name"] for row in contacts if row["full_name"]]
@@ -70,6 +71,7 @@ def test_a_time_of_day_is_said_where_there_is_one(sheet, groups):
     assert "Score on July 1, 2025 09:30" in text
 
 
+@pytest.mark.slow
 def test_the_model_is_a_row_only_where_it_is_another(sheet, small_model, groups, monkeypatch):
     bundle = small_model[1]
     older = replace(bundle, trees=bundle.booster.model_to_string(num_iteration=5))

@@ -139,6 +139,7 @@ def test_the_report_is_the_same_from_postgres_and_from_parquet(database, tmp_pat
     assert told(database.url) == told(tmp_path / "world")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_features_of_a_random_world_are_equal_to_the_last_bit(
     database, tmp_path, monkeypatch, capfd, random_tables, bits, seed

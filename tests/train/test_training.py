@@ -123,6 +123,7 @@ def test_a_split_is_forward_with_a_gap_of_one_horizon_or_refused(days, horizon, 
     assert split.test == tuple(c for c in cutoffs if c >= split.test_from)
 
 
+@pytest.mark.slow
 def test_what_was_known_from_the_test_on_shapes_nothing_but_the_fingerprint(
     tables, open_tables, trained
 ):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from mqbg.explain.trees.compiling import compiled
 
 MODULE = """
@@ -27,6 +28,7 @@ def run(module: Path, cache: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_the_code_of_the_first(tmp_path):
     module = tmp_path / "module.py"
     module.write_text(MODULE)

@@ -1,0 +1,94 @@
+"""Removing a person from what was sent, or is still to be sent."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..push.records import DEAD, SENT, outbox
+from .person import LEFT_OUT, Person
+from .searching import may_name
+
+MEMBER = "member"  # kind of the rows about one contact; their object_id has its id
+NOTHING = "{}"
+TEXTS = ("payload", "sent_payload", "last_error")
+
+
+def forget_in_outbox(
+    connection: sa.Connection, person: Person, groups: Collection[str]
+) -> Counter[str]:
+    """Removes a person from the outbox, so that nothing is lost for others or sent to them twice.
+
+    Rows about the person go. From other payloads goes every part that names them; hashes stay, so
+    what was sent counts as sent. Where no name is known, nobody can tell who is named in a payload
+    about one of the person's groups: it is emptied if it was sent, and goes if it was not. The
+    next push makes it again of what the store then holds; an alert that still waited is not given.
+
+    Args:
+        connection: in a transaction.
+        person: whom.
+        groups: that the person stood in.
+
+    Returns:
+        How many rows were removed, or changed.
+    """
+    done: Counter[str] = Counter()
+    unknown = (
+        [] if person.names else [outbox.c.object_id.contains(g, autoescape=True) for g in groups]
+    )
+    wide = sa.or_(
+        *(may_name(outbox.c[column], person) for column in TEXTS),
+        *unknown,
+        sa.and_(outbox.c.kind == MEMBER, may_name(outbox.c.object_id, person)),
+    )
+    for row in connection.execute(sa.select(outbox).where(wide)).all():
+        same = sa.and_(
+            *(outbox.c[part] == row._mapping[part] for part in ("target", "kind", "object_id"))
+        )
+        about = row.kind == MEMBER and person.mentioned(row.object_id)
+        new = {column: _without(row._mapping[column], person) for column in TEXTS}
+        if not person.names and not about:
+            if row.state in (SENT, DEAD):
+                new |= {"payload": NOTHING, "sent_payload": row.sent_payload and NOTHING}
+            else:
+                about = True
+        if about:
+            connection.execute(sa.delete(outbox).where(same))
+            done["outbox rows"] += 1
+        elif any(new[column] != row._mapping[column] for column in TEXTS):
+            connection.execute(sa.update(outbox).where(same).values(new))
+            done["outbox texts"] += 1
+    return done
+
+
+def _without(text: str | None, person: Person) -> str | None:
+    """A payload, or a plain text, without the person; as it was where it does not name them."""
+    if text is None:
+        return None
+    try:
+        payload = json.loads(text)
+    except ValueError:
+        return person.pattern.sub(LEFT_OUT, text)
+    cleaned = _cleaned(payload, person)
+    return text if cleaned == payload else json.dumps(cleaned, ensure_ascii=False)
+
+
+def _cleaned(value: Any, person: Person) -> Any:
+    """A JSON value: objects of a list that name the person go, texts get a dash for them."""
+    if isinstance(value, str):
+        return person.pattern.sub(LEFT_OUT, value)
+    if isinstance(value, dict):
+        return {key: _cleaned(item, person) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item, person) for item in value if not _names(item, person)]
+    return value
+
+
+def _names(item: Any, person: Person) -> bool:
+    return isinstance(item, dict) and any(
+        isinstance(text, str) and person.mentioned(text) for text in item.values()
+    )

@@ -1,0 +1,49 @@
+"""What becomes of scores: states of groups, and the store that remembers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STORE_URL = "MQBG_STORE_URL"
+"""Environment variable that wins over `[store] url`: passwords stay out of files."""
+
+DELIVERY = ("states", "store", "push", "alerts")
+"""Sections on what becomes of scores. A bundle does not carry them: they are no part of a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """How groups move between nurture, qualified, accepted, rejected and recycled.
+
+    Attributes:
+        leave_below: share of both thresholds; a qualified group is below the lower line when its
+            readiness or its completeness is under this share of its threshold ...
+        dwell_days: ... and leaves after so many days below it without a break.
+        recycle_days: after so many days a rejection ends.
+        sent_back_reasons: of a rejection; with one of them it ends at once. Letter case and
+            spaces around do not matter.
+        alert_pause_days: for so long after an alert a group gives no second one.
+    """
+
+    leave_below: float = 0.8
+    dwell_days: float = 14.0
+    recycle_days: float = 90.0
+    sent_back_reasons: tuple[str, ...] = ("sent back", "recycle", "too early", "時期尚早")
+    alert_pause_days: float = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where scores, states and their history are kept.
+
+    Attributes:
+        url: `duckdb:///` and a file, or `postgresql+psycopg://user@host/database`; "" keeps
+            nothing. The environment variable MQBG_STORE_URL wins.
+        keep_days: scores older than this before the latest run are dropped; 0 keeps all.
+            States and transitions are always kept.
+        patience_seconds: how long to wait for a DuckDB file that another process has open.
+    """
+
+    url: str = "duckdb:///mqbg-store.duckdb"
+    keep_days: float = 0.0
+    patience_seconds: float = 30.0

@@ -1,0 +1,210 @@
+"""What commands do with the store, and `mqbg forget`."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .contract import BadInput
+from .options import Config, settings_of
+from .settings import Settings
+from .terminal import ERRORS
+
+if TYPE_CHECKING:
+    from .serve.scoring import Scored
+    from .serve.store.opening import Store
+    from .serve.store.person import Person
+
+logger = logging.getLogger(__name__)
+
+SAME_LOG_ODDS = 1e-9
+
+UseStore = Annotated[
+    bool,
+    typer.Option("--store/--no-store", help="Keep scores, states and history in the store."),
+]
+Replay = Annotated[
+    bool,
+    typer.Option(help="Drop the store's runs after --as-of first; score those days again then."),
+]
+
+
+@contextmanager
+def store_for(
+    settings: Settings,
+    as_of: datetime,
+    *,
+    use: bool = True,
+    replay: bool = False,
+    past_is_left_out: bool = False,
+) -> Iterator[Store | None]:
+    """The store, held for one job; None where there is none.
+
+    Args:
+        settings: [store] is read; the environment's URL wins.
+        as_of: of the job.
+        use: False for a job that keeps nothing.
+        replay: the job may come before the store's latest run.
+        past_is_left_out: a job before the store's latest run keeps nothing, and a warning says so,
+            instead of being refused.
+
+    Raises:
+        BadInput: it cannot be opened, another job holds it, or it has later runs.
+        StoreFailed: it cannot be read.
+    """
+    from .serve.store.locking import locked
+    from .serve.store.opening import opened, url_of
+    from .serve.store.remembering import require_order
+
+    url = url_of(settings.store)
+    if not use or not url:
+        yield None
+        return
+    patience = settings.store.patience_seconds
+    with (
+        opened(url, patience_seconds=patience) as store,
+        locked(store, f"a job as of {as_of:%Y-%m-%d %H:%M}"),
+    ):
+        try:
+            with store.begin() as connection:
+                require_order(connection, as_of, replay=replay)
+        except BadInput as error:
+            if not past_is_left_out:
+                raise
+            logger.warning("these scores go into the folder alone: %s", error)
+            yield None
+            return
+        yield store
+
+
+def warn_if_rescored(settings: Settings, scored: Scored) -> None:
+    """Warns of groups that the store has with another score, at the same cut-off by the same model.
+
+    A score depends on nothing but data, model and cut-off, so their data has changed: rows came
+    late without saying so, or were edited.
+
+    Args:
+        settings: [store] is read.
+        scored: a few groups.
+    """
+    from .serve.store.opening import exists, opened, url_of
+    from .serve.store.reading import group
+
+    url = url_of(settings.store)
+    if not url or not exists(url):
+        return
+    patience = settings.store.patience_seconds
+    with opened(url, patience_seconds=patience) as store, store.begin() as connection:
+        for now in scored.scores.to_pylist():
+            known = group(connection, now["group_id"], now["as_of"])
+            if known is None or known.score["model_version"] != now["model_version"]:
+                continue
+            if abs(known.score["log_odds"] - now["log_odds"]) > SAME_LOG_ODDS:
+                logger.warning(
+                    "group %s was scored %s at this cut-off, and is %s now: the data has changed "
+                    "since (rows that came late without recorded_at, or edits)",
+                    now["group_id"], known.score["score"], now["score"],
+                )  # fmt: skip
+
+
+def forget(
+    contact_id: Annotated[str, typer.Argument(help="The person's id in the data.")],
+    store: Annotated[
+        str | None, typer.Option(help="URL of the store; default: that of the settings.")
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="A folder that `mqbg score` wrote, to clear as well.")
+    ] = None,
+    pages: Annotated[
+        Path | None, typer.Option(help="A folder that `mqbg report` wrote, to clear as well.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="The tables, which know the person's name and address.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Another name or address; may be repeated.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Remove a person from the store, the outbox, tables and pages, and say what went."""
+    from .serve.store.forgetting_files import forget_in_pages, forget_in_tables
+
+    if not contact_id.strip():
+        raise BadInput("forget: expected the contact_id of a person, got an empty text")
+    person, still_there = _person(contact_id, data, name or [])
+    if pages is not None and not person.names:
+        raise BadInput(
+            "forget: expected a name, as pages call people by their names; give the tables with "
+            "--data, or the name with --name"
+        )
+    done = _forgotten_in_store(person, settings_of(config), store)
+    if scores is not None:
+        done[f"tables {scores}"] = forget_in_tables(scores, person)
+    if pages is not None:
+        done[f"pages {pages}"] = forget_in_pages(pages, person)
+    if not done:
+        raise BadInput(
+            "forget: expected something to clear, but there is no store here and no folder was "
+            "given; name what holds the person with --store, --scores or --pages"
+        )
+    _say(contact_id, done, data if still_there else None, pages)
+
+
+def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person, bool]:
+    """The person, and whether the data still has them."""
+    from .serve.store.person import Person
+    from .source import open_source
+
+    if data is None:
+        return Person(contact_id, tuple(names)), False
+    with open_source(data, strict=False) as source:
+        contacts = source.tables["contacts"]
+        rows = contacts.filter(contacts.contact_id == contact_id)
+        found = rows.select("full_name", "email").to_pyarrow().to_pylist()
+    known = [text for row in found for text in (row["full_name"], row["email"]) if text]
+    return Person(contact_id, tuple(dict.fromkeys([*known, *names]))), bool(found)
+
+
+def _forgotten_in_store(
+    person: Person, settings: Settings, given: str | None
+) -> dict[str, Counter[str]]:
+    from .serve.store.forgetting import forget as forget_in_store
+    from .serve.store.locking import locked
+    from .serve.store.opening import exists, opened, url_of
+
+    url = given if given is not None else url_of(settings.store)
+    if not url or (given is None and not exists(url)):
+        return {}
+    if not exists(url):
+        raise BadInput(f"forget: expected a store at {given}, found none there; check --store")
+    patience = settings.store.patience_seconds
+    with opened(url, patience_seconds=patience) as store, locked(store, "forget"):
+        return {f"store {store.shown}": forget_in_store(store, person)}
+
+
+def _say(
+    contact_id: str, done: Mapping[str, Counter[str]], data: str | None, pages: Path | None
+) -> None:
+    for place, counts in done.items():
+        said = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
+        print(f"{place}: {said or 'nothing'}")  # noqa: T201 - the result
+    if not any(counts.total() for counts in done.values()):
+        _hint(f"no trace of contact {contact_id!r} was found; make sure that this is the id")
+    elif pages is not None:
+        _hint("`mqbg report` writes the removed pages anew, without the person")
+    if data is not None:
+        _hint(
+            f"the data still has contact {contact_id!r}: delete the person there too, or the next "
+            "`mqbg score` brings them back"
+        )
+
+
+def _hint(text: str) -> None:
+    ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,244 @@
+"""Whoever is forgotten stands nowhere any more, and nobody else is touched."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+from mqbg.contract import BadInput
+from mqbg.serve.files import read_scored, write_scored
+from mqbg.serve.push.records import outbox
+from mqbg.serve.store.forgetting import forget
+from mqbg.serve.store.forgetting_files import forget_in_pages, forget_in_tables
+from mqbg.serve.store.person import Person
+from mqbg.serve.store.remembering import remembered
+from mqbg.settings import Settings
+
+JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
+HANAKO = Person("C1", ("佐藤花子", "hanako@example.jp"))
+
+
+def rows_of(scores_of, readiness):
+    scores = scores_of(readiness)
+    for row in scores:
+        row |= {"top_reasons": ["Pricing was looked at", "佐藤花子様 asked for a price"]}
+        row["single_point_of_failure"] = "C1" if row["group_id"] == "g" else "C10"
+    return {
+        "scores": scores,
+        "stakeholders": [
+            {"group_id": "g", "contact_id": "C1", "summary": "佐藤花子様は部長です"},
+            {"group_id": "g", "contact_id": "C10", "summary": "Ann Lee looks at prices"},
+            {"group_id": "h", "contact_id": "C10", "summary": "Works with hanako@example.jp"},
+        ],
+        "actions": [
+            {"group_id": "g", "action": "wake_member", "contact_id": "C1", "text": "Wake her"},
+            {"group_id": "g", "action": "fill_role", "contact_id": None, "text": "Find a user"},
+            {"group_id": "h", "action": "fill_role", "contact_id": None, "text": "Ask C1, perhaps"},
+        ],
+        "themes": [
+            {"group_id": "g", "contact_id": "C1", "theme": "web"},
+            {"group_id": "g", "contact_id": "C10", "theme": "web"},
+        ],
+        "horizons": [{"group_id": "g"}],
+        "summaries": [
+            {"group_id": "g", "summary": "Three people carry the score"},
+            {"group_id": "h", "summary": "C10 carries the score"},
+        ],
+    }
+
+
+@pytest.fixture
+def scored(run_of, scores_of):
+    return [
+        run_of(JUNE + n * DAY, rows_of(scores_of, {"g": 0.9, "h": 0.1 + 0.5 * n})) for n in range(2)
+    ]
+
+
+@pytest.fixture
+def filled(store, scored, no_verdicts):
+    """A store with two runs."""
+    for n, night in enumerate(scored):
+        with remembered(store, night, no_verdicts, Settings(), JUNE + n * DAY):
+            pass
+    return store
+
+
+EXPECTED = {
+    "stakeholders rows": 1, "actions rows": 1, "themes rows": 1, "scores pointers": 1,
+    "scores texts": 2, "stakeholders texts": 1, "actions texts": 1, "summaries texts": 1,
+}  # fmt: skip
+"""In each run; the group's own summary goes although it names nobody in so many words."""
+
+
+def test_a_person_goes_from_every_table_of_the_store(filled, everything):
+    before = everything(filled)
+    assert forget(filled, HANAKO) == {what: 2 * count for what, count in EXPECTED.items()}
+    after = everything(filled)
+    assert "佐藤" not in str(after)
+    assert "hanako" not in str(after)
+    assert "'C1'" not in str(after)
+    assert "Ask" not in str(after)
+    for kept in ("Ann Lee looks at prices", "Find a user", "C10 carries the score", "Pricing was"):
+        assert str(after).count(kept) == str(before).count(kept)
+    for table in ("runs", "states", "transitions", "horizons"):
+        assert after[table] == before[table]
+
+
+def test_forgetting_twice_finds_nothing_and_changes_nothing(filled, everything):
+    forget(filled, HANAKO)
+    once = everything(filled)
+    assert forget(filled, HANAKO) == {}
+    assert everything(filled) == once
+
+
+def test_somebody_unknown_changes_nothing(filled, everything):
+    before = everything(filled)
+    assert forget(filled, Person("C", ("Hana",))) == {}
+    assert everything(filled) == before
+
+
+def test_without_a_name_every_text_of_the_persons_groups_goes(filled, everything):
+    forget(filled, Person("C1"))
+    after = everything(filled)
+    assert "Ann Lee looks" not in str(after)  # of group g: who can tell whom it names
+    assert "C10 carries the score" in str(after)  # of group h
+    assert "'C1'" not in str(after)
+
+
+def test_the_name_is_not_left_on_the_disk(tmp_path, run_of, scores_of, no_verdicts):
+    from mqbg.serve.store.opening import opened
+
+    path, name = tmp_path / "store.duckdb", "Zachariah Quuxington"
+    rows = {
+        "scores": scores_of({"g": 0.9}),
+        "stakeholders": [{"group_id": "g", "contact_id": "C1", "summary": f"{name} is there"}],
+        "summaries": [{"group_id": "g", "summary": f"It is {name}"}],
+    }
+    with opened(f"duckdb:///{path}") as store:
+        with remembered(store, run_of(JUNE, rows), no_verdicts, Settings(), JUNE):
+            pass
+        assert b"Quuxington" in path.read_bytes()
+        forget(store, Person("C1", (name,)))
+        assert {entry.name for entry in tmp_path.iterdir()} == {"store.duckdb"}
+        assert b"Quuxington" not in path.read_bytes()
+        with store.begin() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM runs")) == 1
+
+
+def test_the_outbox_forgets_without_losing_or_repeating_what_is_of_others(filled):
+    payload = {
+        "score": "90",
+        "summary": "佐藤花子様 and Ann",
+        "people": [{"id": "C1"}, {"id": "C10"}],
+    }
+    rows = [
+        {"kind": "group", "object_id": "g", "payload": json.dumps(payload), "state": "sent"},
+        {"kind": "alert", "object_id": "g 1", "payload": json.dumps(payload), "state": "pending"},
+        {"kind": "group", "object_id": "h", "payload": '{"score": "60"}', "state": "pending"},
+        {"kind": "group", "object_id": "C1", "payload": '{"score": "10"}', "state": "sent"},
+        {"kind": "member", "object_id": "g/C1", "payload": '{"role": "user"}', "state": "sent"},
+        {"kind": "member", "object_id": "g/C10", "payload": '{"role": "user"}', "state": "sent"},
+    ]
+    with filled.begin() as connection:
+        connection.execute(
+            sa.insert(outbox),
+            [
+                {"target": "crm", "payload_hash": "1", "sent_hash": "1", "attempts": 0, **row}
+                for row in rows
+            ],
+        )
+    done = forget(filled, HANAKO)
+    assert (done["outbox rows"], done["outbox texts"]) == (1, 2)
+    with filled.begin() as connection:
+        left = {(r.kind, r.object_id): r for r in connection.execute(sa.select(outbox))}
+    assert set(left) == {(row["kind"], row["object_id"]) for row in rows} - {("member", "g/C1")}
+    for key in (("group", "g"), ("alert", "g 1")):
+        assert json.loads(left[key].payload) == {
+            "score": "90", "summary": "\N{EN DASH}様 and Ann", "people": [{"id": "C10"}],
+        }  # fmt: skip
+        assert left[key].payload_hash == "1"
+    assert left["group", "C1"].payload == '{"score": "10"}'  # a group that is called like her
+
+
+def test_without_a_name_what_was_sent_of_her_groups_is_emptied_and_the_rest_goes(filled):
+    with filled.begin() as connection:
+        connection.execute(
+            sa.insert(outbox),
+            [
+                {"target": "crm", "kind": "group", "object_id": group_id, "payload": '{"s": "Ann"}',
+                 "payload_hash": "1", "state": state, "attempts": 0}
+                for group_id, state in (("g", "sent"), ("g-note", "pending"), ("h", "sent"))
+            ],
+        )  # fmt: skip
+    forget(filled, Person("C1"))
+    with filled.begin() as connection:
+        left = {r.object_id: r.payload for r in connection.execute(sa.select(outbox))}
+    assert left == {"g": "{}", "h": '{"s": "Ann"}'}
+
+
+def test_a_person_goes_from_the_parquet_tables(tmp_path, scored):
+    write_scored(scored[0], tmp_path)
+    assert forget_in_tables(tmp_path, HANAKO) == EXPECTED
+    left = read_scored(tmp_path)
+    text = str([getattr(left, name).to_pylist() for name in ("scores", "stakeholders", "actions")])
+    assert "佐藤" not in text
+    assert "'C1'" not in text
+    assert left.horizons.equals(scored[0].horizons)
+    assert left.summaries["summary"].to_pylist() == ["", "C10 carries the score"]
+    assert forget_in_tables(tmp_path, HANAKO) == {}
+
+
+def test_tables_that_name_nobody_are_not_written_again(tmp_path, scored):
+    write_scored(scored[0], tmp_path)
+    before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    forget_in_tables(tmp_path, Person("C10", ("Nobody",)))
+    after = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    assert after["horizons.parquet"] == before["horizons.parquet"]
+    assert after["stakeholders.parquet"] != before["stakeholders.parquet"]
+    assert pq.read_table(tmp_path / "stakeholders.parquet")["contact_id"].to_pylist() == ["C1"]
+
+
+def test_a_folder_without_tables_or_pages_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="expected a folder that `mqbg score` wrote"):
+        forget_in_tables(tmp_path, HANAKO)
+    with pytest.raises(BadInput, match="expected a folder that `mqbg report` wrote"):
+        forget_in_pages(tmp_path, HANAKO)
+
+
+def test_pages_of_groups_give_way_and_a_dash_stands_elsewhere(tmp_path):
+    person = Person("C1", ("O'Neil & <Co>",))
+    (tmp_path / "groups").mkdir()
+    escaped = "O&#39;Neil &amp; &lt;Co&gt;"
+    (tmp_path / "index.html").write_text(f"<td>{escaped}</td><td>Ann</td>", encoding="utf-8")
+    (tmp_path / "groups" / "g.html").write_text(f"<h1>{escaped}</h1>", encoding="utf-8")
+    (tmp_path / "groups" / "h.html").write_text("<h1>Ann</h1>", encoding="utf-8")
+    done = forget_in_pages(tmp_path, person)
+    assert done == {"pages removed": 1, "pages changed": 1}
+    assert (tmp_path / "index.html").read_text() == "<td>\N{EN DASH}</td><td>Ann</td>"
+    assert "removed at a person" in (tmp_path / "groups" / "g.html").read_text()
+    assert (tmp_path / "groups" / "h.html").read_text() == "<h1>Ann</h1>"
+    assert forget_in_pages(tmp_path, person) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "mentioned"),
+    [
+        (("Ann Lee",), "Ann Lee's page", True),
+        (("Ann Lee",), "ANN LEE", True),
+        (("Ann",), "Anna and Joann", False),
+        (("花子",), "佐藤花子様", True),
+        (("佐藤\n花子",), "佐藤 花子様", True),  # as a sentence writes it
+        (("Zoë",), "Zoëlle", False),
+        (("(a|b)",), "a", False),
+        (("(a|b)",), "x (a|b) y", True),
+        ((), "C1 and others", True),
+        ((), "C10, AC1", False),
+        ((), "", False),
+        ((), None, False),
+    ],
+)
+def test_a_text_mentions_a_person_by_whole_words(names, text, mentioned):
+    assert Person("C1", names).mentioned(text) == mentioned

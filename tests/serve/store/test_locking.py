@@ -1,0 +1,70 @@
+"""Two jobs at once: the second learns who holds the store."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from mqbg.contract import BadInput
+from mqbg.serve.store.locking import locked
+from mqbg.serve.store.opening import opened
+
+HOLDS = """
+import sys
+from mqbg.serve.store.locking import locked
+from mqbg.serve.store.opening import opened
+with opened(sys.argv[1]) as store, locked(store, "a job as of 2024-06-01 00:00"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def other_job(url):
+    """A job of another process, which holds the store until it is told to end, or dies."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_job_is_told_who_holds_the_store_and_an_end_or_a_death_frees_it(url, other_job):
+    who = f"process {other_job.pid} on {socket.gethostname()} (a job as of 2024-06-01 00:00)"
+    with opened(url) as store:
+        with pytest.raises(BadInput, match=re.escape(f"the only job, but {who} holds it")):
+            hold(store)
+        assert "Geheim" not in store.shown
+        os.kill(other_job.pid, signal.SIGKILL)
+        other_job.wait()
+        hold(store)
+
+
+def hold(store):
+    with locked(store, "this test"):
+        pass
+
+
+def test_one_process_cannot_hold_it_twice(store):
+    with locked(store, "the first"), pytest.raises(BadInput, match=r"\(the first\) holds it"):
+        hold(store)
+    hold(store)
+
+
+def test_a_job_that_fails_frees_the_store(store):
+    with pytest.raises(ZeroDivisionError), locked(store, "a failure"):
+        raise ZeroDivisionError
+    hold(store)
+
+
+def test_transactions_pass_while_the_store_is_held(store, everything):
+    with locked(store, "work"):
+        assert everything(store)["runs"] == []

@@ -1,0 +1,129 @@
+"""What pages, the API and alerts read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from mqbg.contract import BadInput
+from mqbg.serve.store.opening import opened
+from mqbg.serve.store.reading import (
+    Filter,
+    group,
+    groups_page,
+    history,
+    latest_run,
+    transitions_of,
+    transitions_to_alert,
+)
+from mqbg.serve.store.remembering import remembered
+from mqbg.settings import Settings, States
+
+JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
+SETTINGS = Settings(states=States(dwell_days=0, alert_pause_days=2))
+NIGHTS = (
+    {"a": 0.9, "b": 0.1, "c": 0.7},
+    {"a": 0.1, "b": 0.8, "c": 0.7},
+    {"a": 0.9, "b": 0.8},
+    {"a": 0.1, "b": 0.8},
+    {"a": 0.9, "b": 0.8},
+)
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
+def filled(request, tmp_path_factory, run_of, scores_of, no_verdicts):
+    """A store with five runs: `a` comes and goes, `c` is closed after two."""
+    if request.param == "duckdb":
+        url = f"duckdb:///{tmp_path_factory.mktemp('read') / 'store.duckdb'}"
+    else:
+        url = request.getfixturevalue("server").database().url
+    with opened(url) as store:
+        fill(store, run_of, scores_of, no_verdicts)
+        yield store
+
+
+def fill(store, run_of, scores_of, no_verdicts):
+    for night, readiness in enumerate(NIGHTS):
+        as_of = JUNE + night * DAY
+        rows = scores_of(readiness)
+        for row in rows:
+            row |= {"solution_id": "s2" if row["group_id"] == "b" else "s1"}
+            row |= {"engagement": None if row["group_id"] == "a" else row["readiness"]}
+        with remembered(store, run_of(as_of, {"scores": rows}), no_verdicts, SETTINGS, as_of):
+            pass
+
+
+@pytest.fixture
+def connection(filled):
+    with filled.begin() as connection:
+        yield connection
+
+
+def test_before_the_first_run_there_is_none(store):
+    with store.begin() as connection:
+        assert latest_run(connection) is None
+        assert groups_page(connection, JUNE).total == 0
+        assert group(connection, "a", JUNE) is None
+
+
+def test_the_latest_run_is_the_one_of_the_last_night(connection):
+    assert latest_run(connection).as_of == JUNE + 4 * DAY
+    assert latest_run(connection).groups == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ({}, ["a", "c", "b"]),
+        ({"sort": "readiness"}, ["b", "c", "a"]),
+        ({"sort": "readiness", "descending": True}, ["a", "c", "b"]),
+        ({"sort": "completeness", "descending": True}, ["a", "b", "c"]),  # ties by id
+        ({"sort": "engagement"}, ["b", "c", "a"]),  # none comes last ...
+        ({"sort": "engagement", "descending": True}, ["c", "b", "a"]),  # ... either way
+        ({"limit": 1, "offset": 1}, ["c"]),
+        ({"which": Filter(status=["qualified"])}, ["a", "c"]),
+        ({"which": Filter(status=["qualified", "nurture"], solution_id=["s2"])}, ["b"]),
+        ({"which": Filter(least_readiness=0.7)}, ["a", "c"]),
+        ({"which": Filter(group_id=["c", "'; DROP TABLE scores; --"])}, ["c"]),
+        ({"which": Filter(account_id=["nobody"])}, []),
+    ],
+)
+def test_groups_are_sorted_filtered_and_paged(connection, options, ids):
+    page = groups_page(connection, JUNE, **options)
+    assert [row["group_id"] for row in page.groups] == ids
+    assert page.total == (3 if {"limit"} & set(options) else len(ids))
+
+
+@pytest.mark.parametrize("sort", ["name", "top_reasons", "rank; DROP TABLE scores"])
+def test_groups_are_not_sorted_by_what_is_no_column(connection, sort):
+    with pytest.raises(BadInput, match="expected a column of scores"):
+        groups_page(connection, JUNE, sort=sort)
+
+
+def test_the_history_of_a_group_is_its_scores_night_by_night(connection):
+    rows = history(connection, "a")
+    assert [row["readiness"] for row in rows] == [night["a"] for night in NIGHTS]
+    assert [row["status"] for row in rows] == ["qualified", "recycled"] * 2 + ["qualified"]
+    assert rows[0]["top_reasons"] == ["x"]
+    assert len(history(connection, "c")) == 2
+
+
+def test_a_group_has_the_transitions_up_to_its_run(connection):
+    assert [t["to_status"] for t in group(connection, "a", JUNE + DAY).transitions] == [
+        "qualified",
+        "recycled",
+    ]
+    assert len(transitions_of(connection, "a")) == 5
+    assert group(connection, "c", JUNE + 4 * DAY) is None  # closed by then
+
+
+def test_alerts_are_due_for_transitions_outside_the_pause(connection):
+    found = [(t["as_of"] - JUNE, t["group_id"]) for t in transitions_to_alert(connection)]
+    assert found == [(0 * DAY, "a"), (0 * DAY, "c"), (DAY, "b"), (2 * DAY, "a"), (4 * DAY, "a")]
+    some = transitions_to_alert(connection, JUNE + DAY, JUNE + 2 * DAY)
+    assert [t["group_id"] for t in some] == ["b", "a"]
+
+
+def test_a_group_without_rows_elsewhere_has_empty_lists(connection):
+    found = group(connection, "a", JUNE)
+    assert (found.stakeholders, found.actions, found.themes, found.summary) == ([], [], [], None)

@@ -1,0 +1,211 @@
+"""`mqbg push` and `mqbg run` as people run them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from mqbg.cli import main
+from mqbg.serve import job
+from mqbg.serve.files import write_scored
+
+sys.path.insert(0, str(Path(__file__).parent / "serve" / "push"))  # crm.py and world.py
+
+from crm import TOKEN, Crm, standing_in
+from world import scored
+
+AS_OF = datetime(2025, 3, 1)
+NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
+
+
+@pytest.fixture
+def crm(monkeypatch):
+    monkeypatch.setenv("MQBG_HUBSPOT_TOKEN", TOKEN)
+    with standing_in(Crm()) as running:
+        monkeypatch.setenv("MQBG_SLACK_URL", f"{running.url}/hook/slack")
+        yield running
+
+
+@pytest.fixture
+def mqbg(monkeypatch, capfd, tmp_path, crm):
+    """Runs the command in this process, in a folder with settings and scores."""
+    monkeypatch.delenv("MQBG_STORE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path("mqbg.toml").write_text(
+        f'[push.hubspot]\nurl = "{crm.url}"\nrequests_per_10_seconds = 10000\ntries = 1\n'
+        '[push.jsonl]\npath = "-"\n'
+        '[alerts]\nchannels = ["slack"]\nlink = "https://pages.example/{page}"\n'
+    )
+    Path("scores").mkdir()
+    write_scored(scored(5, AS_OF), Path("scores"))
+
+    def run(*arguments: object) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["mqbg", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capfd.readouterr()
+        return SimpleNamespace(
+            status=int(ended.value.code or 0), out=captured.out, err=captured.err
+        )
+
+    return run
+
+
+def test_a_push_says_what_it_did(mqbg, crm):
+    done = mqbg("push", "scores", "--to", "hubspot")
+    assert (done.status, done.out) == (0, "")
+    assert "hubspot: 5 changed, 5 accepted, 0 rejected" in done.err
+    assert "0 changed, 0 accepted" in mqbg("push", "scores", "--to", "hubspot").err
+    assert len(crm.of("deals")) == 5
+
+
+def test_a_rejected_record_ends_with_status_1_and_is_listed(mqbg, crm):
+    crm.never["g3"] = "=HYPERLINK(x)"
+    done = mqbg("push", "scores", "--to", "hubspot", "--rejected", "no.csv")
+    assert done.status == 1
+    assert "1 rejected" in done.err
+    text = Path("no.csv").read_text(encoding="utf-8-sig")
+    (row,) = csv.DictReader(text.splitlines())
+    assert row["object_id"] == "g3"
+    assert row["last_error"] == "'=HYPERLINK(x)"
+    assert row["attempts"] == "1"
+
+
+def test_a_dry_run_shows_fields_and_sends_nothing(mqbg, crm):
+    first = mqbg("push", "scores", "--to", "hubspot", "--dry-run")
+    assert first.status == 0
+    assert 'group g0 mqbg_status: nothing -> "' in first.out
+    assert not crm.seen
+    assert not Path("mqbg-store.duckdb").exists()
+    mqbg("push", "scores", "--to", "hubspot")
+    write_scored(scored(5, AS_OF, score=77), Path("scores"))
+    again = mqbg("push", "scores", "--to", "hubspot", "--dry-run")
+    assert '-> "77"' in again.out
+    assert "5 fields of 5 records would change at hubspot" in again.out
+    assert sum(crm.seen.values()) == 1
+
+
+def test_a_dry_run_needs_no_secret(mqbg, monkeypatch):
+    monkeypatch.delenv("MQBG_HUBSPOT_TOKEN")
+    assert mqbg("push", "scores", "--to", "hubspot", "--dry-run").status == 0
+
+
+def test_dead_records_come_back_when_asked(mqbg, crm):
+    text = Path("mqbg.toml").read_text()
+    Path("mqbg.toml").write_text(f"[push]\nmax_attempts = 1\n{text}")
+    crm.never["g3"] = "deal was merged"
+    assert "1 dead" in mqbg("push", "scores", "--to", "hubspot").err
+    crm.never.clear()
+    assert "0 accepted" in mqbg("push", "scores", "--to", "hubspot").err
+    done = mqbg("push", "scores", "--to", "hubspot", "--retry-dead")
+    assert done.status == 0
+    assert "1 accepted" in done.err
+
+
+def test_prepare_makes_properties_first(mqbg, crm):
+    crm.properties["deals"] = set()
+    assert mqbg("push", "scores", "--to", "hubspot", "--prepare").status == 0
+    assert "mqbg_group_id" in crm.properties["deals"]
+
+
+def test_stdout_holds_nothing_but_lines(mqbg):
+    done = mqbg("push", "scores", "--to", "jsonl")
+    assert [json.loads(line)["id"] for line in done.out.splitlines()] == [
+        "g0", "g1", "g2", "g3", "g4",
+    ]  # fmt: skip
+
+
+def test_an_expired_token_names_its_variable(mqbg, crm):
+    crm.locked = True
+    done = mqbg("push", "scores", "--to", "hubspot")
+    assert done.status == 1
+    assert "MQBG_HUBSPOT_TOKEN" in done.err
+    assert TOKEN not in done.err
+    assert "5 left for the next run" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("scores", "--to", "fax"), "expected --to hubspot, salesforce"),
+        (("nothing", "--to", "hubspot"), "could not read scores.parquet"),
+        (("scores", "--to", "sql"), "MQBG_PUSH_SQL_URL, which is not set"),
+    ],
+)
+def test_bad_input_ends_with_status_2(mqbg, monkeypatch, arguments, said):
+    monkeypatch.delenv("MQBG_PUSH_SQL_URL", raising=False)
+    done = mqbg("push", *arguments)
+    assert done.status == 2
+    assert said in done.err.replace("\n", " ")
+
+
+def test_a_second_job_learns_who_holds_the_store(mqbg, tmp_path):
+    from mqbg.serve.store.locking import locked
+    from mqbg.serve.store.opening import opened
+
+    with opened(f"duckdb:///{tmp_path}/mqbg-store.duckdb") as store, locked(store, "a night"):
+        done = mqbg("push", "scores", "--to", "hubspot")
+    assert done.status == 2
+    assert "(a night) holds it" in done.err
+
+
+@pytest.fixture
+def nights(monkeypatch):
+    """Scores that the job finds, by call; no model is needed."""
+    tables = []
+
+    @contextmanager
+    def opened(*_arguments, **_options):
+        yield SimpleNamespace(score=lambda _at: tables.pop(0), source=None)
+
+    monkeypatch.setattr(job, "scoring_job", opened)
+    monkeypatch.setattr("mqbg.serve.verdicts.verdicts_known", lambda *_: NO_VERDICTS)
+    return tables
+
+
+def night(*arguments) -> tuple[object, ...]:
+    return ("run", "data", "--as-of", "2025-03-01", "--out", "out", *arguments)
+
+
+def test_a_run_scores_pushes_and_tells(mqbg, crm, nights):
+    nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
+    done = mqbg(*night("--to", "hubspot", "--to", "jsonl", "--json", "done.json"))
+    assert done.status == 0
+    assert "slack: 5 changed, 5 accepted" in done.err
+    assert {row["mqbg_status"] for row in crm.of("deals").values()} == {"qualified"}
+    assert len(crm.posted) == 5
+    assert "https://pages.example/g0-" in crm.posted[0][1].decode()
+    told = json.loads(Path("done.json").read_text())
+    assert [one["accepted"] for one in told["pushed"]] == [5, 5, 5]
+
+
+def test_a_run_repeated_does_nothing_twice(mqbg, crm, nights):
+    for _ in range(2):
+        nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
+        done = mqbg(*night("--to", "hubspot"))
+    assert "hubspot: 0 changed, 0 accepted" in done.err
+    assert len(crm.posted) == 5
+
+
+def test_a_target_that_fails_stops_neither_the_others_nor_the_alerts(mqbg, crm, nights):
+    crm.locked = True
+    nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
+    done = mqbg(*night("--to", "hubspot", "--to", "jsonl"))
+    assert done.status == 1
+    assert "jsonl: 5 changed, 5 accepted" in done.err
+    assert len(crm.posted) == 5
+
+
+def test_a_run_looks_for_secrets_before_it_scores(mqbg, monkeypatch, nights):
+    monkeypatch.delenv("MQBG_SLACK_URL")
+    done = mqbg(*night("--to", "hubspot"))
+    assert done.status == 2
+    assert "MQBG_SLACK_URL" in done.err
