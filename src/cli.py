@@ -26,7 +26,10 @@ from .options import (
     instant,
     settings_of,
 )  # fmt: skip
+from .push_commands import push, run
+from .serve.store.errors import StoreFailed, disk_is_full
 from .settings import Settings
+from .store_commands import Replay, UseStore, forget, store_for, warn_if_rescored
 from .terminal import ERRORS, log_to_stderr, progress_shown, results
 from .train_commands import probe, register, train
 
@@ -46,15 +49,28 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point: bad input ends with one message and exit status 2."""
+    """Entry point: bad input ends with one message and exit status 2, a full disk with 1."""
     # Threads of LightGBM that wait by spinning make a busy machine several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     log_to_stderr()
     try:
         app()
     except BadInput as error:
-        ERRORS.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        _end(str(error), 2)
+    except StoreFailed as error:
+        _end(str(error), 1)
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        _end(
+            "the disk is full; nothing half-written was left: make room and run the command again",
+            1,
+        )
+
+
+def _end(sentence: str, status: int) -> None:
+    ERRORS.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(status)
 
 
 def _earlier(changed_since: str | None, as_of: list[datetime]) -> datetime | None:
@@ -155,7 +171,7 @@ def features(
         pq.write_table(table, aside, compression="zstd")
 
 
-for command in (train, register, probe, compare, promote, rollback):
+for command in (train, register, probe, compare, promote, rollback, forget, push, run):
     app.command()(command)
 
 
@@ -169,11 +185,15 @@ def score(
     changed_since: Since = None,
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
+    store: UseStore = True,
+    replay: Replay = False,
     config: Config = None,
 ) -> None:
-    """Score every open group at a cut-off and write the three tables."""
+    """Score every open group at a cut-off; write the tables and keep them in the store."""
     from .serve.carry import require_same_run
     from .serve.files import is_ours, read_scored, write_scored
+    from .serve.store.remembering import remembered_if
+    from .serve.verdicts import verdicts_known
     from .whole import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)
@@ -182,14 +202,21 @@ def score(
     with (
         replaced_folder(out, is_ours) as aside,
         _job(data, version, lang, quarantine, settings, engine) as job,
+        store_for(settings, at, use=store, replay=replay, past_is_left_out=True) as kept,
     ):
         if since is None or before is None:
             scored = job.score(at)
         else:
             require_same_run(before, since, job.model.version, str(out))
             scored = job.score_changed(at, since, before)
-        write_scored(scored, aside)
+        verdicts = verdicts_known(job.source, at)
+        with remembered_if(kept, scored, verdicts, settings, at, replay=replay) as told:
+            write_scored(told.scored, aside)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
+    if kept is not None:
+        moves = len(told.transitions)
+        changed = "1 changed its state" if moves == 1 else f"{moves:,} changed their states"
+        print(f"{changed}; kept in {kept.shown}")  # noqa: T201
 
 
 @app.command()
@@ -215,11 +242,13 @@ def explain(
     from .serve.sheet_since import require_earlier, since_sheet
 
     at, earlier = instant(as_of), None if since is None else instant(since)
+    settings = settings_of(config)
     require_earlier(earlier, since_version, at)
-    with _job(data, version, lang, quarantine, settings_of(config)) as job:
+    with _job(data, version, lang, quarantine, settings) as job:
         if earlier is None:
             job.require_open(group_id, at)
             scored = job.score(at, only=[group_id])
+            warn_if_rescored(settings, scored)
             people = job.names(scored.stakeholders["contact_id"].to_pylist())
             parts = list(group_sheet(scored, people, job.bundle, job.words))
         else:

@@ -154,7 +154,7 @@ def forget(
             "forget: expected something to clear, but there is no store here and no folder was "
             "given; name what holds the person with --store, --scores or --pages"
         )
-    _say(contact_id, done, data if still_there else None, pages)
+    _say(contact_id, done, data if still_there else None)
 
 
 def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person, bool]:
@@ -189,16 +189,17 @@ def _forgotten_in_store(
         return {f"store {store.shown}": forget_in_store(store, person)}
 
 
-def _say(
-    contact_id: str, done: Mapping[str, Counter[str]], data: str | None, pages: Path | None
-) -> None:
+def _say(contact_id: str, done: Mapping[str, Counter[str]], data: str | None) -> None:
     for place, counts in done.items():
         said = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
         print(f"{place}: {said or 'nothing'}")  # noqa: T201 - the result
     if not any(counts.total() for counts in done.values()):
         _hint(f"no trace of contact {contact_id!r} was found; make sure that this is the id")
-    elif pages is not None:
-        _hint("`mqbg report` writes the removed pages anew, without the person")
+    elif any(what.startswith(("tables", "pages")) for what in done):
+        _hint(
+            "what is left does not add up to the scores any more; the next `mqbg score` and "
+            "`mqbg report` make tables and pages anew, without the person"
+        )
     if data is not None:
         _hint(
             f"the data still has contact {contact_id!r}: delete the person there too, or the next "

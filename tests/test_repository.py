@@ -44,7 +44,7 @@ WIRES_ALL = {
     "cli", "options", "model_commands", "train_commands", "store_commands", "push_commands",
     "serve_commands", "demo",
 }  # fmt: skip
-# Who made which version champion, and when; when a push may be tried again; how long a request took.
+# Who made which version champion, and when; when a push may be tried again; how long requests take.
 MAY_READ_THE_CLOCK = {"model_commands", "push_commands", "serve_commands"}
 
 

@@ -214,7 +214,7 @@ def test_forget_says_what_it_removed_and_where(score, mqbg, data, pages):
     assert tables == f"tables out: {counts}"
     assert of_pages == f"pages {pages}: pages changed 1, pages removed 1"
     assert "the data still has contact 'C1': delete the person there too" in err
-    assert "`mqbg report` writes the removed pages anew" in err
+    assert "does not add up to the scores any more; the next `mqbg score`" in err
     assert "Ann" not in (pages / "index.html").read_text()
 
 

@@ -348,7 +348,7 @@ def test_random_paths_are_those_of_the_rules_said_one_after_the_other(paths, day
         assert {key: None if pd.isna(kept[key]) else kept[key] for key in state} == state
 
 
-@hypothesis_settings(max_examples=20, deadline=None, derandomize=True)
+@hypothesis_settings(max_examples=6, deadline=None, derandomize=True)
 @given(paths=st.lists(st.lists(READINESS, min_size=8, max_size=8), min_size=4, max_size=12),
        days=st.lists(st.integers(1, 13), min_size=8, max_size=8))  # fmt: skip
 def test_nobody_leaves_before_the_dwell_time_has_passed_below_the_line(paths, days):

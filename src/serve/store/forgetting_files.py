@@ -22,13 +22,16 @@ from .person import LEFT_OUT, OF_THE_PERSON, POINTING, TEXTS, Person
 PAGES = ("index.html", "groups")  # what tells a folder of pages from any other
 NOTICE = (
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Removed</title>\n'
-    "<p>This page was removed at a person's request. The next report brings it back without them."
+    "<p>This page was removed at a person's request. The next report brings it back."
     "</p></html>\n"
 )
 
 
 def forget_in_tables(folder: Path, person: Person) -> Counter[str]:
     """Removes a person from the tables that `mqbg score` wrote, each of which is replaced whole.
+
+    The contributions that are left do not add up to the scores any more, so no report can be made
+    of the folder until it is scored again.
 
     Args:
         folder: of the tables; those that it lacks are passed over.

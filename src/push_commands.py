@@ -1,0 +1,312 @@
+"""`mqbg push`, and `mqbg run`: the night's job."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .contract import BadInput
+from .options import AsOf, Config, Data, Engine, Language, Quarantine, Version, instant, settings_of
+from .settings import Settings
+from .store_commands import Replay, store_for
+from .terminal import ERRORS, progress_shown
+from .whole import replaced_file
+
+if TYPE_CHECKING:
+    from stamina.instrumentation import RetryDetails
+
+    from .serve.push.night import Pushed
+    from .serve.scoring import Scored
+    from .serve.store.opening import Store
+
+LOGGER = logging.getLogger("mqbg.push")
+SHOWN = 20  # rejected records that are listed
+
+To = Annotated[
+    str, typer.Option("--to", help="hubspot, salesforce, dynamics, sql, webhook or jsonl.")
+]
+Rejected = Annotated[
+    Path | None, typer.Option(help="Write records that are refused or dead here, as CSV.")
+]
+
+
+def push(
+    scores: Annotated[Path, typer.Argument(help="The folder that `mqbg score` wrote.")],
+    to: To,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print what would change, field by field, and send nothing.")
+    ] = False,
+    prepare: Annotated[
+        bool, typer.Option(help="First make the properties or columns that the target lacks.")
+    ] = False,
+    retry_dead: Annotated[
+        bool, typer.Option(help="Also send records again that were refused too often.")
+    ] = False,
+    rejected: Rejected = None,
+    config: Config = None,
+) -> None:
+    """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
+    from .serve.files import read_scored
+    from .serve.push.night import push as push_to
+    from .serve.push.opening import require_target
+
+    settings = settings_of(config)
+    require_target(to)
+    scored = read_scored(scores)
+    if dry_run:
+        _show_differences(scored, to, settings)
+        return
+    with _outbox(settings, f"push to {to}") as store, progress_shown() as progress:
+        if prepare:
+            _prepare(to, settings)
+        if retry_dead:
+            _revive(store, to)
+        done = push_to(store, to, scored, settings, _now, progress)
+        _list_rejected(store, [done], rejected)
+    _end([done])
+
+
+def run(
+    data: Data,
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option(help="Folder for scores, stakeholders and actions.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", help="A target, as of `mqbg push`; may be repeated."),
+    ] = None,
+    version: Version = "champion",
+    lang: Language = None,
+    engine: Engine = "duckdb",
+    quarantine: Quarantine = None,
+    replay: Replay = False,
+    summary: Annotated[
+        Path | None, typer.Option("--json", help="Write what was done here, as JSON.")
+    ] = None,
+    rejected: Rejected = None,
+    config: Config = None,
+) -> None:
+    """Do the night's job: score, keep, push to every target, tell sales.
+
+    A job that was cut off is run again with the same --as-of: what was done is not done twice.
+    """
+    from .serve.push.night import night, require_ready
+
+    settings, at = settings_of(config), instant(as_of)
+    require_ready(to or [], settings)
+    _quiet_retries()
+    with store_for(settings, at, replay=replay) as store, progress_shown() as progress:
+        if store is None:
+            raise BadInput(_no_store("run"))
+        scored = _scored(data, at, out, version, lang, engine, quarantine, settings, store, replay)
+        done = night(store, scored, to or [], settings, _now, progress)
+        _list_rejected(store, done, rejected)
+    if summary is not None:
+        _write_summary(summary, at, scored, done)
+    print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
+    _end(done)
+
+
+def _scored(
+    data: str,
+    at: datetime,
+    out: Path,
+    version: str,
+    lang: str | None,
+    engine: str,
+    quarantine: Path | None,
+    settings: Settings,
+    store: Store,
+    replay: bool,
+) -> Scored:
+    """The scores of a night, in the folder and in the store."""
+    from .serve.files import is_ours, write_scored
+    from .serve.job import scoring_job
+    from .serve.store.remembering import remembered
+    from .serve.verdicts import verdicts_known
+    from .whole import replaced_folder
+
+    with (
+        replaced_folder(out, is_ours) as aside,
+        progress_shown() as progress,
+        scoring_job(
+            data,
+            settings,
+            progress=progress,
+            version=version,
+            language=lang,
+            quarantine=quarantine,
+            engine=engine,
+        ) as job,
+    ):
+        scored, verdicts = job.score(at), verdicts_known(job.source, at)
+        with remembered(store, scored, verdicts, settings, at, replay=replay) as kept:
+            write_scored(kept.scored, aside)
+        return kept.scored
+
+
+def _now() -> datetime:
+    """The time in UTC, as everywhere without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def _outbox(settings: Settings, doing: str) -> Iterator[Store]:
+    """The store that holds the outbox, locked.
+
+    Raises:
+        BadInput: there is none, or another job holds it.
+    """
+    from .serve.store.locking import locked
+    from .serve.store.opening import opened, url_of
+
+    _quiet_retries()
+    url = url_of(settings.store)
+    if not url:
+        raise BadInput(_no_store("push"))
+    patience = settings.store.patience_seconds
+    with opened(url, patience_seconds=patience) as store, locked(store, doing):
+        yield store
+
+
+def _no_store(command: str) -> str:
+    return (
+        f"{command}: expected a store, which remembers what was sent, but [store] url is empty; "
+        "set it to a file or a database"
+    )
+
+
+def _quiet_retries() -> None:
+    """Tells of retries on stderr, in our own words.
+
+    stamina's own way is structlog, which writes to stdout, where results go.
+    """
+    import stamina.instrumentation
+
+    def told(details: RetryDetails) -> None:
+        LOGGER.info("trying again in %.1f s: %s", details.wait_for, details.caused_by)
+
+    stamina.instrumentation.set_on_retry_hooks([told])
+
+
+def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
+    from .serve.push.differences import differences
+    from .serve.push.night import given_of
+    from .serve.push.opening import RECORDS
+    from .serve.store.opening import exists, opened, url_of
+
+    url = url_of(settings.store)
+    fields, records = 0, set()
+
+    def show(connection: Any) -> None:
+        nonlocal fields
+        wanted = RECORDS[to](given_of(connection, scored), settings)
+        for one in differences(connection, to, wanted):
+            fields += 1
+            records.add((one.kind, one.object_id))
+            old = "nothing" if one.old is None else json.dumps(one.old, ensure_ascii=False)
+            new = json.dumps(one.new, ensure_ascii=False)
+            print(f"{one.kind} {one.object_id} {one.name}: {old} -> {new}")  # noqa: T201
+
+    if url and exists(url):
+        patience = settings.store.patience_seconds
+        with opened(url, patience_seconds=patience) as store, store.begin() as connection:
+            show(connection)
+    else:
+        show(None)
+    print(f"{fields:,} fields of {len(records):,} records would change at {to}")  # noqa: T201
+
+
+def _prepare(to: str, settings: Settings) -> None:
+    from .serve.push.opening import opened_target
+    from .serve.push.target import Stopped
+
+    try:
+        with opened_target(to, settings, seconds=lambda: 0.0) as target:
+            for made in target.prepare():
+                LOGGER.info("made %s", made)
+    except Stopped as reason:
+        _hint(str(reason))
+        raise typer.Exit(1) from None
+
+
+def _revive(store: Store, to: str) -> None:
+    from .serve.push.outbox import retry_dead
+
+    with store.begin() as connection:
+        revived = retry_dead(connection, to)
+    LOGGER.info("%d dead records are sent again", revived)
+
+
+def _list_rejected(store: Store, done: Sequence[Pushed], path: Path | None) -> None:
+    from .serve.push.outbox import unsent
+    from .serve.push.spreadsheet import write_csv
+
+    if path is None:
+        return
+    names = ("target", "kind", "object_id", "state", "attempts", "last_error")
+    rows = []
+    with store.begin() as connection:
+        for one in done:
+            rows += [{"target": one.target, **row} for row in unsent(connection, one.target)]
+    write_csv(path, names, [[row[name] for name in names] for row in rows])
+
+
+def _write_summary(path: Path, at: datetime, scored: Scored, done: Sequence[Pushed]) -> None:
+    told = {
+        "as_of": at.isoformat(),
+        "groups": scored.scores.num_rows,
+        "pushed": [
+            {
+                "target": one.target,
+                "changed": one.changed,
+                "accepted": one.delivered.accepted,
+                "rejected": len(one.delivered.rejected),
+                "left": one.delivered.left,
+                "dead": one.dead,
+                "stopped": one.delivered.stopped,
+            }
+            for one in done
+        ],
+    }
+    with replaced_file(path) as aside:
+        aside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _end(done: Sequence[Pushed]) -> None:
+    """Says what became of each push; exit status 1 if anything was rejected or left."""
+    for one in done:
+        _say(one)
+    if any(one.failed for one in done):
+        raise typer.Exit(1)
+
+
+def _say(one: Pushed) -> None:
+    told = one.delivered
+    parts = [f"{one.changed:,} changed", f"{told.accepted:,} accepted"]
+    parts.append(f"{len(told.rejected):,} rejected")
+    if told.left:
+        parts.append(f"{told.left:,} left for the next run")
+    if one.dead:
+        parts.append(f"{one.dead:,} dead")
+    # stdout may be the lines of the target jsonl.
+    _hint(f"{one.target}: {', '.join(parts)}")
+    for object_id, reason in told.rejected[:SHOWN]:
+        _hint(f"  {object_id}: {reason}")
+    if len(told.rejected) > SHOWN:
+        more = len(told.rejected) - SHOWN
+        _hint(f"  and {more:,} more; --rejected FILE writes them all")
+    if told.stopped:
+        _hint(told.stopped)
+    if one.dead:
+        _hint("dead records wait for `mqbg push --retry-dead`, or until what they say changes")
+
+
+def _hint(text: str) -> None:
+    ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Telling sales: a group qualified, fell, or lost whom it rested on."""
