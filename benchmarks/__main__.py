@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import believed, congress, features, game, lookup, speed, trees, who, world
+from . import believed, congress, crash, features, game, lookup, push, speed, trees, who, world
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
     "game": lambda given: game.run(given.congress),
     "who": lambda given: who.run(given.congress),
+    "push": lambda _given: push.run(),
+    "crash": lambda _given: crash.run(),
     "trees": lambda given: trees.run(given.rivals_python),
 }
 

@@ -21,8 +21,8 @@ def run(kills: int = KILLS) -> None:
         result = kill_at_random(url, crm, kills=kills, groups=GROUPS, seed=SEED)
         requests = sum(crm.seen.values())
     print(
-        f"{result.kills} nights killed, {result.finished} ended by themselves; "
-        f"as_of: {result.nights}"
+        f"{result.kills} nights killed, {result.halfway} of them after their first request; "
+        f"{result.finished} ended by themselves"
     )
     print(f"{result.groups} groups, {requests:,} requests, {result.alerts:,} alerts due")
     print(f"alerts that came again, with the same key and text: {result.repeated}")

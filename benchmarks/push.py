@@ -6,27 +6,22 @@ stand-in of the tests answers from another process; what it costs is not the cli
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
 import sys
 import tempfile
 import time
 from bisect import bisect_left
-from datetime import datetime, timedelta
+from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from mqbg.serve.push import outbox
 from mqbg.serve.push.bucket import WINDOW
-from mqbg.serve.push.delivery import deliver
-from mqbg.serve.push.hubspot import hubspot_records
 from mqbg.serve.push.hubspot_upsert import BATCH
-from mqbg.serve.push.opening import opened_target
-from mqbg.serve.push.target import Given
+from mqbg.serve.push.night import push
 from mqbg.serve.scoring import Scored
 from mqbg.serve.store.opening import opened
 from mqbg.serve.tables import FILES
@@ -36,7 +31,6 @@ from mqbg.settings.push import HubSpot
 STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "push"
 GROUPS = 100_000
 AS_OF = datetime(2025, 3, 1)
-PATIENCE = outbox.Patience(5, timedelta(minutes=5))
 
 
 def run(groups: int = GROUPS) -> None:
@@ -60,29 +54,16 @@ def run(groups: int = GROUPS) -> None:
 def _measure(url: str, scored: Scored, settings: Settings, groups: int) -> None:
     limits = groups / BATCH / settings.push.hubspot.requests_per_10_seconds * WINDOW
     with opened(url) as store:
-        gc.collect()
         wall, cpu = time.perf_counter(), _cpu()
-        with store.begin() as connection:
-            records = hubspot_records(Given(scored, {}), settings)
-            outbox.plan(connection, "hubspot", records, PATIENCE)
-        planned = time.perf_counter() - wall, _cpu() - cpu
-        del records
-        with opened_target("hubspot", settings, seconds=time.time) as target:
-            done = deliver(store, target, now=AS_OF, patience=PATIENCE)
+        done = push(store, "hubspot", scored, settings, lambda: AS_OF).delivered
         took, used = time.perf_counter() - wall, _cpu() - cpu
         print(f"{done.accepted:,} accepted, {len(done.rejected)} rejected, {done.left} left")
-        print(f"the limits alone: {limits:.1f} s")
-        print(f"planning: {planned[0]:.2f} s wall, {planned[1]:.2f} s CPU")
-        print(f"in all: {took:.1f} s wall, {used:.2f} s CPU")
+        print(f"the limits alone: {limits:.1f} s; in all: {took:.1f} s wall, {used:.2f} s CPU")
         print(f"wall beyond the limits: {took / limits - 1:.1%}; CPU: {used / limits:.1%} of them")
         wall, cpu = time.perf_counter(), _cpu()
-        with store.begin() as connection:
-            records = hubspot_records(Given(scored, {}), settings)
-            changed = outbox.plan(connection, "hubspot", records, PATIENCE)
-        again = time.perf_counter() - wall, _cpu() - cpu
-        print(
-            f"a night without changes: {again[0]:.2f} s wall, {again[1]:.2f} s CPU, {changed} sent"
-        )
+        again = push(store, "hubspot", scored, settings, lambda: AS_OF)
+        took, used = time.perf_counter() - wall, _cpu() - cpu
+        print(f"a night without changes: {took:.2f} s wall, {used:.2f} s CPU, {again.changed} sent")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory: {peak:,.0f} MB")
 
@@ -123,11 +104,9 @@ def _scored(groups: int) -> Scored:
         "score": pa.array(np.round(100 * readiness).astype("int64")),
         "completeness": pa.array(draw.integers(0, 9, groups) / 8),
         "engagement": pa.array(np.round(draw.uniform(0, 100, groups), 1)),
-        "status": pa.array(np.where(readiness > 0.3, "qualified", "nurture").astype(str).tolist()),
+        "status": pa.array(["qualified" if share > 0.3 else "nurture" for share in readiness]),
         "missing_roles": pa.array([["champion", "budget_holder"][: n % 3] for n in range(groups)]),
-        "top_reasons": pa.array(
-            [[reasons[(n * k) % 90] for k in (1, 7, 11)] for n in range(groups)]
-        ),
+        "top_reasons": pa.array([[reasons[n * k % 90] for k in (1, 7, 11)] for n in range(groups)]),
     }
     scores = pa.table([columns[name] for name in FILES["scores"].names], schema=FILES["scores"])
     action = {name: pa.nulls(groups, field.type) for name, field in _fields("actions")} | {

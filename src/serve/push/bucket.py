@@ -9,7 +9,7 @@ from collections.abc import Callable
 from .target import Stopped
 
 WINDOW = 10.0  # seconds
-MARGIN = 0.01
+MARGIN = 0.02
 
 
 class Bucket:

@@ -14,7 +14,7 @@ from . import outbox
 from .outbox import Patience
 from .target import GROUP, NOTE, Item, Outcome, Sender, Stopped
 
-KEPT_EVERY = 5.0
+KEPT_EVERY = 10.0
 """Seconds between two transactions on DuckDB, where each opens the file anew and keeps others out.
 PostgreSQL keeps every answer as it comes. What a crash loses is sent again, to the same effect."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,12 +109,23 @@ def push(
         StoreFailed: the store could not be written.
     """
     patience = patience_of(settings)
-    with store.begin() as connection:
-        records = RECORDS[name](given_of(connection, scored), settings)
-        changed = outbox.plan(connection, name, records, patience)
-    del records  # of 100,000 groups: not beside what is about to be sent
-    delivered = _delivered(store, name, settings, clock, progress)
+    with _without_searching():
+        with store.begin() as connection:
+            records = RECORDS[name](given_of(connection, scored), settings)
+            changed = outbox.plan(connection, name, records, patience)
+        del records  # of 100,000 groups: not beside what is about to be sent
+        delivered = _delivered(store, name, settings, clock, progress)
     return _told(store, name, changed, delivered)
+
+
+@contextmanager
+def _without_searching() -> Iterator[None]:
+    """Spares what is there by now from the search for garbage, which costs a fifth of a push."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _delivered(

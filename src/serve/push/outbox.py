@@ -12,7 +12,7 @@ Whoever calls this holds the lock on the store (`store.lock`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -30,7 +30,9 @@ _CHANGED = f"""
 UPDATE outbox SET
     sent_payload = CASE WHEN outbox.state = 'sent' THEN outbox.payload
                         ELSE outbox.sent_payload END,
-    payload = s.payload, payload_hash = s.payload_hash, state = s.state, attempts = s.attempts,
+    payload = CASE WHEN s.state = 'sent' THEN coalesce(outbox.sent_payload, s.payload)
+                   ELSE s.payload END,
+    payload_hash = s.payload_hash, state = s.state, attempts = s.attempts,
     last_error = NULL, next_attempt_at = NULL
 FROM {{staged}} AS s WHERE {_KEY}
 """  # noqa: S608 - built of constants
@@ -106,21 +108,46 @@ def plan(
         How many records changed.
     """
     recover(connection, target)
-    changed, new = [], []
+    done = 0
     for part in wanted:
+        changed, new = _Rows(), _Rows()
         known = _known(connection, target, part.kind)
-        for object_id, payload, digest in zip(
-            part.object_ids, part.payloads, part.hashes, strict=True
-        ):
+        for place, (object_id, digest) in enumerate(zip(part.object_ids, part.hashes, strict=True)):
             row = known.get(object_id)
             if row is None:
-                new.append((target, part.kind, object_id, payload, digest, PENDING, 0))
+                new.add(place, PENDING, 0)
             elif row[0] != digest:
-                state, attempts = _planned(row, digest, patience)
-                changed.append((target, part.kind, object_id, payload, digest, state, attempts))
-    for statement, rows in ((_CHANGED, changed), (_NEW, new)):
-        _run(connection, statement, rows, _PLANNED)
-    return len(changed) + len(new)
+                changed.add(place, *_planned(row, digest, patience))
+        for statement, rows in ((_CHANGED, changed), (_NEW, new)):
+            _run(connection, statement, rows.of(target, part))
+            done += len(rows.places)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows to write, as columns: a tuple for each would keep the garbage collector busy."""
+
+    places: list[int] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+
+    def add(self, place: int, state: str, attempts: int) -> None:
+        self.places.append(place)
+        self.states.append(state)
+        self.attempts.append(attempts)
+
+    def of(self, target: str, part: Wanted) -> pa.Table:
+        count = len(self.places)
+        texts = (part.object_ids, part.payloads, part.hashes)
+        arrays = [
+            pa.repeat(pa.scalar(target, pa.string()), count),
+            pa.repeat(pa.scalar(part.kind, pa.string()), count),
+            *(pa.array([text[place] for place in self.places], pa.string()) for text in texts),
+            pa.array(self.states, pa.string()),
+            pa.array(self.attempts, pa.int64()),
+        ]
+        return pa.table(arrays, schema=_PLANNED)
 
 
 def _known(
@@ -178,7 +205,10 @@ def record(
 ) -> None:
     """Keeps what became of records that were sent."""
     rows = [_answered(target, item, outcome, patience, now) for item, outcome in outcomes]
-    _run(connection, _ANSWERED, rows, _OUTCOMES)
+    if rows:
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, _OUTCOMES, strict=True)]
+        _run(connection, _ANSWERED, pa.table(arrays, schema=_OUTCOMES))
 
 
 def _answered(
@@ -247,12 +277,7 @@ def unsent(connection: sa.Connection, target: str) -> list[dict[str, str | int |
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _run(
-    connection: sa.Connection, statement: str, rows: Sequence[tuple[object, ...]], schema: pa.Schema
-) -> None:
-    if not rows:
-        return
-    columns = zip(*rows, strict=True)
-    arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
-    with staged(connection, pa.table(arrays, schema=schema)) as name:
-        connection.exec_driver_sql(statement.format(staged=name))
+def _run(connection: sa.Connection, statement: str, rows: pa.Table) -> None:
+    if rows.num_rows:
+        with staged(connection, rows) as name:
+            connection.exec_driver_sql(statement.format(staged=name))

@@ -37,6 +37,7 @@ class Result:
     groups: int = 0
     wrong: list[str] = field(default_factory=list)
     alerts: int = 0
+    halfway: int = 0  # killed after their first request
     repeated: int = 0  # alerts that the receiver saw again, with their key
 
 
@@ -58,15 +59,18 @@ def kill_at_random(store_url: str, crm: Crm, *, kills: int, groups: int, seed: i
         env=environment,
         cwd=Path(nightly.__file__).parent,
     ) as parent:
-        _night(parent, store_url, crm, 0, groups, None)
-        crm.mood, usual = BAD, 0.5
+        for crm.mood in (CALM, BAD):  # the second, of its own length, for the kills to fall within
+            _, usual = _night(parent, store_url, crm, number, groups, None)
+            number += 1
         while result.kills < kills:
             number += draw.random() < 0.7
             delay = draw.uniform(0.0, usual)
+            seen = sum(crm.seen.values())
             status, took = _night(parent, store_url, crm, number, groups, delay)
-            if status in (0, 1):  # so that kills fall anywhere within a night
-                usual = 1.1 * took
+            if status in (0, 1):
+                usual = 0.5 * usual + 0.6 * took
             result.kills += status == -signal.SIGKILL
+            result.halfway += status == -signal.SIGKILL and sum(crm.seen.values()) > seen
             result.finished += status in (0, 1)
             if status not in (0, 1, -signal.SIGKILL):
                 result.wrong.append(f"night {number} ended with {status}")

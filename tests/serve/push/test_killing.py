@@ -11,4 +11,5 @@ def test_nights_killed_at_random_end_as_if_they_had_not_been(stand, tmp_path):
     result = kill_at_random(url, crm, kills=15, groups=40, seed=23)
     assert result.wrong == []
     assert result.kills == 15
+    assert result.halfway > 2
     assert result.alerts > 10

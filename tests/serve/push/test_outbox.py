@@ -84,6 +84,24 @@ def test_a_value_that_went_back_before_it_was_written_needs_no_request(box):
     assert box(a="1") == {}
 
 
+def test_a_value_that_went_back_keeps_the_day_it_was_sent_with(store, patience):
+    """What the target holds since the first day stands in the outbox with that day."""
+
+    def night(digest: str, day: int) -> str:
+        payload = f'{{"v":"{digest}","day":{day}}}'
+        with store.begin() as connection:
+            records = [Wanted("group", ["a"], [payload], [digest])]
+            outbox.plan(connection, "crm", records, patience)
+            return connection.execute(sa.select(table.c.payload)).scalar_one()
+
+    first = night("1", 1)
+    with store.begin() as connection:
+        items = outbox.start(connection, "crm", NOW)
+        outbox.record(connection, "crm", [(items[0], OK)], patience, NOW)
+    night("2", 2)  # planned, and cut off before anything was sent
+    assert night("1", 3) == first
+
+
 def test_a_value_that_went_back_after_a_silence_is_sent_again(box):
     box(a="1")
     assert box({"a": SILENCE}, a="2") == {"a": "2"}
