@@ -62,7 +62,7 @@ class Chat:
                 "POST", self._url, content=item.payload.encode(), headers=headers
             )
         except Unanswered as silence:
-            return Outcome(f"no answer: {silence}", certain=False, counts=False)
+            return Outcome(f"no answer: {silence}", counts=False)
         if answer.is_success:
             return Outcome()
         return Outcome(f"status {answer.status_code}: {answer.text[:MAX_REASON]}")

@@ -115,7 +115,7 @@ def deliver(
     ledger.keep()
     if due:
         with store.begin() as connection:
-            outbox.put_back(connection, target.name)
+            outbox.recover(connection, target.name)
     rejected = tuple(sorted(ledger.rejected))
     left = len(due) - ledger.accepted - len(rejected)
     return Delivered(ledger.accepted, rejected, left, stopped)

@@ -70,7 +70,7 @@ class Dynamics:
         try:
             answer = self._web.call("PATCH", path, content=content, headers=HEADERS)
         except Unanswered as silence:
-            return Outcome(f"no answer: {silence}", certain=False, counts=False)
+            return Outcome(f"no answer: {silence}", counts=False)
         if answer.is_success:
             return Outcome(remote_id=_entity_id(answer))
         return Outcome(f"status {answer.status_code}: {_message(answer)}"[:MAX_REASON])

@@ -39,7 +39,7 @@ class Halving:
         try:
             answer = self.post(items)
         except Unanswered as silence:
-            return [Outcome(f"no answer: {silence}", certain=False, counts=False)] * len(items)
+            return [Outcome(f"no answer: {silence}", counts=False)] * len(items)
         if not isinstance(answer, Refusal):
             return answer
         if len(items) == 1 or answer.reason in self._hopeless:

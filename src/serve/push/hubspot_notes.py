@@ -61,7 +61,7 @@ class Notes:
             return outcomes
         loose = f"the note is written, and not yet tied to its record: {error}"
         return [
-            Outcome(loose, outcome.remote_id, certain=False) if outcome.error is None else outcome
+            Outcome(loose, outcome.remote_id) if outcome.error is None else outcome
             for outcome in outcomes
         ]
 

@@ -65,7 +65,7 @@ def _outcomes(said: Mapping[str, Any], id_property: str, items: Sequence[Item]) 
         elif item.object_id in refused:
             outcomes.append(Outcome(refused[item.object_id]))
         else:
-            outcomes.append(Outcome("not in HubSpot's answer", certain=False))
+            outcomes.append(Outcome("not in HubSpot's answer"))
     return outcomes
 
 

@@ -45,8 +45,7 @@ UPDATE outbox SET
     state = s.state, attempts = s.attempts, last_error = s.last_error,
     next_attempt_at = s.next_attempt_at,
     remote_id = coalesce(s.remote_id, outbox.remote_id),
-    sent_hash = CASE s.holds WHEN 'new' THEN outbox.payload_hash WHEN 'old' THEN outbox.sent_hash
-                ELSE NULL END
+    sent_hash = CASE WHEN s.state = 'sent' THEN outbox.payload_hash END
 FROM {{staged}} AS s WHERE {_KEY}
 """  # noqa: S608 - built of constants
 
@@ -58,7 +57,6 @@ _OUTCOMES = pa.schema(
     [(name, pa.string()) for name in ("target", "kind", "object_id", "state")]
     + [("attempts", pa.int64()), ("last_error", pa.string())]
     + [("next_attempt_at", pa.timestamp("us")), ("remote_id", pa.string())]
-    + [("holds", pa.string())]
 )
 
 
@@ -85,7 +83,10 @@ class Patience:
 
 
 def recover(connection: sa.Connection, target: str) -> int:
-    """Makes what a run left `sending` pending again; returns how many rows that were."""
+    """Makes what a run left `sending` pending again; returns how many rows that were.
+
+    Any of it may have been written, with its answer lost.
+    """
     cut_off = sa.update(outbox).where(outbox.c.target == target, outbox.c.state == SENDING)
     return int(connection.execute(cut_off.values(state=PENDING, sent_hash=None)).rowcount or 0)
 
@@ -203,7 +204,11 @@ def record(
     patience: Patience,
     now: datetime,
 ) -> None:
-    """Keeps what became of records that were sent."""
+    """Keeps what became of records that were sent.
+
+    What the target holds of a record that it refused is not known: an earlier try of the same
+    request may have been written, and only its answer lost.
+    """
     rows = [_answered(target, item, outcome, patience, now) for item, outcome in outcomes]
     if rows:
         columns = zip(*rows, strict=True)
@@ -216,20 +221,14 @@ def _answered(
 ) -> tuple[object, ...]:
     key = (target, item.kind, item.object_id)
     if outcome.error is None:
-        return (*key, SENT, 0, None, None, outcome.remote_id, "new")
-    error, holds = outcome.error[:MAX_ERROR], "old" if outcome.certain else "unknown"
+        return (*key, SENT, 0, None, None, outcome.remote_id)
+    error = outcome.error[:MAX_ERROR]
     if not outcome.counts:
-        return (*key, FAILED, item.attempts, error, None, outcome.remote_id, holds)
+        return (*key, FAILED, item.attempts, error, None, outcome.remote_id)
     attempts = item.attempts + 1
     state = DEAD if attempts >= patience.max_attempts else FAILED
     later = patience.next_attempt(attempts, now)
-    return (*key, state, attempts, error, later, outcome.remote_id, holds)
-
-
-def put_back(connection: sa.Connection, target: str) -> None:
-    """Ends a run in order: what it marked and never sent is pending, and the target as it was."""
-    mine = sa.update(outbox).where(outbox.c.target == target, outbox.c.state == SENDING)
-    connection.execute(mine.values(state=PENDING))
+    return (*key, state, attempts, error, later, outcome.remote_id)
 
 
 def retry_dead(connection: sa.Connection, target: str) -> int:

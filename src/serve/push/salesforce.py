@@ -68,7 +68,7 @@ class Salesforce:
         try:
             return bulk_upsert(bulk, job, items)
         except Unanswered as silence:
-            return [Outcome(f"no answer: {silence}", certain=False, counts=False)] * len(items)
+            return [Outcome(f"no answer: {silence}", counts=False)] * len(items)
 
     def _post(self, items: Sequence[Item]) -> list[Outcome] | Refusal:
         name, key = _object(self._own, items[0].kind)
@@ -110,7 +110,7 @@ def _parsed(answer: httpx.Response) -> list[Any]:
 
 def _outcomes(said: Sequence[Any], count: int) -> list[Outcome]:
     """In the order of the records, as Salesforce answers."""
-    silent = Outcome("not in Salesforce's answer", certain=False)
+    silent = Outcome("not in Salesforce's answer")
     if len(said) != count:
         return [silent] * count
     return [_outcome(row) if isinstance(row, dict) else silent for row in said]

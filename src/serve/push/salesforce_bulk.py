@@ -80,9 +80,7 @@ def bulk_upsert(bulk: Bulk, job: Job, items: Sequence[Item]) -> list[Outcome]:
             return [Outcome(reason)] * len(items)
     ended = _ended(bulk, place)
     if ended.get("state") in ENDED:
-        return [Outcome(str(ended.get("errorMessage") or "the job failed"), certain=False)] * len(
-            items
-        )
+        return [Outcome(str(ended.get("errorMessage") or "the job failed"))] * len(items)
     return _outcomes(bulk, job, place, items)
 
 

@@ -56,15 +56,12 @@ class Outcome:
     Attributes:
         error: why it was refused; None where the target named it as written.
         remote_id: the target's own id.
-        certain: False where the record may have been written all the same, because no answer
-            came, or none that tells.
         counts: whether the refusal is the record's own; False where the target is to blame, for
             then it must not die of it.
     """
 
     error: str | None = None
     remote_id: str | None = None
-    certain: bool = True
     counts: bool = True
 
 
