@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -189,6 +189,18 @@ class Bundle:
         return frozenset(read)
 
     @cached_property
+    def read_numbers(self) -> Catalogue:
+        """The catalogue with those features alone, without categories."""
+        read = self.read_features
+        wanted = (f for f in self.catalogue.features if f.name in read and not f.category)
+        return replace(self.catalogue, features=tuple(wanted))
+
+    @cached_property
+    def _horizon_boosters(self) -> Mapping[int, lgb.Booster]:
+        """The trees of further horizons, by days."""
+        return {one.days: lgb.Booster(model_str=one.trees) for one in self.horizons}
+
+    @cached_property
     def _rule_places(self) -> tuple[int, int]:
         names = self.catalogue.names
         return names.index("rule_engagement"), names.index("completeness")
@@ -226,7 +238,7 @@ class Bundle:
         own = self.settings.target.horizon_days
         chances = {
             horizon.days: horizon.calibrator(
-                self._predicted(lgb.Booster(model_str=horizon.trees), matrix)
+                self._predicted(self._horizon_boosters[horizon.days], matrix)
             )
             if len(matrix)
             else np.empty(0)
@@ -257,7 +269,8 @@ def matrix(
     Raises:
         ValueError: a column is missing.
     """
-    if missing := [name for name in names if name not in features.column_names]:
+    known = frozenset(features.column_names)  # asked each time, Arrow would list them each time
+    if missing := [name for name in names if name not in known]:
         raise ValueError(
             f"features missing: {missing}; got {features.column_names}; build the table with the "
             "catalogue of this bundle"

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..bundle import Bundle
+from ..bundle import Bundle, TypicalMember
 from ..features.activities import known_before
-from ..features.expressions import at as instant
-from ..features.groups import member_terms
 from ..features.members import of_people
+from ..features.numeric import terms_of
 from ..features.prepared import FeatureSource, content_numbers
-from ..features.signals import within
+from ..features.signals import Signal, within
 from ..features.table import Moment
 from .monoid import Floats
 
 TOP_KINDS = TOP_CONTENTS = 3
-MEMBER = ["group_id", "contact_id"]
+MEMBER = ("group_id", "contact_id")
 GROUPS_AT_A_TIME = 8192
+KEPT = 8  # bundles whose typical members are kept
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,16 @@ def members_of(at: Moment, bundle: Bundle) -> Iterator[GroupMembers]:
 
     Some thousand groups are in memory at a time.
     """
-    ids = at.groups.order_by("group_id").group_id.to_pyarrow().to_pylist()
+    ids = at.group_rows["group_id"].to_pylist()
+    if len(ids) <= GROUPS_AT_A_TIME:
+        yield from _rows_of(at.term_rows(), bundle)
+        return
     for start in range(0, len(ids), GROUPS_AT_A_TIME):
         here = ids[start : start + GROUPS_AT_A_TIME]
-        # Ids rise, so that two comparisons name a portion.
-        rows = at.members.filter(at.members.group_id.between(here[0], here[-1]))
-        yield from _rows_of(rows if len(here) < len(ids) else at.members, bundle)
+        yield from _rows_of(at.term_rows(here[0], here[-1]), bundle)
 
 
-def _rows_of(members: ir.Table, bundle: Bundle) -> Iterator[GroupMembers]:
-    terms = member_terms(members, bundle.catalogue)
-    # The base row has no contact, and comes first.
-    ordered = terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True)).to_pyarrow()
+def _rows_of(ordered: pa.Table, bundle: Bundle) -> Iterator[GroupMembers]:
     values = _term_matrix(ordered, bundle)
     groups = ordered["group_id"].to_numpy()
     contacts, roles = ordered["contact_id"].to_numpy(), ordered["role"].to_numpy()
@@ -97,8 +95,27 @@ def _term_matrix(terms: pa.Table, bundle: Bundle) -> Floats:
     return matrix
 
 
-def typical_terms(bundle: Bundle) -> dict[str, Floats]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A bundle as a key: the same object, for comparing models would take longer."""
+
+    bundle: Bundle
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.bundle is self.bundle
+
+    def __hash__(self) -> int:
+        return id(self.bundle)
+
+
+def typical_terms(bundle: Bundle) -> Mapping[str, Floats]:
     """Terms of the typical engaged member of each role, where that has enough support."""
+    return _typical_terms(_Same(bundle))
+
+
+@lru_cache(KEPT)
+def _typical_terms(same: _Same) -> Mapping[str, Floats]:
+    bundle = same.bundle
     enough = [
         member
         for member in bundle.typical
@@ -106,71 +123,116 @@ def typical_terms(bundle: Bundle) -> dict[str, Floats]:
     ]
     if not enough:
         return {}
-    table = pa.table(
-        {
-            "contact_id": pa.array([f"typical {m.role}" for m in enough]),
-            "role": pa.array([m.role for m in enough]),
-            **{
-                signal.name: pa.array([m.signals[signal.name] for m in enough], pa.float64()).cast(
-                    signal.type.replace("float64", "double")
-                )
-                for signal in bundle.catalogue.signals
-            },
-        }
+    columns = {
+        "contact_id": np.array([f"typical {m.role}" for m in enough], dtype=object),
+        "role": np.array([m.role for m in enough], dtype=object),
+        **{signal.name: _signal_of(enough, signal) for signal in bundle.catalogue.signals},
+    }
+    found = terms_of(bundle.catalogue)(columns)
+    matrix = np.column_stack([found[term.name] for term in bundle.catalogue.terms])
+    return {member.role: row for member, row in zip(enough, matrix, strict=True)}
+
+
+def _signal_of(members: Sequence[TypicalMember], signal: Signal) -> Floats:
+    values = np.array([member.signals[signal.name] for member in members], dtype=np.float64)
+    if signal.type == "float64":
+        return values
+    return (
+        np.ma.masked_invalid(values).astype(np.int64)
+        if np.isnan(values).any()
+        else values.astype(np.int64)
     )
-    terms = member_terms(ibis.memtable(table), bundle.catalogue).to_pyarrow()
-    return dict(zip(terms["role"].to_pylist(), _term_matrix(terms, bundle), strict=True))
 
 
-def recent_activity(source: FeatureSource, at: Moment) -> pd.DataFrame:
-    """What each member did: inbound activities that count for the group, known at the cut-off.
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What a member did: inbound activities that count for the group, known at the cut-off.
 
-    Returns:
-        group_id, contact_id, last_activity_at, last_activity_kind, activities_30d, top_kinds (the
-        three most frequent kinds, ties by name), contents (titles of the three seen last; the
-        latest first). Members who never did anything are not in it.
+    Attributes:
+        last_activity_at: of the latest.
+        last_activity_kind: its kind; of several at one instant the last by name.
+        activities_30d: how many in the last 30 days.
+        top_kinds: the three most frequent kinds, ties by name.
+        contents: titles of the three contents seen last, the latest first.
     """
-    as_of = instant(at.as_of)
+
+    last_activity_at: datetime
+    last_activity_kind: str
+    activities_30d: int
+    top_kinds: tuple[str, ...]
+    contents: tuple[str, ...] = ()
+
+
+def recent_activity(source: FeatureSource, at: Moment) -> dict[tuple[str, str], Recent]:
+    """What the members of a moment did, by group_id and contact_id.
+
+    Members who never did anything are not in it.
+    """
+    as_of = at.instant
     people = at.people.filter(at.people.contact_id.notnull())
-    known = known_before(of_people(source.activities, people), as_of)
-    inbound = known.filter(known.inbound)
-    by_kind = inbound.group_by("member_no", "kind").agg(
-        last_at=inbound.occurred_at.max(),
-        times=inbound.count(),
-        times_30d=within(inbound, as_of, 30).cast("int64").sum(),
-    )
-    found = _summed_up(_of_people(by_kind, people))
-    seen = inbound.group_by("member_no", "content_no").agg(last_at=inbound.occurred_at.max())
-    titled = content_numbers(source.given["contents"])
-    titles = titled.filter(titled.title.notnull()).select("content_no", "title")
-    found["contents"] = _latest(_of_people(seen.join(titles, "content_no"), people))
-    found["contents"] = [given if isinstance(given, list) else [] for given in found["contents"]]
-    return found.reset_index()
+
+    def inbound() -> ir.Table:
+        known = known_before(of_people(source.activities, people), as_of)
+        return known.filter(known.inbound)
+
+    def by_kind() -> ir.Table:
+        rows = inbound()
+        summed = rows.group_by("member_no", "kind").agg(
+            last_at=rows.occurred_at.max(),
+            times=rows.count(),
+            times_30d=within(rows, as_of, 30).cast("int64").sum(),
+        )
+        return _named(summed, people)
+
+    def seen() -> ir.Table:
+        rows = inbound()
+        last = rows.group_by("member_no", "content_no").agg(last_at=rows.occurred_at.max())
+        titled = content_numbers(source.given["contents"])
+        titles = titled.filter(titled.title.notnull()).select("content_no", "title")
+        return _named(last.join(titles, "content_no"), people)
+
+    found = _summed_up(at.fetch("recent_kinds", by_kind))
+    for member, titles in _latest(at.fetch("recent_contents", seen)).items():
+        found[member] = replace(found[member], contents=titles)
+    return found
 
 
-def _of_people(rows: ir.Table, people: ir.Table) -> pd.DataFrame:
-    named = rows.join(people.select("member_no", "group_id", "contact_id"), "member_no")
-    frame: pd.DataFrame = named.drop("member_no").to_pyarrow().to_pandas()
-    return frame
+def _named(rows: ir.Table, people: ir.Table) -> ir.Table:
+    return rows.join(people.select("member_no", *MEMBER), "member_no").drop("member_no")
 
 
-def _latest(seen: pd.DataFrame) -> pd.Series[Any]:
-    """Titles that each member saw last; by group_id and contact_id."""
-    ordered = seen.sort_values(["last_at", "title"], ascending=[False, True])
-    by_member = ordered.drop_duplicates([*MEMBER, "title"]).groupby(MEMBER)
-    return by_member.head(TOP_CONTENTS).groupby(MEMBER)["title"].agg(list)
+def _by_member(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str, str], list[Any]]:
+    """Tuples of some columns, by member."""
+    members = zip(*(table[name].to_pylist() for name in MEMBER), strict=True)
+    rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    found: dict[tuple[str, str], list[Any]] = {}
+    for member, row in zip(members, rows, strict=True):
+        found.setdefault(member, []).append(row)
+    return found
 
 
-def _summed_up(by_kind: pd.DataFrame) -> pd.DataFrame:
-    latest = by_kind.sort_values(["last_at", "kind"]).groupby(MEMBER).tail(1).set_index(MEMBER)
-    frequent = by_kind.sort_values(["times", "kind"], ascending=[False, True])
-    top = frequent.groupby(MEMBER).head(TOP_KINDS).groupby(MEMBER)["kind"].agg(list)
-    total = by_kind.groupby(MEMBER)["times_30d"].sum()
-    return pd.DataFrame(
-        {
-            "last_activity_at": latest["last_at"],
-            "last_activity_kind": latest["kind"],
-            "activities_30d": total,
-            "top_kinds": top,
-        }
-    )
+def _latest(seen: pa.Table) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Titles that each member saw last."""
+    found = {}
+    for member, rows in _by_member(seen, ("title", "last_at")).items():
+        last: dict[str, datetime] = {}
+        for title, at in rows:
+            last[title] = max(at, last.get(title, at))
+        by_title = sorted(last)
+        by_title.sort(key=last.__getitem__, reverse=True)  # keeps the order of those that are equal
+        found[member] = tuple(by_title[:TOP_CONTENTS])
+    return found
+
+
+def _summed_up(by_kind: pa.Table) -> dict[tuple[str, str], Recent]:
+    found = {}
+    for member, rows in _by_member(by_kind, ("kind", "last_at", "times", "times_30d")).items():
+        last_at, last_kind = max((last_at, kind) for kind, last_at, _times, _recent in rows)
+        frequent = sorted((-times, kind) for kind, _last_at, times, _recent in rows)
+        found[member] = Recent(
+            last_at,
+            last_kind,
+            sum(recent for *_kind, recent in rows),
+            tuple(kind for _times, kind in frequent[:TOP_KINDS]),
+        )
+    return found

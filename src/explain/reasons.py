@@ -73,7 +73,6 @@ def top_reasons(bundle: Bundle, features: pa.Table, words: Words) -> list[list[s
         return []
     parts = parts_of(bundle, features)
     order = np.argsort(-np.abs(parts.by_theme), axis=1, kind="stable")[:, :TOP]
-    columns = {feature.name: features[feature.name].to_pylist() for feature in parts.features}
     reasons = []
     for row in range(features.num_rows):
         sentences = []
@@ -83,7 +82,9 @@ def top_reasons(bundle: Bundle, features: pa.Table, words: Words) -> list[list[s
                 # The feature that pulls the theme its way the most.
                 pull = np.where(parts.of_theme[theme], parts.values[row] * np.sign(total), -np.inf)
                 feature = parts.features[int(np.argmax(pull))]
-                sentences.append(_sentence(feature, columns[feature.name][row], total, words))
+                sentences.append(
+                    _sentence(feature, features[feature.name][row].as_py(), total, words)
+                )
         reasons.append(sentences)
     return reasons
 

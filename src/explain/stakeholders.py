@@ -70,7 +70,7 @@ def stakeholders(
     """
     totals = Totals(bundle.catalogue.terms)
     typical = typical_terms(bundle)
-    pairs = at.groups.select("group_id", "solution_id").to_pyarrow()
+    pairs = at.group_rows
     solutions = dict(
         zip(pairs["group_id"].to_pylist(), pairs["solution_id"].to_pylist(), strict=True)
     )
@@ -92,7 +92,7 @@ def stakeholders(
                 edited_totals(found, group.base.size),
             )  # fmt: skip
 
-    valuation = Valuation(bundle, at.facts)
+    valuation = Valuation(bundle, at.fact_rows())
     played = play(games(), valuation, ROWS_PER_BATCH)
     told = 0
     for steps in _batches(steps_of(totals, plans[key][0], outcome) for key, outcome in played):

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import ibis
 import numpy as np
 import pyarrow as pa
 
@@ -77,7 +76,7 @@ def states_of(
 
 def _state(source: FeatureSource, group_id: str, as_of: datetime, bundle: Bundle) -> State:
     with moment(source, bundle.catalogue, as_of, [group_id]) as at:
-        members, facts = at.members.to_pyarrow(), at.facts.to_pyarrow()
+        members, facts = at.members.to_pyarrow(), at.fact_rows()
     if not facts.num_rows:
         raise BadInput(
             f"explain: expected a group that is open at {as_of:%Y-%m-%d %H:%M}, but {group_id!r} "
@@ -126,7 +125,7 @@ class Transitions:
         self._moves = Moves((*bundle.catalogue.terms, LEAVERS))
         facts = [_renamed(state.facts, name) for name, state in states.items()]
         facts += [_renamed(aged.facts, str(left), left) for left in range(most + 1)]
-        self._valuation = Valuation(bundle, ibis.memtable(pa.concat_tables(facts)))
+        self._valuation = Valuation(bundle, pa.concat_tables(facts))
 
     def value(self, name: str) -> float:
         """Log-odds of one of the states."""

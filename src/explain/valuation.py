@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..bundle import Bundle, encoded
-from ..features.catalogue import Catalogue
 from ..features.numeric import BLOCK, features_of_terms
 from .monoid import Floats
 from .trees import fast_trees
@@ -21,14 +19,18 @@ from .trees import fast_trees
 
 @dataclass(frozen=True)
 class Valuation:
-    """Values coalitions of the groups that `facts` describes.
+    """Values coalitions of groups.
 
     The features are evaluated in numpy, from the same declarations as in the engine. Categories
     are facts, the same for every coalition of a group, so their codes are looked up once.
+
+    Attributes:
+        bundle: the model.
+        facts: one row for each group.
     """
 
     bundle: Bundle
-    facts: ir.Table
+    facts: pa.Table
 
     def __call__(self, sizes: list[tuple[str, int]], totals: Floats) -> Floats:
         """Log-odds of totals, shape (sets,).
@@ -64,7 +66,7 @@ class Valuation:
         for start in range(0, len(totals), BLOCK):
             rows = slice(start, min(start + BLOCK, len(totals)))
             here = group[rows]
-            found = features_of_terms(self._numbers)(self._columns(here, totals[rows]))
+            found = features_of_terms(self.bundle.read_numbers)(self._columns(here, totals[rows]))
             for place, name in enumerate(names):
                 if name in found:
                     values[place, : here.size] = found[name]
@@ -86,41 +88,27 @@ class Valuation:
     @cached_property
     def _read(self) -> list[int]:
         """Places of the terms that the features read."""
-        wanted = set(features_of_terms(self._numbers).reads)
+        wanted = set(features_of_terms(self.bundle.read_numbers).reads)
         terms = self.bundle.catalogue.terms
         return [place for place, term in enumerate(terms) if term.name in wanted]
 
     @cached_property
-    def _table(self) -> pa.Table:
-        table: pa.Table = self.facts.to_pyarrow()
-        return table
-
-    @cached_property
     def _places(self) -> dict[str, int]:
-        return {key: place for place, key in enumerate(self._table["group_id"].to_pylist())}
-
-    @cached_property
-    def _numbers(self) -> Catalogue:
-        """The catalogue with the features alone that the trees read, without categories."""
-        catalogue, read = self.bundle.catalogue, self.bundle.read_features
-        wanted = (f for f in catalogue.features if f.name in read and not f.category)
-        return replace(catalogue, features=tuple(wanted))
+        return {key: place for place, key in enumerate(self.facts["group_id"].to_pylist())}
 
     @cached_property
     def _known(self) -> dict[str, NDArray[Any]]:
         """Facts that the features read, of each group."""
-        wanted = features_of_terms(self._numbers).reads
+        wanted = features_of_terms(self.bundle.read_numbers).reads
         return {
-            name: self._table[name].to_numpy()
-            for name in wanted
-            if name in self._table.schema.names
+            name: self.facts[name].to_numpy() for name in wanted if name in self.facts.schema.names
         }
 
     @cached_property
     def _codes(self) -> dict[str, Floats]:
         """Codes of the categories, of each group."""
         return {
-            name: encoded(self._table[name], self.bundle.category_values[name])
+            name: encoded(self.facts[name], self.bundle.category_values[name])
             for name in self.bundle.catalogue.categories
             if name in self.bundle.read_features
         }

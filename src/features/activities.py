@@ -89,9 +89,14 @@ def _hashed(activities: ir.Table) -> ir.Table:
     return activities.mutate(hashed=bits.cast("int32"))
 
 
-def kinds_in(activities: ir.Table) -> Mapping[str, int]:
-    """Every kind in the table with its number of rows, most frequent first, ties by name."""
-    counts = activities.group_by("kind").agg(rows=activities.count()).to_pyarrow().to_pylist()
+def kinds_counted(activities: ir.Table) -> ir.Table:
+    """kind, rows: every kind in the table with its number of rows."""
+    return activities.group_by("kind").agg(rows=activities.count())
+
+
+def kinds_in(counted: pa.Table) -> Mapping[str, int]:
+    """Rows of `kinds_counted`, most frequent first, ties by name."""
+    counts = counted.to_pylist()
     counts.sort(key=lambda row: (-row["rows"], row["kind"]))
     return {row["kind"]: row["rows"] for row in counts}
 

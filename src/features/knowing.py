@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..settings import Settings
 from ..source.opening import Source
-from .activities import kinds_in, known_before, with_known_at
+from .activities import kinds_counted, kinds_in, known_before, with_known_at
 from .expressions import AsOf, at
 from .facts import leavers
 from .prepared import FeatureSource, feature_source
@@ -94,7 +94,10 @@ def in_memory(tables: Mapping[str, pa.Table], settings: Settings) -> Iterator[Fe
     backend = ibis.duckdb.connect(threads=settings.model.threads)
     try:
         opened = {name: backend.create_table(name, rows) for name, rows in tables.items()}
-        kinds = {kind: settings.kind(kind) for kind in kinds_in(opened["activities"])}
+        kinds = {
+            kind: settings.kind(kind)
+            for kind in kinds_in(kinds_counted(opened["activities"]).to_pyarrow())
+        }
         known = replace(settings, kinds={**kinds, **settings.kinds})
         yield feature_source(Source(backend, opened, {}, (), "memory"), known)
     finally:

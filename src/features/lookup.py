@@ -8,6 +8,7 @@ batch to the bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,55 @@ Fetch = Callable[[str, Callable[[], ir.Table]], pa.Table]
 Columns = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class LookedUp:
+    """What was looked up of a few groups.
+
+    Attributes:
+        catalogue: the declarations.
+        facts: rows of `group_facts`, by group_id.
+        people: rows of `people_at`, the base of each group first, then its members by contact_id.
+        terms: shape (people,) each, by name.
+    """
+
+    catalogue: Catalogue
+    facts: pa.Table
+    people: pa.Table
+    terms: Mapping[str, Any]
+
+    def members(self) -> pa.Table:
+        """group_id, contact_id, role and the terms, as `groups.member_terms` names them."""
+        named = self.people.select(["group_id", "contact_id", "role"])
+        columns = [named[name] for name in named.column_names]
+        values = [pa.array(self.terms[term.name]) for term in self.catalogue.terms]
+        names = [f"term_{term.name}" for term in self.catalogue.terms]
+        return pa.table([*columns, *values], names=[*named.column_names, *names])
+
+    def features(self) -> pa.Table:
+        """group_id and the catalogue's columns, by group_id."""
+        ids = self.facts["group_id"].to_pylist()
+        place = {group_id: number for number, group_id in enumerate(ids)}
+        owners = self.people["group_id"].to_pylist()
+        group = np.array([place[group_id] for group_id in owners], dtype=np.intp)
+        totals = {
+            term.name: _reduced(term, self.terms[term.name], group, len(ids))
+            for term in self.catalogue.terms
+        }
+        found = features_of_terms(self.catalogue)({**_columns(self.facts), **totals})
+        types = {
+            f.name: pa.string() if f.category else pa.float64() for f in self.catalogue.features
+        }
+        return pa.table(
+            {
+                "group_id": pa.array(ids, pa.string()),
+                **{
+                    name: pa.array(found[name], kind, from_pandas=True)
+                    for name, kind in types.items()
+                },
+            }
+        )
+
+
 def looked_up(
     catalogue: Catalogue,
     scanned: Mapping[Rows, ir.Table],
@@ -34,8 +84,8 @@ def looked_up(
     as_of: datetime,
     instant: ir.TimestampScalar,
     fetch: Fetch,
-) -> pa.Table:
-    """group_id and the catalogue's columns of the groups that the facts describe, by group_id.
+) -> LookedUp:
+    """The groups that the facts describe.
 
     Args:
         catalogue: the declarations.
@@ -60,25 +110,7 @@ def looked_up(
                 member = np.asarray(np.searchsorted(numbers, values["member_no"]), dtype=np.intp)
             given = {**values, "as_of": np.datetime64(as_of, "us")}
             rows |= reduced(catalogue, kind, given, member, len(numbers))
-    ids = known["group_id"].to_pylist()
-    place = {group_id: number for number, group_id in enumerate(ids)}
-    group = np.array([place[group_id] for group_id in rows["group_id"]], dtype=np.intp)
-    values_of_terms = terms_of(catalogue)(rows)
-    totals = {
-        term.name: _reduced(term, values_of_terms[term.name], group, len(ids))
-        for term in catalogue.terms
-    }
-    features = features_of_terms(catalogue)({**_columns(known), **totals})
-    types = {f.name: pa.string() if f.category else pa.float64() for f in catalogue.features}
-    return pa.table(
-        {
-            "group_id": pa.array(ids, pa.string()),
-            **{
-                name: pa.array(features[name], kind, from_pandas=True)
-                for name, kind in types.items()
-            },
-        }
-    )
+    return LookedUp(catalogue, known, found, terms_of(catalogue)(rows))
 
 
 def _narrow(

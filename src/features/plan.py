@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from .engine import DUCKDB, Queries, group_ids
 from .expressions import AsOf
 from .facts import group_facts
 from .groups import group_features
-from .lookup import looked_up
+from .lookup import LookedUp, looked_up
 from .members import member_rows, of_people, people_at
 from .prepared import FeatureSource
 from .signals import Rows
@@ -69,13 +69,22 @@ class Run:
         """Rows of `member_rows`, kept."""
         return self.queries.keep("members", self._member_rows)
 
+    @cached_property
+    def looked_up(self) -> LookedUp:
+        """What was looked up of a few groups, where no engine is needed for them."""
+        return looked_up(
+            self.catalogue, self.scanned, self.people, self._facts, self.cutoff, self.as_of,
+            self.queries.fetch_few,
+        )  # fmt: skip
+
+    def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
+        """The rows of a query on this run's tables; the label names what it asks."""
+        return (self.queries.fetch_few if self.lookup else self.queries.fetch)(label, build)
+
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id."""
         if self.lookup:
-            return looked_up(
-                self.catalogue, self.scanned, self.people, self._facts, self.cutoff, self.as_of,
-                self.queries.fetch_few,
-            )  # fmt: skip
+            return self.looked_up.features()
         # Member rows that nobody asked for are not kept: they go straight into their groups.
         kept = self.members if "members" in self.__dict__ else None
         facts = self.facts
@@ -116,7 +125,7 @@ def run(
     few = only is not None
     # A run inside another one's block gets names of its own.
     prefix = f"at{len(source.runs)}_"
-    shape = (catalogue.vocabulary, catalogue.names, source.settings.target, few, prefix)
+    shape = (source.queries.key, catalogue.vocabulary, catalogue.names, few, prefix)
     queries = Queries(source.backend, repr(shape), prefix)
     source.runs.append(as_of)
     quick = source.backend.name == DUCKDB and only is not None and len(only) <= FEW

@@ -17,6 +17,7 @@ from ..source.opening import Source
 from .account_facts import OUTCOMES, group_outcomes
 from .activities import (
     kind_table,
+    kinds_counted,
     kinds_in,
     once,
     possible_copies,
@@ -132,7 +133,7 @@ def feature_source(source: Source, settings: Settings) -> FeatureSource:
         "buying_groups": queries.keep("buying_groups", lambda: _numbered_groups(given, numbers)),
         OUTCOMES: group_outcomes(given, settings),
     }
-    kinds = kinds_in(given["activities"])
+    kinds = kinds_in(queries.fetch("kinds_counted", lambda: kinds_counted(given["activities"])))
     warn_of_unknown_kinds(kinds, settings)
     of_kind = queries.hold("kinds", kind_table(kinds, settings))
     of_content = queries.keep("contents", lambda: _contents(given["contents"]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from ..contract import BadInput
 from .catalogue import Catalogue
 from .changes import changed_groups
 from .engine import DUCKDB
+from .expressions import AsOf
+from .groups import member_terms
 from .plan import Run, run
 from .prepared import FeatureSource
 
@@ -33,16 +36,74 @@ class Moment:
         as_of: the cut-off.
         groups: group_id, account_id, solution_id, created_at of the eligible groups.
         people: who is in them (see `people_at`).
-        members: the member rows of stage 1.
-        facts: one row per group.
     """
 
     as_of: datetime
     groups: ir.Table
     people: ir.Table
-    members: ir.Table
-    facts: ir.Table
     _run: Run
+    _kept: Mapping[str, ir.Table]
+
+    @property
+    def instant(self) -> AsOf:
+        """The cut-off as expressions on what this moment holds read it."""
+        return self._run.as_of
+
+    @property
+    def members(self) -> ir.Table:
+        """The member rows of stage 1."""
+        return self._kept["members"] if self._kept else self._run.members
+
+    @property
+    def facts(self) -> ir.Table:
+        """One row per group."""
+        return self._kept["facts"] if self._kept else self._run.facts
+
+    def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
+        """The rows of a query that is the same at every cut-off but for the rows it reads.
+
+        A table that the engine is to keep for it must be kept by then: where the query's text is
+        known, it is not built.
+
+        Args:
+            label: of the query; the same label, the same query.
+            build: makes it of this moment's tables.
+        """
+        return build().to_pyarrow() if self._kept else self._run.fetch(label, build)
+
+    @cached_property
+    def group_rows(self) -> pa.Table:
+        """The rows of `groups`, by group_id."""
+        return self.fetch("groups_in_order", lambda: self.groups.order_by("group_id"))
+
+    def fact_rows(self) -> pa.Table:
+        """The rows of `facts`, by group_id."""
+        if self._run.lookup:
+            return self._run.looked_up.facts
+        facts = self.facts  # kept here, for a query whose text is known is not built again
+        return self.fetch("facts_in_order", lambda: facts.order_by("group_id"))
+
+    def term_rows(self, first: str | None = None, last: str | None = None) -> pa.Table:
+        """Terms of the member rows, by group_id; the base of a group first, then by contact_id.
+
+        Args:
+            first: the first group_id that is wanted; None for all.
+            last: the last one.
+
+        Returns:
+            group_id, contact_id and role (both null for the base), and a column for each term.
+        """
+        if self._run.lookup:
+            return self._run.looked_up.members()
+        members = self.members
+        if first is None:
+            return self.fetch("terms_in_order", lambda: self._terms(members))
+        # Ids rise, so that two comparisons name a portion.
+        return self._terms(members.filter(members.group_id.between(first, last))).to_pyarrow()
+
+    def _terms(self, members: ir.Table) -> ir.Table:
+        terms = member_terms(members, self._run.catalogue)
+        return terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True))
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id."""
@@ -56,7 +117,7 @@ def moment(
     as_of: datetime,
     only: Sequence[str] | None = None,
 ) -> Iterator[Moment]:
-    """Runs stage 1 and the facts at a cut-off, and keeps them until the end of the block.
+    """Everything known at a cut-off, kept until the end of the block.
 
     Args:
         source: the prepared source.
@@ -66,7 +127,7 @@ def moment(
     """
     with run(source, catalogue, as_of, only) as ran:
         if source.backend.name == DUCKDB:
-            yield Moment(as_of, ran.groups, ran.people, ran.members, ran.facts, ran)
+            yield Moment(as_of, ran.groups, ran.people, ran, {})
             return
         # The big scan stays where it ran; games and what-ifs ask many small questions, here.
         backend = ibis.duckdb.connect()
@@ -75,7 +136,7 @@ def moment(
                 name: backend.create_table(name, getattr(ran, name).to_pyarrow())
                 for name in ("groups", "members", "facts")
             }
-            yield Moment(as_of, people=ran.people, _run=ran, **kept)
+            yield Moment(as_of, kept["groups"], ran.people, ran, kept)
         finally:
             backend.disconnect()
 

@@ -58,7 +58,7 @@ def lines_in_force(
 def _scored(source: FeatureSource, bundle: Bundle, at: datetime) -> pd.DataFrame:
     with moment(source, bundle.catalogue, at) as now:
         features = now.features()
-        groups = now.groups.select("group_id", "solution_id").order_by("group_id").to_pyarrow()
+        groups = now.group_rows
     readiness = bundle.readiness(bundle.log_odds(features))
     return described(features, groups["solution_id"].to_pylist()).assign(
         as_of=at, readiness=readiness

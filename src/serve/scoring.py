@@ -74,7 +74,7 @@ def score(
         features = at.features()
         if not features.num_rows:
             raise BadInput(_nothing_open(source, as_of))
-        groups = at.groups.order_by("group_id").to_pyarrow().to_pandas()
+        groups = at.group_rows.to_pandas()
         known = known_at(source, at)
         found = list(stakeholders(at, bundle, progress))
     reasons = top_reasons(bundle, features, words)

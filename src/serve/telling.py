@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import ibis.expr.types as ir
 import numpy as np
-import pyarrow as pa
 
-from ..explain.people import recent_activity
+from ..explain.people import Recent, recent_activity
 from ..explain.stakeholders import Stakeholders
 from ..explain.summaries import Contact, GroupFacts, Person, Step
 from ..explain.whatifs import Action
@@ -34,30 +34,34 @@ class Known:
     accounts: Mapping[str, str]
     solutions: Mapping[str, str]
     contacts: Mapping[str, Contact]
-    activity: Mapping[tuple[str, str], Row]
+    activity: Mapping[tuple[str, str], Recent]
 
 
 def known_at(source: FeatureSource, at: Moment) -> Known:
     """Reads it for a moment."""
-    accounts = _names(source, "accounts", "account_id")
+    accounts = _names(source, at, "accounts", "account_id")
     columns = ("contact_id", "full_name", "title", "department", "account_id")
-    contacts = source.tables["contacts"].select(*columns).to_pyarrow()
-    activity = pa.Table.from_pandas(recent_activity(source, at), preserve_index=False)
+
+    def people() -> ir.Table:
+        contacts = source.given["contacts"]
+        return contacts.semi_join(at.people, "contact_id").select(*columns)
+
+    contacts = at.fetch("names_of_people", people)
     return Known(
         accounts,
-        _names(source, "solutions", "solution_id"),
+        _names(source, at, "solutions", "solution_id"),
         {
             contact_id: Contact(contact_id, name, title, department, accounts.get(account_id))
             for contact_id, name, title, department, account_id in zip(
                 *(contacts[column].to_pylist() for column in columns), strict=True
             )
         },
-        {(row["group_id"], row["contact_id"]): row for row in activity.to_pylist()},
+        recent_activity(source, at),
     )
 
 
-def _names(source: FeatureSource, table: str, key: str) -> dict[str, str]:
-    rows = source.tables[table].select(key, "name").to_pyarrow()
+def _names(source: FeatureSource, at: Moment, table: str, key: str) -> dict[str, str]:
+    rows = at.fetch(f"names_of_{table}", lambda: source.given[table].select(key, "name"))
     return dict(zip(rows[key].to_pylist(), rows["name"].to_pylist(), strict=True))
 
 
@@ -73,8 +77,8 @@ def persons(one: Stakeholders, known: Known, themes: Sequence[str]) -> tuple[Per
     by_role = {step.role: step for step in one.actions if step.action == "engage_role"}
     found = []
     for place, contact_id in enumerate(one.group.contact_ids):
-        activity = known.activity.get((one.group.group_id, contact_id), {})
-        active = int(activity.get("activities_30d", 0))
+        activity = known.activity.get((one.group.group_id, contact_id))
+        active = 0 if activity is None else activity.activities_30d
         role = one.group.roles[place]
         action = own.get(place) or (None if active else by_role.get(role))
         found.append(
@@ -83,11 +87,11 @@ def persons(one: Stakeholders, known: Known, themes: Sequence[str]) -> tuple[Per
                 role=role,
                 points=float(one.points[place]),
                 if_leaves=float(one.if_leaves[place]),
-                last_activity_at=activity.get("last_activity_at"),
-                last_activity_kind=activity.get("last_activity_kind"),
+                last_activity_at=None if activity is None else activity.last_activity_at,
+                last_activity_kind=None if activity is None else activity.last_activity_kind,
                 activities_30d=active,
-                top_kinds=tuple(activity.get("top_kinds", ())),
-                contents=tuple(activity.get("contents", ())),
+                top_kinds=() if activity is None else activity.top_kinds,
+                contents=() if activity is None else activity.contents,
                 theme=_strongest(one, place, themes),
                 single_point=place == one.single_point,
                 step=None if action is None else told_step(action, one, known),

@@ -100,11 +100,11 @@ def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, 
     with moment(source, words, AS_OF) as at:
         got = recent_activity(source, at)
     rows = {
-        (row.group_id, row.contact_id): (
-            row.last_activity_at.to_pydatetime(), row.last_activity_kind, row.activities_30d,
-            list(row.top_kinds), row.contents,
+        member: (
+            row.last_activity_at, row.last_activity_kind, row.activities_30d,
+            list(row.top_kinds), list(row.contents),
         )
-        for row in got.itertuples()
+        for member, row in got.items()
     }  # fmt: skip
     wanted = expected(tables, open_groups)
     assert rows == wanted

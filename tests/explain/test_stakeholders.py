@@ -231,7 +231,7 @@ def test_the_game_equals_stage_2_with_coalitions_as_a_key_and_the_trees(
     (group,) = (g for g in members_of(at, bundle) if g.group_id == one.group.group_id)
     own = [totals.prefixes(group.base, group.terms[list(s)])[-1] for s in subsets]
     sizes = [(one.group.group_id, len(subsets))]
-    assert Valuation(bundle, at.facts)(sizes, np.array(own)).tolist() == engine.tolist()
+    assert Valuation(bundle, at.fact_rows())(sizes, np.array(own)).tolist() == engine.tolist()
     value = dict(zip(subsets, engine.tolist(), strict=True))
     for place in range(size):
         phi = sum(
