@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv on the path if there is one, else our own copy inside the environment
 UV := $(shell command -v uv || echo $(BIN)/uv)
 
-.PHONY: help setup demo test test-slow test-spark test-notebooks lint types format docs bench clean
+.PHONY: help setup demo test test-slow test-browser test-spark test-notebooks lint types format docs bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: setup lint types ## lint, types and every test
 
 test-slow: setup ## the tests marked slow
 	MQBG_SLOW=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal -m slow
+
+test-browser: setup ## the pages in headless Chromium
+	MQBG_BROWSER=1 $(BIN)/pytest -q tests/browser
 
 test-spark: setup ## the tests on a local Spark; needs Java 17
 	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra spark

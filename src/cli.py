@@ -289,6 +289,10 @@ def report(
     scores: Annotated[Path, typer.Argument(help="The folder that `mqbg score` wrote.")],
     data: Annotated[str, typer.Option(help="The tables the scores were made from.")],
     out: Annotated[Path, typer.Option(help="Folder for the pages.")],
+    before: Annotated[
+        Path | None,
+        typer.Option(help="The folder of an earlier `mqbg score`, to show what changed."),
+    ] = None,
     lang: Language = None,
     quarantine: Quarantine = None,
     config: Config = None,
@@ -297,7 +301,7 @@ def report(
     from .explain.words import words
     from .registry import load_registered
     from .serve.files import read_scored
-    from .serve.pages import write_report
+    from .serve.pages import training_record, write_report
     from .source import checked_source
 
     settings = settings_of(config)
@@ -306,12 +310,22 @@ def report(
     if not scored.scores.num_rows:
         raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")
     version = scored.scores["model_version"][0].as_py()
-    bundle = load_registered(settings.model.registered_name, version).bundle
+    name = settings.model.registered_name
+    bundle = load_registered(name, version).bundle
     with (
         progress_shown() as progress,
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
     ):
-        page = write_report(scored, source, bundle, out, words=language, progress=progress)
+        page = write_report(
+            scored,
+            source,
+            bundle,
+            out,
+            words=language,
+            record=training_record(name, version),
+            before=None if before is None else read_scored(before),
+            progress=progress,
+        )
     print(f"open {page}")  # noqa: T201 - the result
 
 

@@ -23,8 +23,8 @@ from .model_commands import signed
 from .registry import FIRST
 from .serve.files import write_scored
 from .serve.names import names_of
-from .serve.pages import write_report
-from .serve.portfolio import Line, portfolio
+from .serve.pages import training_record, write_report
+from .serve.pages.portfolio import Line, portfolio
 from .serve.scoring import score
 from .settings import Settings
 from .simulate import simulate
@@ -113,6 +113,7 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
             out / "report",
             words=language,
             figures=trained.judged.figures,
+            record=training_record(settings.model.registered_name, str(logged.version)),
             progress=progress,
         )
         lines = portfolio(scored, names_of(scored, source), language).lines[:SHOWN]

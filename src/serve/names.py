@@ -24,11 +24,13 @@ class Names:
         accounts: name by account_id.
         solutions: name by solution_id.
         contacts: full_name, title and department by contact_id.
+        tiers: of the accounts that have one, by account_id.
     """
 
     accounts: Mapping[str, str]
     solutions: Mapping[str, str]
     contacts: Mapping[str, Described]
+    tiers: Mapping[str, str]
 
     def account(self, account_id: str) -> str:
         """The account's name."""
@@ -52,7 +54,7 @@ def names_of(scored: Scored, source: Source) -> Names:
         BadInput: not one of the accounts is in the source.
     """
     tables, wanted = source.tables, scored.scores
-    accounts = _rows(tables["accounts"], ("account_id", "name"), wanted["account_id"])
+    accounts = _rows(tables["accounts"], ("account_id", "name", "tier"), wanted["account_id"])
     solutions = _rows(tables["solutions"], ("solution_id", "name"), wanted["solution_id"])
     if wanted.num_rows and not accounts.num_rows:
         raise BadInput(
@@ -63,10 +65,12 @@ def names_of(scored: Scored, source: Source) -> Names:
     fields = ("contact_id", "full_name", "title", "department")
     contacts = _rows(tables["contacts"], fields, scored.stakeholders["contact_id"])
     people = zip(*_columns(contacts), strict=True)
+    ids, called, tiers = _columns(accounts)
     return Names(
-        dict(zip(*_columns(accounts), strict=True)),
+        dict(zip(ids, called, strict=True)),
         dict(zip(*_columns(solutions), strict=True)),
         {key: (name, title, department) for key, name, title, department in people},
+        {key: tier for key, tier in zip(ids, tiers, strict=True) if tier},
     )
 
 

@@ -63,6 +63,10 @@ class Formats:
         """A date for a table's cell: May 31, 2024; 2024/05/31."""
         return _day(self.locale, instant.date(), "medium")
 
+    def month(self, instant: datetime) -> str:
+        """A month for an axis: May; 5月."""
+        return format_date(instant.date(), "LLL", locale=self.locale)
+
     def listed(self, texts: Iterable[str]) -> str:
         """A list in words: A, B, and C; A、B、C."""
         return format_list(list(texts), style="standard", locale=self.locale)
@@ -82,7 +86,10 @@ class Formats:
     @property
     def filters(self) -> dict[str, Callable[..., Any]]:
         """All of it as Jinja filters."""
-        names = ("decimal", "signed", "whole", "percent", "day", "short_day", "listed", "counted")
+        names = (
+            "decimal", "signed", "whole", "percent", "day", "short_day", "month", "listed",
+            "counted",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 

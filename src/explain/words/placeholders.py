@@ -60,6 +60,7 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     # Instants.
     "date": (datetime(2024, 5, 31, 9),),
     "as_of": (datetime(2024, 6, 1),),
+    "since": (datetime(2024, 5, 1),),
 }
 """What a placeholder may be, by its name, which means the same in every sentence."""
 
@@ -117,6 +118,9 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "figures_of": ("population", "rows", "conversions", "accounts"),
     "features_of": ("theme", "count"),
     "meaning": ("stage", "days"),
+    "moved_since": ("since", "points_before", "points_after", "points"),
+    "moves_since": ("since",),
+    "activities_of_late": ("count", "days"),
     # What changed since an earlier cut-off.
     "since_heading": ("account", "solution", "from_day", "to_day"),
     "since_moved": ("points_before", "points_after", "points"),

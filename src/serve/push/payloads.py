@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...settings import Settings
-from ..portfolio import page_name
+from ..pages.portfolio import page_name
 from .target import Given, Wanted
 
 Columns = dict[str, list[Any]]

@@ -1,28 +1,34 @@
-"""One group's page: what each stakeholder adds, up to the score, and which roles are filled."""
+"""One group's page: what each stakeholder adds, up to the score, and what stands behind it."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..bundle import Bundle
-from ..contract import BadInput
-from ..features.template import Template
+from ...bundle import Bundle
+from ...contract import BadInput
+from ...source import Source
+from ..names import Names
+from ..scoring import Scored
+from .activities import Done, activities_of
 from .charts import Bar, adding_up, waterfall
-from .names import Names
+from .earlier import Change, Earlier, change_of
 from .portfolio import Line, Row
-from .scoring import Scored
+from .roles import Role, role_map
+from .themes import ThemeTable, theme_table
+from .timeline import Timeline, timeline
 
 MAX_PEOPLE = 50
 """Stakeholders shown one by one; the rest of a larger group is one line, so sums stay true."""
 
 SUM_TOLERANCE = 1e-6  # score points
+GROUPS_AT_A_TIME = 500  # whose activities are in memory together
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +53,6 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """One role: how many it needs (None where the template has no such role) and who fills it."""
-
-    role: str
-    required: int | None
-    members: int
-    active: int
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
 class GroupPage:
     """One group: base + people + others = total, in score points as they are shown.
 
@@ -69,8 +64,11 @@ class GroupPage:
         people: the stakeholders, largest part first.
         others: number, points and bar of the stakeholders not shown one by one.
         total: 100 x readiness.
-        coverage: roles, those of the template first.
+        roles: the role map.
+        themes: what carried the parts of the people; None if it is not known.
+        timeline: activities of late.
         actions: rows of the actions table.
+        change: since the earlier score; None without one.
     """
 
     line: Line
@@ -80,36 +78,63 @@ class GroupPage:
     people: tuple[Person, ...]
     others: tuple[int, float, Bar] | None
     total: float
-    coverage: tuple[Coverage, ...]
+    roles: tuple[Role, ...]
+    themes: ThemeTable | None
+    timeline: Timeline
     actions: tuple[Row, ...]
+    change: Change | None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of some groups, by group_id."""
+
+    members: defaultdict[str, list[Row]]
+    actions: defaultdict[str, list[Row]]
+    summaries: defaultdict[str, list[Row]]
+    themes: defaultdict[str, list[Row]]
+    done: Mapping[str, Mapping[str, list[Done]]]
 
 
 def group_pages(
-    shown: Sequence[Line], scored: Scored, bundle: Bundle, names: Names
-) -> list[GroupPage]:
+    shown: Sequence[Line],
+    scored: Scored,
+    source: Source,
+    bundle: Bundle,
+    names: Names,
+    earlier: Earlier | None = None,
+) -> Iterator[GroupPage]:
     """The pages of some groups, in their order.
+
+    Args:
+        shown: the groups.
+        scored: the tables.
+        source: what the members did.
+        bundle: the model that made the scores.
+        names: of contacts.
+        earlier: scores to compare with.
 
     Raises:
         BadInput: base and contributions do not add up to the score, so that the model is not the
             one that made the scores.
     """
-    chosen = pa.array([line.score["group_id"] for line in shown], pa.string())
-    members = _by_group(scored.stakeholders, chosen)
-    actions = _by_group(scored.actions, chosen)
-    summaries = _by_group(scored.summaries, chosen)
-    base = bundle.points(np.array([line.score["base_log_odds"] for line in shown]))
-    return [
-        _group_page(
-            line,
-            summary="\n".join(row["summary"] for row in summaries[line.score["group_id"]]),
-            base=float(base[place]),
-            members=members[line.score["group_id"]],
-            actions=actions[line.score["group_id"]],
-            template=bundle.vocabulary.template,
-            names=names,
-        )
-        for place, line in enumerate(shown)
-    ]
+    for start in range(0, len(shown), GROUPS_AT_A_TIME):
+        lines = shown[start : start + GROUPS_AT_A_TIME]
+        rows = _rows(lines, scored, source)
+        bases = bundle.points(np.array([line.score["base_log_odds"] for line in lines]))
+        for line, base in zip(lines, bases, strict=True):
+            yield _group_page(line, float(base), rows, bundle, names, earlier)
+
+
+def _rows(lines: Sequence[Line], scored: Scored, source: Source) -> _Rows:
+    chosen = pa.array([line.score["group_id"] for line in lines], pa.string())
+    return _Rows(
+        members=_by_group(scored.stakeholders, chosen),
+        actions=_by_group(scored.actions, chosen),
+        summaries=_by_group(scored.summaries, chosen),
+        themes=_by_group(scored.themes, chosen),
+        done=activities_of(scored, chosen, source, lines[0].score["as_of"]),
+    )
 
 
 def _by_group(table: pa.Table, chosen: pa.Array) -> defaultdict[str, list[Row]]:
@@ -121,15 +146,14 @@ def _by_group(table: pa.Table, chosen: pa.Array) -> defaultdict[str, list[Row]]:
 
 def _group_page(
     line: Line,
-    *,
-    summary: str,
     base: float,
-    members: list[Row],
-    actions: list[Row],
-    template: Template,
+    rows: _Rows,
+    bundle: Bundle,
     names: Names,
+    earlier: Earlier | None,
 ) -> GroupPage:
-    total = 100 * line.score["readiness"]
+    group_id, total = line.score["group_id"], 100 * line.score["readiness"]
+    members = rows.members[group_id]
     _require_sum(line.score, base, members, total)
     by_size = sorted(members, key=lambda row: (-abs(row["contribution"]), row["contact_id"]))
     shown = sorted(by_size[:MAX_PEOPLE], key=lambda r: (-r["contribution"], r["contact_id"]))
@@ -137,9 +161,10 @@ def _group_page(
     parts = [base, *(row["points"] for row in shown), sum(row["points"] for row in rest)]
     points, bars = adding_up(parts, total), waterfall(parts)
     per_log_odds = _points_per_log_odds(line.score, base)
+    ids = [row["contact_id"] for row in shown]
     return GroupPage(
         line=line,
-        summary=summary,
+        summary="\n".join(row["summary"] for row in rows.summaries[group_id]),
         base=points[0],
         base_bar=bars[0],
         people=tuple(
@@ -148,8 +173,11 @@ def _group_page(
         ),
         others=(len(rest), points[-1], bars[-1]) if rest else None,
         total=total,
-        coverage=coverage(line.score, members, template),
-        actions=tuple(actions),
+        roles=role_map(line.score, members, bundle.vocabulary.template),
+        themes=theme_table(rows.themes[group_id], list(zip(ids, points[1:-1], strict=True))),
+        timeline=timeline(rows.done.get(group_id, {}), ids, line.score["as_of"], bundle.settings),
+        actions=tuple(rows.actions[group_id]),
+        change=change_of(line.score, members, earlier, names),
     )
 
 
@@ -179,41 +207,3 @@ def _person(row: Row, names: Names, points: float, per_log_odds: float, bar: Bar
         error=abs(row["contribution_se"] * per_log_odds),
         bar=bar,
     )
-
-
-def coverage(score: Row, members: Sequence[Row], template: Template) -> tuple[Coverage, ...]:
-    """The roles of a group's template, and then roles that only its members have.
-
-    Args:
-        score: the group's row of the scores table; says which roles are missing.
-        members: its rows of the stakeholders table.
-        template: of the model.
-    """
-    lines = {role.name: role.line(score["solution_id"], score["as_of"]) for role in template.roles}
-    required = {name: line.required for name, line in lines.items() if line is not None}
-    filled = Counter(row["role"] for row in members)
-    active = Counter(row["role"] for row in members if row["activities_30d"])
-    roles = [*required, *sorted(set(filled) - set(required))]
-    return tuple(
-        Coverage(
-            role=role,
-            required=required.get(role),
-            members=filled[role],
-            active=active[role],
-            state=_state(required.get(role), role in score["missing_roles"], filled, active, role),
-        )
-        for role in roles
-    )
-
-
-def _state(
-    required: int | None, missing: bool, filled: Mapping[str, int], active: Mapping[str, int],
-    role: str,
-) -> str:  # fmt: skip
-    if required is None:
-        return "unnamed"
-    if missing:
-        return "missing"
-    if not filled[role]:
-        return "welcome"
-    return "filled" if active[role] else "quiet"

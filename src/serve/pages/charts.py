@@ -42,14 +42,19 @@ def adding_up(parts: Sequence[float], total: float) -> list[float]:
     the largest remainder), so none is off by a tenth or more, and a part of exactly 0 stays 0.
 
     Args:
-        parts: shape (parts,); they add up to `total` but for float error.
+        parts: shape (parts,); they add up to `total` but for float error, or for less than a tenth
+            where the total itself is a rounded figure.
         total: as it is shown elsewhere with one decimal.
     """
     tenths = [math.floor(10 * part) for part in parts]
     left = round(10 * float(f"{total:.1f}")) - sum(tenths)
     lost = [10 * part - tenth for part, tenth in zip(parts, tenths, strict=True)]
-    for place in sorted(range(len(parts)), key=lambda place: -lost[place])[: max(0, left)]:
+    order = sorted(range(len(parts)), key=lambda place: -lost[place])
+    for place in order[: max(0, left)]:
         tenths[place] += 1
+    # A total that was rounded by itself may ask for a tenth less.
+    for place in [place for place in reversed(order) if lost[place]][: max(0, -left)]:
+        tenths[place] -= 1
     return [tenth / 10 for tenth in tenths]
 
 

@@ -1,0 +1,91 @@
+"""What the members of some groups did of late, and what was done to them, for the time line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...features.activities import known_before, once, with_known_at
+from ...features.expressions import at as instant
+from ...features.prepared import NOBODY, attached
+from ...source import Source
+from ..scoring import Scored
+
+DAYS = 180
+
+Done = tuple[datetime, str, str | None]
+"""When, of which kind, and the content's title if it has one."""
+
+
+def activities_of(
+    scored: Scored, chosen: pa.Array, source: Source, as_of: datetime
+) -> Mapping[str, Mapping[str, list[Done]]]:
+    """Activities that count for groups, of the last `DAYS` days before a cut-off.
+
+    For whom an activity counts, which of its copies counts and since when it is known is decided
+    by the same functions as for the features.
+
+    Args:
+        scored: says who is in which group.
+        chosen: group ids to look at.
+        source: the tables.
+        as_of: the cut-off.
+
+    Returns:
+        By group_id and contact_id, the earliest first. Activities that were logged on the group
+        without a person have the contact `NOBODY`.
+    """
+    numbers = _numbers(scored, chosen)
+    if not numbers.num_rows:
+        return {}
+    members = ibis.memtable(numbers)
+    people = members.filter(members.contact_id != NOBODY).select("contact_id").distinct()
+    groups = members.select("group_id").distinct()
+    activities = source.tables["activities"]
+    start, end = instant(as_of - timedelta(days=DAYS)), instant(as_of)
+    late = activities.filter(activities.occurred_at >= start, activities.occurred_at < end)
+    ids = ibis.union(
+        late.semi_join(people, "contact_id").select("activity_id"),
+        late.filter(late.contact_id.isnull()).semi_join(groups, "group_id").select("activity_id"),
+    )
+    # Copies of an activity may differ, so the one that counts is found among all of them.
+    copies = activities.semi_join(ids, "activity_id")
+    rows = once(known_before(with_known_at(copies), end))
+    rows = rows.filter(rows.occurred_at >= start)
+    contents = source.tables["contents"].select("content_id", "title")
+    titled = rows.left_join(contents, "content_id").select(
+        "contact_id", "group_id", "solution_id", "occurred_at", "kind", "title"
+    )
+    found = attached(titled, members).join(_owners(members), "member_no")
+    return _by_member(found.select("owned_by", "contact", "occurred_at", "kind", "title"))
+
+
+def _numbers(scored: Scored, chosen: pa.Array) -> pa.Table:
+    """member_no, group_id, contact_id, solution_id of the members and of each group's base."""
+    scores = scored.scores.filter(pc.is_in(scored.scores["group_id"], value_set=chosen))
+    groups = scores.select(["group_id", "solution_id"])
+    base = groups.append_column("contact_id", pa.repeat(NOBODY, groups.num_rows))
+    members = scored.stakeholders.select(["group_id", "contact_id"])
+    people = members.join(groups, "group_id", join_type="inner")
+    names = ["group_id", "contact_id", "solution_id"]
+    both = pa.concat_tables([base.select(names), people.select(names)])
+    return both.append_column("member_no", pa.array(range(both.num_rows), pa.int32()))
+
+
+def _owners(members: ir.Table) -> ir.Table:
+    return members.select("member_no", owned_by=members.group_id, contact=members.contact_id)
+
+
+def _by_member(found: ir.Table) -> dict[str, dict[str, list[Done]]]:
+    rows = found.order_by("occurred_at", "kind", "title").to_pyarrow()
+    by_group: dict[str, dict[str, list[Done]]] = {}
+    names = ("owned_by", "contact", "occurred_at", "kind", "title")
+    columns = (rows[name].to_pylist() for name in names)
+    for group_id, contact_id, at, kind, title in zip(*columns, strict=True):
+        by_group.setdefault(group_id, {}).setdefault(contact_id, []).append((at, kind, title))
+    return by_group
