@@ -8,7 +8,21 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from . import believed, congress, crash, features, game, lookup, push, speed, trees, who, world
+from . import (
+    api,
+    believed,
+    congress,
+    crash,
+    features,
+    fuzz,
+    game,
+    lookup,
+    push,
+    speed,
+    trees,
+    who,
+    world,
+)
 from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -24,6 +38,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "who": lambda given: who.run(given.congress),
     "push": lambda _given: push.run(),
     "crash": lambda _given: crash.run(),
+    "api": lambda _given: api.run(),
+    "fuzz": lambda _given: fuzz.run(),
     "trees": lambda given: trees.run(given.rivals_python),
 }
 

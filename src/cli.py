@@ -28,6 +28,7 @@ from .options import (
 )  # fmt: skip
 from .push_commands import push, run
 from .serve.store.errors import StoreFailed, disk_is_full
+from .serve_commands import serve
 from .settings import Settings
 from .store_commands import Replay, UseStore, forget, store_for, warn_if_rescored
 from .terminal import ERRORS, log_to_stderr, progress_shown, results
@@ -171,7 +172,7 @@ def features(
         pq.write_table(table, aside, compression="zstd")
 
 
-for command in (train, register, probe, compare, promote, rollback, forget, push, run):
+for command in (train, register, probe, compare, promote, rollback, forget, push, run, serve):
     app.command()(command)
 
 

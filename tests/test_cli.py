@@ -580,6 +580,23 @@ def test_report_refuses_a_folder_without_scores(mqbg, world, tmp_path):
     assert not (tmp_path / "pages").exists()
 
 
+def test_report_shows_what_changed_and_what_the_registry_keeps_of_the_training(
+    trained, world, mqbg, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(trained)
+    for as_of in (EARLIER, AS_OF):
+        mqbg("score", world, "--as-of", as_of, "--out", tmp_path / as_of, "--no-store")
+    asked = ("report", tmp_path / AS_OF, "--data", world, "--out", tmp_path / "pages", "--before")
+    assert mqbg(*asked, tmp_path / EARLIER).status == 0
+    portfolio, model = (
+        (tmp_path / "pages" / name).read_text() for name in ("index.html", "model.html")
+    )
+    assert "Change: score points since" in portfolio
+    for heading in ("Do the chances come true?", "What another threshold would bring", "Versions"):
+        assert f"<h2>{heading}</h2>" in model
+    refused(mqbg(*asked, tmp_path / AS_OF), "--before", "earlier")
+
+
 @pytest.mark.parametrize(
     "text", ["0001-01-01", "0001-01-01T00:00+09:00", "9999-12-31T23:00-09:00", "1989-12-31"]
 )

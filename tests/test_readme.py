@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -41,6 +42,10 @@ def test_commands_on_tables_run_one_after_the_other(tmp_path):
         arguments = [os.path.expandvars(a) if "$" not in a else environment["GROUP_ID"]
                      for a in shlex.split(command)]  # fmt: skip
         arguments[0] = str(BIN / "mqbg")
+        if arguments[1] == "serve":
+            answers_over_http([*arguments, "--port", "0"], tmp_path, environment)
+            ran.append("serve")
+            continue
         done = subprocess.run(
             arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
@@ -48,11 +53,27 @@ def test_commands_on_tables_run_one_after_the_other(tmp_path):
         ran.append(shlex.split(command)[1])
     assert ran == [
         *("simulate", "check", "probe", "train", "score", "report", "features", "explain"),
-        *("train", "compare", "promote", "rollback", "run", "push"),
+        *("train", "compare", "promote", "rollback", "run", "push", "serve"),
     ]
     assert (tmp_path / "data" / "report" / "index.html").is_file()
 
 
+def answers_over_http(command, folder, environment):
+    """Starts the server, asks for the page and for groups, and stops it in order."""
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            url = next(line.split()[0] for line in server.stderr if line.startswith("http://"))
+            with httpx.Client(base_url=url, follow_redirects=True, timeout=60) as client:
+                assert "<html" in client.get("/").text
+                assert client.get("/v1/groups?status=qualified&limit=20").json()["groups"]
+                assert client.get("/readyz").json()["status"] == "ready"
+        finally:
+            server.terminate()
+        assert server.wait(60) in (0, -15)
+
+
 def test_every_command_of_the_readme_is_known():
-    kinds = ("make ", ".venv/bin/mqbg ", ".venv/bin/mlflow ui ")
+    kinds = ("make ", ".venv/bin/mqbg ", ".venv/bin/mlflow ui ", "curl ")
     assert [c for c in COMMANDS if not c.startswith(kinds)] == []

@@ -1,6 +1,7 @@
 """`mqbg.toml` as frozen dataclasses; each default stands here and nowhere else (design.md)."""
 
 from ..tree import instant_of, utc
+from .api import API_KEYS, Api
 from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
 from .learning import Explain, Model, Probe, Thresholds
 from .push import Alerts, Push
@@ -9,8 +10,8 @@ from .states import DELIVERY, STORE_URL, States, Store
 from .whole import Settings, model_tree, settings_from, settings_tree
 
 __all__ = [
-    "DELIVERY", "KINDS", "STORE_URL", "Alerts", "Explain", "FeatureSettings", "Kind", "Model",
-    "Observation", "Probe", "Push", "Role", "Settings", "Snapshots", "Solution", "States", "Store",
-    "Target", "Thresholds", "instant_of", "load_settings", "model_tree", "settings_from",
-    "settings_tree", "utc",
+    "API_KEYS", "DELIVERY", "KINDS", "STORE_URL", "Alerts", "Api", "Explain", "FeatureSettings",
+    "Kind", "Model", "Observation", "Probe", "Push", "Role", "Settings", "Snapshots", "Solution",
+    "States", "Store", "Target", "Thresholds", "instant_of", "load_settings", "model_tree",
+    "settings_from", "settings_tree", "utc",
 ]  # fmt: skip

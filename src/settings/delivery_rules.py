@@ -1,4 +1,4 @@
-"""Values of `[push]` and `[alerts]` that have the right type and still cannot be meant."""
+"""Values of `[push]`, `[alerts]` and `[api]` that have the right type and still cannot be meant."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import string
 from collections.abc import Iterator, Mapping
 
+from .api import Api
 from .push import CHANNELS, FIELDS, MEMBER_FIELDS, Alerts, Limits, Push
 
 Rule = tuple[bool, str]
@@ -60,6 +61,19 @@ def of_the_alerts(alerts: Alerts) -> Iterator[Rule]:
         '[alerts] channels with "email" need email_from and email_to',
     )
     yield _is_link(alerts.link), "[alerts] link may hold {group_id} and {page}, and no other braces"
+
+
+def of_the_api(api: Api) -> Iterator[Rule]:
+    """Rules of the HTTP API."""
+    for name in (
+        "max_body_bytes", "max_depth", "max_members", "max_activities", "max_rows", "workers",
+    ):  # fmt: skip
+        yield getattr(api, name) > 0, f"[api] {name} must be at least 1"
+    for name in ("waiting", "cached_answers", "patience_seconds"):
+        yield getattr(api, name) >= 0, f"[api] {name} must not be negative"
+    for name in ("body_seconds", "reload_seconds", "refresh_seconds"):
+        yield getattr(api, name) > 0, f"[api] {name} must be over 0"
+    yield api.max_depth <= 100, "[api] max_depth must be 1 to 100"
 
 
 def _is_link(link: str) -> bool:

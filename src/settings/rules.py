@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..contract import BadInput
 from .data import Role
-from .delivery_rules import of_the_alerts, of_the_pushes
+from .delivery_rules import of_the_alerts, of_the_api, of_the_pushes
 from .whole import Settings
 
 MAX_HORIZON_DAYS = 3650
@@ -36,6 +36,7 @@ def refuse_nonsense(settings: Settings, where: str) -> None:
         _of_the_store,
         lambda settings: of_the_pushes(settings.push),
         lambda settings: of_the_alerts(settings.alerts),
+        lambda settings: of_the_api(settings.api),
     ):
         for holds, sentence in rules(settings):
             if not holds:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 STORE_URL = "MQBG_STORE_URL"
 """Environment variable that wins over `[store] url`: passwords stay out of files."""
 
-DELIVERY = ("states", "store", "push", "alerts")
+DELIVERY = ("states", "store", "push", "alerts", "api")
 """Sections on what becomes of scores. A bundle does not carry them: they are no part of a model."""
 
 

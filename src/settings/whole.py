@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..tree import build, plain
+from .api import Api
 from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
 from .learning import Explain, Model, Probe, Thresholds
 from .push import Alerts, Push
@@ -33,6 +34,7 @@ class Settings:
     store: Store = field(default_factory=Store)
     push: Push = field(default_factory=Push)
     alerts: Alerts = field(default_factory=Alerts)
+    api: Api = field(default_factory=Api)
 
     def kind(self, name: str) -> Kind:
         """The settings of a kind; one that nobody has set is its own family."""

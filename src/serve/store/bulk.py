@@ -55,6 +55,25 @@ def insert(connection: sa.Connection, into: sa.Table, rows: pa.Table) -> None:
             copy.write(text[start : start + CHUNK])
 
 
+def fetched(connection: sa.Connection, chosen: sa.Select[Any]) -> pa.Table:
+    """The rows of a query on one table of the store, as they are stored: lists as JSON.
+
+    Args:
+        connection: of the store.
+        chosen: some of the rows of a table.
+    """
+    names = [column.name for column in chosen.selected_columns]
+    types = [ARROW[type(column.type)] for column in chosen.selected_columns]
+    schema = pa.schema(list(zip(names, types, strict=True)))
+    if connection.dialect.name == DUCKDB:
+        text = chosen.compile(connection.engine, compile_kwargs={"literal_binds": True})
+        raw: Any = connection.connection.driver_connection
+        return raw.sql(str(text)).to_arrow_table().cast(schema)
+    columns = zip(*connection.execute(chosen).all(), strict=True)
+    arrays = [pa.array(list(c), kind) for c, kind in zip(columns, types, strict=False)]
+    return pa.table(arrays, schema=schema) if arrays else schema.empty_table()
+
+
 def csv(rows: pa.Table) -> bytes:
     """Rows as COPY reads them: every value quoted but null, so that no text is taken for one."""
     sink = io.BytesIO()

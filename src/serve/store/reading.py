@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -58,6 +59,7 @@ class Filter:
         account_id: any of these.
         group_id: any of these.
         least_readiness: 0..1.
+        search: a part of the id of group, account or solution, in capitals or not.
     """
 
     status: Sequence[str] = ()
@@ -65,6 +67,7 @@ class Filter:
     account_id: Sequence[str] = ()
     group_id: Sequence[str] = ()
     least_readiness: float | None = None
+    search: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,8 @@ class Group:
 
 def latest_run(connection: sa.Connection) -> Run | None:
     """The latest run; None before the first one."""
-    row = connection.execute(sa.select(runs).order_by(runs.c.as_of.desc()).limit(1)).first()
-    return None if row is None else Run(**row._mapping)
+    rows = connection.execute(sa.select(runs).order_by(runs.c.as_of.desc()).limit(1)).all()
+    return Run(**rows[0]._mapping) if rows else None
 
 
 def groups_page(
@@ -147,7 +150,7 @@ def groups_page(
         .offset(offset)
     ).all()
     total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(wanted))
-    return Page([_row("scores", row) for row in rows], int(total or 0))
+    return Page([row_of_run("scores", dict(row._mapping)) for row in rows], int(total or 0))
 
 
 def group(connection: sa.Connection, group_id: str, as_of: datetime) -> Group | None:
@@ -158,24 +161,33 @@ def group(connection: sa.Connection, group_id: str, as_of: datetime) -> Group | 
     moves = sa.select(transitions).where(
         transitions.c.group_id == group_id, transitions.c.as_of <= as_of
     )
+    return group_of(parts, _rows(connection, moves.order_by(transitions.c.as_of)))
+
+
+def group_of(parts: Mapping[str, list[Row]], moves: list[Row]) -> Group:
+    """A group of its rows.
+
+    Args:
+        parts: rows of each table of a run, in any order.
+        moves: its transitions, the earliest first.
+    """
+    rows = {name: sorted(parts[name], key=itemgetter(*columns)) for name, columns in _ORDER.items()}
     return Group(
         score=parts["scores"][0],
-        stakeholders=sorted(parts["stakeholders"], key=lambda row: -row["points"]),
-        actions=parts["actions"],
-        horizons=parts["horizons"],
-        themes=parts["themes"],
+        stakeholders=sorted(rows["stakeholders"], key=lambda row: -row["points"]),
+        actions=[_without_place(row) for row in rows["actions"]],
+        horizons=rows["horizons"],
+        themes=rows["themes"],
         summary=next((row["summary"] for row in parts["summaries"]), None),
-        transitions=_rows(connection, moves.order_by(transitions.c.as_of)),
+        transitions=moves,
     )
 
 
 def history(connection: sa.Connection, group_id: str) -> list[Row]:
     """A group's row of `scores` in every run that is kept, the earliest first."""
     table = OF_RUN["scores"]
-    rows = connection.execute(
-        sa.select(table).where(table.c.group_id == group_id).order_by(table.c.as_of)
-    )
-    return [_row("scores", row) for row in rows]
+    chosen = sa.select(table).where(table.c.group_id == group_id).order_by(table.c.as_of)
+    return rows_of(connection, "scores", chosen)
 
 
 def transitions_of(connection: sa.Connection, group_id: str) -> list[Row]:
@@ -214,24 +226,44 @@ def _conditions(table: sa.Table, which: Filter) -> list[sa.ColumnElement[bool]]:
     ]
     if which.least_readiness is not None:
         found.append(table.c.readiness >= which.least_readiness)
+    if which.search:
+        ids = (table.c.group_id, table.c.account_id, table.c.solution_id)
+        found.append(sa.or_(*(column.icontains(which.search, autoescape=True) for column in ids)))
     return found
 
 
 def _of_group(connection: sa.Connection, name: str, group_id: str, as_of: datetime) -> list[Row]:
     table = OF_RUN[name]
     chosen = sa.select(table).where(table.c.group_id == group_id, table.c.as_of == as_of)
-    order = [table.c[column] for column in _ORDER.get(name, ())]
-    return [_row(name, row) for row in connection.execute(chosen.order_by(*order))]
+    return [row_of_run(name, dict(row._mapping)) for row in connection.execute(chosen)]
+
+
+def rows_of(connection: sa.Connection, name: str, chosen: sa.Select[Any]) -> list[Row]:
+    """Rows of a table of a run as the batch wrote them.
+
+    Args:
+        connection: of the store.
+        name: of the table.
+        chosen: which of its rows.
+    """
+    found = [row_of_run(name, dict(row._mapping)) for row in connection.execute(chosen)]
+    return [_without_place(row) for row in found]
 
 
 def _rows(connection: sa.Connection, chosen: sa.Select[Any]) -> list[Row]:
     return [dict(row._mapping) for row in connection.execute(chosen)]
 
 
-def _row(name: str, row: sa.Row[Any]) -> Row:
-    """A row as the batch wrote it: lists as lists, without the place."""
-    values = dict(row._mapping)
-    values.pop(PLACE, None)
-    for column in LISTS[name]:
-        values[column] = None if values[column] is None else json.loads(values[column])
-    return values
+def row_of_run(name: str, row: Row) -> Row:
+    """A row of a table of a run, lists as lists again.
+
+    Args:
+        name: of the table.
+        row: as it is stored.
+    """
+    read = {column: row[column] and json.loads(row[column]) for column in LISTS[name]}
+    return {**row, **read}
+
+
+def _without_place(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != PLACE}

@@ -1,0 +1,116 @@
+"""`mqbg serve` under load: one process, asked from another."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pyarrow.parquet as pq
+
+from .serving import KEYED, Served, bodies, served
+
+RATE, SECONDS = 20.0, 60.0
+READERS, READ_SECONDS = 8, 20.0
+FLAT_MINUTES = 10
+BODIES = 40
+
+
+def run() -> None:
+    """Prints times of scoring at 20 requests a second, reads a second, and memory over time."""
+    with served() as server:
+        texts = [json.dumps(body).encode() for body in bodies(server.folder / "world", BODIES)]
+        sizes = [json.loads(text) for text in texts]
+        members = np.mean([len(body["members"]) for body in sizes])
+        activities = np.mean([len(body["activities"]) for body in sizes])
+        print(f"{BODIES} bodies: {members:.1f} members and {activities:.0f} activities at the mean")
+        alone(server, texts)
+        asyncio.run(posted(server, texts, SECONDS))
+        reads(server)
+        flat(server, texts)
+
+
+def alone(server: Served, texts: list[bytes]) -> None:
+    """One request after the other."""
+    with httpx.Client(base_url=server.url, headers=KEYED, timeout=60) as client:
+        for text in texts[:5]:
+            client.post("/v1/score", content=text).raise_for_status()
+        took = []
+        for text in texts * 3:
+            begun = time.perf_counter()
+            client.post("/v1/score", content=text).raise_for_status()
+            took.append(time.perf_counter() - begun)
+    print(f"POST /v1/score, one after the other: {_told(took)}")
+
+
+async def posted(server: Served, texts: list[bytes], seconds: float, *, said: bool = True) -> None:
+    """An open loop: each request begins when it is due, whether those before have ended or not."""
+    took: list[float] = []
+    statuses: Counter[int] = Counter()
+    limits = httpx.Limits(max_connections=200)
+    async with httpx.AsyncClient(
+        base_url=server.url, headers=KEYED, timeout=60, limits=limits
+    ) as client:
+
+        async def one(text: bytes, due: float) -> None:
+            answer = await client.post("/v1/score", content=text)
+            statuses[answer.status_code] += 1
+            if answer.is_success:
+                took.append(time.perf_counter() - due)
+
+        begun, tasks = time.perf_counter(), []
+        for number in range(int(RATE * seconds)):
+            due = begun + number / RATE
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            tasks.append(asyncio.create_task(one(texts[number % len(texts)], due)))
+        await asyncio.gather(*tasks)
+    if said:
+        print(f"POST /v1/score at {RATE:g} a second for {seconds:g} s: {_told(took)}; "
+              f"statuses {dict(statuses)}")  # fmt: skip
+
+
+def reads(server: Served) -> None:
+    """A closed loop of readers, each on a connection of its own."""
+    ids = pq.read_table(server.folder / "scores" / "scores.parquet")["group_id"].to_pylist()
+    address = urlsplit(server.url)
+    until = time.perf_counter() + READ_SECONDS
+
+    def read(first: int) -> list[float]:
+        connection, took = HTTPConnection(address.hostname or "", address.port), []
+        number = first
+        while time.perf_counter() < until:
+            begun = time.perf_counter()
+            connection.request("GET", f"/v1/groups/{ids[number % len(ids)]}", headers=KEYED)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise SystemExit(f"a read was answered with {answer.status}")
+            took.append(time.perf_counter() - begun)
+            number += READERS
+        return took
+
+    with ThreadPoolExecutor(READERS) as pool:
+        took = [one for part in pool.map(read, range(READERS)) for one in part]
+    print(f"GET /v1/groups/{{id}} of {len(ids):,} groups, {READERS} readers: "
+          f"{len(took) / READ_SECONDS:,.0f} a second; {_told(took)}")  # fmt: skip
+
+
+def flat(server: Served, texts: list[bytes]) -> None:
+    """Memory of the server, minute by minute, while it scores."""
+    memory = []
+    for _ in range(FLAT_MINUTES):
+        asyncio.run(posted(server, texts, 60.0, said=False))
+        memory.append(server.resident_mb())
+    print(f"memory after each of {FLAT_MINUTES} minutes at {RATE:g} a second, MB: "
+          f"{', '.join(f'{one:.0f}' for one in memory)}")  # fmt: skip
+
+
+def _told(took: list[float]) -> str:
+    half, most, worst = np.quantile(took, [0.5, 0.99, 1.0]) * 1000
+    return f"p50 {half:.1f} ms, p99 {most:.1f} ms, worst {worst:.0f} ms, {len(took):,} requests"

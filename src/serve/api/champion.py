@@ -1,0 +1,52 @@
+"""The model in force, and taking over the next one without dropping a request."""
+
+from __future__ import annotations
+
+import logging
+
+from ...contract import BadInput
+from ...registry import CHAMPION, Registered, existing_store, find_version, load_registered
+from ...settings import Settings
+from .scorer import made_ready
+
+LOGGER = logging.getLogger("mqbg.serve")
+THREADS = 1
+"""Of one request: the workers share the machine."""
+
+
+class Champion:
+    """The version that scores; requests under way keep the one that they began with."""
+
+    def __init__(self, settings: Settings, version: str = CHAMPION) -> None:
+        """Loads the model.
+
+        Args:
+            settings: name the model.
+            version: champion, latest, or a number.
+
+        Raises:
+            BadInput: there is no such model.
+        """
+        self._name = settings.model.registered_name
+        self._wanted = version
+        self._model = made_ready(load_registered(self._name, version), THREADS)
+
+    @property
+    def model(self) -> Registered:
+        """The version in force."""
+        return self._model
+
+    def refresh(self) -> bool:
+        """Asks the registry for another version, loads it and takes it over; whether it did."""
+        try:
+            with existing_store() as (_mlflow, client):
+                number = str(find_version(client, self._name, self._wanted).version)
+            if number == self._model.version:
+                return False
+            found = made_ready(load_registered(self._name, number), THREADS)
+        except BadInput as error:
+            LOGGER.warning("version %s goes on scoring: %s", self._model.version, error)
+            return False
+        LOGGER.info("version %s scores from now on, after %s", found.version, self._model.version)
+        self._model = found
+        return True

@@ -1,0 +1,44 @@
+"""The model in a few figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...registry import Registered
+from ...settings import model_tree
+
+
+def described(model: Registered) -> dict[str, Any]:
+    """What `GET /v1/model` tells.
+
+    Args:
+        model: in force.
+    """
+    bundle = model.bundle
+    lines, training = bundle.thresholds, bundle.training
+    return {
+        "name": model.name,
+        "version": model.version,
+        "run_id": model.run_id,
+        "target": bundle.settings.target.stage,
+        "horizon_days": bundle.settings.target.horizon_days,
+        "training": {
+            "fingerprint": training.fingerprint,
+            "rows": training.rows,
+            "conversions": training.conversions,
+            "first_as_of": training.first_as_of,
+            "last_as_of": training.last_as_of,
+            "test_from": training.test_from,
+        },
+        "roles": [role.name for role in bundle.vocabulary.template.roles],
+        "features": [
+            {"name": feature.name, "theme": feature.theme} for feature in bundle.catalogue.features
+        ],
+        "thresholds": {
+            "policy": lines.policy,
+            "readiness": min(lines.pooled, 1.0),
+            "completeness": lines.completeness,
+            "segment": lines.segment,
+        },
+        "settings": model_tree(bundle.settings),
+    }

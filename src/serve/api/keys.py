@@ -1,0 +1,201 @@
+"""Who may ask: keys with scopes, kept as digests and compared in constant time."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...contract import BadInput
+from ...settings import API_KEYS, Api
+from .refusals import Refused
+
+READ, SCORE = "read", "score"
+SCOPES = (READ, SCORE)
+SHORTEST = 16  # characters of a key: a shorter one can be guessed
+NAME = re.compile(r"[\w.-]{1,64}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mqbg", Basic realm="mqbg", charset="UTF-8"'}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key that may be used.
+
+    Attributes:
+        name: by which logs call it.
+        scopes: some of `SCOPES`.
+        digest: SHA-256 of the key, in hexadecimal.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """All keys; without any, everybody who reaches the server may do everything."""
+
+    keys: tuple[Key, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    def holder(self, given: str) -> Key | None:
+        """Whose key it is; None for nobody's.
+
+        Digests are compared, all of them, each in constant time: how long it takes tells nothing.
+        """
+        digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest()
+        found = None
+        for key in self.keys:
+            if hmac.compare_digest(key.digest, digest):
+                found = key
+        return found
+
+    def require(self, headers: Mapping[str, str], scope: str) -> str:
+        """The name of the key that a request came with; "" where no keys are configured.
+
+        Args:
+            headers: of the request, names in lower case.
+            scope: that it needs.
+
+        Raises:
+            Refused: 401 without a key of ours, 403 with one that may not do this.
+        """
+        if not self.keys:
+            return ""
+        given = _given(headers)
+        key = None if given is None else self.holder(given)
+        if key is None:
+            came = "none" if given is None else "one that is not known here"
+            raise Refused(
+                401,
+                "expected a key in the header Authorization (Bearer, or Basic with the key as "
+                f"password) or X-API-Key, got {came}; ask the operator for one",
+                CHALLENGE,
+            )
+        if scope not in key.scopes:
+            raise Refused(
+                403,
+                f"expected a key with the scope {scope}, got one that has "
+                f"{' and '.join(sorted(key.scopes))}; ask the operator for another",
+            )
+        return key.name
+
+
+def _given(headers: Mapping[str, str]) -> str | None:
+    kind, _, rest = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return rest.strip()
+    if kind.lower() == "basic":
+        try:
+            pair = base64.b64decode(rest.strip(), validate=True).decode("utf-8", "surrogateescape")
+        except (binascii.Error, ValueError):
+            return ""
+        return pair.partition(":")[2]
+    return headers.get("x-api-key")
+
+
+def keys_of(settings: Api, environment: Mapping[str, str]) -> Keys:
+    """The keys of the environment and of the settings' file.
+
+    Args:
+        settings: `keys_file` is read.
+        environment: of the process; MQBG_API_KEYS is read.
+
+    Raises:
+        BadInput: a key cannot be read, is too short, or stands twice.
+    """
+    keys = [*_in_environment(environment.get(API_KEYS, "")), *_in_file(settings.keys_file)]
+    for what, values in {
+        "name": [key.name for key in keys],
+        "key": [key.digest for key in keys],
+    }.items():
+        if len(set(values)) < len(values):
+            raise BadInput(f"API keys: expected every {what} once, got one twice; take one away")
+    return Keys(tuple(keys))
+
+
+def _in_environment(text: str) -> Iterator[Key]:
+    for number, part in enumerate(filter(None, map(str.strip, text.split(","))), 1):
+        # The text is a secret, so no message repeats it.
+        where = f"{API_KEYS}, key {number}"
+        name, scopes, secret = (*part.split(":", 2), "", "")[:3]
+        if len(secret) < SHORTEST:
+            raise BadInput(
+                f"{where}: expected name:scope+scope:key with a key of {SHORTEST} characters or "
+                f"more, got {len(secret)}; make one with `openssl rand -hex 24`"
+            )
+        digest = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+        yield Key(_name(name, where), _scopes(scopes, "+", where), digest)
+
+
+def _in_file(path: str) -> Iterator[Key]:
+    if not path:
+        return
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"[api] keys_file: expected lines `name scopes sha256hex` in {path}, could not read "
+            f"it: {getattr(error, 'strerror', None) or 'not UTF-8'}; check the path"
+        ) from None
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        where = f"{path} line {number}"
+        if len(words) != 3 or not DIGEST.fullmatch(words[2].lower()):
+            raise BadInput(
+                f"{where}: expected `name scopes sha256hex`, the last 64 hexadecimal digits, got "
+                f"{len(words)} words; make one with `printf %s KEY | sha256sum`"
+            )
+        yield Key(_name(words[0], where), _scopes(words[1], "+", where), words[2].lower())
+
+
+def _name(text: str, where: str) -> str:
+    if not NAME.fullmatch(text):
+        raise BadInput(
+            f"{where}: expected a name of up to 64 letters, digits, dots, dashes and underscores; "
+            "choose another"
+        )
+    return text
+
+
+def _scopes(text: str, between: str, where: str) -> frozenset[str]:
+    scopes = frozenset(text.replace(",", between).split(between))
+    if not scopes <= set(SCOPES):
+        raise BadInput(
+            f"{where}: expected the scopes {' and '.join(SCOPES)}, or one of them, such as "
+            "read+score; mend the second part"
+        )
+    return scopes
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def require_safe(keys: Keys, host: str) -> None:
+    """Makes sure that an address which others reach asks for keys.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if not keys and not is_loopback(host):
+        raise BadInput(
+            f"serve: expected API keys before listening on {host}, which other machines reach, got "
+            f"none; set {API_KEYS} (name:read+score:key) or [api] keys_file, or listen on 127.0.0.1"
+        )

@@ -1,0 +1,127 @@
+"""One group's tables to one group's answer, by the batch's own `score`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ...bundle import Bundle
+from ...contract import LATEST, BadInput
+from ...explain.valuation import with_compiled_trees
+from ...explain.words import words
+from ...features.prepared import feature_source
+from ...registry import Registered
+from ...settings import Settings
+from ..scoring import Scored, score
+from ..tables import FILES
+from .bodies import parsed
+from .desk import Desk
+from .group_tables import GroupTables, group_tables
+from .refusals import Refused
+
+Answer = dict[str, Any]
+
+
+def made_ready(model: Registered, threads: int) -> Registered:
+    """A model as requests are scored by: trees compiled, the machine's threads.
+
+    Args:
+        model: as it was registered.
+        threads: of one request.
+    """
+    own = model.bundle.settings
+    own = replace(own, model=replace(own.model, threads=threads))
+    bundle = with_lines_held(replace(model.bundle, settings=own))
+    return replace(model, bundle=with_compiled_trees(bundle))
+
+
+def with_lines_held(bundle: Bundle) -> Bundle:
+    """The bundle with its capacity line as the training left it, for ever.
+
+    A batch draws that line anew by the flow of all groups (`lines_in_force`), of which the tables
+    of one group know nothing.
+
+    Args:
+        bundle: the model.
+    """
+    lines = bundle.thresholds
+    followed = (LATEST.isoformat(), lines.base(LATEST))
+    return replace(bundle, thresholds=replace(lines, schedule=(*lines.schedule, followed)))
+
+
+class Scorer:
+    """What one worker scores with, one request at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Opens the worker's engine.
+
+        Args:
+            settings: the limits, and the language where a body names none.
+        """
+        self._settings = settings
+        self._desk = Desk()
+
+    def close(self) -> None:
+        """Lets go of the engine."""
+        self._desk.close()
+
+    def answer(self, body: bytes, model: Registered) -> Answer:
+        """The answer to a body.
+
+        Args:
+            body: JSON.
+            model: of `made_ready`.
+
+        Raises:
+            Refused: 422 for what is not one group's tables, or for a group that is not open.
+        """
+        api, explain = self._settings.api, self._settings.explain
+        given = group_tables(parsed(body, api.max_depth), api)
+        try:
+            chosen = words(given.language or explain.language, explain.languages_folder)
+        except BadInput as error:
+            raise Refused(422, f"language: {error}") from None
+        return told(self._scored(given, model, chosen), model)
+
+    def _scored(self, given: GroupTables, model: Registered, chosen: Any) -> Scored:
+        bundle = model.bundle
+        with self._desk.laid_out(given) as source:
+            prepared = feature_source(source, bundle.settings)
+            try:
+                return score(
+                    prepared, bundle, given.as_of, model_version=model.version, words=chosen,
+                    only=[given.group_id],
+                )  # fmt: skip
+            except BadInput:
+                raise Refused(422, _not_open(given.as_of, bundle)) from None
+            finally:
+                prepared.queries.release()
+
+
+def _not_open(as_of: datetime, bundle: Bundle) -> str:
+    ends = (bundle.settings.target.stage, *bundle.settings.target.closed_stages)
+    return (
+        f"buying_group: expected a group that is open at {as_of:%Y-%m-%d %H:%M}: created before it,"
+        f" without a stage event {', '.join(ends[:-1])} or {ends[-1]} before it, unless reopened "
+        "since; choose another as_of"
+    )
+
+
+def told(scored: Scored, model: Registered) -> Answer:
+    """The rows of one group as an answer tells them.
+
+    Args:
+        scored: of one group.
+        model: that scored.
+    """
+    rows = {name: getattr(scored, name).to_pylist() for name in FILES}
+    return {
+        "model": {"name": model.name, "version": model.version},
+        "score": rows["scores"][0],
+        "stakeholders": rows["stakeholders"],
+        "themes": rows["themes"],
+        "actions": rows["actions"],
+        "horizons": rows["horizons"],
+        "summary": rows["summaries"][0]["summary"],
+    }

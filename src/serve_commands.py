@@ -1,0 +1,146 @@
+"""`mqbg serve`: the HTTP API and the pages."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .contract import BadInput
+from .options import Config, Version, settings_of
+from .settings import Settings
+from .terminal import ERRORS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from .serve.api.keys import Keys
+    from .serve.api.standing import Standing
+
+STOP_SECONDS = 30  # that requests under way have when the server is told to stop
+BACKLOG = 512  # connections that wait to be taken
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need API keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    pages: Annotated[
+        Path | None, typer.Option(help="Serve the pages of a folder that `mqbg report` wrote.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="The tables: pages are made anew with each run of the store."),
+    ] = None,
+    version: Version = "champion",
+    config: Config = None,
+) -> None:
+    """Answer questions over HTTP: scores of the latest run, scores of tables that are sent, pages.
+
+    Keys come from MQBG_API_KEYS (name:read+score:key) or the file of [api] keys_file.
+    """
+    from .serve.api.keys import keys_of, require_safe
+
+    settings = settings_of(config)
+    keys = keys_of(settings.api, os.environ)
+    require_safe(keys, host)
+    if pages is not None and data is not None:
+        raise BadInput("serve: expected --pages or --data, got both; leave one out")
+    with _listening(host, port) as listening, ExitStack() as stack:
+        standing = _standing(settings, keys, version)
+        shown = _pages(standing, host, pages, data, stack)
+        _run(standing, shown, listening, host)
+
+
+def _standing(settings: Settings, keys: Keys, version: str) -> Standing:
+    from .serve.api.champion import Champion
+    from .serve.api.shelf import Shelf
+    from .serve.api.standing import Standing
+    from .serve.api.watching import Figures
+    from .serve.api.workers import Workers
+
+    standing = Standing(
+        settings=settings,
+        keys=keys,
+        champion=Champion(settings, version),
+        shelf=Shelf(settings),
+        workers=Workers(settings),
+        figures=Figures(),
+    )
+    standing.shelf.refresh()
+    return standing
+
+
+def _pages(
+    standing: Standing, host: str, folder: Path | None, data: str | None, stack: ExitStack
+) -> ASGIApp | None:
+    from .serve.api.keys import Keys, is_loopback
+    from .serve.api.live_pages import pages_of, rendered
+
+    asked = standing.settings.api.pages_need_key
+    if asked and not standing.keys:
+        raise BadInput(
+            "[api] pages_need_key: expected API keys, got none; set MQBG_API_KEYS or keys_file"
+        )
+    keys = standing.keys if asked or not is_loopback(host) else Keys()
+    if folder is not None:
+        return pages_of(folder, keys)
+    if data is None:
+        return None
+    live = rendered(keys, standing.settings, data)
+    stack.callback(live.close)
+
+    def renew() -> None:
+        if standing.shelf.mirror is not None:
+            live.renew(standing.shelf.mirror.run.as_of)
+
+    standing.on_new_run = renew
+    renew()
+    return live.folder
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        found = socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise BadInput(
+            f"serve: expected an address to listen on, got {host}, port {port}: "
+            f"{(error.strerror or str(error)).lower()}; choose others with --host and --port"
+        ) from None
+    # Taken over by its connections. Without it an answer waits 40 ms for the client's receipt.
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return found
+
+
+def _run(standing: Standing, pages: ASGIApp | None, listening: socket.socket, host: str) -> None:
+    import uvicorn
+
+    from .serve.api.app import create_app
+    from .serve.api.watching import log_as_json
+
+    log_as_json(logging.INFO)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(standing, pages),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # nothing here depends on who asked through which proxy
+            lifespan="on",
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+    model, port = standing.champion.model, listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    ERRORS.print(
+        f"http://{shown}:{port} answers with {model.name} {model.version}; stop it with Ctrl-C",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    server.run(sockets=[listening])

@@ -1,0 +1,46 @@
+"""What `mqbg serve` listens to, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+API_KEYS = "MQBG_API_KEYS"
+"""Environment variable with the keys of the API, `name:scope+scope:key` and commas between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The HTTP API and the live pages.
+
+    Attributes:
+        keys_file: a file of lines `name scopes sha256hex`, beside the keys of MQBG_API_KEYS; "" is
+            none.
+        pages_need_key: pages ask for a key on loopback too, as they should behind a proxy.
+        max_body_bytes: of one request.
+        max_depth: of tables and lists inside each other in a body.
+        max_members: member rows of a body.
+        max_activities: activities of a body.
+        max_rows: rows of every other table of a body.
+        workers: requests computed at the same time.
+        waiting: requests that may wait for a worker; the next one is sent away with 503.
+        body_seconds: how long a body may take to arrive.
+        reload_seconds: how often the registry is asked for another champion.
+        refresh_seconds: how often the store is asked for another run.
+        cached_answers: answers kept in memory.
+        patience_seconds: how long a request waits for a store that another process has open.
+    """
+
+    keys_file: str = ""
+    pages_need_key: bool = False
+    max_body_bytes: int = 8_000_000
+    max_depth: int = 8
+    max_members: int = 1_000
+    max_activities: int = 20_000
+    max_rows: int = 5_000
+    workers: int = 2
+    waiting: int = 32
+    body_seconds: float = 10.0
+    reload_seconds: float = 60.0
+    refresh_seconds: float = 10.0
+    cached_answers: int = 20_000
+    patience_seconds: float = 2.0

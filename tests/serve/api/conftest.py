@@ -1,0 +1,253 @@
+"""A server of a small world: its model, a store with one run, and the bodies of its groups."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+import uvicorn
+from mqbg.contract import TABLES
+from mqbg.explain.words import words
+from mqbg.features.knowing import rows_of_group
+from mqbg.registry import Registered
+from mqbg.serve.api.app import create_app
+from mqbg.serve.api.group_tables import MORE, ONE
+from mqbg.serve.api.keys import Keys, keys_of
+from mqbg.serve.api.scorer import made_ready
+from mqbg.serve.api.shelf import Shelf
+from mqbg.serve.api.standing import Standing
+from mqbg.serve.api.watching import Figures
+from mqbg.serve.api.workers import Workers
+from mqbg.serve.scoring import Scored, score
+from mqbg.serve.store.opening import opened
+from mqbg.serve.store.remembering import remembered
+from mqbg.settings import Api, Settings, Store
+
+AS_OF = datetime(2025, 7, 1)
+NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
+READER, SCORER, BOTH = "reader-key-0123456789", "scorer-key-0123456789", "both-key-0123456789"
+ENVIRONMENT = {
+    "MQBG_API_KEYS": f"reader:read:{READER},scorer:score:{SCORER},both:read+score:{BOTH}"
+}
+
+
+@dataclass
+class Held:
+    """A champion that no registry keeps; `next` is what a refresh finds."""
+
+    model: Registered
+    next: Registered | None = None
+
+    def refresh(self) -> bool:
+        found, self.next = self.next, None
+        self.model = found or self.model
+        return found is not None
+
+
+@pytest.fixture(scope="session")
+def as_of():
+    return AS_OF
+
+
+@pytest.fixture(scope="package")
+def model(small_model):
+    """The small model as requests are scored by."""
+    _source, bundle = small_model
+    return made_ready(Registered(bundle, "mqbg", "7", "run"), threads=1)
+
+
+@pytest.fixture(scope="package")
+def scored(small_model, model):
+    """The batch's scores of all groups, by the lines that requests are held against."""
+    source, _bundle = small_model
+    return score(source, model.bundle, AS_OF, model_version="7", words=words("en"))
+
+
+@pytest.fixture(scope="package")
+def keep():
+    """`keep(url, scored, as_of)`: remembers a run in a store, and gives it as it stands there."""
+
+    def keep(url: str, scored: Scored, at: datetime = AS_OF) -> Scored:
+        with (
+            opened(url) as store,
+            remembered(store, scored, NO_VERDICTS, Settings(), at) as kept,
+        ):
+            return kept.scored
+
+    return keep
+
+
+@pytest.fixture(scope="package")
+def _kept(tmp_path_factory, scored, keep):
+    url = f"duckdb:///{tmp_path_factory.mktemp('api')}/store.duckdb"
+    return url, keep(url, scored)
+
+
+@pytest.fixture(scope="package")
+def store_url(_kept):
+    """A store with one run."""
+    return _kept[0]
+
+
+@pytest.fixture(scope="package")
+def stored(_kept):
+    """The tables of that run: with the states of the store, where nobody gave a verdict."""
+    return _kept[1]
+
+
+@pytest.fixture(scope="package")
+def body_of(small_model):
+    """`body_of(group_id)`: what a client would send of a group of the world."""
+    source, _bundle = small_model
+
+    def body(group_id: str) -> dict[str, Any]:
+        rows = {
+            name: [_plain(row) for row in table.to_pylist()]
+            for name, table in rows_of_group(source.given, group_id).items()
+            if name in TABLES
+        }
+        (group,) = [row for row in rows["buying_groups"] if row["group_id"] == group_id]
+        first = {
+            "account": ("accounts", "account_id"),
+            "solution": ("solutions", "solution_id"),
+            "buying_group": ("buying_groups", "group_id"),
+        }
+        found: dict[str, Any] = {"as_of": AS_OF.isoformat()}
+        for key, (table, column) in first.items():
+            assert ONE[key] == table
+            (found[key],) = [row for row in rows[table] if row[column] == group[column]]
+            rows[table] = [row for row in rows[table] if row[column] != group[column]]
+        return found | {key: rows[table] for key, table in MORE.items()}
+
+    return body
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() + "Z" if isinstance(value, datetime) else value
+        for name, value in row.items()
+        if value is not None
+    }
+
+
+@pytest.fixture
+def settings(store_url):
+    """Of the small server: room for the whole small world in a body."""
+    return Settings(store=Store(url=store_url), api=Api(max_rows=20_000, waiting=2, workers=1))
+
+
+@pytest.fixture
+def standing_of(model, monkeypatch) -> Iterator[Any]:
+    """`standing_of(settings, keys)`: a server's parts, closed at the end."""
+    monkeypatch.delenv("MQBG_STORE_URL", raising=False)
+    with ExitStack() as stack:
+
+        def build(settings: Settings, keys: Keys | None = None) -> Standing:
+            workers = Workers(settings)
+            stack.callback(workers.close)
+            standing = Standing(
+                settings, keys or Keys(), Held(model), Shelf(settings), workers, Figures()
+            )
+            standing.shelf.refresh()
+            return standing
+
+        yield build
+
+
+@contextmanager
+def _running(app) -> Iterator[str]:
+    """A real server on loopback, in a thread of its own; gives its address."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False)
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@pytest.fixture
+def client_of(standing_of):
+    """`with client_of(settings, keys, pages) as client`: asks such a server."""
+
+    @contextmanager
+    def client(settings, keys=None, pages=None):
+        standing = standing_of(settings, keys)
+        with (
+            _running(create_app(standing, pages)) as url,
+            httpx.Client(base_url=url, timeout=60) as asking,
+        ):
+            asking.standing = standing
+            yield asking
+
+    return client
+
+
+@pytest.fixture
+def client(client_of, settings):
+    """A server without keys."""
+    with client_of(settings) as asking:
+        yield asking
+
+
+@pytest.fixture(scope="session")
+def keys():
+    """Three keys: of the scopes read, score, and both."""
+    return keys_of(Api(), ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def bearer():
+    """`bearer(name)`: the header of one of the keys."""
+    known = {"reader": READER, "scorer": SCORER, "both": BOTH}
+    return lambda name: {"Authorization": f"Bearer {known[name]}"}
+
+
+@pytest.fixture(scope="session")
+def posted():
+    """`posted(client, body)`: the answer to a body, given as a tree, text or bytes."""
+
+    def post(client, body, **headers):
+        content = body if isinstance(body, str | bytes) else json.dumps(body)
+        return client.post(
+            "/v1/score", content=content, headers={"Content-Type": "application/json", **headers}
+        )
+
+    return post
+
+
+@pytest.fixture
+def with_limits(settings):
+    """`with_limits(max_members=2)`: the settings with other limits."""
+    return lambda **limits: replace(settings, api=replace(settings.api, **limits))
+
+
+@pytest.fixture(scope="session")
+def pages_folder(tmp_path_factory) -> Path:
+    """A folder as `mqbg report` leaves it, and something else that lies there."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "groups").mkdir()
+    for name in ("index.html", "model.html", "style.css", "groups/g1-0.html"):
+        (folder / name).write_text(f"<p>{name}")
+    (folder / "private.txt").write_text("private")
+    (folder.parent / "outside.html").write_text("outside")
+    return folder

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mqbg.serve.api.bodies import UNWANTED, parsed
+from mqbg.serve.api.refusals import Refused
+
+DEPTH = 4
+FINE = st.text().filter(lambda text: not UNWANTED.search(text))
+LEAVES = st.none() | st.booleans() | FINE | st.integers(-(2**53), 2**53)
+LEAVES |= st.floats(allow_nan=False, allow_infinity=False)
+
+
+def nested(depth):
+    return '{"a":' * depth + "1" + "}" * depth
+
+
+@given(st.dictionaries(FINE, LEAVES | st.lists(LEAVES)))
+def test_an_object_comes_back_as_it_was(tree):
+    assert parsed(json.dumps(tree).encode(), DEPTH) == tree
+
+
+@given(st.binary())
+def test_whatever_comes_is_read_or_refused(body):
+    with suppress(Refused):
+        assert isinstance(parsed(body, DEPTH), dict)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "expected JSON"),
+        (b"{", "line 1, column 2"),
+        (b"[1]", "got a list"),
+        (b"null", "got null"),
+        (b'{"a": NaN}', "got NaN"),
+        (b'{"a": -Infinity}', "got -Infinity"),
+        (b'{"a": 1e999}', "numbers that a double holds"),
+        (b'{"a": 9007199254740993}', "whole numbers up to 2^53"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "whole numbers up to 2^53"),
+        (b'{"a": 1, "a": 2}', "got one twice"),
+        (b'{"a": "\\u0000"}', "control characters"),
+        (b'{"a\\u0007": 1}', "control characters"),
+        (b'{"a": "\\ud800"}', "control characters"),
+        (b'{"a": "\xff"}', "UTF-8"),
+        (nested(DEPTH + 1).encode(), f"at most {DEPTH} deep"),
+        (nested(500_000).encode(), f"at most {DEPTH} deep"),
+        (b"[" * 500_000, f"at most {DEPTH} deep"),
+    ],
+)
+def test_what_tables_cannot_hold_is_refused(body, says):
+    with pytest.raises(Refused) as refused:
+        parsed(body, DEPTH)
+    assert refused.value.status == 422
+    assert says in refused.value.detail
+
+
+def test_the_depth_that_is_allowed_is_read():
+    assert parsed(nested(DEPTH).encode(), DEPTH)
+
+
+def test_tabs_and_new_lines_are_text():
+    assert parsed(b'{"a": "1\\t2\\r\\n3"}', DEPTH) == {"a": "1\t2\r\n3"}

@@ -1,0 +1,164 @@
+"""What the API tells of stored scores, held against the tables that were stored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from mqbg.serve.store.forgetting import forget
+from mqbg.serve.store.opening import opened
+from mqbg.serve.store.person import Person
+from mqbg.settings import Store
+
+
+def plain(rows):
+    return json.loads(json.dumps(rows, default=lambda value: value.isoformat() + "Z"))
+
+
+def ids(answer):
+    return [row["group_id"] for row in answer.json()["groups"]]
+
+
+@pytest.fixture
+def own_url(tmp_path, keep, scored):
+    """A store of the test's own, with the run."""
+    url = f"duckdb:///{tmp_path}/own.duckdb"
+    keep(url, scored)
+    return url
+
+
+@pytest.fixture
+def own(own_url, client_of, settings):
+    """A server of that store."""
+    with client_of(replace(settings, store=Store(url=own_url))) as client:
+        yield client
+
+
+def test_pages_hold_all_groups_in_order_of_rank(client, stored):
+    found = []
+    for offset in range(0, stored.scores.num_rows, 7):
+        answer = client.get("/v1/groups", params={"limit": 7, "offset": offset})
+        found += ids(answer)
+    by_rank = stored.scores.sort_by([("rank", "ascending"), ("group_id", "ascending")])
+    assert found == by_rank["group_id"].to_pylist()
+    assert answer.json()["total"] == stored.scores.num_rows
+
+
+def test_a_filter_leaves_what_it_says(client, stored):
+    rows = stored.scores.to_pylist()
+    solution = rows[0]["solution_id"]
+    for query, fits in {
+        f"solution_id={solution}": lambda row: row["solution_id"] == solution,
+        "status=qualified": lambda row: row["status"] == "qualified",
+        "status=qualified&status=nurture": lambda _row: True,
+        "least_readiness=0.1": lambda row: row["readiness"] >= 0.1,
+        f"account_id={rows[0]['account_id']}": lambda r: r["account_id"] == rows[0]["account_id"],
+        "search=g0001": lambda row: "G0001" in row["group_id"],
+        "search=%25": lambda _row: False,  # a per cent sign is no pattern
+    }.items():
+        answer = client.get(f"/v1/groups?{query}&limit=200")
+        assert set(ids(answer)) == {row["group_id"] for row in rows if fits(row)}, query
+        assert answer.json()["total"] == len(ids(answer))
+
+
+def test_groups_are_sorted_by_any_column(client, stored):
+    answer = client.get("/v1/groups?sort=completeness&order=descending&limit=200").json()["groups"]
+    values = [row["completeness"] for row in answer]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["sort=nothing", "sort=top_reasons", "limit=0", "limit=201", "limit=x", "offset=-1",
+     "order=up", "least_readiness=nan", "least_readiness=2", "search=%00", "status=%07"],
+)  # fmt: skip
+def test_a_query_that_cannot_be_meant_is_refused(client, query):
+    answer = client.get(f"/v1/groups?{query}")
+    assert answer.status_code == 422
+    assert "expected" in answer.json()["detail"]
+
+
+def test_a_group_is_told_with_all_its_rows(client, stored):
+    group_id = stored.stakeholders["group_id"][0].as_py()
+    told = client.get(f"/v1/groups/{group_id}").json()
+    (row,) = stored.scores.filter(pc.field("group_id") == group_id).to_pylist()
+    assert told["score"] == plain(row)
+    for name in ("stakeholders", "actions", "horizons", "themes"):
+        rows = getattr(stored, name).filter(pc.field("group_id") == group_id).to_pylist()
+        assert sorted(told[name], key=repr) == sorted(plain(rows), key=repr)
+    moves = [move["to_status"] for move in told["transitions"]]
+    assert moves == (["qualified"] if row["status"] == "qualified" else [])
+
+
+@pytest.mark.parametrize("group_id", ["none", "' OR 1=1 --", "%F0%9F%98%80", "..%2f..%2fmodel"])
+def test_a_group_that_is_not_there_is_not_found(client, group_id):
+    for path in (f"/v1/groups/{group_id}", f"/v1/groups/{group_id}/history"):
+        assert client.get(path).status_code == 404
+
+
+def test_history_holds_every_run(own, own_url, keep, scored, as_of):
+    later = as_of + timedelta(days=1)
+    keep(own_url, moved_to(scored, later), later)
+    group_id = scored.scores["group_id"][0].as_py()
+    own.standing.shelf.refresh()
+    answer = own.get(f"/v1/groups/{group_id}/history").json()
+    assert [row["as_of"] for row in answer["scores"]] == [
+        as_of.isoformat() + "Z", later.isoformat() + "Z"
+    ]  # fmt: skip
+
+
+def moved_to(scored, at: datetime):
+    """The same scores as those of another cut-off."""
+    tables = {}
+    for name in ("scores", "stakeholders", "actions", "horizons", "themes", "summaries"):
+        table = getattr(scored, name)
+        place = table.schema.get_field_index("as_of")
+        times = pa.repeat(pa.scalar(at, pa.timestamp("us")), table.num_rows)
+        tables[name] = table.set_column(place, "as_of", times)
+    return type(scored)(**tables)
+
+
+def test_a_later_run_is_taken_over_as_a_whole(own, own_url, keep, scored, as_of):
+    group_id = scored.scores["group_id"][0].as_py()
+    assert own.get(f"/v1/groups/{group_id}").json()["score"]["as_of"].startswith("2025-07-01")
+    later = as_of + timedelta(days=7)
+    keep(own_url, moved_to(scored, later), later)
+    assert own.standing.shelf.refresh()
+    assert own.get(f"/v1/groups/{group_id}").json()["score"]["as_of"].startswith("2025-07-08")
+    assert own.get("/v1/groups").json()["as_of"].startswith("2025-07-08")
+    assert not own.standing.shelf.refresh()
+
+
+def test_who_was_forgotten_is_not_told_any_more(own, own_url, scored):
+    row = scored.stakeholders.to_pylist()[0]
+    path = f"/v1/groups/{row['group_id']}"
+    assert row["contact_id"] in own.get(path).text
+    with opened(own_url) as store:
+        forget(store, Person(row["contact_id"], ()))
+    assert own.standing.shelf.refresh()
+    assert row["contact_id"] not in own.get(path).text
+
+
+def test_a_store_that_went_away_leaves_the_last_run(own, own_url):
+    path = own_url.removeprefix("duckdb:///")
+    with open(path, "r+b") as file:
+        file.write(b"no database at all" * 100)
+    own.standing.shelf.refresh()
+    assert own.get("/v1/groups").json()["total"] > 0
+    answer = own.get("/readyz")
+    assert answer.status_code == 503
+    assert "the store" in answer.json()["detail"]
+
+
+def test_before_the_first_run_there_are_no_groups(client_of, settings, tmp_path):
+    empty = replace(settings, store=Store(url=f"duckdb:///{tmp_path}/none.duckdb"))
+    with client_of(empty) as client:
+        assert client.get("/v1/groups").json()["groups"] == []
+        assert client.get("/v1/groups/g1").status_code == 404
+        assert client.get("/v1/groups/g1/history").status_code == 404
+        assert client.get("/readyz").json()["store"] == "no run yet"
+    assert not (tmp_path / "none.duckdb").exists()
