@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -141,28 +141,24 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def settings(store_url):
     """Of the small server: room for the whole small world in a body."""
     return Settings(store=Store(url=store_url), api=Api(max_rows=20_000, waiting=2, workers=1))
 
 
-@pytest.fixture
-def standing_of(model, monkeypatch) -> Iterator[Any]:
-    """`standing_of(settings, keys)`: a server's parts, closed at the end."""
-    monkeypatch.delenv("MQBG_STORE_URL", raising=False)
-    with ExitStack() as stack:
-
-        def build(settings: Settings, keys: Keys | None = None) -> Standing:
-            workers = Workers(settings)
-            stack.callback(workers.close)
-            standing = Standing(
-                settings, keys or Keys(), Held(model), Shelf(settings), workers, Figures()
-            )
-            standing.shelf.refresh()
-            return standing
-
-        yield build
+@contextmanager
+def _standing(settings: Settings, keys: Keys, model: Registered) -> Iterator[Standing]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MQBG_STORE_URL", raising=False)
+        shelf = Shelf(settings)
+    workers = Workers(settings)
+    try:
+        standing = Standing(settings, keys, Held(model), shelf, workers, Figures())
+        standing.shelf.refresh()
+        yield standing
+    finally:
+        workers.close()
 
 
 @contextmanager
@@ -185,14 +181,14 @@ def _running(app) -> Iterator[str]:
         listening.close()
 
 
-@pytest.fixture
-def client_of(standing_of):
+@pytest.fixture(scope="package")
+def client_of(model):
     """`with client_of(settings, keys, pages) as client`: asks such a server."""
 
     @contextmanager
     def client(settings, keys=None, pages=None):
-        standing = standing_of(settings, keys)
         with (
+            _standing(settings, keys or Keys(), model) as standing,
             _running(create_app(standing, pages)) as url,
             httpx.Client(base_url=url, timeout=60) as asking,
         ):
@@ -202,9 +198,9 @@ def client_of(standing_of):
     return client
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def client(client_of, settings):
-    """A server without keys."""
+    """A server without keys, the same for all tests: they leave it as it was."""
     with client_of(settings) as asking:
         yield asking
 

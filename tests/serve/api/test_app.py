@@ -202,10 +202,11 @@ def test_every_answer_tells_the_browser_to_load_nothing(client):
         assert "server" not in headers
 
 
-def test_figures_count_by_route(client):
-    client.get(GROUP)
-    client.get(f"{GROUP}2")
-    text = client.get("/metrics").text
+def test_figures_count_by_route(client_of, settings):
+    with client_of(settings) as client:
+        client.get(GROUP)
+        client.get(f"{GROUP}2")
+        text = client.get("/metrics").text
     line = 'mqbg_requests_total{method="GET",route="/v1/groups/{group_id}",status="404"} 2.0'
     assert line in text
     assert "nobody" not in text
@@ -214,28 +215,29 @@ def test_figures_count_by_route(client):
 
 
 def test_another_champion_is_taken_over_and_what_is_under_way_ends_with_the_old_one(
-    client, monkeypatch, posted
+    client_of, settings, monkeypatch, posted
 ):
-    standing, begun, hold = client.standing, threading.Event(), threading.Event()
-    real = standing.workers._answer
+    begun, hold, answers = threading.Event(), threading.Event(), []
+    with client_of(settings) as client:
+        standing = client.standing
+        real = standing.workers._answer
 
-    def slow(body, model):
-        begun.set()
-        assert hold.wait(30)
-        return real(body, model)
+        def slow(body, model):
+            begun.set()
+            assert hold.wait(30)
+            return real(body, model)
 
-    monkeypatch.setattr(standing.workers, "_answer", slow)
-    answers = []
-    asking = threading.Thread(target=lambda: answers.append(posted(client, REQUEST).json()))
-    asking.start()
-    assert begun.wait(30)
-    standing.champion.next = replace(standing.champion.model, version="8")
-    assert standing.champion.refresh()
-    hold.set()
-    asking.join()
-    answers.append(posted(client, REQUEST).json())
+        monkeypatch.setattr(standing.workers, "_answer", slow)
+        asking = threading.Thread(target=lambda: answers.append(posted(client, REQUEST).json()))
+        asking.start()
+        assert begun.wait(30)
+        standing.champion.next = replace(standing.champion.model, version="8")
+        assert standing.champion.refresh()
+        hold.set()
+        asking.join()
+        answers.append(posted(client, REQUEST).json())
+        assert client.get("/v1/model").json()["version"] == "8"
     assert [answer["score"]["model_version"] for answer in answers] == ["7", "8"]
-    assert client.get("/v1/model").json()["version"] == "8"
 
 
 def test_the_server_looks_for_news_by_itself(client_of, with_limits):

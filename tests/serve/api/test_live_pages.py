@@ -80,6 +80,7 @@ def test_a_folder_without_pages_is_refused(tmp_path):
         pages_of(tmp_path, Keys())
 
 
+@pytest.mark.slow
 def test_pages_that_cannot_be_made_leave_those_before(
     client_of, settings, pages_folder, tmp_path, as_of, caplog
 ):
