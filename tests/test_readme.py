@@ -32,6 +32,7 @@ def test_targets_named_in_the_readme_exist(command):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_commands_on_tables_run_one_after_the_other(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
     ran = []

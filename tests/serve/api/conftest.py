@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+import structlog
 import uvicorn
 from mqbg.contract import TABLES
 from mqbg.explain.words import words
@@ -27,7 +29,7 @@ from mqbg.serve.api.keys import Keys, keys_of
 from mqbg.serve.api.scorer import made_ready
 from mqbg.serve.api.shelf import Shelf
 from mqbg.serve.api.standing import Standing
-from mqbg.serve.api.watching import Figures
+from mqbg.serve.api.watching import Figures, log_as_json
 from mqbg.serve.api.workers import Workers
 from mqbg.serve.scoring import Scored, score
 from mqbg.serve.store.opening import opened
@@ -53,6 +55,24 @@ class Held:
         found, self.next = self.next, None
         self.model = found or self.model
         return found is not None
+
+
+def _say_nothing() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quiet():
+    """Lines of requests come after the answer, and would stand among those of the tests."""
+    _say_nothing()
+
+
+@pytest.fixture
+def lines_of_requests(_quiet):
+    """Lines of requests on stderr, for one test."""
+    log_as_json(logging.INFO)
+    yield
+    _say_nothing()
 
 
 @pytest.fixture(scope="session")

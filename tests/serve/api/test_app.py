@@ -13,7 +13,6 @@ from dataclasses import replace
 import httpx
 import pytest
 from mqbg.serve.api.examples import REQUEST
-from mqbg.serve.api.watching import log_as_json
 
 GROUP = "/v1/groups/nobody"
 READ_PATHS = ("/v1/groups", GROUP, f"{GROUP}/history", "/v1/model", "/metrics")
@@ -146,9 +145,8 @@ def test_more_requests_than_may_wait_are_sent_away(client_of, with_limits, monke
     assert sorted(one.status_code for one in everyone) == [200, 200, 503]
 
 
+@pytest.mark.usefixtures("lines_of_requests")
 def test_an_error_that_nobody_expected_says_nothing_but_its_id(client, monkeypatch, capfd):
-    log_as_json(20)
-
     def broken(_group_id):
         raise RuntimeError("Mai Ito, mai@example.com")
 
@@ -163,8 +161,8 @@ def test_an_error_that_nobody_expected_says_nothing_but_its_id(client, monkeypat
     assert "Mai" not in json.dumps(line)
 
 
+@pytest.mark.usefixtures("lines_of_requests")
 def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, capfd):
-    log_as_json(20)
     with client_of(settings, keys) as client:
         client.get(
             "/v1/groups/secret-group?search=Mai",
