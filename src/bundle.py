@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -269,7 +269,7 @@ def matrix(
     Raises:
         ValueError: a column is missing.
     """
-    known = frozenset(features.column_names)  # asked each time, Arrow would list them each time
+    known = dict(zip(features.column_names, features.columns, strict=True))
     if missing := [name for name in names if name not in known]:
         raise ValueError(
             f"features missing: {missing}; got {features.column_names}; build the table with the "
@@ -278,19 +278,28 @@ def matrix(
     # Filled by columns, read by columns: the copy into rows would cost as much as the trees.
     rows = np.empty((features.num_rows, len(names)), dtype=np.float64, order="F")
     for place, name in enumerate(names):
-        column = features[name]
-        rows[:, place] = (
-            encoded(column, category_values[name])
-            if name in category_values
-            else column.cast(pa.float64()).to_numpy()
-        )
+        column = known[name]
+        if name in category_values:
+            rows[:, place] = encoded(column, category_values[name])
+        else:
+            rows[:, place] = _as(pa.float64(), column).to_numpy()
     return rows
+
+
+def _as(kind: pa.DataType, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in a type; to cast what has it already takes longer than a few rows do."""
+    return column if column.type == kind else column.cast(kind)
+
+
+@lru_cache(1024)
+def _value_set(known: tuple[str, ...]) -> pa.Array:
+    return pa.array(known, pa.string())
 
 
 def encoded(column: pa.ChunkedArray, known: Sequence[str]) -> NDArray[np.float64]:
     """Codes of a category's values, their places among the known ones; NaN for all others."""
     # A column without any value has no type of its own.
-    codes = pc.index_in(column.cast(pa.string()), value_set=pa.array(known, pa.string()))
+    codes = pc.index_in(_as(pa.string(), column), value_set=_value_set(tuple(known)))
     numbers: NDArray[np.float64] = codes.cast(pa.float64()).to_numpy()
     return numbers
 

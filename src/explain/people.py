@@ -169,10 +169,12 @@ def recent_activity(source: FeatureSource, at: Moment) -> dict[tuple[str, str], 
     Members who never did anything are not in it.
     """
     as_of = at.instant
-    people = at.people.filter(at.people.contact_id.notnull())
+
+    def people() -> ir.Table:
+        return at.people.filter(at.people.contact_id.notnull())
 
     def inbound() -> ir.Table:
-        known = known_before(of_people(source.activities, people), as_of)
+        known = known_before(of_people(source.activities, people()), as_of)
         return known.filter(known.inbound)
 
     def by_kind() -> ir.Table:
@@ -182,14 +184,14 @@ def recent_activity(source: FeatureSource, at: Moment) -> dict[tuple[str, str], 
             times=rows.count(),
             times_30d=within(rows, as_of, 30).cast("int64").sum(),
         )
-        return _named(summed, people)
+        return _named(summed, people())
 
     def seen() -> ir.Table:
         rows = inbound()
         last = rows.group_by("member_no", "content_no").agg(last_at=rows.occurred_at.max())
         titled = content_numbers(source.given["contents"])
         titles = titled.filter(titled.title.notnull()).select("content_no", "title")
-        return _named(last.join(titles, "content_no"), people)
+        return _named(last.join(titles, "content_no"), people())
 
     found = _summed_up(at.fetch("recent_kinds", by_kind))
     for member, titles in _latest(at.fetch("recent_contents", seen)).items():

@@ -50,28 +50,37 @@ class Parts:
         return summed
 
 
-def parts_of(bundle: Bundle, features: pa.Table) -> Parts:
+def parts_of(
+    bundle: Bundle, features: pa.Table, matrix: NDArray[np.float64] | None = None
+) -> Parts:
     """What each feature adds to each row, from the average on.
 
     Args:
         bundle: the model.
         features: the feature table, any number of rows.
+        matrix: of the feature table, where it is known.
     """
-    catalogue = bundle.catalogue
-    return Parts(catalogue.features, bundle.contributions(bundle.matrix(features)))
+    matrix = bundle.matrix(features) if matrix is None else matrix
+    return Parts(bundle.catalogue.features, bundle.contributions(matrix))
 
 
-def top_reasons(bundle: Bundle, features: pa.Table, words: Words) -> list[list[str]]:
+def top_reasons(
+    bundle: Bundle,
+    features: pa.Table,
+    words: Words,
+    matrix: NDArray[np.float64] | None = None,
+) -> list[list[str]]:
     """For each row the strongest themes in words, each with its strongest feature.
 
     Args:
         bundle: the model.
         features: the feature table, any number of rows.
         words: the language.
+        matrix: of the feature table, where it is known.
     """
     if not features.num_rows:
         return []
-    parts = parts_of(bundle, features)
+    parts = parts_of(bundle, features, matrix)
     order = np.argsort(-np.abs(parts.by_theme), axis=1, kind="stable")[:, :TOP]
     reasons = []
     for row in range(features.num_rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import ibis
@@ -14,12 +14,15 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from .expressions import AsOf, at
+from .plain_engine import PLAIN, Plan, planned
+from .plain_rows import rows_of
 
 DUCKDB = "duckdb"
 VARIABLE = "mqbg_as_of"
+EPOCH = datetime(1970, 1, 1)
 MAX_TEXTS = 64  # of plans whose SQL is remembered; the least used goes first
 
-_texts: OrderedDict[str, dict[str, tuple[str, pa.Schema]]] = OrderedDict()
+_texts: OrderedDict[str, dict[str, tuple[str | Plan, pa.Schema]]] = OrderedDict()
 _kept_columns: dict[str, dict[str, ibis.Schema]] = {}  # of kept tables, by the same keys
 
 
@@ -48,8 +51,15 @@ class Queries:
     prefix: str = ""
     _held: dict[str, ir.Table] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Engines do not share what is compiled."""
+        self.key = f"{self.backend.name} {self.key}"
+
     def as_of(self, as_of: datetime) -> AsOf:
         """The cut-off as the expressions of this run read it."""
+        if self.backend.name == PLAIN:
+            self.backend.as_of = (as_of - EPOCH) // timedelta(microseconds=1)
+            return _variable(VARIABLE)
         if self.backend.name != DUCKDB:
             return at(as_of)
         self.backend.con.execute(
@@ -59,7 +69,11 @@ class Queries:
 
     def keep(self, label: str, build: Callable[[], ir.Table]) -> ir.Table:
         """The rows of a query, held by the engine until `release`."""
-        if self.backend.name == DUCKDB:
+        if self.backend.name == PLAIN:
+            plan, schema = self._compiled(label, build)
+            self.backend.tables[self._name(label)] = plan(self.backend)
+            self._held[label] = self._plain(label, schema)
+        elif self.backend.name == DUCKDB:
             self._create(label, self._compiled(label, build)[0])
             self._held[label] = self._kept(label)
         else:
@@ -74,6 +88,10 @@ class Queries:
             self.backend.con.unregister("mqbg_given")
             self._held[label] = self._kept(label)
             return self._held[label]
+        if self.backend.name == PLAIN:
+            self.backend.tables[self._name(label)] = rows_of(rows)
+            self._held[label] = self._plain(label, rows.schema)
+            return self._held[label]
         # Ibis hands its own tables in memory to Spark only with queries that it answers at once.
         schema = ", ".join(f"`{field.name}` {_SPARK_TYPES[field.type]}" for field in rows.schema)
         values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
@@ -84,6 +102,9 @@ class Queries:
 
     def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
         """The rows of a query."""
+        if self.backend.name == PLAIN:
+            plan, schema = self._compiled(label, build)
+            return plan(self.backend).table(schema)
         if self.backend.name != DUCKDB:
             return build().to_pyarrow()
         sql, schema = self._compiled(label, build)
@@ -95,7 +116,7 @@ class Queries:
         DuckDB plans a query twice to give it as Arrow: once for its types, which are known here.
         """
         if self.backend.name != DUCKDB:
-            return build().to_pyarrow()
+            return self.fetch(label, build)
         sql, schema = self._compiled(label, build)
         rows = self.backend.con.execute(sql).fetchall()
         columns = zip(*rows, strict=True) if rows else [()] * len(schema)
@@ -113,12 +134,17 @@ class Queries:
             for label in labels:
                 del self._held[label]
                 self.backend.con.execute(f"DROP TABLE {self._name(label)}")
+        elif self.backend.name == PLAIN:
+            for label in labels:
+                del self._held[label], self.backend.tables[self._name(label)]
 
     def release(self) -> None:
         """Lets go of everything kept."""
         for label, table in self._held.items():
             if self.backend.name == DUCKDB:
                 self.backend.con.execute(f"DROP TABLE IF EXISTS {self._name(label)}")
+            elif self.backend.name == PLAIN:
+                self.backend.tables.pop(self._name(label), None)
             else:
                 table.release()
         self._held.clear()
@@ -137,17 +163,30 @@ class Queries:
             known[label] = self.backend.table(name).schema()
         return ops.DatabaseTable(name, known[label], self.backend).to_expr()
 
+    def _plain(self, label: str, schema: pa.Schema) -> ir.Table:
+        known = self.backend.expressions
+        if (self.key, label) not in known:
+            columns = ibis.Schema.from_pyarrow(schema)
+            table = ops.DatabaseTable(self._name(label), columns, self.backend)
+            if len(known) > MAX_TEXTS * MAX_TEXTS:
+                known.clear()
+            known[self.key, label] = table.to_expr()
+        found: ir.Table = known[self.key, label]
+        return found
+
     def _name(self, label: str) -> str:
         return f"mqbg_{self.prefix}{label}"
 
-    def _compiled(self, label: str, build: Callable[[], ir.Table]) -> tuple[str, pa.Schema]:
+    def _compiled(self, label: str, build: Callable[[], ir.Table]) -> tuple[Any, pa.Schema]:
         texts = _texts.setdefault(self.key, {})
         _texts.move_to_end(self.key)
         if len(_texts) > MAX_TEXTS:
             _kept_columns.pop(_texts.popitem(last=False)[0], None)
         if label not in texts:
             rows = build()
-            texts[label] = str(self.backend.compile(rows)), rows.schema().to_pyarrow()
+            plain = self.backend.name == PLAIN
+            query = planned(rows) if plain else str(self.backend.compile(rows))
+            texts[label] = query, rows.schema().to_pyarrow()
         return texts[label]
 
 

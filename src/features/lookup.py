@@ -78,7 +78,7 @@ class LookedUp:
 
 def looked_up(
     catalogue: Catalogue,
-    scanned: Mapping[Rows, ir.Table],
+    scanned: Callable[[], Mapping[Rows, ir.Table]],
     people: ir.Table,
     facts: Callable[[], ir.Table],
     as_of: datetime,
@@ -89,7 +89,7 @@ def looked_up(
 
     Args:
         catalogue: the declarations.
-        scanned: what the signals read, of these people alone.
+        scanned: gives what the signals read, of these people alone.
         people: rows of `people_at`.
         facts: the query of `group_facts`.
         as_of: the cut-off.
@@ -114,10 +114,10 @@ def looked_up(
 
 
 def _narrow(
-    kind: Rows, scanned: Mapping[Rows, ir.Table], as_of: ir.TimestampScalar
+    kind: Rows, scanned: Callable[[], Mapping[Rows, ir.Table]], as_of: ir.TimestampScalar
 ) -> Callable[[], ir.Table]:
     wanted = dict.fromkeys(["member_no", *READ[kind]])
-    return lambda: reader(kind)(scanned, as_of).select(*wanted)
+    return lambda: reader(kind)(scanned(), as_of).select(*wanted)
 
 
 def _columns(table: pa.Table) -> Columns:

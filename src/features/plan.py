@@ -19,6 +19,7 @@ from .facts import group_facts
 from .groups import group_features
 from .lookup import LookedUp, looked_up
 from .members import member_rows, of_people, people_at
+from .plain_engine import PLAIN
 from .prepared import FeatureSource
 from .signals import Rows
 from .snapshots import eligible_groups
@@ -41,7 +42,6 @@ class Run:
         few: only some groups are looked at.
         lookup: they are so few that no engine is needed for them.
         queries: of this source and catalogue.
-        scanned: what the signals read of `people`, by kind of row.
         groups: group_id, member_no, account_id, solution_id, created_at: those open.
         people: rows of `people_at`.
         tables: what the facts are made of.
@@ -54,10 +54,18 @@ class Run:
     few: bool
     lookup: bool
     queries: Queries
-    scanned: Mapping[Rows, ir.Table]
     groups: ir.Table
     people: ir.Table
     tables: Mapping[str, ir.Table]
+
+    @cached_property
+    def scanned(self) -> Mapping[Rows, ir.Table]:
+        """What the signals read of `people`, by kind of row: of others there is nothing to add."""
+        source, people = self.source, self.people
+        scanned = {Rows.ACTIVITIES: source.described(of_people(source.narrow, people))}
+        if any(signal.rows is Rows.CONTENTS for signal in self.catalogue.signals):
+            scanned[Rows.CONTENTS] = of_people(source.contents_seen, people)
+        return scanned
 
     @cached_property
     def facts(self) -> ir.Table:
@@ -73,7 +81,7 @@ class Run:
     def looked_up(self) -> LookedUp:
         """What was looked up of a few groups, where no engine is needed for them."""
         return looked_up(
-            self.catalogue, self.scanned, self.people, self._facts, self.cutoff, self.as_of,
+            self.catalogue, lambda: self.scanned, self.people, self._facts, self.cutoff, self.as_of,
             self.queries.fetch_few,
         )  # fmt: skip
 
@@ -128,9 +136,10 @@ def run(
     shape = (source.queries.key, catalogue.vocabulary, catalogue.names, few, prefix)
     queries = Queries(source.backend, repr(shape), prefix)
     source.runs.append(as_of)
-    quick = source.backend.name == DUCKDB and only is not None and len(only) <= FEW
+    quick = only is not None and len(only) <= FEW and source.backend.name in (DUCKDB, PLAIN)
+    spared = quick and source.backend.name == DUCKDB
     try:
-        if quick:
+        if spared:
             source.backend.con.execute(f"SET disabled_optimizers = '{IDLE_RULES}'")
         asked = None if only is None else queries.hold("asked", group_ids(only))
         instant = queries.as_of(as_of)
@@ -138,12 +147,11 @@ def run(
         tables = _tables(source, catalogue, wanted)
         groups = queries.keep("groups", lambda: _eligible(source, tables, instant, asked))
         people = queries.keep("people", lambda: people_at(tables, groups, instant, wanted, few=few))
-        scanned = _scanned(source, catalogue, people)
-        yield Run(
-            source, catalogue, instant, as_of, few, quick, queries, scanned, groups, people, tables
-        )
+        if any(signal.rows is Rows.CONTENTS for signal in catalogue.signals):
+            source.contents_seen  # noqa: B018 - held from here on, as `tables` are
+        yield Run(source, catalogue, instant, as_of, few, quick, queries, groups, people, tables)
     finally:
-        if quick:
+        if spared:
             source.backend.con.execute("RESET disabled_optimizers")
         queries.release()
         source.runs.pop()
@@ -164,14 +172,6 @@ def _tables(
     if catalogue.reads_facts:
         names |= {"accounts", "verdicts", "answers", OUTCOMES}
     return {name: source.tables[name] for name in sorted(names)}
-
-
-def _scanned(source: FeatureSource, catalogue: Catalogue, people: ir.Table) -> dict[Rows, ir.Table]:
-    """What the signals read: of others there is nothing to add up."""
-    scanned = {Rows.ACTIVITIES: source.described(of_people(source.narrow, people))}
-    if any(signal.rows is Rows.CONTENTS for signal in catalogue.signals):
-        scanned[Rows.CONTENTS] = of_people(source.contents_seen, people)
-    return scanned
 
 
 def _eligible(

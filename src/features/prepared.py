@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -48,22 +48,29 @@ class Tables(Mapping[str, ir.Table]):
     They do not depend on the cut-off, and few features may need few of them.
     """
 
-    def __init__(self, tables: Mapping[str, ir.Table], queries: Queries) -> None:
+    def __init__(
+        self, tables: Mapping[str, ir.Table], outcomes: Callable[[], ir.Table], queries: Queries
+    ) -> None:
         self._tables = dict(tables)
+        self._outcomes = outcomes
         self._waiting = dict(KEPT)
         self._queries = queries
 
     def __getitem__(self, name: str) -> ir.Table:
         if order := self._waiting.pop(name, None):
-            rows = self._tables[name].order_by(*order)
-            self._tables[name] = self._queries.keep(name, lambda: rows)
+            self._tables[name] = self._queries.keep(
+                name, lambda: self._given(name).order_by(*order)
+            )
         return self._tables[name]
 
+    def _given(self, name: str) -> ir.Table:
+        return self._outcomes() if name == OUTCOMES else self._tables[name]
+
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tables)
+        return iter({**self._tables, OUTCOMES: None})
 
     def __len__(self) -> int:
-        return len(self._tables)
+        return len({*self._tables, OUTCOMES})
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,8 @@ class FeatureSource:
             each activity and member for whom it counts while they are a member (see `attached`);
             rows of one member, and of one group, lie together.
         kinds: rows of `kind_table`.
-        contents: content_no, job (place among the six buying jobs, or -1) and gated; number 0
-            is of activities without a content.
+        numbered_contents: content_id, content_no, job (place among the six buying jobs, or -1)
+            and gated; number 0 is of activities without a content.
         settings: of the user.
         queries: that made them.
         runs: cut-offs of the runs that are open, the outermost first (see `plan`).
@@ -92,7 +99,7 @@ class FeatureSource:
     tables: Mapping[str, ir.Table]
     narrow: ir.Table
     kinds: ir.Table
-    contents: ir.Table
+    numbered_contents: ir.Table
     settings: Settings
     queries: Queries
     runs: list[datetime] = field(default_factory=list)
@@ -109,6 +116,11 @@ class FeatureSource:
     def described(self, rows: ir.Table) -> ir.Table:
         """Some rows of `narrow` as `activities` has them."""
         return rows.join(self.kinds, "kind_no").join(self.contents, "content_no")
+
+    @cached_property
+    def contents(self) -> ir.Table:
+        """content_no, job and gated of each content."""
+        return self.numbered_contents.drop("content_id")
 
     @cached_property
     def contents_seen(self) -> ir.Table:
@@ -131,7 +143,6 @@ def feature_source(source: Source, settings: Settings) -> FeatureSource:
         **given,
         "members": queries.keep("members", lambda: _numbered_members(given, numbers)),
         "buying_groups": queries.keep("buying_groups", lambda: _numbered_groups(given, numbers)),
-        OUTCOMES: group_outcomes(given, settings),
     }
     kinds = kinds_in(queries.fetch("kinds_counted", lambda: kinds_counted(given["activities"])))
     warn_of_unknown_kinds(kinds, settings)
@@ -140,8 +151,8 @@ def feature_source(source: Source, settings: Settings) -> FeatureSource:
     narrow = _narrow(given["activities"], of_kind, of_content, numbers, queries)
     queries.drop("numbers", "shared_hashes", "copies")
     return FeatureSource(
-        source.backend, given, Tables(tables, queries), narrow, of_kind,
-        of_content.drop("content_id"), settings, queries,
+        source.backend, given, Tables(tables, lambda: group_outcomes(given, settings), queries),
+        narrow, of_kind, of_content, settings, queries,
     )  # fmt: skip
 
 
@@ -213,13 +224,16 @@ def _narrow(
     queries: Queries,
 ) -> ir.Table:
     """Rows of `FeatureSource.narrow`."""
-    known = with_known_at(activities.drop("channel"))
+
+    def known() -> ir.Table:
+        return with_known_at(activities.drop("channel"))
+
     by_sorting = queries.backend.name == DUCKDB
-    shared = queries.keep("shared_hashes", lambda: shared_hashes(known, by_sorting=by_sorting))
-    copies = queries.keep("copies", lambda: possible_copies(known, shared))
+    shared = queries.keep("shared_hashes", lambda: shared_hashes(known(), by_sorting=by_sorting))
+    copies = queries.keep("copies", lambda: possible_copies(known(), shared))
 
     def build() -> ir.Table:
-        rows = once(known, shared, copies).join(kinds.select("kind", "kind_no"), "kind")
+        rows = once(known(), shared, copies).join(kinds.select("kind", "kind_no"), "kind")
         rows = rows.left_join(contents.select("content_id", "content_no"), "content_id")
         small = rows.select(
             "contact_id", "group_id", "solution_id", "kind_no", "occurred_at", "counts_from",

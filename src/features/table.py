@@ -22,6 +22,7 @@ from .changes import changed_groups
 from .engine import DUCKDB
 from .expressions import AsOf
 from .groups import member_terms
+from .plain_engine import PLAIN
 from .plan import Run, run
 from .prepared import FeatureSource
 
@@ -126,7 +127,7 @@ def moment(
         only: group ids to look at; None for every eligible group.
     """
     with run(source, catalogue, as_of, only) as ran:
-        if source.backend.name == DUCKDB:
+        if source.backend.name in (DUCKDB, PLAIN):
             yield Moment(as_of, ran.groups, ran.people, ran, {})
             return
         # The big scan stays where it ran; games and what-ifs ask many small questions, here.

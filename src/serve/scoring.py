@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ from .lines import described, lines_in_force
 from .member_themes import member_themes
 from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
 from .telling import Known, group_facts, known_at, persons, told_step
-from .verdicts import verdicts_known
+from .verdicts import latest_verdicts
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -74,10 +73,11 @@ def score(
         features = at.features()
         if not features.num_rows:
             raise BadInput(_nothing_open(source, as_of))
-        groups = at.group_rows.to_pandas()
+        groups = at.group_rows
         known = known_at(source, at)
         found = list(stakeholders(at, bundle, progress))
-    reasons = top_reasons(bundle, features, words)
+    matrix = bundle.matrix(features)
+    reasons = top_reasons(bundle, features, words, matrix)
     verdicts = latest_verdicts(source, as_of)
     scores = _scores(
         groups, features, found, reasons, verdicts, bundle, lines, as_of, model_version
@@ -94,28 +94,24 @@ def score(
         pa.Table.from_pylist(scores, SCORES),
         pa.Table.from_pylist(rows, STAKEHOLDERS),
         pa.Table.from_pylist(steps, ACTIONS),
-        _horizons(features, scores, bundle, as_of),
+        _horizons(matrix, scores, bundle, as_of),
         member_themes(found, themes, as_of),
         pa.Table.from_pylist(summaries, SUMMARIES),
     )
 
 
 def _nothing_open(source: FeatureSource, as_of: datetime) -> str:
-    first = source.tables["buying_groups"].created_at.min().to_pyarrow().as_py()
+    groups = source.tables["buying_groups"]
+    rows = source.queries.fetch("first_created", lambda: groups.agg(at=groups.created_at.min()))
+    first = rows["at"][0].as_py()
     return (
         f"score: expected groups that are open at {as_of:%Y-%m-%d %H:%M}, found none; the first "
         f"group was created at {first:%Y-%m-%d %H:%M}; choose an --as-of at which groups are open"
     )
 
 
-def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
-    """The verdict of sales that stands for each group, known before the cut-off."""
-    known = verdicts_known(source, as_of).dropna(subset="verdict")
-    return dict(zip(known["group_id"], known["verdict"], strict=True))
-
-
 def _scores(
-    groups: pd.DataFrame,
+    groups: pa.Table,
     features: pa.Table,
     found: Sequence[Stakeholders],
     reasons: Sequence[list[str]],
@@ -129,7 +125,7 @@ def _scores(
     readiness = bundle.readiness(log_odds)
     low, high = bundle.interval.interval(log_odds)
     completeness = features["completeness"].to_numpy()
-    rows = described(features, groups["solution_id"].tolist())
+    rows = described(features, groups["solution_id"].to_pylist())
     values = segment_values(rows, lines)
     threshold = lines.at(values, as_of)
     qualified = lines.qualifies(readiness, completeness, values, as_of)
@@ -164,17 +160,22 @@ def _scores(
             ),
         }
         for i, (one, account_id, solution_id) in enumerate(
-            zip(found, groups["account_id"], groups["solution_id"], strict=True)
+            zip(
+                found,
+                groups["account_id"].to_pylist(),
+                groups["solution_id"].to_pylist(),
+                strict=True,
+            )
         )
     ]
 
 
 def _horizons(
-    features: pa.Table, scores: Sequence[Row], bundle: Bundle, as_of: datetime
+    matrix: NDArray[np.float64], scores: Sequence[Row], bundle: Bundle, as_of: datetime
 ) -> pa.Table:
     """Readiness within every horizon, the model's own included; by group, the shortest first."""
     readiness = np.array([row["readiness"] for row in scores])
-    chances = bundle.readiness_by_horizon(bundle.matrix(features), readiness)
+    chances = bundle.readiness_by_horizon(matrix, readiness)
     rows = [
         {
             "group_id": row["group_id"],

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from ..features.prepared import FeatureSource
 from ..features.snapshots import REOPENED
+
+_INSTANT = pa.timestamp("us")
+_SCHEMA = pa.schema(
+    [
+        ("group_id", pa.string()), ("decided_at", _INSTANT), ("verdict", pa.string()),
+        ("reason", pa.string()), ("reopened_at", _INSTANT),
+    ]
+)  # fmt: skip
+_NOTHING: Mapping[str, Any] = {"decided_at": None, "verdict": None, "reason": None}
 
 
 def verdicts_known(source: FeatureSource, as_of: datetime) -> pd.DataFrame:
@@ -22,6 +34,17 @@ def verdicts_known(source: FeatureSource, as_of: datetime) -> pd.DataFrame:
         group_id, decided_at, verdict, reason (null without a verdict, or as the data has it),
         reopened_at (null where it never was).
     """
+    found: pd.DataFrame = pa.Table.from_pylist(_standing(source, as_of), _SCHEMA).to_pandas()
+    return found
+
+
+def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
+    """The verdict of sales that stands for each group, known before the cut-off."""
+    return {row["group_id"]: row["verdict"] for row in _standing(source, as_of) if row["verdict"]}
+
+
+def _standing(source: FeatureSource, as_of: datetime) -> list[dict[str, Any]]:
+    """Rows of `verdicts_known`, by group_id; in plain Python, as one group has few."""
     verdicts, events = source.tables["verdicts"], source.tables["stage_events"]
     queries = source.queries
     instant = queries.as_of(as_of)
@@ -34,12 +57,17 @@ def verdicts_known(source: FeatureSource, as_of: datetime) -> pd.DataFrame:
         past = verdicts.filter(verdicts.decided_at < instant)
         return past.select("group_id", "decided_at", "verdict", "reason")
 
-    reopened = queries.fetch("reopened", again).to_pandas()
-    rows = queries.fetch("verdicts_given", said).to_pandas()
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(queries.fetch("verdicts_given", said).to_pylist(), key=_order):
+        found[row["group_id"]] = {**row, "reopened_at": None}
+    for row in queries.fetch("reopened", again).to_pylist():
+        latest = found.get(row["group_id"])
+        stands = latest is not None and latest["decided_at"] > row["reopened_at"]
+        found[row["group_id"]] = {**_NOTHING, **(latest if latest and stands else {}), **row}
+    return [found[group_id] for group_id in sorted(found)]
+
+
+def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
     # Two at one instant: the same one must win however the rows stand.
-    order = ["decided_at", "verdict", "reason"]
-    latest: pd.DataFrame = rows.sort_values(order).drop_duplicates("group_id", keep="last")
-    both = latest.merge(reopened, "outer", "group_id", validate="one_to_one")
-    void = both["decided_at"] <= both["reopened_at"]
-    both.loc[void, ["decided_at", "verdict", "reason"]] = None
-    return both
+    reason = row["reason"]
+    return row["decided_at"], row["verdict"], reason is None, reason or ""
