@@ -126,6 +126,8 @@ def _run(standing: Standing, pages: ASGIApp | None, listening: socket.socket, ho
     from .serve.api.watching import log_as_json
 
     log_as_json(logging.INFO)
+    # They would name kinds of activities that a body holds; what is sent stays out of the log.
+    logging.getLogger("mqbg.features").setLevel(logging.ERROR)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(standing, pages),
