@@ -26,6 +26,7 @@ from .evaluator import (
     Function,
     Output,
     Step,
+    evaluator,
 )
 from .rules import RULED, RULES, kind_of, named
 
@@ -201,10 +202,7 @@ class Compiler:
                 read.update(step.arguments)
                 steps.append(Step(step.function, step.arguments, step.target, tuple(last)))
         inputs = {slot: known for slot, known in self._inputs.items() if slot in read}
-        names = dict.fromkeys(name for name, _load in inputs.values())
-        return Evaluator(
-            tuple(names), tuple(self._registers), inputs, tuple(reversed(steps)), outputs
-        )
+        return evaluator(self._registers, inputs, steps[::-1], outputs)
 
 
 def _natural(op: Any) -> Aspect:

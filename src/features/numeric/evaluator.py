@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeAlias
@@ -64,13 +64,14 @@ class Evaluator:
 
     Attributes:
         reads: names of the columns that it needs.
+        steps: how many calls it makes.
     """
 
     reads: tuple[str, ...]
-    _registers: tuple[Any, ...]
-    _inputs: Mapping[int, tuple[str, Function]]
-    _steps: tuple[Step, ...]
-    _outputs: Mapping[str, Output]
+    steps: int
+    _inputs: tuple[tuple[str, Function], ...]
+    _outputs: tuple[str, ...]
+    _run: Function
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, Array]:
         """The value of every expression, each of shape (rows,).
@@ -91,31 +92,21 @@ class Evaluator:
             OverflowError: a whole number is too great for int64, where the engine fails as well.
                 Sums and products of whole numbers are not watched.
         """
-        given = {slot: _loaded(columns, *read) for slot, read in self._inputs.items()}
-        rows = _rows(given.values(), columns)
+        given = [_loaded(columns, *read) for read in self._inputs]
+        rows = _rows(given, columns)
         # Divisions by zero and comparisons with NaN have the results that they should.
         with np.errstate(all="ignore"):
             return self._block(given, rows) if rows <= BLOCK else self._blocks(given, rows)
 
-    def _block(self, given: Mapping[int, Any], rows: int) -> dict[str, Array]:
-        registers = list(self._registers)
-        for slot, values in given.items():
-            registers[slot] = values
-        for step in self._steps:
-            registers[step.target] = step.function(*[registers[i] for i in step.arguments])
-            for slot in step.last:
-                registers[slot] = None
-        return {
-            name: _full(output.finish(*[registers[i] for i in output.slots]), rows)
-            for name, output in self._outputs.items()
-        }
+    def _block(self, given: Sequence[Any], rows: int) -> dict[str, Array]:
+        return dict(zip(self._outputs, self._run(given, rows), strict=True))
 
-    def _blocks(self, given: Mapping[int, Any], rows: int) -> dict[str, Array]:
+    def _blocks(self, given: Sequence[Any], rows: int) -> dict[str, Array]:
         """As `_block`, some rows at a time."""
         found: dict[str, Array] = {}
         for start in range(0, rows, BLOCK):
             here = slice(start, min(start + BLOCK, rows))
-            part = {slot: v[here] if v.ndim else v for slot, v in given.items()}
+            part = [values[here] if values.ndim else values for values in given]
             for name, values in self._block(part, here.stop - start).items():
                 if name not in found:
                     found[name] = np.empty(rows, values.dtype)
@@ -123,6 +114,45 @@ class Evaluator:
                     found[name] = np.ma.asarray(found[name])
                 found[name][here] = values
         return found
+
+
+def evaluator(
+    registers: Sequence[Any],
+    inputs: Mapping[int, tuple[str, Function]],
+    steps: Sequence[Step],
+    outputs: Mapping[str, Output],
+) -> Evaluator:
+    """What makes the calls in their order.
+
+    They are written out as one function of Python: of a few rows, a loop that looks each call and
+    its registers up takes as long as the calls.
+
+    Args:
+        registers: constants in their places.
+        inputs: column and what reads it, by register.
+        steps: the calls.
+        outputs: results by name.
+    """
+    known: dict[str, Any] = {f"r{slot}": value for slot, value in enumerate(registers)}
+    lines = [f"r{slot} = given[{place}]" for place, slot in enumerate(inputs)]
+    for place, step in enumerate(steps):
+        known[f"step{place}"] = step.function
+        lines.append(f"r{step.target} = step{place}({_names(step.arguments)})")
+        lines += [f"r{slot} = None" for slot in step.last]
+    for place, output in enumerate(outputs.values()):
+        known[f"finish{place}"] = output.finish
+        lines.append(f"found.append(full(finish{place}({_names(output.slots)}), rows))")
+    known["full"] = _full
+    for line in ("found = []", "def run(given, rows):"):
+        lines.insert(0, line)
+    text = "\n    ".join([*lines, "return found"])
+    exec(compile(text, "<calls of an evaluator>", "exec"), known)  # noqa: S102 - of numbers alone
+    names = dict.fromkeys(name for name, _load in inputs.values())
+    return Evaluator(tuple(names), len(steps), tuple(inputs.values()), tuple(outputs), known["run"])
+
+
+def _names(slots: Sequence[int]) -> str:
+    return ", ".join(f"r{slot}" for slot in slots)
 
 
 def _loaded(columns: Mapping[str, Any], name: str, load: Function) -> Any:
