@@ -212,9 +212,10 @@ class Compiler:
 
 
 def _is_before(boundary: Any) -> bool:
+    """Whether a window ends with the row before."""
     return (
         isinstance(boundary, ops.WindowBoundary)
         and boundary.preceding
-        and isinstance(boundary.value, ops.Literal | ops.Cast)
-        and getattr(boundary.value, "value", getattr(boundary.value, "arg", boundary.value)) in (1,)
+        and isinstance(boundary.value, ops.Literal)
+        and boundary.value.value == 1
     )

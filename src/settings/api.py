@@ -21,7 +21,8 @@ class Api:
         max_members: member rows of a body.
         max_activities: activities of a body.
         max_rows: rows of every other table of a body.
-        workers: requests computed at the same time.
+        workers: requests computed at the same time. Most of the work is Python's, of which one
+            process does one thing at a time: more than one serves fairness, not speed.
         waiting: requests that may wait for a worker; the next one is sent away with 503.
         body_seconds: how long a body may take to arrive.
         reload_seconds: how often the registry is asked for another champion.
@@ -37,7 +38,7 @@ class Api:
     max_members: int = 1_000
     max_activities: int = 20_000
     max_rows: int = 5_000
-    workers: int = 2
+    workers: int = 1
     waiting: int = 32
     body_seconds: float = 10.0
     reload_seconds: float = 60.0

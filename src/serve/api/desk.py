@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import repeat
 from operator import or_
 from typing import Any, TypeAlias
 
@@ -16,22 +17,21 @@ import duckdb
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from ...contract import TABLES, Column, Table
 from ...features.plain_engine import Plain, Plan, planned
-from ...features.plain_rows import Rows, rows_from, rows_of
+from ...features.plain_rows import Rows, rows_from
 from ...source import Source
 from ...source.conversion import Conversion, convert
 from ...source.opening import ROW, STAGED, Staged
 from ...source.origins import quoted
 from ...source.problems import Rule
 from ...source.rules import RowRule, prepared, row_rules
+from .bodies import EXACT
 from .group_tables import GroupTables, place
 from .refusals import Refused
 
-AMOUNTS = ("float64", "int64", "boolean")
-MOST_KNOWN = 10_000  # texts of amounts whose values are remembered
+TEXT = "as_text"  # column of the texts that DuckDB converts
 SHOWN = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {
     Rule.NULL: "every row needs a value",
@@ -72,7 +72,7 @@ class _Checks:
 class Desk:
     """The engines of one worker, for one request at a time.
 
-    DuckDB converts the values, in one query for each request, as it does for a batch. All else is
+    DuckDB reads the times, in one query for each request, as it does for a batch. All else is
     asked of the engine of plain Python, for planning forty queries takes longer than the rest.
     """
 
@@ -80,6 +80,7 @@ class Desk:
         """Opens the engines and compiles the checks."""
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("PRAGMA disable_optimizer")  # nothing to make better
         self._engine = Plain()
         self._conversions = _Conversions()
         staged = {name: _staged(self._engine, table) for name, table in TABLES.items()}
@@ -107,7 +108,7 @@ class Desk:
         tables = self._engine.tables
         tables.update(self._nothing)
         try:
-            filled = {name: rows for name, rows in given.tables.items() if rows.num_rows}
+            filled = {name: rows for name, rows in given.tables.items() if rows.size}
             for name, one in self._conversions.converted(self._connection, filled).items():
                 tables[name] = replace(one, names=tuple(TABLES[name].column_names))
                 tables[_staged_name(name)] = one
@@ -127,104 +128,83 @@ class Desk:
 
 
 class _Conversions:
-    """The conversions of the contract: each text of a kind of column once, in one query."""
+    """Values as JSON has them, as the contract's types.
+
+    Its numbers and truths are of those types already. Times are texts, which DuckDB reads as it
+    does for a batch: each text once, in one query.
+    """
 
     def __init__(self) -> None:
-        """Writes how a column of each kind is converted."""
-        self._kinds = {
-            _kind(column): column for table in TABLES.values() for column in table.columns
-        }
-        # Of amounts, which say nothing of a person and come again; to plan for them takes longest.
-        self._known: dict[str, dict[str | None, Pair]] = {kind: {} for kind in AMOUNTS}
-        self._given = {kind for kind, one in self._kinds.items() if _converted(one).given}
+        """Writes how a time is read, and one of a column that is cut to its month."""
+        instants = [c for table in TABLES.values() for c in table.columns if _is_instant(c)]
+        self._kinds = {column.month: _read_as_text(column) for column in instants}
 
-    def converted(self, connection: Any, tables: Mapping[str, pa.Table]) -> dict[str, Rows]:
+    def converted(self, connection: Any, tables: Mapping[str, Rows]) -> dict[str, Rows]:
         """Rows as `Staged.table` has them.
 
         Args:
             connection: of DuckDB, in UTC.
-            tables: of the contract, every column as text.
+            tables: of the contract, the values as JSON has them.
         """
-        texts = {name: dict(rows_of(table).columns) for name, table in tables.items()}
-        asked: dict[str, dict[str | None, None]] = {}
-        for name, columns in texts.items():
-            for column in TABLES[name].columns:
-                asked.setdefault(_kind(column), {}).update(dict.fromkeys(columns[column.name]))
-        found = self._asked(connection, asked)
+        asked: dict[bool, dict[str, None]] = {}
+        for name, rows in tables.items():
+            for column in filter(_is_instant, TABLES[name].columns):
+                texts = (text for text in rows.columns[column.name] if text is not None)
+                asked.setdefault(column.month, {}).update(dict.fromkeys(texts))
+        found = {month: self._read(connection, month, list(one)) for month, one in asked.items()}
+        return {name: _rows(TABLES[name], rows, found) for name, rows in tables.items()}
+
+    def _read(self, connection: Any, month: bool, texts: list[str]) -> dict[str | None, Pair]:
+        conversion = self._kinds[month]
+        values = _asked(connection, f"epoch_us({conversion.value})", texts)
+        given = _asked(connection, str(conversion.given), texts) if None in values else repeat(None)
         return {
-            name: self._rows(TABLES[name], columns, tables[name].num_rows, found)
-            for name, columns in texts.items()
+            None: (None, None),
+            **dict(zip(texts, zip(values, given, strict=False), strict=True)),
         }
 
-    def _asked(
-        self, connection: Any, asked: Mapping[str, Iterable[str | None]]
-    ) -> dict[str, Mapping[str | None, Pair]]:
-        """Of each kind and text the value, and what was given where that may not be one."""
-        for known in self._known.values():
-            if len(known) > MOST_KNOWN:
-                known.clear()
-        new: dict[str, list[str | None]] = {}
-        for kind, texts in asked.items():
-            known = self._known.get(kind, {})
-            if missing := [text for text in texts if text not in known]:
-                new[kind] = missing
-        found = dict(self._converted(connection, new)) if new else {}
-        for kind, known in self._known.items():
-            known.update(found.get(kind, {}))
-        return {**found, **self._known}
 
-    def _converted(
-        self, connection: Any, texts: Mapping[str, list[str | None]]
-    ) -> Iterator[tuple[str, dict[str | None, Pair]]]:
-        longest = max(map(len, texts.values()))
-        padded = {
-            kind: pa.array(of_kind + [None] * (longest - len(of_kind)), pa.string())
-            for kind, of_kind in texts.items()
-        }
-        connection.register("arriving", pa.table(padded))
-        try:
-            rows = connection.execute(self._query(texts)).fetchall()
-        finally:
-            connection.unregister("arriving")
-        columns = list(zip(*rows, strict=True))
-        for number, (kind, of_kind) in enumerate(texts.items()):
-            pairs = zip(columns[2 * number], columns[2 * number + 1], strict=True)
-            yield kind, dict(zip(of_kind, pairs, strict=False))  # the shorter kinds are padded
-
-    def _query(self, kinds: Iterable[str]) -> str:
-        values = []
-        for kind in kinds:
-            conversion, instant = _converted(self._kinds[kind]), kind.startswith("timestamp")
-            values += [
-                f"epoch_us({conversion.value})" if instant else conversion.value,
-                conversion.given or "NULL",
-            ]
-        return f"SELECT {', '.join(values)} FROM arriving"  # noqa: S608 - names are quoted
-
-    def _rows(
-        self,
-        table: Table,
-        texts: Mapping[str, list[Any]],
-        size: int,
-        found: Mapping[str, Mapping[str | None, Pair]],
-    ) -> Rows:
-        columns: dict[str, list[Any]] = {ROW: list(range(size))}
-        for column in table.columns:
-            of_kind, kind = found[_kind(column)], _kind(column)
-            pairs = [of_kind[text] for text in texts[column.name]]
-            columns[column.name] = [value for value, _given in pairs]
-            if kind in self._given:
-                columns[f"given_{column.name}"] = [given for _value, given in pairs]
-        return rows_from(size, columns)
+def _asked(connection: Any, expression: str, texts: list[str]) -> list[Any]:
+    if not texts:
+        return []
+    # As a parameter: to register a table takes longer than to read the times in it.
+    given = f"(SELECT unnest($1::VARCHAR[]) AS {TEXT})"
+    rows = connection.execute(f"SELECT {expression} FROM {given}", [texts]).fetchall()  # noqa: S608
+    return [value for (value,) in rows]
 
 
-def _converted(column: Column) -> Conversion:
-    return convert(column, "VARCHAR", quoted(_kind(column)))
+def _rows(table: Table, given: Rows, instants: Mapping[bool, Mapping[str | None, Pair]]) -> Rows:
+    columns: dict[str, list[Any]] = {ROW: list(range(given.size))}
+    for column in table.columns:
+        values = given.columns[column.name]
+        if column.dtype == "string":
+            columns[column.name] = [text or None for text in values]
+            continue
+        if _is_instant(column):
+            of_text = instants[column.month]
+            pairs = [of_text[text] for text in values]
+        elif column.dtype == "int64":
+            pairs = [_whole(value) for value in values]
+        else:
+            number = float if column.dtype == "float64" else bool
+            pairs = [(None if value is None else number(value), None) for value in values]
+        columns[column.name] = [value for value, _given in pairs]
+        columns[f"given_{column.name}"] = [as_given for _value, as_given in pairs]
+    return rows_from(given.size, columns)
 
 
-def _kind(column: Column) -> str:
-    """What decides how a text is converted."""
-    return f"{column.dtype}_of_month" if column.month else column.dtype
+def _whole(value: float | None) -> Pair:
+    if value is None or (abs(value) < EXACT and value == int(value)):
+        return None if value is None else int(value), None
+    return None, repr(value)
+
+
+def _is_instant(column: Column) -> bool:
+    return column.dtype == "timestamp"
+
+
+def _read_as_text(column: Column) -> Conversion:
+    return convert(column, "VARCHAR", quoted(TEXT))
 
 
 def _sentence(table: str, rule: RowRule, rows: list[int]) -> str:

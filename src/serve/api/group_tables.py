@@ -1,4 +1,4 @@
-"""One group's tables in a body: their shape, and the contract's tables as columns of text."""
+"""One group's tables in a body: their shape, and the contract's tables as they were given."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from ...contract import TABLES, Table
+from ...features.plain_rows import Rows, rows_from
 from ...settings import Api, instant_of
 from .bodies import shown_kind
 from .refusals import Refused
@@ -43,12 +42,13 @@ KNOWN = (*OPTIONS, *ONE, *MORE)
 READ = tuple(dict.fromkeys((*ONE.values(), *MORE.values())))
 """Tables that a body can fill."""
 
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "timestamp": (str,),
-    "float64": (int, float),
-    "int64": (int, float),
-    "boolean": (bool,),
+_NOTHING = type(None)
+_KINDS: Mapping[str, frozenset[type]] = {
+    "string": frozenset((str, _NOTHING)),
+    "timestamp": frozenset((str, _NOTHING)),
+    "float64": frozenset((int, float, _NOTHING)),
+    "int64": frozenset((int, float, _NOTHING)),
+    "boolean": frozenset((bool, _NOTHING)),
 }
 _WORDS: Mapping[str, str] = {
     "string": "a text",
@@ -67,13 +67,13 @@ class GroupTables:
         as_of: the cut-off.
         language: of the words; None leaves it to the settings.
         group_id: of the group to score.
-        tables: of the contract, every column as text, the values as they were given.
+        tables: of the contract, the values as JSON has them, of a kind that the column takes.
     """
 
     as_of: datetime
     language: str | None
     group_id: str
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, Rows]
 
 
 def group_tables(tree: Mapping[str, Any], settings: Api) -> GroupTables:
@@ -104,7 +104,7 @@ def group_tables(tree: Mapping[str, Any], settings: Api) -> GroupTables:
         as_of,
         language,
         str(rows["buying_groups"][0].get("group_id")),
-        {name: _as_text(TABLES[name], rows[name], places[name]) for name in READ},
+        {name: _as_given(TABLES[name], rows[name], places[name]) for name in READ},
     )
 
 
@@ -160,28 +160,21 @@ def _rows(value: Any, key: str, most: int) -> list[Mapping[str, Any]]:
     return [_row(row, f"{key}[{number}]") for number, row in enumerate(value)]
 
 
-def _as_text(table: Table, rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> pa.Table:
+def _as_given(table: Table, rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Rows:
     columns = {}
     for column in table.columns:
         kinds = _KINDS[column.dtype]
         values = [row.get(column.name) for row in rows]
-        for number, value in enumerate(values):
-            # Of the kinds, true is no number; and most values are texts or nothing.
-            if type(value) not in kinds and value is not None:
-                raise Refused(
-                    422,
-                    f"{places[number]}.{column.name}: expected {_WORDS[column.dtype]}, got "
-                    f"{shown_kind(value)}",
-                )
-        if str not in kinds:
-            values = [None if value is None else _spelt(value) for value in values]
-        columns[column.name] = pa.array(values, pa.string())
-    return pa.table(columns)
-
-
-def _spelt(value: bool | float) -> str:
-    """A value as the same text that a CSV holds; of a double, one that gives it back."""
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+        # Of the kinds, true is no number.
+        if not kinds.issuperset(map(type, values)):
+            number = next(n for n, value in enumerate(values) if type(value) not in kinds)
+            raise Refused(
+                422,
+                f"{places[number]}.{column.name}: expected {_WORDS[column.dtype]}, got "
+                f"{shown_kind(values[number])}",
+            )
+        columns[column.name] = values
+    return rows_from(len(rows), columns)
 
 
 def _cut(text: str) -> str:
