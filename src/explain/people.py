@@ -90,8 +90,9 @@ def _rows_of(ordered: pa.Table, bundle: Bundle) -> Iterator[GroupMembers]:
 
 def _term_matrix(terms: pa.Table, bundle: Bundle) -> Floats:
     matrix = np.empty((terms.num_rows, len(bundle.catalogue.terms)))
+    columns = dict(zip(terms.column_names, terms.columns, strict=True))
     for place, term in enumerate(bundle.catalogue.terms):
-        matrix[:, place] = terms[f"term_{term.name}"].to_numpy()
+        matrix[:, place] = columns[f"term_{term.name}"].to_numpy()
     return matrix
 
 

@@ -99,10 +99,9 @@ class Valuation:
     @cached_property
     def _known(self) -> dict[str, NDArray[Any]]:
         """Facts that the features read, of each group."""
-        wanted = features_of_terms(self.bundle.read_numbers).reads
-        return {
-            name: self.facts[name].to_numpy() for name in wanted if name in self.facts.schema.names
-        }
+        wanted = frozenset(features_of_terms(self.bundle.read_numbers).reads)
+        given = zip(self.facts.column_names, self.facts.columns, strict=True)
+        return {name: column.to_numpy() for name, column in given if name in wanted}
 
     @cached_property
     def _codes(self) -> dict[str, Floats]:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import ibis
@@ -29,6 +30,13 @@ _kept_columns: dict[str, dict[str, ibis.Schema]] = {}  # of kept tables, by the 
 @ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), "timestamp(6)"))  # type: ignore[untyped-decorator]
 def _variable(variable: str) -> datetime:  # type: ignore[empty-body]
     """DuckDB's session variable of that name; it is a constant wherever a query reads it."""
+
+
+@cache
+def _cutoff() -> AsOf:
+    """The variable as expressions read it; to make it takes longer than some queries."""
+    expression: AsOf = _variable(VARIABLE)
+    return expression
 
 
 @dataclass
@@ -59,13 +67,13 @@ class Queries:
         """The cut-off as the expressions of this run read it."""
         if self.backend.name == PLAIN:
             self.backend.as_of = (as_of - EPOCH) // timedelta(microseconds=1)
-            return _variable(VARIABLE)
+            return _cutoff()
         if self.backend.name != DUCKDB:
             return at(as_of)
         self.backend.con.execute(
             f"SET VARIABLE {VARIABLE} = TIMESTAMP '{as_of.isoformat(sep=' ')}'"
         )
-        return _variable(VARIABLE)
+        return _cutoff()
 
     def keep(self, label: str, build: Callable[[], ir.Table]) -> ir.Table:
         """The rows of a query, held by the engine until `release`."""

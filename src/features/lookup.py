@@ -122,8 +122,8 @@ def _narrow(
 
 def _columns(table: pa.Table) -> Columns:
     columns: Columns = {}
-    for name in table.column_names:
-        column = table[name].combine_chunks()
+    for name, chunks in zip(table.column_names, table.columns, strict=True):
+        column = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
         values = column.to_numpy(zero_copy_only=False)
         if column.null_count and pa.types.is_integer(column.type):
             values = np.ma.MaskedArray(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +13,7 @@ from ..bundle import Bundle
 from ..features.prepared import FeatureSource
 from ..features.snapshots import cutoffs
 from ..features.table import moment
-from ..following import SEGMENT_COLUMNS, follow
+from ..following import SEGMENT_COLUMNS, follow, segment_values
 from ..threshold import Thresholds
 
 SNAPSHOTS = 4
@@ -81,3 +82,16 @@ def described(features: pa.Table, solutions: Sequence[str]) -> pd.DataFrame:
             **{name: features[name].to_pylist() for name in sorted(columns)},
         }
     )
+
+
+def segments_of(features: pa.Table, solutions: Sequence[str], lines: Thresholds) -> list[Any]:
+    """The segment of each row that the lines tell apart; None for each where they tell none.
+
+    Args:
+        features: as above.
+        solutions: as above.
+        lines: in force.
+    """
+    if lines.segment is None:
+        return [None] * features.num_rows
+    return segment_values(described(features, solutions), lines)

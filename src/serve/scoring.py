@@ -20,9 +20,8 @@ from ..explain.summaries import Person, group_summary, person_summary, step_text
 from ..explain.words import Words
 from ..features.prepared import FeatureSource
 from ..features.table import moment
-from ..following import segment_values
 from ..threshold import Thresholds
-from .lines import described, lines_in_force
+from .lines import lines_in_force, segments_of
 from .member_themes import member_themes
 from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
 from .telling import Known, group_facts, known_at, persons, told_step
@@ -125,8 +124,7 @@ def _scores(
     readiness = bundle.readiness(log_odds)
     low, high = bundle.interval.interval(log_odds)
     completeness = features["completeness"].to_numpy()
-    rows = described(features, groups["solution_id"].to_pylist())
-    values = segment_values(rows, lines)
+    values = segments_of(features, groups["solution_id"].to_pylist(), lines)
     threshold = lines.at(values, as_of)
     qualified = lines.qualifies(readiness, completeness, values, as_of)
     rank = ranks(log_odds)
