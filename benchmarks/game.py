@@ -44,8 +44,8 @@ def run(_data: Path) -> None:
             as_of = trained.judged.rows["as_of"].max().to_pydatetime()
             with moment(prepared, trained.bundle.catalogue, as_of) as at:
                 bundle = _large_trees(trained.bundle, at.features())
-                _measure(_many(at, bundle), bundle, 2.0)
-                _measure(_large(at, bundle), bundle, 1000.0)
+                _measure(_many(at), bundle, 2.0)
+                _measure(_large(at), bundle, 1000.0)
 
 
 def _large_trees(bundle: Bundle, features: pa.Table) -> Bundle:
@@ -65,9 +65,9 @@ def _large_trees(bundle: Bundle, features: pa.Table) -> Bundle:
     return with_compiled_trees(replace(bundle, trees=booster.model_to_string()))
 
 
-def _many(at: Moment, bundle: Bundle) -> Moment:
+def _many(at: Moment) -> Moment:
     """100,000 groups of 3 to 8 members: those that there are, again and again under new ids."""
-    known = [g.group_id for g in members_of(at, bundle) if SMALL[0] <= len(g.roles) <= SMALL[1]]
+    known = [g.group_id for g in members_of(at) if SMALL[0] <= len(g.roles) <= SMALL[1]]
     copies = pa.table(
         {
             "group_id": [known[number % len(known)] for number in range(GROUPS)],
@@ -77,9 +77,9 @@ def _many(at: Moment, bundle: Bundle) -> Moment:
     return _renamed(at, copies)
 
 
-def _large(at: Moment, bundle: Bundle) -> Moment:
+def _large(at: Moment) -> Moment:
     """Groups of 400 members, each with members of many groups, as different as they come."""
-    ids = [g.group_id for g in members_of(at, bundle)]
+    ids = [g.group_id for g in members_of(at)]
     rows = at.members.filter(at.members.contact_id.notnull()).to_pyarrow()
     draw = np.random.default_rng(SEED)
     parts = []

@@ -70,9 +70,7 @@ def _ways(source: FeatureSource, at: Moment, bundle: Bundle) -> pd.DataFrame:
     valuation = Valuation(bundle, at.fact_rows())
     few = replace(bundle.settings.explain, max_sets=1, standard_error=1e-9, max_pairs=16)
     members = {
-        group.group_id: group
-        for group in members_of(at, bundle)
-        if 2 <= len(group.roles) <= LARGEST
+        group.group_id: group for group in members_of(at) if 2 <= len(group.roles) <= LARGEST
     }
     sampled = dict(play(_games(members, totals, few), valuation, 10_000))
     parts = []
@@ -156,7 +154,7 @@ def _within(found: pd.Series, true: pd.Series) -> float:
 def _themes(at: Moment, bundle: Bundle) -> None:
     """How near themes from the first and the last step come to those over all coalitions."""
     totals, valuation = Totals(bundle.catalogue.terms), Valuation(bundle, at.fact_rows())
-    members = {g.group_id: g for g in members_of(at, bundle) if 2 <= len(g.roles) <= 6}
+    members = {g.group_id: g for g in members_of(at) if 2 <= len(g.roles) <= 6}
     of_theme = np.array(
         [[f.theme == t for t in themes_of(bundle.catalogue)] for f in bundle.catalogue.features],
         float,

@@ -30,6 +30,7 @@ FORMAT = 3  # raised when a bundle can no longer be read by the release before
 TREES, CARD = "trees.txt", "bundle.json"
 
 NUMBER, CATEGORY = "number", "category"  # kinds of feature columns
+FEW = 64  # rows; so many texts are looked up one by one, which takes less than a call of Arrow
 OUTPUTS = ("log_odds", "readiness")  # columns that MLflow gets from a bundle
 
 
@@ -296,8 +297,16 @@ def _value_set(known: tuple[str, ...]) -> pa.Array:
     return pa.array(known, pa.string())
 
 
+@lru_cache(1024)
+def _codes(known: tuple[str, ...]) -> Mapping[str | None, float]:
+    return {value: float(code) for code, value in enumerate(known)}
+
+
 def encoded(column: pa.ChunkedArray, known: Sequence[str]) -> NDArray[np.float64]:
     """Codes of a category's values, their places among the known ones; NaN for all others."""
+    if len(column) <= FEW:
+        codes_of = _codes(tuple(known))
+        return np.array([codes_of.get(value, np.nan) for value in column.to_pylist()], np.float64)
     # A column without any value has no type of its own.
     codes = pc.index_in(_as(pa.string(), column), value_set=_value_set(tuple(known)))
     numbers: NDArray[np.float64] = codes.cast(pa.float64()).to_numpy()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..bundle import Bundle, TypicalMember
 from ..features.activities import known_before
+from ..features.lookup import TermRows
 from ..features.members import of_people
 from ..features.numeric import terms_of
 from ..features.prepared import FeatureSource, content_numbers
@@ -61,39 +62,29 @@ class GroupMembers(Group):
         return Group(self.group_id, self.contact_ids, self.roles)
 
 
-def members_of(at: Moment, bundle: Bundle) -> Iterator[GroupMembers]:
+def members_of(at: Moment) -> Iterator[GroupMembers]:
     """The members of every group at a moment, in order of group_id and contact_id.
 
     Some thousand groups are in memory at a time.
     """
     ids = at.group_rows["group_id"].to_pylist()
     if len(ids) <= GROUPS_AT_A_TIME:
-        yield from _rows_of(at.term_rows(), bundle)
+        yield from _groups_of(at.term_rows())
         return
     for start in range(0, len(ids), GROUPS_AT_A_TIME):
         here = ids[start : start + GROUPS_AT_A_TIME]
-        yield from _rows_of(at.term_rows(here[0], here[-1]), bundle)
+        yield from _groups_of(at.term_rows(here[0], here[-1]))
 
 
-def _rows_of(ordered: pa.Table, bundle: Bundle) -> Iterator[GroupMembers]:
-    values = _term_matrix(ordered, bundle)
-    groups = ordered["group_id"].to_numpy()
-    contacts, roles = ordered["contact_id"].to_numpy(), ordered["role"].to_numpy()
-    starts = np.flatnonzero(ordered["contact_id"].is_null().to_numpy())  # the base rows
-    del ordered
-    for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+def _groups_of(rows: TermRows) -> Iterator[GroupMembers]:
+    bases = np.fromiter((who is None for who in rows.contact_ids), bool, len(rows.contact_ids))
+    starts = np.flatnonzero(bases)
+    for start, end in zip(starts, [*starts[1:], len(rows.group_ids)], strict=True):
         people = slice(start + 1, end)
         yield GroupMembers(
-            groups[start], contacts[people], roles[people], values[start], values[people]
-        )
-
-
-def _term_matrix(terms: pa.Table, bundle: Bundle) -> Floats:
-    matrix = np.empty((terms.num_rows, len(bundle.catalogue.terms)))
-    columns = dict(zip(terms.column_names, terms.columns, strict=True))
-    for place, term in enumerate(bundle.catalogue.terms):
-        matrix[:, place] = columns[f"term_{term.name}"].to_numpy()
-    return matrix
+            rows.group_ids[start], rows.contact_ids[people], rows.roles[people],
+            rows.values[start], rows.values[people],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,7 +80,7 @@ def stakeholders(
     done: dict[str, Stakeholders] = {}
 
     def games() -> Iterator[tuple[str, Game]]:
-        for group in members_of(at, bundle):
+        for group in members_of(at):
             solution, engaged = solutions[group.group_id], group.terms[:, awake]
             states = role_states(bundle.vocabulary.template, group, solution, at.as_of, engaged)
             found = edits(totals, group, states, typical, engaged)

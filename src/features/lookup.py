@@ -28,6 +28,30 @@ Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class TermRows:
+    """Terms of member rows, by group_id; the base of a group first, then by contact_id.
+
+    Attributes:
+        group_ids: shape (rows,).
+        contact_ids: shape (rows,); None for the base.
+        roles: shape (rows,); None for the base.
+        values: shape (rows, terms).
+    """
+
+    group_ids: NDArray[np.object_]
+    contact_ids: NDArray[np.object_]
+    roles: NDArray[np.object_]
+    values: NDArray[np.float64]
+
+
+def term_rows(people: pa.Table, values: NDArray[np.float64]) -> TermRows:
+    """Terms with the people that they are of: group_id, contact_id and role of `people`."""
+    columns = (people[name].to_numpy() for name in ("group_id", "contact_id", "role"))
+    group_ids, contact_ids, roles = columns
+    return TermRows(group_ids, contact_ids, roles, values)
+
+
+@dataclass(frozen=True)
 class LookedUp:
     """What was looked up of a few groups.
 
@@ -43,13 +67,10 @@ class LookedUp:
     people: pa.Table
     terms: Mapping[str, Any]
 
-    def members(self) -> pa.Table:
-        """group_id, contact_id, role and the terms, as `groups.member_terms` names them."""
-        named = self.people.select(["group_id", "contact_id", "role"])
-        columns = [named[name] for name in named.column_names]
-        values = [pa.array(self.terms[term.name]) for term in self.catalogue.terms]
-        names = [f"term_{term.name}" for term in self.catalogue.terms]
-        return pa.table([*columns, *values], names=[*named.column_names, *names])
+    def members(self) -> TermRows:
+        """The terms of the people."""
+        values = [self.terms[term.name] for term in self.catalogue.terms]
+        return term_rows(self.people, np.column_stack(values))
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, by group_id."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ from .changes import changed_groups
 from .engine import DUCKDB
 from .expressions import AsOf
 from .groups import member_terms
+from .lookup import TermRows, term_rows
 from .plain_engine import PLAIN
 from .plan import Run, run
 from .prepared import FeatureSource
@@ -84,23 +86,27 @@ class Moment:
         facts = self.facts  # kept here, for a query whose text is known is not built again
         return self.fetch("facts_in_order", lambda: facts.order_by("group_id"))
 
-    def term_rows(self, first: str | None = None, last: str | None = None) -> pa.Table:
-        """Terms of the member rows, by group_id; the base of a group first, then by contact_id.
+    def term_rows(self, first: str | None = None, last: str | None = None) -> TermRows:
+        """Terms of the member rows.
 
         Args:
             first: the first group_id that is wanted; None for all.
             last: the last one.
-
-        Returns:
-            group_id, contact_id and role (both null for the base), and a column for each term.
         """
         if self._run.lookup:
             return self._run.looked_up.members()
         members = self.members
         if first is None:
-            return self.fetch("terms_in_order", lambda: self._terms(members))
-        # Ids rise, so that two comparisons name a portion.
-        return self._terms(members.filter(members.group_id.between(first, last))).to_pyarrow()
+            rows = self.fetch("terms_in_order", lambda: self._terms(members))
+        else:
+            # Ids rise, so that two comparisons name a portion.
+            part = members.filter(members.group_id.between(first, last))
+            rows = self._terms(part).to_pyarrow()
+        terms = self._run.catalogue.terms
+        values = np.empty((rows.num_rows, len(terms)))
+        for place, term in enumerate(terms):
+            values[:, place] = rows[f"term_{term.name}"].to_numpy()
+        return term_rows(rows, values)
 
     def _terms(self, members: ir.Table) -> ir.Table:
         terms = member_terms(members, self._run.catalogue)

@@ -205,7 +205,7 @@ def test_numpy_reductions_equal_stage_2_of_every_coalition_to_the_bit(world, at,
     terms = member_terms(in_engine(repeated, at.members), catalogue)
     reduced = reduce_terms(terms, catalogue, ("group_id", "coalition"))
     engine = reduced.order_by("coalition").to_pyarrow()
-    (group,) = (group for group in members_of(at, bundle) if group.group_id == group_id)
+    (group,) = (group for group in members_of(at) if group.group_id == group_id)
     totals = Totals(catalogue.terms)
     own = np.array([totals.prefixes(group.base, group.terms[list(s)])[-1] for s in subsets])
     assert len(subsets) == 2**8
@@ -228,7 +228,7 @@ def test_the_game_equals_stage_2_with_coalitions_as_a_key_and_the_trees(
     table = group_features(in_engine(repeated, at.members), at.facts, bundle.catalogue, keys)
     engine = bundle.log_odds(table.order_by("coalition").to_pyarrow())
     totals = Totals(bundle.catalogue.terms)
-    (group,) = (g for g in members_of(at, bundle) if g.group_id == one.group.group_id)
+    (group,) = (g for g in members_of(at) if g.group_id == one.group.group_id)
     own = [totals.prefixes(group.base, group.terms[list(s)])[-1] for s in subsets]
     sizes = [(one.group.group_id, len(subsets))]
     assert Valuation(bundle, at.fact_rows())(sizes, np.array(own)).tolist() == engine.tolist()
