@@ -16,10 +16,14 @@ class _Taken(dict[str, list[Any]]):
         super().__init__()
         self._columns = columns
         self._places = places
+        self._whole = -1 not in places
 
     def __missing__(self, name: str) -> list[Any]:
         values = self._columns[name]
-        self[name] = [None if place < 0 else values[place] for place in self._places]
+        if self._whole:
+            self[name] = list(map(values.__getitem__, self._places))
+        else:
+            self[name] = [None if place < 0 else values[place] for place in self._places]
         return self[name]
 
 

@@ -9,29 +9,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import repeat
 from operator import or_
-from typing import Any, TypeAlias
 
 import duckdb
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from ...contract import TABLES, Column, Table
+from ...contract import TABLES, Table
 from ...features.plain_engine import Plain, Plan, planned
 from ...features.plain_rows import Rows, rows_from
 from ...source import Source
-from ...source.conversion import Conversion, convert
+from ...source.conversion import convert
 from ...source.opening import ROW, STAGED, Staged
 from ...source.origins import quoted
 from ...source.problems import Rule
 from ...source.rules import RowRule, prepared, row_rules
-from .bodies import EXACT
 from .group_tables import GroupTables, place
 from .refusals import Refused
+from .values import Values
 
-TEXT = "as_text"  # column of the texts that DuckDB converts
 SHOWN = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {
     Rule.NULL: "every row needs a value",
@@ -44,9 +41,6 @@ ADVICE: Mapping[Rule, str] = {
     Rule.TOO_EARLY: "check the year",
     Rule.TOO_LATE: "check the year",
 }
-
-Pair: TypeAlias = tuple[Any, Any]
-"""A value, and how it was given if that may not be one."""
 
 _TYPES: Mapping[str, str] = {
     "string": "string", "timestamp": "timestamp(6)", "float64": "float64", "int64": "int64",
@@ -82,7 +76,7 @@ class Desk:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("PRAGMA disable_optimizer")  # nothing to make better
         self._engine = Plain()
-        self._conversions = _Conversions()
+        self._values = Values()
         staged = {name: _staged(self._engine, table) for name, table in TABLES.items()}
         parents = {name: one.table for name, one in staged.items()}
         self._checks = {name: _checks(TABLES[name], one, parents) for name, one in staged.items()}
@@ -109,7 +103,7 @@ class Desk:
         tables.update(self._nothing)
         try:
             filled = {name: rows for name, rows in given.tables.items() if rows.size}
-            for name, one in self._conversions.converted(self._connection, filled).items():
+            for name, one in self._values.converted(self._connection, filled).items():
                 tables[name] = replace(one, names=tuple(TABLES[name].column_names))
                 tables[_staged_name(name)] = one
             for name in filled:
@@ -125,86 +119,6 @@ class Desk:
         for rule, plan in zip(checks.rules, checks.broken, strict=True):
             if rows := plan(self._engine).columns[ROW]:
                 raise Refused(422, _sentence(name, rule, rows))
-
-
-class _Conversions:
-    """Values as JSON has them, as the contract's types.
-
-    Its numbers and truths are of those types already. Times are texts, which DuckDB reads as it
-    does for a batch: each text once, in one query.
-    """
-
-    def __init__(self) -> None:
-        """Writes how a time is read, and one of a column that is cut to its month."""
-        instants = [c for table in TABLES.values() for c in table.columns if _is_instant(c)]
-        self._kinds = {column.month: _read_as_text(column) for column in instants}
-
-    def converted(self, connection: Any, tables: Mapping[str, Rows]) -> dict[str, Rows]:
-        """Rows as `Staged.table` has them.
-
-        Args:
-            connection: of DuckDB, in UTC.
-            tables: of the contract, the values as JSON has them.
-        """
-        asked: dict[bool, dict[str, None]] = {}
-        for name, rows in tables.items():
-            for column in filter(_is_instant, TABLES[name].columns):
-                texts = (text for text in rows.columns[column.name] if text is not None)
-                asked.setdefault(column.month, {}).update(dict.fromkeys(texts))
-        found = {month: self._read(connection, month, list(one)) for month, one in asked.items()}
-        return {name: _rows(TABLES[name], rows, found) for name, rows in tables.items()}
-
-    def _read(self, connection: Any, month: bool, texts: list[str]) -> dict[str | None, Pair]:
-        conversion = self._kinds[month]
-        values = _asked(connection, f"epoch_us({conversion.value})", texts)
-        given = _asked(connection, str(conversion.given), texts) if None in values else repeat(None)
-        return {
-            None: (None, None),
-            **dict(zip(texts, zip(values, given, strict=False), strict=True)),
-        }
-
-
-def _asked(connection: Any, expression: str, texts: list[str]) -> list[Any]:
-    if not texts:
-        return []
-    # As a parameter: to register a table takes longer than to read the times in it.
-    given = f"(SELECT unnest($1::VARCHAR[]) AS {TEXT})"
-    rows = connection.execute(f"SELECT {expression} FROM {given}", [texts]).fetchall()  # noqa: S608
-    return [value for (value,) in rows]
-
-
-def _rows(table: Table, given: Rows, instants: Mapping[bool, Mapping[str | None, Pair]]) -> Rows:
-    columns: dict[str, list[Any]] = {ROW: list(range(given.size))}
-    for column in table.columns:
-        values = given.columns[column.name]
-        if column.dtype == "string":
-            columns[column.name] = [text or None for text in values]
-            continue
-        if _is_instant(column):
-            of_text = instants[column.month]
-            pairs = [of_text[text] for text in values]
-        elif column.dtype == "int64":
-            pairs = [_whole(value) for value in values]
-        else:
-            number = float if column.dtype == "float64" else bool
-            pairs = [(None if value is None else number(value), None) for value in values]
-        columns[column.name] = [value for value, _given in pairs]
-        columns[f"given_{column.name}"] = [as_given for _value, as_given in pairs]
-    return rows_from(given.size, columns)
-
-
-def _whole(value: float | None) -> Pair:
-    if value is None or (abs(value) < EXACT and value == int(value)):
-        return None if value is None else int(value), None
-    return None, repr(value)
-
-
-def _is_instant(column: Column) -> bool:
-    return column.dtype == "timestamp"
-
-
-def _read_as_text(column: Column) -> Conversion:
-    return convert(column, "VARCHAR", quoted(TEXT))
 
 
 def _sentence(table: str, rule: RowRule, rows: list[int]) -> str:
