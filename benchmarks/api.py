@@ -30,10 +30,21 @@ def run() -> None:
         members = np.mean([len(body["members"]) for body in sizes])
         activities = np.mean([len(body["activities"]) for body in sizes])
         print(f"{BODIES} bodies: {members:.1f} members and {activities:.0f} activities at the mean")
-        alone(server, texts)
-        asyncio.run(posted(server, texts, SECONDS))
-        reads(server)
+        for measure in (alone, at_a_rate, reads):
+            print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
+            measure(server, texts)
         flat(server, texts)
+
+
+def yardstick() -> float:
+    """Milliseconds of a fixed loop at best: machines differ, and one from moment to moment."""
+    took = []
+    for _ in range(5):
+        begun, counts = time.perf_counter(), dict.fromkeys(range(97), 0)
+        for number in range(1_000_000):
+            counts[number % 97] += number
+        took.append(time.perf_counter() - begun)
+    return min(took) * 1000
 
 
 def alone(server: Served, texts: list[bytes]) -> None:
@@ -47,6 +58,11 @@ def alone(server: Served, texts: list[bytes]) -> None:
             client.post("/v1/score", content=text).raise_for_status()
             took.append(time.perf_counter() - begun)
     print(f"POST /v1/score, one after the other: {_told(took)}")
+
+
+def at_a_rate(server: Served, texts: list[bytes]) -> None:
+    """At 20 requests a second, for a minute."""
+    asyncio.run(posted(server, texts, SECONDS))
 
 
 async def posted(server: Served, texts: list[bytes], seconds: float, *, said: bool = True) -> None:
@@ -75,7 +91,7 @@ async def posted(server: Served, texts: list[bytes], seconds: float, *, said: bo
               f"statuses {dict(statuses)}")  # fmt: skip
 
 
-def reads(server: Served) -> None:
+def reads(server: Served, _texts: list[bytes]) -> None:
     """A closed loop of readers, each on a connection of its own."""
     ids = pq.read_table(server.folder / "scores" / "scores.parquet")["group_id"].to_pylist()
     address = urlsplit(server.url)

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import socket
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .serve.api.keys import Keys
     from .serve.api.standing import Standing
 
+SWITCH_SECONDS = 0.001
 STOP_SECONDS = 30  # that requests under way have when the server is told to stop
 BACKLOG = 512  # connections that wait to be taken
 
@@ -149,4 +151,6 @@ def _run(standing: Standing, pages: ASGIApp | None, listening: socket.socket, ho
     # What is there by now stays: a search for garbage that looks through it costs a tenth.
     gc.collect()
     gc.freeze()
+    # What arrives while a group is scored waits so long for the interpreter, several times.
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.run(sockets=[listening])

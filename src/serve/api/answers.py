@@ -18,7 +18,12 @@ def as_json(values: Any) -> bytes:
     return json.dumps(_plain(values), ensure_ascii=False, allow_nan=False).encode()
 
 
+_PLAIN = frozenset((str, int, bool, type(None)))
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:  # most are; to ask whether one is a mapping takes longer than JSON
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
