@@ -15,8 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from .expressions import AsOf, at
-from .plain_engine import PLAIN, Plan, planned
-from .plain_rows import rows_of
+from .plain import PLAIN, Plan, planned, rows_of
 
 DUCKDB = "duckdb"
 VARIABLE = "mqbg_as_of"

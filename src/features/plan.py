@@ -19,7 +19,7 @@ from .facts import group_facts
 from .groups import group_features
 from .lookup import LookedUp, looked_up
 from .members import member_rows, of_people, people_at
-from .plain_engine import PLAIN
+from .plain import PLAIN
 from .prepared import FeatureSource
 from .signals import Rows
 from .snapshots import eligible_groups

@@ -24,7 +24,7 @@ from .engine import DUCKDB
 from .expressions import AsOf
 from .groups import member_terms
 from .lookup import TermRows, term_rows
-from .plain_engine import PLAIN
+from .plain import PLAIN
 from .plan import Run, run
 from .prepared import FeatureSource
 

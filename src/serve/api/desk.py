@@ -17,8 +17,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from ...contract import TABLES, Table
-from ...features.plain_engine import Plain, Plan, planned
-from ...features.plain_rows import Rows, rows_from
+from ...features.plain import Plain, Plan, Rows, planned, rows_from
 from ...source import Source
 from ...source.conversion import convert
 from ...source.opening import ROW, STAGED, Staged

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ...contract import TABLES, Column, Table
 from ...features.engine import EPOCH
-from ...features.plain_rows import Rows, rows_from
+from ...features.plain import Rows, rows_from
 from ...source.conversion import convert
 from ...source.opening import ROW
 from ...source.origins import quoted

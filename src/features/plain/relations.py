@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import ibis.expr.operations as ops
 
-from .plain_calls import grouped, in_order, parts_of
-from .plain_rows import Passed, Rows
-from .plain_values import Function, unknown
+from .calls import grouped, in_order, parts_of
+from .rows import Passed, Rows
+from .values import Function, unknown
 
 if TYPE_CHECKING:
-    from .plain_engine import Compiler
+    from .engine import Compiler
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from mqbg.contract import TABLES, schema
 from mqbg.features import feature_source, feature_table
 from mqbg.features.catalogue import catalogue
-from mqbg.features.plain_engine import Plain, planned
-from mqbg.features.plain_rows import rows_of
+from mqbg.features.plain import Plain, planned, rows_of
 from mqbg.features.table import moment
 from mqbg.features.vocabulary import find_vocabulary
 from mqbg.settings import Settings

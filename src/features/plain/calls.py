@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from .plain_rows import Rows
-from .plain_values import Function
+from .rows import Rows
+from .values import Function
 
 
 def column_named(name: str) -> Function:

@@ -42,7 +42,7 @@ def unknown(op: Any) -> TypeError:
     """The error of an operation without a rule."""
     return TypeError(
         f"expected an operation that plain Python has a rule for, got {type(op).__name__}; "
-        "declare it with operations that have one, or add a rule to features/plain_values.py"
+        "declare it with operations that have one, or add a rule to features/plain/values.py"
     )
 
 

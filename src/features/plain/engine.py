@@ -1,11 +1,4 @@
-"""An engine for the tables of one group: the same queries over lists, in plain Python.
-
-An engine of columns takes a millisecond or more to plan a query, however few the rows, and one
-group is looked up with some forty queries. Here a query is compiled once, from the graph of its
-operations, into calls that run over lists; a test holds the answers equal to DuckDB's to the bit.
-An operation without a rule is refused when it is compiled. Sums of numbers that are not exact (see
-`exact`) would depend on the order of the rows, as in any engine.
-"""
+"""The engine that holds tables as lists, and what compiles a query for it."""
 
 from __future__ import annotations
 
@@ -16,7 +9,7 @@ from typing import Any
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from .plain_calls import (
+from .calls import (
     column_named,
     contained,
     each_one,
@@ -29,9 +22,9 @@ from .plain_calls import (
     parts_of,
     repeated,
 )
-from .plain_relations import RELATIONS, Frame
-from .plain_rows import Rows
-from .plain_values import REDUCTIONS, Function, constant, kind_of, made, unknown
+from .relations import RELATIONS, Frame
+from .rows import Rows
+from .values import REDUCTIONS, Function, constant, kind_of, made, unknown
 
 PLAIN = "plain"
 VARIABLE = "getvariable"  # the function that says the cut-off
