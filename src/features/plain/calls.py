@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 from .rows import Rows
-from .values import Function
+from .values import Function, Strict
 
 
 def column_named(name: str) -> Function:
@@ -18,14 +19,19 @@ def column_named(name: str) -> Function:
 
 def mapped_over(function: Function, single: Sequence[bool]) -> Function:
     """What makes a column, value by value; some arguments are one value for all rows."""
+    over = function.over if isinstance(function, Strict) else partial(_called, function)
     if not any(single):
-        return lambda *columns: list(map(function, *columns))
+        return over
 
     def mapped(*columns: Any) -> list[Any]:
         given = zip(columns, single, strict=True)
-        return list(map(function, *(repeat(one) if alone else one for one, alone in given)))
+        return over(*[repeat(one) if alone else one for one, alone in given])
 
     return mapped
+
+
+def _called(function: Function, *columns: Any) -> list[Any]:
+    return list(map(function, *columns))
 
 
 def repeated(value: Any, rows: Rows) -> list[Any]:

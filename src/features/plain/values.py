@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeAlias
 
@@ -58,21 +59,38 @@ def constant(op: Any) -> Any:
     return value
 
 
-def _of_one(function: Function) -> Function:
-    return lambda value: None if value is None else function(value)
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """A function of one value or two that is null where a value is.
 
+    Over columns it is asked without a call of ours for each row.
+    """
 
-def _of_two(function: Function) -> Function:
-    return lambda left, right: None if left is None or right is None else function(left, right)
+    function: Function
+
+    def __call__(self, *values: Any) -> Any:
+        """Of values."""
+        return None if any(value is None for value in values) else self.function(*values)
+
+    def over(self, *columns: Any) -> list[Any]:
+        """Of each row of one column or two, of which one may be endless."""
+        function = self.function
+        if len(columns) == 1:
+            return [None if value is None else function(value) for value in columns[0]]
+        left, right = columns
+        return [
+            None if one is None or other is None else function(one, other)
+            for one, other in zip(left, right, strict=False)
+        ]
 
 
 def _unary(function: Function) -> Callable[[Any], Made]:
-    strict = _of_one(function)
+    strict = Strict(function)
     return lambda op: (strict, (op.arg,))
 
 
 def _binary(function: Function) -> Callable[[Any], Made]:
-    strict = _of_two(function)
+    strict = Strict(function)
     return lambda op: (strict, (op.left, op.right))
 
 
@@ -90,7 +108,9 @@ def _or(left: Any, right: Any) -> Any:
 
 def _between(value: Any, low: Any, high: Any) -> Any:
     # Either bound alone may decide it.
-    return _and(_of_two(operator.ge)(value, low), _of_two(operator.le)(value, high))
+    above = None if value is None or low is None else value >= low
+    below = None if value is None or high is None else value <= high
+    return _and(above, below)
 
 
 def _first_known(value: Any, *others: Any) -> Any:
@@ -128,7 +148,7 @@ def _in_values(op: Any) -> Made:
     if not all(isinstance(option, ops.Literal) for option in op.options):
         raise unknown(op)
     options = frozenset(constant(option) for option in op.options)
-    return _of_one(options.__contains__), (op.value,)
+    return Strict(options.__contains__), (op.value,)
 
 
 def _simple_case(op: Any) -> Made:
@@ -146,9 +166,9 @@ def _cast(op: Any) -> Made:
     source, wanted = op.arg.dtype, op.to
     number = source.is_boolean() or source.is_integer() or source.is_floating()
     if wanted.is_floating() and (number or isinstance(op.arg, ops.Literal)):
-        return _of_one(float), (op.arg,)
+        return Strict(float), (op.arg,)
     if wanted.is_integer() and number:
-        return _of_one(round), (op.arg,)  # half to the even neighbour, as the engine does
+        return Strict(round), (op.arg,)  # half to the even neighbour, as the engine does
     if type(source) is type(wanted):
         return _same, (op.arg,)
     raise unknown(op)
@@ -162,13 +182,13 @@ def _rounded(op: Any) -> Made:
     if op.digits is not None and not (isinstance(op.digits, ops.Literal) and not op.digits.value):
         raise unknown(op)
     # Half away from zero, as the engine's ROUND.
-    return _of_one(lambda value: int(value + math.copysign(HALF, value))), (op.arg,)
+    return Strict(lambda value: int(value + math.copysign(HALF, value))), (op.arg,)
 
 
 def _truncated(op: Any) -> Made:
     if op.unit.short != "D":
         raise unknown(op)
-    return _of_one(lambda instant: instant // DAY * DAY), (op.arg,)
+    return Strict(lambda instant: instant // DAY * DAY), (op.arg,)
 
 
 def _day(instant: int) -> date:
@@ -178,7 +198,7 @@ def _day(instant: int) -> date:
 def _days_apart(op: Any) -> Made:
     if constant(op.part) != "day":
         raise unknown(op)
-    return _of_two(lambda left, right: (left - right).days), (op.left, op.right)
+    return Strict(lambda left, right: (left - right).days), (op.left, op.right)
 
 
 def _date_of(op: Any) -> Made:
@@ -190,7 +210,7 @@ def _date_of(op: Any) -> Made:
 
 def _field(op: Any) -> Made:
     place = list(op.arg.dtype.names).index(op.field)
-    return _of_one(lambda struct: struct[place]), (op.arg,)
+    return Strict(lambda struct: struct[place]), (op.arg,)
 
 
 RULES: dict[Any, Callable[[Any], Made]] = {
