@@ -358,6 +358,7 @@ def leaky(world, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_probe_says_that_it_found_no_leak(trained, world, mqbg):
     ran = mqbg("probe", world, "--config", trained / "mqbg.toml")
     assert (ran.status, ran.out.strip()) == (0, "no leak found")

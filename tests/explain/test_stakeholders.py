@@ -36,7 +36,7 @@ SETTINGS = Settings(
     target=Target(horizon_days=150),
     observation=Observation(datetime(2025, 12, 1)),
     snapshots=Snapshots(start=datetime(2024, 11, 1)),
-    model=Model(threads=1, resamples=2),
+    model=Model(threads=1, resamples=2, ablation=False),
     explain=Explain(standard_error=0.05, max_pairs=16, min_support=5),
 )
 

@@ -27,7 +27,7 @@ SETTINGS = Settings(
     target=Target(horizon_days=150),
     observation=Observation(datetime(2025, 12, 1)),
     snapshots=Snapshots(start=datetime(2024, 12, 1)),
-    model=Model(threads=1, resamples=2),
+    model=Model(threads=1, resamples=2, ablation=False),
     explain=Explain(min_support=5),
 )
 

@@ -491,6 +491,7 @@ SETTINGS = Settings(
 )
 
 
+@pytest.mark.slow
 def test_the_simulated_world_does_not_leak(simulated, open_tables):
     """Its portal logins come only after conversions, so no earlier cut-off knows of them."""
     assert probe(open_tables(simulated, SETTINGS), quiet) == ()

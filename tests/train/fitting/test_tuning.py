@@ -124,6 +124,7 @@ def test_the_same_seed_makes_the_same_trials():
     assert without_clock(search(4)) == without_clock(search(4))
 
 
+@pytest.mark.slow
 def test_a_search_that_goes_on_ends_like_one_in_one_go(tmp_path):
     studies = tmp_path / "deep" / "studies.db"
     assert len(search(2, studies).trials) == 2

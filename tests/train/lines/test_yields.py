@@ -80,6 +80,7 @@ def test_intervals_hold_the_figure_and_the_seed_fixes_them():
     assert expected(rows, LINE, PAID, resamples=200, seed=4) != got
 
 
+@pytest.mark.slow
 def test_the_interval_is_as_wide_as_a_bootstrap_of_whole_accounts_by_hand():
     rows = random_rows(groups=120, months=3)
     draws = np.random.default_rng(9)

@@ -111,6 +111,7 @@ def test_the_example_is_a_few_rows_of_the_catalogue_and_names_no_group(with_sign
     assert example.num_rows == 5
 
 
+@pytest.mark.slow
 def test_trials_are_kept_with_what_was_chosen(with_signal, tmp_path):
     trials = pd.DataFrame(
         [
