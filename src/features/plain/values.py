@@ -182,7 +182,13 @@ def _rounded(op: Any) -> Made:
     if op.digits is not None and not (isinstance(op.digits, ops.Literal) and not op.digits.value):
         raise unknown(op)
     # Half away from zero, as the engine's ROUND.
-    return Strict(lambda value: int(value + math.copysign(HALF, value))), (op.arg,)
+    return Strict(_to_whole), (op.arg,)
+
+
+def _to_whole(value: float) -> int:
+    if abs(value) >= 2.0**63:
+        raise OverflowError(f"expected whole numbers of 64 bits, got {value}")
+    return int(value + math.copysign(HALF, value))
 
 
 def _truncated(op: Any) -> Made:

@@ -22,6 +22,10 @@ from .refusals import Refused
 
 Answer = dict[str, Any]
 
+TOO_LARGE = (
+    "expected amounts and durations that can be added up, got one that is too large; check its unit"
+)
+
 
 def made_ready(model: Registered, threads: int) -> Registered:
     """A model as requests are scored by: trees compiled, the machine's threads.
@@ -82,7 +86,10 @@ class Scorer:
             chosen = words(given.language or explain.language, explain.languages_folder)
         except BadInput as error:
             raise Refused(422, f"language: {error}") from None
-        return told(self._scored(given, model, chosen), model)
+        try:
+            return told(self._scored(given, model, chosen), model)
+        except OverflowError:
+            raise Refused(422, TOO_LARGE) from None
 
     def _scored(self, given: GroupTables, model: Registered, chosen: Any) -> Scored:
         bundle = model.bundle

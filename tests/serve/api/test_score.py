@@ -101,6 +101,8 @@ def with_first(key, **values):
         (with_first("members", joined_at="yesterday"), "write times as"),
         (with_first("activities", duration_seconds="long"), "expected a number, got a text"),
         (with_first("activities", duration_seconds=True), "expected a number, got true or false"),
+        (with_first("activities", duration_seconds=1e308), "too large; check its unit"),
+        (with_first("activities", duration_seconds=1e20), "too large; check its unit"),
         (with_first("activities", occurred_at="1066-10-14"), "check the year"),
         (with_first("activities", activity_id=None), "every row needs a value"),
         (with_first("account", account_id="a2"), "account"),
