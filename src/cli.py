@@ -31,7 +31,7 @@ from .serve.store.errors import StoreFailed, disk_is_full
 from .serve_commands import serve
 from .settings import Settings
 from .store_commands import Replay, UseStore, forget, store_for, warn_if_rescored
-from .terminal import ERRORS, log_to_stderr, progress_shown, results
+from .support.terminal import ERRORS, log_to_stderr, progress_shown, results
 from .train_commands import probe, register, train
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def features(
     from .features.table import feature_table, features_since, read_features
     from .features.vocabulary import find_vocabulary, require_known_roles
     from .source import checked_source, on_engine, shown_name
-    from .whole import replaced_file
+    from .support.atomic_output import replaced_file
 
     settings = settings_of(config)
     instants = sorted({instant(text) for text in as_of})
@@ -195,7 +195,7 @@ def score(
     from .serve.files import is_ours, read_scored, write_scored
     from .serve.store.remembering import remembered_if
     from .serve.verdicts import verdicts_known
-    from .whole import replaced_folder
+    from .support.atomic_output import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)
     since = _earlier(changed_since, [at])

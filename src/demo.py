@@ -29,11 +29,11 @@ from .serve.scoring import score
 from .settings import Settings
 from .simulate import simulate
 from .source import checked_source
+from .support.atomic_output import new_folder, refuse_unless_empty
 from .train.runs.comparison import comparison_table
 from .train.runs.folder import write_run
 from .train.runs.tracking import log_folder
 from .train.training import Trained, train
-from .whole import new_folder, refuse_unless_empty
 
 MARK = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
 SHOWN = 10

@@ -14,7 +14,7 @@ import typer
 from .contract import BadInput
 from .options import Config, settings_of
 from .settings import Settings
-from .terminal import ERRORS, progress_shown, results
+from .support.terminal import ERRORS, progress_shown, results
 
 if TYPE_CHECKING:
     from .registry import Move, Recorded
@@ -44,7 +44,7 @@ def compare(
     config: Config = None,
 ) -> None:
     """Show versions, and runs without one, side by side with paired differences."""
-    from .whole import replaced_file
+    from .support.atomic_output import replaced_file
 
     settings = settings_of(config)
     tree, parts = (

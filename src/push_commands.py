@@ -16,8 +16,8 @@ from .contract import BadInput
 from .options import AsOf, Config, Data, Engine, Language, Quarantine, Version, instant, settings_of
 from .settings import Settings
 from .store_commands import Replay, store_for
-from .terminal import ERRORS, progress_shown
-from .whole import replaced_file
+from .support.atomic_output import replaced_file
+from .support.terminal import ERRORS, progress_shown
 
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
@@ -130,7 +130,7 @@ def _scored(
     from .serve.job import scoring_job
     from .serve.store.remembering import remembered
     from .serve.verdicts import verdicts_known
-    from .whole import replaced_folder
+    from .support.atomic_output import replaced_folder
 
     with (
         replaced_folder(out, is_ours) as aside,

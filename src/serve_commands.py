@@ -16,7 +16,7 @@ import typer
 from .contract import BadInput
 from .options import Config, Version, settings_of
 from .settings import Settings
-from .terminal import ERRORS
+from .support.terminal import ERRORS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

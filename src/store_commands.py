@@ -15,7 +15,7 @@ import typer
 from .contract import BadInput
 from .options import Config, settings_of
 from .settings import Settings
-from .terminal import ERRORS
+from .support.terminal import ERRORS
 
 if TYPE_CHECKING:
     from .serve.scoring import Scored

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .options import Config, Data, Quarantine, instant, settings_of
-from .terminal import ERRORS, progress_shown, results
+from .support.terminal import ERRORS, progress_shown, results
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,9 +49,9 @@ def train(
     """
     from .registry import require_store
     from .source import shown_name
+    from .support.atomic_output import replaced_file
     from .train.runs.folder import write_run
     from .train.runs.numbers import figures_tree
-    from .whole import replaced_file
 
     settings = settings_of(config)
     since = instant(test_from) if test_from else None
@@ -169,10 +169,10 @@ def probe(
     """Look for leaks: what tells the outcome in a way that no score could use."""
     from .features.prepared import feature_source
     from .source import checked_source
+    from .support.atomic_output import replaced_file
     from .train.runs.comparison import findings_table
     from .train.runs.numbers import findings_tree
     from .train.training import probe as find_leaks
-    from .whole import replaced_file
 
     settings = settings_of(config)
     with ExitStack() as outputs:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..contract import BadInput
-from ..whole import new_folder, refuse_unless_empty
+from ..support.atomic_output import new_folder, refuse_unless_empty
 from . import activities as acts
 from . import people, sales
 from .names import accounts_table, contacts_table

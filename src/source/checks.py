@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
-from ..whole import refuse_unless_empty
+from ..support.atomic_output import refuse_unless_empty
 from .notices import notices
 from .opening import ROW, Source, Staged, open_source
 from .origins import first_line

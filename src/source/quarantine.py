@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
-from ..whole import new_folder
+from ..support.atomic_output import new_folder
 from .opening import ROW, STAGED, Source, Staged, number_of_rows, publish
 from .problems import Rule
 from .rules import RowRule, prepared, row_rules

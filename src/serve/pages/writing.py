@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...bundle import Bundle
 from ...explain.words import Words
 from ...source import Source
-from ...whole import replaced_folder
+from ...support.atomic_output import replaced_folder
 from ..names import names_of
 from ..scoring import Scored
 from .earlier import earlier_scores

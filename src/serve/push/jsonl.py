@@ -11,7 +11,7 @@ from typing import TextIO
 from ...contract import BadInput
 from ...settings import Settings
 from ...settings.push import JsonLines as Own
-from ...whole import replaced_file
+from ...support.atomic_output import replaced_file
 from .payloads import as_json, group_columns, wanted
 from .target import GROUP, Given, Item, Outcome, Wanted
 

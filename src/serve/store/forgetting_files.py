@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from ...whole import replaced_file
+from ...support.atomic_output import replaced_file
 from ..tables import FILES
 from .person import LEFT_OUT, OF_THE_PERSON, POINTING, TEXTS, Person
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.whole import (
+from mqbg.support.atomic_output import (
     new_folder,
     refuse_unless_empty,
     refuse_unless_ours,

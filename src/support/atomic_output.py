@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .contract import BadInput
+from ..contract import BadInput
 
 
 def refuse_unless_empty(out: Path) -> None:

@@ -1,0 +1,1 @@
+"""What is about no buying group: outputs that appear whole or not at all, the terminal."""
