@@ -26,7 +26,7 @@ from mqbg.serve.scoring import Scored
 from mqbg.serve.store.opening import opened
 from mqbg.serve.tables import FILES
 from mqbg.settings import Push, Settings
-from mqbg.settings.push import HubSpot
+from mqbg.settings.delivery import HubSpot
 
 STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "push"
 GROUPS = 100_000

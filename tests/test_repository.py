@@ -17,8 +17,7 @@ SRC = ROOT / "src"
 MAY_IMPORT = {
     "__init__": set(),
     "contract": set(),
-    "tree": {"contract"},
-    "settings": {"contract", "tree"},
+    "settings": {"contract"},
     "support": {"contract"},
     "calibrated": set(),
     "threshold": set(),

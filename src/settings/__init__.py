@@ -1,13 +1,13 @@
 """`mqbg.toml` as frozen dataclasses; each default stands here and nowhere else (design.md)."""
 
-from ..tree import instant_of, utc
 from .api import API_KEYS, Api
+from .codec import instant_of, utc
 from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
+from .delivery import Alerts, Push
 from .learning import Explain, Model, Probe, Thresholds
-from .push import Alerts, Push
-from .reading import load_settings
+from .load import load_settings
+from .settings import Settings, model_tree, settings_from, settings_tree
 from .states import DELIVERY, STORE_URL, States, Store
-from .whole import Settings, model_tree, settings_from, settings_tree
 
 __all__ = [
     "API_KEYS", "DELIVERY", "KINDS", "STORE_URL", "Alerts", "Api", "Explain", "FeatureSettings",

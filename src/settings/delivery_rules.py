@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator, Mapping
 
 from .api import Api
-from .push import CHANNELS, FIELDS, MEMBER_FIELDS, Alerts, Limits, Push
+from .delivery import CHANNELS, FIELDS, MEMBER_FIELDS, Alerts, Limits, Push
 
 Rule = tuple[bool, str]
 LINKED = {"group_id", "page"}

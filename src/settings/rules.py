@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..contract import BadInput
 from .data import Role
 from .delivery_rules import of_the_alerts, of_the_api, of_the_pushes
-from .whole import Settings
+from .settings import Settings
 
 MAX_HORIZON_DAYS = 3650
 MAX_WINDOW_DAYS = 3650

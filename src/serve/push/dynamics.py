@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from ...settings import Settings
-from ...settings.push import Dynamics as Own
+from ...settings.delivery import Dynamics as Own
 from .payloads import GRADES, TRENDS, as_scalar, group_columns, wanted
 from .target import GROUP, Given, Item, Outcome, Wanted
 from .web import Unanswered, Web

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...settings import Settings
-from ...settings.push import HubSpot as Own
+from ...settings.delivery import HubSpot as Own
 from .halving import Halving, Refusal
 from .hubspot_notes import Notes, note_columns
 from .hubspot_properties import identity, make, properties_of

@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from ...settings import Settings
-from ...settings.push import HubSpot as Own
+from ...settings.delivery import HubSpot as Own
 from .halving import Halving, Refusal
 from .hubspot_upsert import JSON, upsert
 from .payloads import Columns, group_columns

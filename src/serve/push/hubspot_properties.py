@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from ...settings.push import HubSpot as Own
+from ...settings.delivery import HubSpot as Own
 from .hubspot_upsert import JSON, parsed, reason, rows
 from .target import Stopped
 from .web import Unanswered, Web

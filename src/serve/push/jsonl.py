@@ -10,7 +10,7 @@ from typing import TextIO
 
 from ...contract import BadInput
 from ...settings import Settings
-from ...settings.push import JsonLines as Own
+from ...settings.delivery import JsonLines as Own
 from ...support.atomic_output import replaced_file
 from .payloads import as_json, group_columns, wanted
 from .target import GROUP, Given, Item, Outcome, Wanted

@@ -11,7 +11,7 @@ import httpx
 
 from ...contract import BadInput
 from ...settings import Settings
-from ...settings.push import TARGETS, Dynamics, Limits, Salesforce
+from ...settings.delivery import TARGETS, Dynamics, Limits, Salesforce
 from .dynamics import Dynamics as DynamicsTarget
 from .dynamics import dynamics_records
 from .hubspot import HubSpot as HubSpotTarget

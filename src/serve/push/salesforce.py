@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from ...settings import Settings
-from ...settings.push import Salesforce as Own
+from ...settings.delivery import Salesforce as Own
 from .halving import Halving, Refusal
 from .payloads import Columns, as_scalar, group_columns, wanted
 from .salesforce_bulk import Bulk, Job, bulk_upsert

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ...contract import BadInput
 from ...settings import Settings
-from ...settings.push import Sql as Own
+from ...settings.delivery import Sql as Own
 from ..tables import SCORES
 from .halving import Halving, Refusal
 from .payloads import as_json, group_columns, wanted

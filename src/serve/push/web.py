@@ -11,7 +11,7 @@ from http import HTTPStatus
 import httpx
 import stamina
 
-from ...settings.push import Limits
+from ...settings.delivery import Limits
 from .bucket import Bucket
 from .target import Stopped
 

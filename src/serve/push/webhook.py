@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ...settings import Settings
-from ...settings.push import Webhook as Own
+from ...settings.delivery import Webhook as Own
 from .halving import Halving, Refusal
 from .payloads import as_json, group_columns, wanted
 from .target import GROUP, Given, Item, Outcome, Wanted

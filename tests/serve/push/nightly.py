@@ -20,7 +20,7 @@ from mqbg.serve.store.locking import locked
 from mqbg.serve.store.opening import opened
 from mqbg.serve.store.remembering import remembered
 from mqbg.settings import Alerts, Push, Settings
-from mqbg.settings.push import HubSpot
+from mqbg.settings.delivery import HubSpot
 
 FIRST = datetime(2025, 3, 1)
 NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])

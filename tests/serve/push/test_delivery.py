@@ -16,7 +16,7 @@ from mqbg.serve.push.opening import opened_target
 from mqbg.serve.push.records import outbox as table
 from mqbg.serve.push.target import Given
 from mqbg.settings import Settings
-from mqbg.settings.push import HubSpot, Push
+from mqbg.settings.delivery import HubSpot, Push
 from world import scored
 
 NOW = datetime(2025, 3, 1, 5)

@@ -21,7 +21,7 @@ from mqbg.serve.push.salesforce_bulk import table as bulk_table
 from mqbg.serve.push.target import Given, Item
 from mqbg.serve.push.webhook import signature
 from mqbg.settings import Settings
-from mqbg.settings.push import Dynamics, JsonLines, Push, Salesforce, Sql, Webhook
+from mqbg.settings.delivery import Dynamics, JsonLines, Push, Salesforce, Sql, Webhook
 from world import scored
 
 NOW = datetime(2025, 3, 1, 5)

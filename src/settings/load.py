@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..contract import BadInput
 from .rules import refuse_nonsense
-from .whole import Settings, settings_from
+from .settings import Settings, settings_from
 
 
 def load_settings(path: Path | None) -> Settings:

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
-from .contract import EARLIEST, LATEST, BadInput
+from ..contract import EARLIEST, LATEST, BadInput
 
 
 def plain(value: Any) -> Any:

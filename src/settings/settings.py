@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..tree import build, plain
 from .api import Api
+from .codec import build, plain
 from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
+from .delivery import Alerts, Push
 from .learning import Explain, Model, Probe, Thresholds
-from .push import Alerts, Push
 from .states import DELIVERY, States, Store
 
 
