@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from mqbg.bundle import Bundle
 from mqbg.explain.carried import themes_of
 from mqbg.explain.game import Game, play, stakeholder_game
 from mqbg.explain.monoid import Floats, Totals
@@ -24,6 +23,7 @@ from mqbg.explain.valuation import Valuation, with_compiled_trees
 from mqbg.features import feature_source
 from mqbg.features.prepared import FeatureSource
 from mqbg.features.table import Moment, moment
+from mqbg.model.bundle import Bundle
 from mqbg.settings import Explain, Settings, load_settings
 from mqbg.source import open_source
 from scipy.stats import spearmanr

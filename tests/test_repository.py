@@ -17,27 +17,16 @@ SRC = ROOT / "src"
 MAY_IMPORT = {
     "__init__": set(),
     "contract": set(),
-    "settings": {"contract"},
     "support": {"contract"},
-    "calibrated": set(),
-    "threshold": set(),
-    "following": {"settings", "threshold"},
-    "source": {"contract", "support"},
+    "settings": {"contract", "support"},
+    "source": {"contract", "settings", "support"},
     "simulate": {"contract", "support"},
-    "features": {"contract", "settings", "source"},
-    "bundle": {"contract", "settings", "calibrated", "threshold", "features"},
-    "explanation": {"bundle"},
-    "registry": {"contract", "settings", "bundle"},
-    "train": {
-        "contract", "settings", "calibrated", "threshold", "following", "source", "features",
-        "bundle", "explanation", "registry", "support",
-    },
-    "explain": {"contract", "settings", "calibrated", "source", "features", "bundle"},
-    "serve": {
-        "contract", "settings", "calibrated", "threshold", "following", "source", "features",
-        "bundle", "registry", "explain", "support",
-    },
-}  # fmt: skip
+    "features": {"contract", "settings", "source", "support"},
+    "model": {"contract", "settings", "source", "features", "support"},
+    "train": {"contract", "settings", "source", "features", "model", "support"},
+    "explain": {"contract", "settings", "source", "features", "model", "support"},
+    "serve": {"contract", "settings", "source", "features", "model", "explain", "support"},
+}
 WIRES_ALL = {
     "cli", "options", "model_commands", "train_commands", "store_commands", "push_commands",
     "serve_commands", "demo",

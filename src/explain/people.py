@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..bundle import Bundle, TypicalMember
 from ..features.activities import known_before
 from ..features.lookup import TermRows
 from ..features.members import of_people
@@ -21,6 +20,7 @@ from ..features.numeric import terms_of
 from ..features.prepared import FeatureSource, content_numbers
 from ..features.signals import Signal, within
 from ..features.table import Moment
+from ..model.bundle import Bundle, TypicalMember
 from .monoid import Floats
 
 TOP_KINDS = TOP_CONTENTS = 3

@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..bundle import Bundle
 from ..features.feature import Feature
+from ..model.bundle import Bundle
 from .words import Words
 
 TOP = 3

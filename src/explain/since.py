@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..bundle import Bundle
 from ..features.knowing import knowing, rows_of_group
 from ..features.prepared import NOBODY, FeatureSource
+from ..model.bundle import Bundle
 from .game import Outcome
 from .states import State, Transitions, states_of
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bundle import Bundle
 from ..features.table import Moment
+from ..model.bundle import Bundle
 from .carried import Steps, by_theme, steps_of
 from .game import Game, Outcome, play, stakeholder_game
 from .monoid import Floats, Totals

@@ -10,7 +10,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from ..bundle import Bundle
 from ..contract import BadInput
 from ..features.expressions import same
 from ..features.knowing import in_memory, left_lately
@@ -18,6 +17,7 @@ from ..features.numeric import terms_of
 from ..features.prepared import NOBODY, FeatureSource
 from ..features.table import moment
 from ..features.terms import Term
+from ..model.bundle import Bundle
 from .game import Outcome, play, stakeholder_game
 from .monoid import Floats, stack
 from .moves import Moves

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..bundle import Bundle, encoded
 from ..features.numeric import BLOCK, features_of_terms
+from ..model.bundle import Bundle, encoded
 from .monoid import Floats
 from .trees import fast_trees
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import numpy as np
 
-from ..bundle import Bundle
 from ..features.template import Template
+from ..model.bundle import Bundle
 from ..settings import Role
 from .monoid import Floats, Totals, stack
 from .people import GroupMembers

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ..bundle import Bundle
 from ..contract import BadInput
 from ..explain.valuation import with_compiled_trees
 from ..explain.words import Words, words
 from ..features.changes import changed_groups
 from ..features.prepared import FeatureSource, feature_source
 from ..features.snapshots import eligible_groups
-from ..registry import CHAMPION, Registered, load_registered
+from ..model.bundle import Bundle
+from ..model.registry import CHAMPION, Registered, load_registered
 from ..settings import Settings
 from ..source import checked_source, on_engine
 from .carry import carried, nothing_scored

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ..bundle import Bundle
 from ..features.prepared import FeatureSource
 from ..features.snapshots import cutoffs
 from ..features.table import moment
-from ..following import SEGMENT_COLUMNS, follow, segment_values
-from ..threshold import Thresholds
+from ..model.bundle import Bundle
+from ..model.threshold_update import SEGMENT_COLUMNS, follow, segment_values
+from ..model.thresholds import Thresholds
 
 SNAPSHOTS = 4
 """So many snapshots find the flow again, however long ago training was."""

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..bundle import Bundle
 from ..contract import BadInput
 from ..explain.carried import themes_of
 from ..explain.reasons import top_reasons
@@ -20,7 +19,8 @@ from ..explain.summaries import Person, group_summary, person_summary, step_text
 from ..explain.words import Words
 from ..features.prepared import FeatureSource
 from ..features.table import moment
-from ..threshold import Thresholds
+from ..model.bundle import Bundle
+from ..model.thresholds import Thresholds
 from .lines import lines_in_force, segments_of
 from .member_themes import member_themes
 from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES

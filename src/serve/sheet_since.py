@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from ..bundle import Bundle
 from ..contract import BadInput
 from ..explain.since import ACTIVITY, MODEL, Change, Changes, changes
 from ..explain.valuation import with_compiled_trees
 from ..explain.words import Words
-from ..registry import Registered, load_registered
+from ..model.bundle import Bundle
+from ..model.registry import Registered, load_registered
 from .job import Job
 
 

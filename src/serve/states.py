@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..model.thresholds import NOBODY, reaches
 from ..settings import States
-from ..threshold import NOBODY, reaches
 
 NURTURE, QUALIFIED, ACCEPTED = "nurture", "qualified", "accepted"
 REJECTED, RECYCLED = "rejected", "recycled"

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..bundle import encoded
 from ..features.catalogue import Catalogue
-from ..following import follow
+from ..model.bundle import encoded
+from ..model.threshold_update import follow
+from ..model.thresholds import Expected
 from ..settings import Settings
-from ..threshold import Expected
 from .evaluating.baselines import BASELINES, TrainingRows
 from .evaluating.evaluation import compare, verdict
 from .evaluating.segments import by_month, by_segment

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..bundle import Bundle, Training, matrix
-from ..calibrated import Blend, Calibrator, Platt, VennAbers
 from ..features.catalogue import Catalogue
-from ..following import follow
+from ..model.bundle import Bundle, Training, matrix
+from ..model.calibrators import Blend, Calibrator, Platt, VennAbers
+from ..model.threshold_update import follow
+from ..model.thresholds import Thresholds
 from ..settings import Settings
-from ..threshold import Thresholds
 from .fitting.calibration import Chosen, choose_calibrator, fit_venn_abers, moved_to_rate
 from .fitting.few import blend_with_rule, effective_conversions, trees_share
 from .fitting.fit import Fitted, Rows, enough_to_fit, fit, group_weights, parameters_of

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..bundle import Bundle
 from ..contract import BadInput
 from ..features.catalogue import Catalogue, catalogue
 from ..features.prepared import FeatureSource
@@ -23,7 +22,8 @@ from ..features.snapshots import (
     training_cutoffs,
 )
 from ..features.vocabulary import find_vocabulary, require_known_roles
-from ..following import follow
+from ..model.bundle import Bundle
+from ..model.threshold_update import follow
 from ..settings import Settings
 from .evaluating.ablation import ablation
 from .fitting.monotone import cost_of_directions

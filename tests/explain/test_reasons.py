@@ -7,15 +7,15 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pytest
-from mqbg.bundle import Bundle, Training, matrix
-from mqbg.calibrated import Blend, Platt, VennAbers
 from mqbg.explain.reasons import TOP, reasons_of_row, top_reasons
 from mqbg.explain.words import words
 from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary
+from mqbg.model.bundle import Bundle, Training, matrix
+from mqbg.model.calibrators import Blend, Platt, VennAbers
+from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Model, Role, Settings
-from mqbg.threshold import Thresholds
 
 SEED = 8
 ROWS = 60

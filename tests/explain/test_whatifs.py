@@ -5,8 +5,6 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from mqbg.bundle import Bundle, Training, TypicalMember
-from mqbg.calibrated import Blend, Platt, VennAbers
 from mqbg.explain.game import Outcome
 from mqbg.explain.monoid import Totals
 from mqbg.explain.people import GroupMembers
@@ -24,8 +22,10 @@ from mqbg.features.signals import Reduce
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.terms import Term
 from mqbg.features.vocabulary import Vocabulary
+from mqbg.model.bundle import Bundle, Training, TypicalMember
+from mqbg.model.calibrators import Blend, Platt, VennAbers
+from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Explain, Role, Settings
-from mqbg.threshold import Thresholds
 
 AS_OF = datetime(2024, 6, 1)
 NAN = math.nan

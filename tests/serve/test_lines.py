@@ -11,7 +11,7 @@ import pytest
 from mqbg.contract import TABLES
 from mqbg.features import feature_table
 from mqbg.features.snapshots import cutoffs
-from mqbg.following import follow
+from mqbg.model.threshold_update import follow
 from mqbg.serve.lines import SNAPSHOTS, described, lines_in_force
 
 AS_OF = datetime(2025, 7, 1)

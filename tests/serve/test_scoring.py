@@ -13,11 +13,11 @@ import pytest
 from mqbg.contract import TABLES, BadInput
 from mqbg.explain.words import words
 from mqbg.features.table import feature_table
+from mqbg.model.thresholds import Thresholds
 from mqbg.serve.scoring import score
 from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.threshold import Thresholds
 from mqbg.train.fitting import fit
 from mqbg.train.training import train
 

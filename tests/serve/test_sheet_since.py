@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 from mqbg.explain.words import words
 from mqbg.features.table import feature_table
-from mqbg.registry import Registered
+from mqbg.model.registry import Registered
 from mqbg.serve import sheet_since
 from mqbg.serve.job import Job
 from mqbg.serve.sheet_since import since_sheet

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mqbg.explanation import explanation
+from mqbg.model.shap_explanation import explanation
 
 
 @pytest.mark.parametrize("share", [1.0, 0.4])

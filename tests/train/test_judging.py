@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.following import follow
+from mqbg.model.threshold_update import follow
 from mqbg.settings import Settings, Thresholds
 from mqbg.train.evaluating.baselines import BASELINES
 from mqbg.train.judging import MODEL, frame_of, judge, touched_per_snapshot

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
+from mqbg.model.thresholds import NOBODY, just_above
 from mqbg.settings import Thresholds as ThresholdSettings
-from mqbg.threshold import NOBODY, just_above
 from mqbg.train.lines.capacity import capacity_line
 from mqbg.train.lines.flow import flow_of
 from mqbg.train.lines.tally import LINES, by_account, lines_of

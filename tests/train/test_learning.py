@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mqbg.bundle import load, save
-from mqbg.calibrated import Beta, Platt
+from mqbg.model.bundle import load, save
+from mqbg.model.calibrators import Beta, Platt
 from mqbg.settings import Thresholds
 from mqbg.train.fitting.few import effective_conversions
 from mqbg.train.learning import category_values, scored_rows, training_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ...contract import BadInput
-from ...registry import CHAMPION, Registered, existing_store, find_version, load_registered
+from ...model.registry import CHAMPION, Registered, existing_store, find_version, load_registered
 from ...settings import Settings
 from .scorer import made_ready
 

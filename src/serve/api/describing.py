@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...registry import Registered
+from ...model.registry import Registered
 from ...settings import model_tree
 
 

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
 from ...explain.words import words
-from ...registry import load_registered
+from ...model.registry import load_registered
 from ...settings import Settings
 from ...source import checked_source
 from ..pages import INDEX, POLICY, is_ours, training_record, write_report

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ...bundle import Bundle
 from ...contract import LATEST, BadInput
 from ...explain.valuation import with_compiled_trees
 from ...explain.words import words
 from ...features.prepared import feature_source
-from ...registry import Registered
+from ...model.bundle import Bundle
+from ...model.registry import Registered
 from ...settings import Settings
 from ..scoring import Scored, score
 from ..tables import FILES

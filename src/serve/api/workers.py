@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from ...registry import Registered
+from ...model.registry import Registered
 from ...settings import Settings
 from .refusals import Refused
 from .scorer import Answer, Scorer

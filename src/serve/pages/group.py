@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...bundle import Bundle
 from ...contract import BadInput
+from ...model.bundle import Bundle
 from ...source import Source
 from ..names import Names
 from ..scoring import Scored

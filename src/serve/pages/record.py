@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ...contract import BadInput
-from ...registry import (
+from ...model.registry import (
     Recorded,
     all_versions,
     champion_of,

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ...bundle import Bundle
 from ...explain.words import Words
+from ...model.bundle import Bundle
 from ...source import Source
 from ...support.atomic_output import replaced_folder
 from ..names import names_of

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...calibrated import Calibrator
 from ...features import Feature
+from ...model.calibrators import Calibrator
 from ..fitting.fit import CONSTRAINTS, Fitted, Rows, boosted
 from .evaluation import POPULATIONS, differences, measure
 

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import isotonic_regression
 
-from ...calibrated import Beta, Calibrator, Platt, VennAbers
+from ...model.calibrators import Beta, Calibrator, Platt, VennAbers
 
 BINS = 15
 """Bins of equal mass that the calibration error and the reliability plot use."""

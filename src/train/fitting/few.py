@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...calibrated import Blend
+from ...model.calibrators import Blend
 from .calibration import fit_platt
 from .fit import Rows
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...bundle import Horizon
+from ...model.bundle import Horizon
 from .calibration import choose_calibrator
 from .fit import Progress, Rows, boosted, enough_to_fit, folds, held_out_scores, text_of
 

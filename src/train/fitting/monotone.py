@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...calibrated import Calibrator
+from ...model.calibrators import Calibrator
 from ..evaluating.evaluation import POPULATIONS, differences
 from .fit import CONSTRAINTS, Fitted, Rows, boosted
 

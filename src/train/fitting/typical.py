@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ...bundle import TypicalMember
 from ...features.catalogue import Catalogue
 from ...features.table import Moment
+from ...model.bundle import TypicalMember
 
 
 def engaged_members(at: Moment, words: Catalogue, converted: pa.Array) -> pd.DataFrame:

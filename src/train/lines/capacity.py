@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...threshold import just_above
+from ...model.thresholds import just_above
 from .flow import Floats, Flow
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from ...contract import BadInput
-from ...following import reach_by_snapshot, segment_values
+from ...model.threshold_update import reach_by_snapshot, segment_values
+from ...model.thresholds import NOBODY, Thresholds, moved
 from ...settings import Thresholds as ThresholdSettings
-from ...threshold import NOBODY, Thresholds, moved
 from .capacity import capacity_line
 from .flow import COLUMNS, Flow, flow_of, require_rows
 from .tally import by_account, lines_of

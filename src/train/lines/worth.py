@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from ...threshold import NOBODY
+from ...model.thresholds import NOBODY
 from .flow import Floats
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ...following import qualified, reach_by_snapshot
+from ...model.threshold_update import qualified, reach_by_snapshot
+from ...model.thresholds import Estimate, Expected, Thresholds
 from ...settings import Thresholds as ThresholdSettings
-from ...threshold import Estimate, Expected, Thresholds
 from .flow import COLUMNS, Floats, flow_of, require_rows
 from .tally import by_account, lines_of
 

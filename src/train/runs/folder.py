@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ...bundle import CATEGORY, NUMBER, save
-from ...registry import BUNDLE_FOLDER
+from ...model.bundle import CATEGORY, NUMBER, save
+from ...model.registry import BUNDLE_FOLDER
 from ...settings import model_tree
 from ..training import Trained
 from .card import model_card

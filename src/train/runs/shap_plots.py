@@ -8,7 +8,7 @@ import pandas as pd
 import shap
 from matplotlib.figure import Figure
 
-from ...explanation import explanation
+from ...model.shap_explanation import explanation
 from ..training import Trained
 
 SHOWN_FEATURES = 15

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ...registry import Recorded
+from ...model.registry import Recorded
 from ..evaluating.evaluation import FIGURES
 from .paired import TARGET, Paired
 from .versions import Training

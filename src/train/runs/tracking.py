@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ...bundle import CATEGORY, OUTPUTS
 from ...contract import BadInput
-from ...registry import BUNDLE_FOLDER, Move, connect, has_champion, set_champion
+from ...model.bundle import CATEGORY, OUTPUTS
+from ...model.registry import BUNDLE_FOLDER, Move, connect, has_champion, set_champion
 from .folder import ARTIFACTS, CARD_FILE, EXAMPLE_FILE, FORMAT, RUN_FILE
 
 Progress = Callable[[str, float], None]
@@ -161,7 +161,7 @@ def _register(mlflow: Any, client: Any, run: Mapping[str, Any], folder: Path, ru
         warnings.simplefilter("ignore")
         model = mlflow.pyfunc.log_model(
             name="bundle",
-            loader_module="mqbg.bundle",
+            loader_module="mqbg.model.bundle",
             data_path=str(folder / BUNDLE_FOLDER),
             pip_requirements=[f"mqbg=={run['package_version']}"],
             signature=ModelSignature(inputs=_schema(run["columns"]), outputs=outputs),

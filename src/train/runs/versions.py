@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from ...registry import all_versions, champion_of, find_version
+from ...model.registry import all_versions, champion_of, find_version
 from ..evaluating.evaluation import POPULATIONS
 
 MODEL = "mqbg"  # the method of a run's figures that is the model itself

@@ -22,7 +22,7 @@ import uvicorn
 from mqbg.contract import TABLES
 from mqbg.explain.words import words
 from mqbg.features.knowing import rows_of_group
-from mqbg.registry import Registered
+from mqbg.model.registry import Registered
 from mqbg.serve.api.app import create_app
 from mqbg.serve.api.group_tables import MORE, ONE
 from mqbg.serve.api.keys import Keys, keys_of

@@ -12,13 +12,14 @@ from typing import Any
 import ibis
 import pandas as pd
 import pyarrow as pa
-from mqbg.bundle import Bundle, Training
-from mqbg.calibrated import Blend, Platt, VennAbers
 from mqbg.contract import schema
 from mqbg.explain.words import words
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary
-from mqbg.registry import Move, Recorded
+from mqbg.model.bundle import Bundle, Training
+from mqbg.model.calibrators import Blend, Platt, VennAbers
+from mqbg.model.registry import Move, Recorded
+from mqbg.model.thresholds import Estimate, Expected, Thresholds
 from mqbg.serve.pages import Record, write_report
 from mqbg.serve.pages.portfolio import page_name
 from mqbg.serve.pages.record import Version
@@ -26,7 +27,6 @@ from mqbg.serve.scoring import Scored
 from mqbg.serve.tables import FILES
 from mqbg.settings import Role, Settings
 from mqbg.source import Source
-from mqbg.threshold import Estimate, Expected, Thresholds
 
 Row = dict[str, Any]
 AS_OF = datetime(2024, 5, 1)

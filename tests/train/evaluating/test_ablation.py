@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from mqbg.calibrated import Platt
+from mqbg.model.calibrators import Platt
 from mqbg.train.evaluating.ablation import FULL, ablation, left_out, scores_without, without
 from mqbg.train.evaluating.evaluation import differences, measure
 from mqbg.train.fitting.fit import PRESET, Fitted, Rows

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.calibrated import Beta, Platt, VennAbers
+from mqbg.model.calibrators import Beta, Platt, VennAbers
 from mqbg.train.fitting import calibration
 from mqbg.train.fitting.calibration import (
     CALIBRATORS,

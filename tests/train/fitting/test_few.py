@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.calibrated import Blend
+from mqbg.model.calibrators import Blend
 from mqbg.train.fitting.few import blend_with_rule, effective_conversions, sentence, trees_share
 from mqbg.train.fitting.fit import Rows
 from sklearn.linear_model import LogisticRegression

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.bundle import Horizon
-from mqbg.calibrated import Platt
+from mqbg.model.bundle import Horizon
+from mqbg.model.calibrators import Platt
 from mqbg.train.fitting.fit import Rows, parameters_of
 from mqbg.train.fitting.horizons import Outcomes, fit_horizons, horizon_rows
 from mqbg.train.learning import training_rows

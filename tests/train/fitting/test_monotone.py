@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.calibrated import Platt
+from mqbg.model.calibrators import Platt
 from mqbg.settings import Model
 from mqbg.train.evaluating.evaluation import measure
 from mqbg.train.fitting.fit import Fitted, Rows, boosted, parameters_of

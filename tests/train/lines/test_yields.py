@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from mqbg.model.thresholds import NOBODY, Estimate, Thresholds
 from mqbg.settings import Thresholds as ThresholdSettings
-from mqbg.threshold import NOBODY, Estimate, Thresholds
 from mqbg.train.lines.threshold_figures import threshold_figure
 from mqbg.train.lines.yields import expected, promised, qualified_per_week, threshold_curve
 

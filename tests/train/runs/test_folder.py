@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from mqbg.bundle import load
+from mqbg.model.bundle import load
 from mqbg.settings import settings_from
 from mqbg.train.evaluating.signal import Signal
 from mqbg.train.fitting.fit import FOLDS

@@ -12,9 +12,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from mqbg.bundle import load
 from mqbg.contract import BadInput
-from mqbg.registry import BUNDLE_FOLDER, FIRST, Move, champion_of, connect, history
+from mqbg.model.bundle import load
+from mqbg.model.registry import BUNDLE_FOLDER, FIRST, Move, champion_of, connect, history
 from mqbg.train.evaluating.signal import Signal
 from mqbg.train.fitting.fit import FOLDS
 from mqbg.train.fitting.tuning import Tuned

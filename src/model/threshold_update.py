@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from .settings import Thresholds as ThresholdSettings
-from .threshold import Floats, Thresholds, just_above
+from ..settings import Thresholds as ThresholdSettings
+from .thresholds import Floats, Thresholds, just_above
 
 TOLERANCE = 0.05
 """The line stays while the flow lies within this share of the capacity."""

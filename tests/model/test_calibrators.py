@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.calibrated import Beta, Blend, Platt, VennAbers, calibrator_from
+from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers, calibrator_from
 
 SCORES = np.linspace(-5, 5, 21)
 SLOPES = st.floats(0.01, 5.0)

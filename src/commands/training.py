@@ -47,7 +47,7 @@ def train(
 
     Exit status 3: there is nothing to learn; nothing was registered.
     """
-    from .registry import require_store
+    from .model.registry import require_store
     from .source import shown_name
     from .support.atomic_output import replaced_file
     from .train.runs.folder import write_run
@@ -92,8 +92,8 @@ def _train(
 
 def _logged(folder: Path) -> Logged:
     """Logs a training; if MLflow goes away meanwhile, keeps the folder and says what to do."""
+    from .model.registry import FIRST, connect, store_errors
     from .model_commands import signed
-    from .registry import FIRST, connect, store_errors
     from .train.runs.tracking import log_folder
 
     try:
@@ -146,7 +146,7 @@ def register(
     folder: Annotated[Path, typer.Argument(help="What `mqbg train` kept when MLflow went away.")],
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
-    from .registry import require_store
+    from .model.registry import require_store
     from .train.runs.tracking import read_run
 
     read_run(folder)

@@ -20,7 +20,7 @@ from mqbg.cli import main
 from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary
-from mqbg.registry import champion_of, connect
+from mqbg.model.registry import champion_of, connect
 from mqbg.settings import Model, Role, Settings, Target
 from mqbg.train.fitting import fit
 from mqbg.train.judging import judge, touched_per_snapshot

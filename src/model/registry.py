@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..contract import BadInput
 from .bundle import Bundle, load
-from .contract import BadInput
 
 CHAMPION = "champion"
 LATEST = "latest"

@@ -19,8 +19,8 @@ from rich.table import Table
 from .contract import BadInput
 from .explain.words import Words, words
 from .features.prepared import feature_source
+from .model.registry import FIRST
 from .model_commands import signed
-from .registry import FIRST
 from .serve.files import write_scored
 from .serve.names import names_of
 from .serve.pages import training_record, write_report

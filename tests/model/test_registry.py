@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
-from mqbg.registry import (
+from mqbg.model.registry import (
     FIRST,
     PROMOTE,
     ROLLBACK,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.threshold import NOBODY, Estimate, Expected, Thresholds, just_above, moved
+from mqbg.model.thresholds import NOBODY, Estimate, Expected, Thresholds, just_above, moved
 from scipy.special import expit, logit
 
 MARCH, MAY = datetime(2025, 3, 1), datetime(2025, 5, 1)

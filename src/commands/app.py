@@ -300,7 +300,7 @@ def report(
 ) -> None:
     """Write the scores as pages that open without a server."""
     from .explain.words import words
-    from .registry import load_registered
+    from .model.registry import load_registered
     from .serve.files import read_scored
     from .serve.pages import training_record, write_report
     from .source import checked_source

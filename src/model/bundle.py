@@ -18,13 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .calibrated import Blend, Calibrator, VennAbers, calibrator_from
-from .contract import BadInput
-from .features.catalogue import Catalogue, catalogue
-from .features.template import Template, TemplateRole
-from .features.vocabulary import Vocabulary
-from .settings import Role, Settings, model_tree, settings_from
-from .threshold import Thresholds
+from ..contract import BadInput
+from ..features.catalogue import Catalogue, catalogue
+from ..features.template import Template, TemplateRole
+from ..features.vocabulary import Vocabulary
+from ..settings import Role, Settings, model_tree, settings_from
+from .calibrators import Blend, Calibrator, VennAbers, calibrator_from
+from .thresholds import Thresholds
 
 FORMAT = 3  # raised when a bundle can no longer be read by the release before
 TREES, CARD = "trees.txt", "bundle.json"

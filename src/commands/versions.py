@@ -17,7 +17,7 @@ from .settings import Settings
 from .support.terminal import ERRORS, progress_shown, results
 
 if TYPE_CHECKING:
-    from .registry import Move, Recorded
+    from .model.registry import Move, Recorded
     from .train.runs.promotion import Judgement
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.
@@ -63,7 +63,7 @@ def compare(
 
 
 def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
-    from .registry import existing_store, history
+    from .model.registry import existing_store, history
     from .train.runs.side_by_side import moves_table, tree_of_move
 
     with existing_store() as (_mlflow, client):
@@ -75,7 +75,7 @@ def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
 def _compared(
     settings: Settings, chosen: tuple[str, ...], everything: bool
 ) -> tuple[dict[str, Any], list[Any]]:
-    from .registry import existing_store, find_version
+    from .model.registry import existing_store, find_version
     from .train.runs.paired import MIN_RESAMPLES, pairs_against
     from .train.runs.side_by_side import (
         differences_table,
@@ -120,7 +120,7 @@ def promote(
     config: Config = None,
 ) -> None:
     """Make a version the champion, unless it is worse than the one there is."""
-    from .registry import (
+    from .model.registry import (
         PROMOTE,
         champion_of,
         existing_store,
@@ -188,7 +188,7 @@ def _with_judgement(move: Move, judgement: Judgement) -> Move:
 
 def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
     """Make the champion before the champion again; once more goes one further back."""
-    from .registry import (
+    from .model.registry import (
         ROLLBACK,
         all_versions,
         champion_of,
@@ -245,7 +245,7 @@ def signed(action: str, why: str = "", by: str | None = None) -> Move:
     Raises:
         BadInput: a text is too long to be kept.
     """
-    from .registry import Move
+    from .model.registry import Move
 
     return Move(action, by or _user(), datetime.now(UTC), why)
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.following import follow, qualified, reach_by_snapshot
+from mqbg.model.threshold_update import follow, qualified, reach_by_snapshot
+from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Thresholds as ThresholdSettings
-from mqbg.threshold import Thresholds
 
 START = pd.Timestamp("2025-01-06")
 LINE = Thresholds("capacity", completeness=0.5, pooled=0.5)

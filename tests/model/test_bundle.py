@@ -8,7 +8,11 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pytest
-from mqbg.bundle import (
+from mqbg.contract import BadInput
+from mqbg.features.catalogue import catalogue
+from mqbg.features.template import Template, TemplateRole
+from mqbg.features.vocabulary import Vocabulary
+from mqbg.model.bundle import (
     CARD,
     FORMAT,
     TREES,
@@ -21,13 +25,9 @@ from mqbg.bundle import (
     matrix,
     save,
 )
-from mqbg.calibrated import Beta, Blend, Platt, VennAbers
-from mqbg.contract import BadInput
-from mqbg.features.catalogue import catalogue
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
+from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Model, Role, Settings, Solution
-from mqbg.threshold import Thresholds
 
 SEED = 5
 SINCE = datetime(2024, 1, 2, 3, 4, 5, 6)
