@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .contract import BadInput
-from .model_commands import compare, promote, rollback
+from ..contract import BadInput
+from ..serve.store.errors import StoreFailed, disk_is_full
+from ..settings import Settings
+from ..support.terminal import ERRORS, log_to_stderr, progress_shown, results
+from .delivery import push, run
 from .options import (
     AsOf,
     Config,
@@ -26,16 +29,13 @@ from .options import (
     instant,
     settings_of,
 )  # fmt: skip
-from .push_commands import push, run
-from .serve.store.errors import StoreFailed, disk_is_full
-from .serve_commands import serve
-from .settings import Settings
-from .store_commands import Replay, UseStore, forget, store_for, warn_if_rescored
-from .support.terminal import ERRORS, log_to_stderr, progress_shown, results
-from .train_commands import probe, register, train
+from .server import serve
+from .store import Replay, UseStore, forget, store_for, warn_if_rescored
+from .training import probe, register, train
+from .versions import compare, promote, rollback
 
 if TYPE_CHECKING:
-    from .serve.job import Job
+    from ..serve.job import Job
 
 # Rooms are imported inside the commands: `mqbg --help` and `mqbg check` should not wait for
 # LightGBM and MLflow.
@@ -95,8 +95,8 @@ def _earlier(changed_since: str | None, as_of: list[datetime]) -> datetime | Non
 @app.command()
 def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> None:
     """Check the tables against the contract: every problem in one report."""
-    from .source import check as check_source
-    from .source import checked_source, open_source, shown_name
+    from ..source import check as check_source
+    from ..source import checked_source, open_source, shown_name
 
     settings_of(config)
     with open_source(data, strict=False) as source:
@@ -117,7 +117,7 @@ def simulate(
     config: Config = None,
 ) -> None:
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
-    from .simulate import simulate as simulate_world
+    from ..simulate import simulate as simulate_world
 
     settings_of(config)
     with progress_shown() as progress:
@@ -139,12 +139,12 @@ def features(
     """Write the feature table of every open group at each cut-off."""
     import pyarrow.parquet as pq
 
-    from .features.catalogue import catalogue
-    from .features.prepared import feature_source
-    from .features.table import feature_table, features_since, read_features
-    from .features.vocabulary import find_vocabulary, require_known_roles
-    from .source import checked_source, on_engine, shown_name
-    from .support.atomic_output import replaced_file
+    from ..features.catalogue import catalogue
+    from ..features.prepared import feature_source
+    from ..features.table import feature_table, features_since, read_features
+    from ..features.vocabulary import find_vocabulary, require_known_roles
+    from ..source import checked_source, on_engine, shown_name
+    from ..support.atomic_output import replaced_file
 
     settings = settings_of(config)
     instants = sorted({instant(text) for text in as_of})
@@ -191,11 +191,11 @@ def score(
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
-    from .serve.carry import require_same_run
-    from .serve.files import is_ours, read_scored, write_scored
-    from .serve.store.remembering import remembered_if
-    from .serve.verdicts import verdicts_known
-    from .support.atomic_output import replaced_folder
+    from ..serve.carry import require_same_run
+    from ..serve.files import is_ours, read_scored, write_scored
+    from ..serve.store.remembering import remembered_if
+    from ..serve.verdicts import verdicts_known
+    from ..support.atomic_output import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)
     since = _earlier(changed_since, [at])
@@ -239,8 +239,8 @@ def explain(
     config: Config = None,
 ) -> None:
     """Explain one group's score: who adds what, why, and what goes with a higher one."""
-    from .serve.sheet import group_sheet
-    from .serve.sheet_since import require_earlier, since_sheet
+    from ..serve.sheet import group_sheet
+    from ..serve.sheet_since import require_earlier, since_sheet
 
     at, earlier = instant(as_of), None if since is None else instant(since)
     settings = settings_of(config)
@@ -268,7 +268,7 @@ def _job(
     settings: Settings,
     engine: str = "duckdb",
 ) -> Iterator[Job]:
-    from .serve.job import scoring_job
+    from ..serve.job import scoring_job
 
     with (
         progress_shown() as progress,
@@ -299,11 +299,11 @@ def report(
     config: Config = None,
 ) -> None:
     """Write the scores as pages that open without a server."""
-    from .explain.words import words
-    from .model.registry import load_registered
-    from .serve.files import read_scored
-    from .serve.pages import training_record, write_report
-    from .source import checked_source
+    from ..explain.words import words
+    from ..model.registry import load_registered
+    from ..serve.files import read_scored
+    from ..serve.pages import training_record, write_report
+    from ..source import checked_source
 
     settings = settings_of(config)
     language = words(lang or settings.explain.language, settings.explain.languages_folder)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .contract import BadInput
+from ..contract import BadInput
+from ..settings import Settings
+from ..support.atomic_output import replaced_file
+from ..support.terminal import ERRORS, progress_shown
 from .options import AsOf, Config, Data, Engine, Language, Quarantine, Version, instant, settings_of
-from .settings import Settings
-from .store_commands import Replay, store_for
-from .support.atomic_output import replaced_file
-from .support.terminal import ERRORS, progress_shown
+from .store import Replay, store_for
 
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
-    from .serve.push.night import Pushed
-    from .serve.scoring import Scored
-    from .serve.store.opening import Store
+    from ..serve.push.night import Pushed
+    from ..serve.scoring import Scored
+    from ..serve.store.opening import Store
 
 LOGGER = logging.getLogger("mqbg.push")
 SHOWN = 20  # rejected records that are listed
@@ -53,9 +53,9 @@ def push(
     config: Config = None,
 ) -> None:
     """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
-    from .serve.files import read_scored
-    from .serve.push.night import push as push_to
-    from .serve.push.opening import require_target
+    from ..serve.files import read_scored
+    from ..serve.push.night import push as push_to
+    from ..serve.push.opening import require_target
 
     settings = settings_of(config)
     require_target(to)
@@ -96,7 +96,7 @@ def run(
 
     A job that was cut off is run again with the same --as-of: what was done is not done twice.
     """
-    from .serve.push.night import night, require_ready
+    from ..serve.push.night import night, require_ready
 
     settings, at = settings_of(config), instant(as_of)
     require_ready(to or [], settings)
@@ -126,11 +126,11 @@ def _scored(
     replay: bool,
 ) -> Scored:
     """The scores of a night, in the folder and in the store."""
-    from .serve.files import is_ours, write_scored
-    from .serve.job import scoring_job
-    from .serve.store.remembering import remembered
-    from .serve.verdicts import verdicts_known
-    from .support.atomic_output import replaced_folder
+    from ..serve.files import is_ours, write_scored
+    from ..serve.job import scoring_job
+    from ..serve.store.remembering import remembered
+    from ..serve.verdicts import verdicts_known
+    from ..support.atomic_output import replaced_folder
 
     with (
         replaced_folder(out, is_ours) as aside,
@@ -163,8 +163,8 @@ def _outbox(settings: Settings, doing: str) -> Iterator[Store]:
     Raises:
         BadInput: there is none, or another job holds it.
     """
-    from .serve.store.locking import locked
-    from .serve.store.opening import opened, url_of
+    from ..serve.store.locking import locked
+    from ..serve.store.opening import opened, url_of
 
     _quiet_retries()
     url = url_of(settings.store)
@@ -196,10 +196,10 @@ def _quiet_retries() -> None:
 
 
 def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
-    from .serve.push.differences import differences
-    from .serve.push.night import given_of
-    from .serve.push.opening import RECORDS
-    from .serve.store.opening import exists, opened, url_of
+    from ..serve.push.differences import differences
+    from ..serve.push.night import given_of
+    from ..serve.push.opening import RECORDS
+    from ..serve.store.opening import exists, opened, url_of
 
     url = url_of(settings.store)
     fields, records = 0, set()
@@ -224,8 +224,8 @@ def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
 
 
 def _prepare(to: str, settings: Settings) -> None:
-    from .serve.push.opening import opened_target
-    from .serve.push.target import Stopped
+    from ..serve.push.opening import opened_target
+    from ..serve.push.target import Stopped
 
     try:
         with opened_target(to, settings, seconds=lambda: 0.0) as target:
@@ -237,7 +237,7 @@ def _prepare(to: str, settings: Settings) -> None:
 
 
 def _revive(store: Store, to: str) -> None:
-    from .serve.push.outbox import retry_dead
+    from ..serve.push.outbox import retry_dead
 
     with store.begin() as connection:
         revived = retry_dead(connection, to)
@@ -245,8 +245,8 @@ def _revive(store: Store, to: str) -> None:
 
 
 def _list_rejected(store: Store, done: Sequence[Pushed], path: Path | None) -> None:
-    from .serve.push.outbox import unsent
-    from .serve.push.spreadsheet import write_csv
+    from ..serve.push.outbox import unsent
+    from ..serve.push.spreadsheet import write_csv
 
     if path is None:
         return

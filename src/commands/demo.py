@@ -16,24 +16,24 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from .contract import BadInput
-from .explain.words import Words, words
-from .features.prepared import feature_source
-from .model.registry import FIRST
-from .model_commands import signed
-from .serve.files import write_scored
-from .serve.names import names_of
-from .serve.pages import training_record, write_report
-from .serve.pages.portfolio import Line, portfolio
-from .serve.scoring import score
-from .settings import Settings
-from .simulate import simulate
-from .source import checked_source
-from .support.atomic_output import new_folder, refuse_unless_empty
-from .train.runs.comparison import comparison_table
-from .train.runs.folder import write_run
-from .train.runs.tracking import log_folder
-from .train.training import Trained, train
+from ..contract import BadInput
+from ..explain.words import Words, words
+from ..features.prepared import feature_source
+from ..model.registry import FIRST
+from ..serve.files import write_scored
+from ..serve.names import names_of
+from ..serve.pages import training_record, write_report
+from ..serve.pages.portfolio import Line, portfolio
+from ..serve.scoring import score
+from ..settings import Settings
+from ..simulate import simulate
+from ..source import checked_source
+from ..support.atomic_output import new_folder, refuse_unless_empty
+from ..train.runs.comparison import comparison_table
+from ..train.runs.folder import write_run
+from ..train.runs.tracking import log_folder
+from ..train.training import Trained, train
+from .versions import signed
 
 MARK = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
 SHOWN = 10

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .contract import BadInput
-from .settings import Settings, instant_of, load_settings
+from ..contract import BadInput
+from ..settings import Settings, instant_of, load_settings
 
 Data = Annotated[
     str,

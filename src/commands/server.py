@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .contract import BadInput
+from ..contract import BadInput
+from ..settings import Settings
+from ..support.terminal import ERRORS
 from .options import Config, Version, settings_of
-from .settings import Settings
-from .support.terminal import ERRORS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from .serve.api.keys import Keys
-    from .serve.api.standing import Standing
+    from ..serve.api.keys import Keys
+    from ..serve.api.standing import Standing
 
 SWITCH_SECONDS = 0.001
 STOP_SECONDS = 30  # that requests under way have when the server is told to stop
@@ -48,7 +48,7 @@ def serve(
 
     Keys come from MQBG_API_KEYS (name:read+score:key) or the file of [api] keys_file.
     """
-    from .serve.api.keys import keys_of, require_safe
+    from ..serve.api.keys import keys_of, require_safe
 
     settings = settings_of(config)
     keys = keys_of(settings.api, os.environ)
@@ -62,11 +62,11 @@ def serve(
 
 
 def _standing(settings: Settings, keys: Keys, version: str) -> Standing:
-    from .serve.api.champion import Champion
-    from .serve.api.shelf import Shelf
-    from .serve.api.standing import Standing
-    from .serve.api.watching import Figures
-    from .serve.api.workers import Workers
+    from ..serve.api.champion import Champion
+    from ..serve.api.shelf import Shelf
+    from ..serve.api.standing import Standing
+    from ..serve.api.watching import Figures
+    from ..serve.api.workers import Workers
 
     standing = Standing(
         settings=settings,
@@ -83,8 +83,8 @@ def _standing(settings: Settings, keys: Keys, version: str) -> Standing:
 def _pages(
     standing: Standing, host: str, folder: Path | None, data: str | None, stack: ExitStack
 ) -> ASGIApp | None:
-    from .serve.api.keys import Keys, is_loopback
-    from .serve.api.live_pages import pages_of, rendered
+    from ..serve.api.keys import Keys, is_loopback
+    from ..serve.api.live_pages import pages_of, rendered
 
     asked = standing.settings.api.pages_need_key
     if asked and not standing.keys:
@@ -125,8 +125,8 @@ def _listening(host: str, port: int) -> socket.socket:
 def _run(standing: Standing, pages: ASGIApp | None, listening: socket.socket, host: str) -> None:
     import uvicorn
 
-    from .serve.api.app import create_app
-    from .serve.api.watching import log_as_json
+    from ..serve.api.app import create_app
+    from ..serve.api.watching import log_as_json
 
     log_as_json(logging.INFO)
     # They would name kinds of activities that a body holds; what is sent stays out of the log.

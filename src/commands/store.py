@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .contract import BadInput
+from ..contract import BadInput
+from ..settings import Settings
+from ..support.terminal import ERRORS
 from .options import Config, settings_of
-from .settings import Settings
-from .support.terminal import ERRORS
 
 if TYPE_CHECKING:
-    from .serve.scoring import Scored
-    from .serve.store.opening import Store
-    from .serve.store.person import Person
+    from ..serve.scoring import Scored
+    from ..serve.store.opening import Store
+    from ..serve.store.person import Person
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ def store_for(
         BadInput: it cannot be opened, another job holds it, or it has later runs.
         StoreFailed: it cannot be read.
     """
-    from .serve.store.locking import locked
-    from .serve.store.opening import opened, url_of
-    from .serve.store.remembering import require_order
+    from ..serve.store.locking import locked
+    from ..serve.store.opening import opened, url_of
+    from ..serve.store.remembering import require_order
 
     url = url_of(settings.store)
     if not use or not url:
@@ -94,8 +94,8 @@ def warn_if_rescored(settings: Settings, scored: Scored) -> None:
         settings: [store] is read.
         scored: a few groups.
     """
-    from .serve.store.opening import exists, opened, url_of
-    from .serve.store.reading import group
+    from ..serve.store.opening import exists, opened, url_of
+    from ..serve.store.reading import group
 
     url = url_of(settings.store)
     if not url or not exists(url):
@@ -134,7 +134,7 @@ def forget(
     config: Config = None,
 ) -> None:
     """Remove a person from the store, the outbox, tables and pages, and say what went."""
-    from .serve.store.forgetting_files import forget_in_pages, forget_in_tables
+    from ..serve.store.forgetting_files import forget_in_pages, forget_in_tables
 
     if not contact_id.strip():
         raise BadInput("forget: expected the contact_id of a person, got an empty text")
@@ -159,8 +159,8 @@ def forget(
 
 def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person, bool]:
     """The person, and whether the data still has them."""
-    from .serve.store.person import Person
-    from .source import open_source
+    from ..serve.store.person import Person
+    from ..source import open_source
 
     if data is None:
         return Person(contact_id, tuple(names)), False
@@ -175,9 +175,9 @@ def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person
 def _forgotten_in_store(
     person: Person, settings: Settings, given: str | None
 ) -> dict[str, Counter[str]]:
-    from .serve.store.forgetting import forget as forget_in_store
-    from .serve.store.locking import locked
-    from .serve.store.opening import exists, opened, url_of
+    from ..serve.store.forgetting import forget as forget_in_store
+    from ..serve.store.locking import locked
+    from ..serve.store.opening import exists, opened, url_of
 
     url = given if given is not None else url_of(settings.store)
     if not url or (given is None and not exists(url)):

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from ..support.terminal import ERRORS, progress_shown, results
 from .options import Config, Data, Quarantine, instant, settings_of
-from .support.terminal import ERRORS, progress_shown, results
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .settings import Settings
-    from .train.runs.tracking import Logged
-    from .train.training import Trained
+    from ..settings import Settings
+    from ..train.runs.tracking import Logged
+    from ..train.training import Trained
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for LightGBM and MLflow.
 
@@ -47,11 +47,11 @@ def train(
 
     Exit status 3: there is nothing to learn; nothing was registered.
     """
-    from .model.registry import require_store
-    from .source import shown_name
-    from .support.atomic_output import replaced_file
-    from .train.runs.folder import write_run
-    from .train.runs.numbers import figures_tree
+    from ..model.registry import require_store
+    from ..source import shown_name
+    from ..support.atomic_output import replaced_file
+    from ..train.runs.folder import write_run
+    from ..train.runs.numbers import figures_tree
 
     settings = settings_of(config)
     since = instant(test_from) if test_from else None
@@ -73,9 +73,9 @@ def train(
 def _train(
     data: str, settings: Settings, since: datetime | None, quarantine: Path | None, trials: int
 ) -> Trained:
-    from .features.prepared import feature_source
-    from .source import checked_source
-    from .train.training import train as train_model
+    from ..features.prepared import feature_source
+    from ..source import checked_source
+    from ..train.training import train as train_model
 
     with (
         progress_shown() as progress,
@@ -92,9 +92,9 @@ def _train(
 
 def _logged(folder: Path) -> Logged:
     """Logs a training; if MLflow goes away meanwhile, keeps the folder and says what to do."""
-    from .model.registry import FIRST, connect, store_errors
-    from .model_commands import signed
-    from .train.runs.tracking import log_folder
+    from ..model.registry import FIRST, connect, store_errors
+    from ..train.runs.tracking import log_folder
+    from .versions import signed
 
     try:
         with progress_shown() as progress:
@@ -104,7 +104,7 @@ def _logged(folder: Path) -> Logged:
 
 
 def _keep(folder: Path, error: Exception) -> NoReturn:
-    from .train.runs.tracking import read_run
+    from ..train.runs.tracking import read_run
 
     kept = KEPT / str(read_run(folder)["fingerprint"])
     if folder.resolve() != kept.resolve():
@@ -121,7 +121,7 @@ def _keep(folder: Path, error: Exception) -> NoReturn:
 
 
 def _show(trained: Trained, logged: Logged) -> None:
-    from .train.runs.comparison import (
+    from ..train.runs.comparison import (
         ablation_table,
         comparison_table,
         directions_table,
@@ -146,8 +146,8 @@ def register(
     folder: Annotated[Path, typer.Argument(help="What `mqbg train` kept when MLflow went away.")],
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
-    from .model.registry import require_store
-    from .train.runs.tracking import read_run
+    from ..model.registry import require_store
+    from ..train.runs.tracking import read_run
 
     read_run(folder)
     require_store()
@@ -167,12 +167,12 @@ def probe(
     config: Config = None,
 ) -> None:
     """Look for leaks: what tells the outcome in a way that no score could use."""
-    from .features.prepared import feature_source
-    from .source import checked_source
-    from .support.atomic_output import replaced_file
-    from .train.runs.comparison import findings_table
-    from .train.runs.numbers import findings_tree
-    from .train.training import probe as find_leaks
+    from ..features.prepared import feature_source
+    from ..source import checked_source
+    from ..support.atomic_output import replaced_file
+    from ..train.runs.comparison import findings_table
+    from ..train.runs.numbers import findings_tree
+    from ..train.training import probe as find_leaks
 
     settings = settings_of(config)
     with ExitStack() as outputs:

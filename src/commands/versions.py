@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .contract import BadInput
+from ..contract import BadInput
+from ..settings import Settings
+from ..support.terminal import ERRORS, progress_shown, results
 from .options import Config, settings_of
-from .settings import Settings
-from .support.terminal import ERRORS, progress_shown, results
 
 if TYPE_CHECKING:
-    from .model.registry import Move, Recorded
-    from .train.runs.promotion import Judgement
+    from ..model.registry import Move, Recorded
+    from ..train.runs.promotion import Judgement
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.
 
@@ -44,7 +44,7 @@ def compare(
     config: Config = None,
 ) -> None:
     """Show versions, and runs without one, side by side with paired differences."""
-    from .support.atomic_output import replaced_file
+    from ..support.atomic_output import replaced_file
 
     settings = settings_of(config)
     tree, parts = (
@@ -63,8 +63,8 @@ def compare(
 
 
 def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
-    from .model.registry import existing_store, history
-    from .train.runs.side_by_side import moves_table, tree_of_move
+    from ..model.registry import existing_store, history
+    from ..train.runs.side_by_side import moves_table, tree_of_move
 
     with existing_store() as (_mlflow, client):
         found = history(client, name)
@@ -75,9 +75,9 @@ def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
 def _compared(
     settings: Settings, chosen: tuple[str, ...], everything: bool
 ) -> tuple[dict[str, Any], list[Any]]:
-    from .model.registry import existing_store, find_version
-    from .train.runs.paired import MIN_RESAMPLES, pairs_against
-    from .train.runs.side_by_side import (
+    from ..model.registry import existing_store, find_version
+    from ..train.runs.paired import MIN_RESAMPLES, pairs_against
+    from ..train.runs.side_by_side import (
         differences_table,
         figures_table,
         notes,
@@ -85,7 +85,7 @@ def _compared(
         tree_of,
         tree_of_pair,
     )
-    from .train.runs.versions import SHOWN_AT_ONCE, read_trainings, reference_of
+    from ..train.runs.versions import SHOWN_AT_ONCE, read_trainings, reference_of
 
     name, limit = settings.model.registered_name, None if everything else SHOWN_AT_ONCE
     with existing_store() as (mlflow, client), progress_shown() as progress:
@@ -120,7 +120,7 @@ def promote(
     config: Config = None,
 ) -> None:
     """Make a version the champion, unless it is worse than the one there is."""
-    from .model.registry import (
+    from ..model.registry import (
         PROMOTE,
         champion_of,
         existing_store,
@@ -152,9 +152,9 @@ def promote(
 def _judged(
     mlflow: Any, client: Any, settings: Settings, number: str, champion: str | None
 ) -> Judgement:
-    from .train.runs.paired import MIN_RESAMPLES, pairs_against
-    from .train.runs.promotion import judge
-    from .train.runs.versions import read_training
+    from ..train.runs.paired import MIN_RESAMPLES, pairs_against
+    from ..train.runs.promotion import judge
+    from ..train.runs.versions import read_training
 
     name = settings.model.registered_name
     challenger = read_training(mlflow, client, name, number)
@@ -188,7 +188,7 @@ def _with_judgement(move: Move, judgement: Judgement) -> Move:
 
 def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
     """Make the champion before the champion again; once more goes one further back."""
-    from .model.registry import (
+    from ..model.registry import (
         ROLLBACK,
         all_versions,
         champion_of,
@@ -245,7 +245,7 @@ def signed(action: str, why: str = "", by: str | None = None) -> Move:
     Raises:
         BadInput: a text is too long to be kept.
     """
-    from .model.registry import Move
+    from ..model.registry import Move
 
     return Move(action, by or _user(), datetime.now(UTC), why)
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from mqbg.cli import app, main
+from mqbg.commands.app import app, main
 from mqbg.simulate import simulate
 from typer.main import get_command
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 AS_OF = "2025-06-01"
 SETTINGS = """
 [model]

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from mqbg.cli import main
+from mqbg.commands.app import main
 from mqbg.serve import job
 from mqbg.serve.files import write_scored
 
-sys.path.insert(0, str(Path(__file__).parent / "serve" / "push"))  # crm.py and world.py
+sys.path.insert(0, str(Path(__file__).parents[1] / "serve" / "push"))  # crm.py and world.py
 
 from crm import TOKEN, Crm, standing_in
 from world import scored

@@ -7,7 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from mqbg.cli import main
+from mqbg.commands.app import main
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from mqbg import store_commands
-from mqbg.cli import main
+from mqbg.commands import store as store_commands
+from mqbg.commands.app import main
+from mqbg.commands.store import store_for, warn_if_rescored
 from mqbg.contract import BadInput
 from mqbg.serve.files import read_scored, write_scored
 from mqbg.serve.scoring import Scored
@@ -23,7 +24,6 @@ from mqbg.serve.store.reading import latest_run
 from mqbg.serve.store.remembering import remembered
 from mqbg.serve.tables import FILES
 from mqbg.settings import Settings, Store
-from mqbg.store_commands import store_for, warn_if_rescored
 
 JUNE, JULY = datetime(2024, 6, 1), datetime(2024, 7, 1)
 DATA = {
@@ -86,7 +86,7 @@ def mqbg(monkeypatch, capfd):
 @pytest.fixture
 def score(mqbg, monkeypatch):
     """`score(day, ...)`: the command, with a job whose scores are made up."""
-    from mqbg import cli
+    from mqbg.commands import app as cli
     from mqbg.serve import verdicts
 
     @contextmanager

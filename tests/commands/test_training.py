@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg import train_commands
-from mqbg.cli import main
+from mqbg.commands import training as train_commands
+from mqbg.commands.app import main
 from mqbg.features.catalogue import catalogue
 from mqbg.features.template import Template, TemplateRole
 from mqbg.features.vocabulary import Vocabulary

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from mqbg.commands.versions import compare, promote, rollback, signed
 from mqbg.contract import BadInput
 from mqbg.model import registry
 from mqbg.model.registry import champion_of, connect, history
-from mqbg.model_commands import compare, promote, rollback, signed
 from mqbg.train.evaluating.evaluation import evaluate
 
 NAME = "mqbg"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.cli import main
+from mqbg.commands.app import main
 from mqbg.contract import TABLES, BadInput, Column, schema
 from mqbg.simulate import simulate
 from mqbg.source import check, checked_source, open_source

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from mqbg.cli import main
+from mqbg.commands.app import main
 from mqbg.contract import BadInput
 from mqbg.simulate import simulate
 from mqbg.source import checked_source, on_engine
@@ -55,7 +55,7 @@ def in_a_process(folder: Path, script: str, *arguments: object, **environment: s
     )  # fmt: skip
 
 
-COMMAND = "from mqbg.cli import main; main()"
+COMMAND = "from mqbg.commands.app import main; main()"
 
 
 @pytest.fixture(scope="module")
