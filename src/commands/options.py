@@ -56,3 +56,21 @@ def instant(text: str) -> datetime:
             f"got {text!r}"
         )
     return found
+
+
+def earlier_cutoff(changed_since: str | None, as_of: list[datetime]) -> datetime | None:
+    """The cut-off that `--changed-since` names.
+
+    Raises:
+        BadInput: it is not before the one cut-off asked for.
+    """
+    if changed_since is None:
+        return None
+    since = instant(changed_since)
+    if len(as_of) != 1 or since > as_of[0]:
+        raise BadInput(
+            "--changed-since: expected one --as-of, at or after it, got "
+            f"{', '.join(f'{at:%Y-%m-%d %H:%M:%S}' for at in as_of)} after {changed_since}; name "
+            "the cut-off of the result that --out holds, and one later cut-off"
+        )
+    return since

@@ -86,7 +86,7 @@ def mqbg(monkeypatch, capfd):
 @pytest.fixture
 def score(mqbg, monkeypatch):
     """`score(day, ...)`: the command, with a job whose scores are made up."""
-    from mqbg.commands import app as cli
+    from mqbg.commands import scoring
     from mqbg.serve import verdicts
 
     @contextmanager
@@ -99,7 +99,7 @@ def score(mqbg, monkeypatch):
         columns = ["group_id", "decided_at", "verdict", "reason", "reopened_at"]
         return pd.DataFrame(columns=columns)
 
-    monkeypatch.setattr(cli, "_job", job)
+    monkeypatch.setattr(scoring, "_job", job)
     monkeypatch.setattr(verdicts, "verdicts_known", none_known)
     return lambda day, *more: mqbg("score", "data", "--as-of", day, "--out", "out", *more)
 

@@ -1,0 +1,172 @@
+"""`mqbg demo`: a world, a model, scores and pages, in one go and in one folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from rich import box
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from ..contract import BadInput
+from ..explain.words import Words, words
+from ..features.prepared import feature_source
+from ..model.registry import FIRST
+from ..serve.files import write_scored
+from ..serve.names import names_of
+from ..serve.pages import training_record, write_report
+from ..serve.pages.portfolio import Line, portfolio
+from ..serve.scoring import score
+from ..settings import Settings
+from ..simulate import simulate
+from ..source import checked_source
+from ..support.atomic_output import new_folder, refuse_unless_empty
+from ..train.runs.comparison import comparison_table
+from ..train.runs.folder import write_run
+from ..train.runs.tracking import log_folder
+from ..train.training import Trained, train
+from .versions import signed
+
+MARK = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
+SHOWN = 10
+MIN_GROUPS = 100
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """What the demonstration made.
+
+    Attributes:
+        out: the folder.
+        as_of: the cut-off of the scores.
+        trained: the model and its figures.
+        version: its version in the registry of the demonstration.
+        lines: the readiest groups.
+        page: the first page of the report.
+    """
+
+    out: Path
+    as_of: datetime
+    trained: Trained
+    version: str
+    lines: tuple[Line, ...]
+    page: Path
+
+
+def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) -> Demonstrated:
+    """Simulate, check, train, score, report; an earlier demonstration in `out` gives way.
+
+    The model goes to a registry of its own, beside the data: made data has no place in a real one.
+
+    Raises:
+        BadInput: `out` holds something else, or there are too few groups.
+    """
+    if groups < MIN_GROUPS:
+        raise BadInput(f"demo: expected at least {MIN_GROUPS} groups to learn from, got {groups}")
+    if not (out / MARK).is_file():
+        refuse_unless_empty(out)
+    shutil.rmtree(out, ignore_errors=True)
+    store = out / "mlruns" / "mlflow.db"
+    store.parent.mkdir(parents=True)
+    (out / MARK).touch()
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
+    simulate(
+        out / "data",
+        groups=groups,
+        seed=settings.model.seed,
+        progress=lambda _step, done: progress("simulate", done),
+    )
+    progress("check", 0.0)
+    with checked_source(out / "data", threads=settings.model.threads) as source:
+        progress("check", 1.0)
+        prepared = feature_source(source, settings)
+        trained = train(prepared, test_from=None, progress=progress)
+        if not trained.judged.signal.found:
+            raise BadInput(f"demo: {trained.judged.verdict} Take more --groups")
+        with new_folder(out / "run") as aside:
+            write_run(trained, aside, str(out / "data"), installed_version("mqbg"))
+        logged = log_folder(out / "run", signed(FIRST, "the demonstration"), progress)
+        as_of, language = trained.split.test[-1], _words(settings)
+        scored = score(
+            prepared,
+            trained.bundle,
+            as_of,
+            model_version=str(logged.version),
+            words=language,
+            progress=progress,
+        )
+        with new_folder(out / "scores") as aside:
+            write_scored(scored, aside)
+        page = write_report(
+            scored,
+            source,
+            trained.bundle,
+            out / "report",
+            words=language,
+            figures=trained.judged.figures,
+            record=training_record(settings.model.registered_name, str(logged.version)),
+            progress=progress,
+        )
+        lines = portfolio(scored, names_of(scored, source), language).lines[:SHOWN]
+    return Demonstrated(out, as_of, trained, str(logged.version), lines, page)
+
+
+def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[RenderableType]:
+    """What the command prints: the comparison, the ten readiest groups, what to open next."""
+    yield comparison_table(demonstrated.trained)
+    yield demonstrated.trained.judged.verdict
+    yield readiest(demonstrated.lines, _words(settings))
+    out, first = demonstrated.out, demonstrated.lines[0].score["group_id"]
+    store = os.environ["MLFLOW_TRACKING_URI"]
+    yield (
+        "[bold]What to open next[/bold]\n"
+        f"  {demonstrated.page}   every group, its stakeholders and why\n"
+        f"  {out}/scores/scores.parquet   the same as tables\n"
+        f"  MLFLOW_TRACKING_URI={store} {_command('mqbg')} explain {out}/data {first} "
+        f"--as-of {demonstrated.as_of:%Y-%m-%d}\n"
+        f"  {_command('mlflow')} ui --backend-store-uri {store}   figures, plots, versions"
+    )
+
+
+def _words(settings: Settings) -> Words:
+    return words(settings.explain.language, settings.explain.languages_folder)
+
+
+def _command(name: str) -> str:
+    """How to call a command of this environment: by its name if the path has it."""
+    own = Path(sys.executable).parent / name
+    if shutil.which(name) == str(own):
+        return name
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
+
+
+def readiest(lines: Sequence[Line], language: Words) -> Table:
+    """The readiest groups, each with its strongest stakeholder."""
+    table = Table(title="The ten readiest groups", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("account", overflow="fold")
+    table.add_column("solution")
+    table.add_column("readiness", justify="right")
+    table.add_column("completeness", justify="right")
+    table.add_column("status")
+    table.add_column("strongest stakeholder", overflow="fold")
+    table.add_column("missing roles")
+    for line in lines:
+        table.add_row(
+            escape(line.account),
+            escape(line.solution),
+            f"{line.score['readiness']:.0%}",
+            f"{line.score['completeness']:.0%}",
+            language.word("status", line.score["status"]),
+            escape(line.strongest[0]) if line.strongest else "",
+            escape(language.roles(line.score["missing_roles"])),
+        )
+    return table

@@ -1,0 +1,182 @@
+"""The commands that score: all open groups, one group in words, the pages of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..contract import BadInput
+from ..settings import Settings
+from ..support.terminal import progress_shown, results
+from .options import (
+    AsOf,
+    Config,
+    Data,
+    Engine,
+    Language,
+    Quarantine,
+    Since,
+    Version,
+    earlier_cutoff,
+    instant,
+    settings_of,
+)
+from .store import Replay, UseStore, store_for, warn_if_rescored
+
+if TYPE_CHECKING:
+    from ..serve.job import Job
+
+
+def score(
+    data: Data,
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option(help="Folder for scores, stakeholders and actions.")],
+    version: Version = "champion",
+    lang: Language = None,
+    changed_since: Since = None,
+    engine: Engine = "duckdb",
+    quarantine: Quarantine = None,
+    store: UseStore = True,
+    replay: Replay = False,
+    config: Config = None,
+) -> None:
+    """Score every open group at a cut-off; write the tables and keep them in the store."""
+    from ..serve.carry import require_same_run
+    from ..serve.files import is_ours, read_scored, write_scored
+    from ..serve.store.remembering import remembered_if
+    from ..serve.verdicts import verdicts_known
+    from ..support.atomic_output import replaced_folder
+
+    settings, at = settings_of(config), instant(as_of)
+    since = earlier_cutoff(changed_since, [at])
+    before = None if since is None else read_scored(out)
+    with (
+        replaced_folder(out, is_ours) as aside,
+        _job(data, version, lang, quarantine, settings, engine) as job,
+        store_for(settings, at, use=store, replay=replay, past_is_left_out=True) as kept,
+    ):
+        if since is None or before is None:
+            scored = job.score(at)
+        else:
+            require_same_run(before, since, job.model.version, str(out))
+            scored = job.score_changed(at, since, before)
+        verdicts = verdicts_known(job.source, at)
+        with remembered_if(kept, scored, verdicts, settings, at, replay=replay) as told:
+            write_scored(told.scored, aside)
+    print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
+    if kept is not None:
+        moves = len(told.transitions)
+        changed = "1 changed its state" if moves == 1 else f"{moves:,} changed their states"
+        print(f"{changed}; kept in {kept.shown}")  # noqa: T201
+
+
+def explain(
+    data: Data,
+    group_id: Annotated[str, typer.Argument(help="The buying group.")],
+    as_of: AsOf,
+    since: Annotated[
+        str | None,
+        typer.Option(help="An earlier cut-off: say what changed between the two scores."),
+    ] = None,
+    since_version: Annotated[
+        str | None,
+        typer.Option(help="Model version that scored at --since; default: that of --version."),
+    ] = None,
+    version: Version = "champion",
+    lang: Language = None,
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Explain one group's score: who adds what, why, and what goes with a higher one."""
+    from ..serve.sheet import group_sheet
+    from ..serve.sheet_since import require_earlier, since_sheet
+
+    at, earlier = instant(as_of), None if since is None else instant(since)
+    settings = settings_of(config)
+    require_earlier(earlier, since_version, at)
+    with _job(data, version, lang, quarantine, settings) as job:
+        if earlier is None:
+            job.require_open(group_id, at)
+            scored = job.score(at, only=[group_id])
+            warn_if_rescored(settings, scored)
+            people = job.names(scored.stakeholders["contact_id"].to_pylist())
+            parts = list(group_sheet(scored, people, job.bundle, job.words))
+        else:
+            parts = list(since_sheet(job, group_id, earlier, at, since_version))
+    console = results()
+    for part in parts:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+
+
+@contextmanager
+def _job(
+    data: str,
+    version: str,
+    lang: str | None,
+    quarantine: Path | None,
+    settings: Settings,
+    engine: str = "duckdb",
+) -> Iterator[Job]:
+    from ..serve.job import scoring_job
+
+    with (
+        progress_shown() as progress,
+        scoring_job(
+            data,
+            settings,
+            progress=progress,
+            version=version,
+            language=lang,
+            quarantine=quarantine,
+            engine=engine,
+        ) as job,
+    ):
+        yield job
+
+
+def report(
+    scores: Annotated[Path, typer.Argument(help="The folder that `mqbg score` wrote.")],
+    data: Annotated[str, typer.Option(help="The tables the scores were made from.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pages.")],
+    before: Annotated[
+        Path | None,
+        typer.Option(help="The folder of an earlier `mqbg score`, to show what changed."),
+    ] = None,
+    lang: Language = None,
+    quarantine: Quarantine = None,
+    config: Config = None,
+) -> None:
+    """Write the scores as pages that open without a server."""
+    from ..explain.words import words
+    from ..model.registry import load_registered
+    from ..serve.files import read_scored
+    from ..serve.pages import training_record, write_report
+    from ..source import checked_source
+
+    settings = settings_of(config)
+    language = words(lang or settings.explain.language, settings.explain.languages_folder)
+    scored = read_scored(scores)
+    if not scored.scores.num_rows:
+        raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")
+    version = scored.scores["model_version"][0].as_py()
+    name = settings.model.registered_name
+    bundle = load_registered(name, version).bundle
+    with (
+        progress_shown() as progress,
+        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+    ):
+        page = write_report(
+            scored,
+            source,
+            bundle,
+            out,
+            words=language,
+            record=training_record(name, version),
+            before=None if before is None else read_scored(before),
+            progress=progress,
+        )
+    print(f"open {page}")  # noqa: T201 - the result
