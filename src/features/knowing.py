@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from ..settings import Settings
-from ..source.opening import Source
+from ..source.staging import Source
 from .activities import kinds_counted, kinds_in, known_before, with_known_at
 from .expressions import AsOf, at
 from .facts import leavers

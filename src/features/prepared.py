@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from ..contract import BUYING_JOBS
 from ..settings import Settings
-from ..source.opening import Source
+from ..source.staging import Source
 from .account_facts import OUTCOMES, group_outcomes
 from .activities import (
     kind_table,

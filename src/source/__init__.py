@@ -1,10 +1,10 @@
 """From somebody's folder, file or database to the contract's tables, checked before all else."""
 
 from .checks import check, checked_source
-from .opening import Source, open_source
 from .postgres import shown_name
 from .problems import Problem, Report
 from .spark import on_engine
+from .staging import Source, open_source
 
 __all__ = [
     "Problem",

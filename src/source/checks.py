@@ -14,12 +14,12 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from ..support.atomic_output import refuse_unless_empty
-from .notices import notices
-from .opening import ROW, Source, Staged, open_source
-from .origins import first_line
 from .problems import EXAMPLES, Problem, Report, Rule, sort_problems
 from .quarantine import set_aside
-from .rules import RowRule, prepared, row_rules
+from .readers import first_line
+from .row_rules import RowRule, prepared, row_rules
+from .staging import ROW, Source, Staged, open_source
+from .warnings import notices
 
 logger = logging.getLogger(__name__)
 _SHOWN_CHARACTERS = 60

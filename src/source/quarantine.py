@@ -13,9 +13,9 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from ..support.atomic_output import new_folder
-from .opening import ROW, STAGED, Source, Staged, number_of_rows, publish
 from .problems import Rule
-from .rules import RowRule, prepared, row_rules
+from .row_rules import RowRule, prepared, row_rules
+from .staging import ROW, STAGED, Source, Staged, number_of_rows, publish
 
 logger = logging.getLogger(__name__)
 _BAD = "bad"  # schema of our database: source_row and reasons of each table

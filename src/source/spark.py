@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import ibis
 
 from ..contract import TABLES, BadInput
-from .opening import Source
+from .staging import Source
 
 ENGINES = ("duckdb", "spark")
 STAGING = "MQBG_SPARK_STAGING"

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.source.checks import check, checked_source
-from mqbg.source.opening import open_source
 from mqbg.source.problems import Problem, Report
+from mqbg.source.staging import open_source
 
 # Ibis 12 still calls the name that DuckDB 2 renamed.
 CONGRESS = Path(__file__).parents[3] / "shared" / "data" / "congress110"

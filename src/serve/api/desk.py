@@ -20,10 +20,10 @@ from ...contract import TABLES, Table
 from ...features.plain import Plain, Plan, Rows, planned, rows_from
 from ...source import Source
 from ...source.conversion import convert
-from ...source.opening import ROW, STAGED, Staged
-from ...source.origins import quoted
 from ...source.problems import Rule
-from ...source.rules import RowRule, prepared, row_rules
+from ...source.readers import quoted
+from ...source.row_rules import RowRule, prepared, row_rules
+from ...source.staging import ROW, STAGED, Staged
 from .group_tables import GroupTables, place
 from .refusals import Refused
 from .values import Values

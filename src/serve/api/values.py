@@ -12,8 +12,8 @@ from ...contract import TABLES, Column, Table
 from ...features.engine import EPOCH
 from ...features.plain import Rows, rows_from
 from ...source.conversion import convert
-from ...source.opening import ROW
-from ...source.origins import quoted
+from ...source.readers import quoted
+from ...source.staging import ROW
 from .bodies import EXACT
 from .group_tables import READ
 

@@ -20,9 +20,9 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from .conversion import absent, convert
-from .origins import Origin, Origins, find, nearest, quoted, unreadable
 from .postgres import shown_name
 from .problems import Problem, Report, Rule, sort_problems
+from .readers import Origin, Origins, find, nearest, quoted, unreadable
 
 STAGED = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
 _KEPT = "kept"  # the same without source_row, for what is read once only

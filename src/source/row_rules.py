@@ -10,8 +10,8 @@ import ibis
 import ibis.expr.types as ir
 
 from ..contract import EARLIEST, LATEST, TABLES, Column, Table
-from .opening import ROW, Staged
 from .problems import Rule
+from .staging import ROW, Staged
 
 _OPEN_END = datetime(9999, 1, 1)
 

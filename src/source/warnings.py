@@ -8,8 +8,8 @@ from typing import Any
 import ibis.expr.types as ir
 
 from ..contract import TABLES
-from .opening import Source, Staged, number_of_rows
-from .origins import nearest
+from .readers import nearest
+from .staging import Source, Staged, number_of_rows
 
 # A zone stands after minutes: in 2024-02-01 the "-01" is a day.
 _ZONE = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)$"

@@ -15,7 +15,8 @@ from typing import Any
 import duckdb
 
 from ..contract import TABLES, BadInput
-from . import csvfile, postgres
+from . import csv_files as csvfile
+from . import postgres
 from .problems import EXAMPLES, Problem, Rule
 
 _ACCEPTED = (
