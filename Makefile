@@ -49,7 +49,7 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 docs: setup ## write docs/features.md from the catalogue
-	$(BIN)/python -m mqbg.features.reference > docs/features.md
+	$(BIN)/python -m mqbg.features.declare.reference > docs/features.md
 
 bench: setup ## figures of the "must hold" lines, measured here and now
 	$(BIN)/python -m benchmarks

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mqbg.features import feature_source
-from mqbg.features.prepared import FeatureSource
+from mqbg.features.tables.feature_source import FeatureSource
 from mqbg.settings import Model, Settings, load_settings
 from mqbg.source import open_source
 from mqbg.train.training import MODEL, Trained, train

@@ -18,7 +18,7 @@ from mqbg.explain.people import members_of
 from mqbg.explain.stakeholders import stakeholders
 from mqbg.explain.valuation import with_compiled_trees
 from mqbg.features import feature_source
-from mqbg.features.table import Moment, moment
+from mqbg.features.tables.feature_table import Moment, moment
 from mqbg.model.bundle import Bundle
 from mqbg.settings import Settings
 from mqbg.source import open_source

@@ -8,7 +8,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from mqbg.features import catalogue, feature_source, feature_table, find_vocabulary
+from mqbg.features import feature_source, feature_table, find_vocabulary
+from mqbg.features.declare import catalogue
 from mqbg.settings import Settings
 from mqbg.source import open_source
 

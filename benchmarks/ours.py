@@ -8,7 +8,8 @@ from pathlib import Path
 
 import ibis.backends.duckdb  # noqa: F401 - else it is imported, and timed, at the first connection
 import pyarrow as pa
-from mqbg.features import catalogue, feature_source, feature_table, find_vocabulary
+from mqbg.features import feature_source, feature_table, find_vocabulary
+from mqbg.features.declare import catalogue
 from mqbg.settings import Settings
 from mqbg.source import open_source
 

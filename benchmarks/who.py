@@ -21,8 +21,8 @@ from mqbg.explain.people import GroupMembers, members_of, recent_activity
 from mqbg.explain.stakeholders import stakeholders
 from mqbg.explain.valuation import Valuation, with_compiled_trees
 from mqbg.features import feature_source
-from mqbg.features.prepared import FeatureSource
-from mqbg.features.table import Moment, moment
+from mqbg.features.tables.feature_source import FeatureSource
+from mqbg.features.tables.feature_table import Moment, moment
 from mqbg.model.bundle import Bundle
 from mqbg.settings import Explain, Settings, load_settings
 from mqbg.source import open_source

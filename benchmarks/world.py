@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from mqbg.features.snapshots import cutoffs
+from mqbg.features.time_rules.eligible_groups import cutoffs
 from mqbg.settings import Settings
 from mqbg.source import open_source
 from mqbg.train.labels import converted_groups

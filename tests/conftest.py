@@ -25,8 +25,8 @@ import pyarrow as pa
 import pytest
 from mqbg.contract import TABLES, schema
 from mqbg.features import FeatureSource, feature_source, feature_table
-from mqbg.features.catalogue import catalogue
-from mqbg.features.vocabulary import find_vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.settings import Settings
 from mqbg.source import Source
 

@@ -65,10 +65,10 @@ def features(
     """Write the feature table of every open group at each cut-off."""
     import pyarrow.parquet as pq
 
-    from ..features.catalogue import catalogue
-    from ..features.prepared import feature_source
-    from ..features.table import feature_table, features_since, read_features
-    from ..features.vocabulary import find_vocabulary, require_known_roles
+    from ..features.declare.catalogue import catalogue
+    from ..features.declare.vocabulary import find_vocabulary, require_known_roles
+    from ..features.tables.feature_source import feature_source
+    from ..features.tables.feature_table import feature_table, features_since, read_features
     from ..source import checked_source, on_engine, shown_name
     from ..support.atomic_output import replaced_file
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ..contract import BadInput
 from ..explain.words import Words, words
-from ..features.prepared import feature_source
+from ..features.tables.feature_source import feature_source
 from ..model.registry import FIRST
 from ..serve.files import write_scored
 from ..serve.names import names_of

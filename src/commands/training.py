@@ -73,7 +73,7 @@ def train(
 def _train(
     data: str, settings: Settings, since: datetime | None, quarantine: Path | None, trials: int
 ) -> Trained:
-    from ..features.prepared import feature_source
+    from ..features.tables.feature_source import feature_source
     from ..source import checked_source
     from ..train.training import train as train_model
 
@@ -167,7 +167,7 @@ def probe(
     config: Config = None,
 ) -> None:
     """Look for leaks: what tells the outcome in a way that no score could use."""
-    from ..features.prepared import feature_source
+    from ..features.tables.feature_source import feature_source
     from ..source import checked_source
     from ..support.atomic_output import replaced_file
     from ..train.runs.comparison import findings_table

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.catalogue import Catalogue
+from ..features.declare.catalogue import Catalogue
 from .game import Outcome
 from .monoid import Floats, Totals, alike, stack
 from .people import GroupMembers

@@ -15,8 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.signals import Reduce
-from ..features.terms import Term
+from ..features.declare.signals import Reduce
+from ..features.declare.terms import Term
 from .trees.compiling import compiled
 
 Floats = NDArray[np.float64]

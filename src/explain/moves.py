@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..features.signals import Reduce
+from ..features.declare.signals import Reduce
 from .monoid import Floats, Totals, Whole
 
 

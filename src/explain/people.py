@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..features.activities import known_before
-from ..features.lookup import TermRows
-from ..features.members import of_people
-from ..features.numeric import terms_of
-from ..features.prepared import FeatureSource, content_numbers
-from ..features.signals import Signal, within
-from ..features.table import Moment
+from ..features.declare.signals import Signal, within
+from ..features.engines.numpy import terms_of
+from ..features.tables.feature_source import FeatureSource, content_numbers
+from ..features.tables.feature_table import Moment
+from ..features.tables.lookup import TermRows
+from ..features.tables.member_signals import of_people
+from ..features.time_rules.activities_known_before import known_before
 from ..model.bundle import Bundle, TypicalMember
 from .monoid import Floats
 

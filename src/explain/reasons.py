@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..features.feature import Feature
+from ..features.declare.feature import Feature
 from ..model.bundle import Bundle
 from .words import Words
 

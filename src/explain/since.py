@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..features.knowing import knowing, rows_of_group
-from ..features.prepared import NOBODY, FeatureSource
+from ..features.tables.feature_source import NOBODY, FeatureSource
+from ..features.time_rules.tables_as_of import knowing, rows_of_group
 from ..model.bundle import Bundle
 from .game import Outcome
 from .states import State, Transitions, states_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..features.table import Moment
+from ..features.tables.feature_table import Moment
 from ..model.bundle import Bundle
 from .carried import Steps, by_theme, steps_of
 from .game import Game, Outcome, play, stakeholder_game

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from ..contract import BadInput
-from ..features.expressions import same
-from ..features.knowing import in_memory, left_lately
-from ..features.numeric import terms_of
-from ..features.prepared import NOBODY, FeatureSource
-from ..features.table import moment
-from ..features.terms import Term
+from ..features.declare.expressions import same
+from ..features.declare.terms import Term
+from ..features.engines.numpy import terms_of
+from ..features.tables.feature_source import NOBODY, FeatureSource
+from ..features.tables.feature_table import moment
+from ..features.time_rules.tables_as_of import in_memory, left_lately
 from ..model.bundle import Bundle
 from .game import Outcome, play, stakeholder_game
 from .monoid import Floats, stack

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..features.numeric import BLOCK, features_of_terms
+from ..features.engines.numpy import BLOCK, features_of_terms
 from ..model.bundle import Bundle, encoded
 from .monoid import Floats
 from .trees import fast_trees

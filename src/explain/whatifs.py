@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ..features.template import Template
+from ..features.declare.template import Template
 from ..model.bundle import Bundle
 from ..settings import Role
 from .monoid import Floats, Totals, stack

@@ -6,15 +6,15 @@ engine, gives the same bits (see `exact`). Batch, single group, the stakeholder 
 input therefore agree to the bit by construction.
 """
 
-from .catalogue import Catalogue, catalogue
-from .feature import Feature
-from .groups import group_features
-from .prepared import FeatureSource, feature_source
-from .signals import Reduce
-from .snapshots import cutoffs, eligible_groups, end_of_observation
-from .table import Moment, feature_table, moment
-from .terms import Term
-from .vocabulary import Vocabulary, find_vocabulary
+from .declare.catalogue import Catalogue, catalogue
+from .declare.feature import Feature
+from .declare.signals import Reduce
+from .declare.terms import Term
+from .declare.vocabulary import Vocabulary, find_vocabulary
+from .tables.feature_source import FeatureSource, feature_source
+from .tables.feature_table import Moment, feature_table, moment
+from .tables.group_features import group_features
+from .time_rules.eligible_groups import cutoffs, eligible_groups, end_of_observation
 
 __all__ = [
     "Catalogue",

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..contract import BadInput
-from ..features.catalogue import Catalogue, catalogue
-from ..features.template import Template, TemplateRole
-from ..features.vocabulary import Vocabulary
+from ..features.declare.catalogue import Catalogue, catalogue
+from ..features.declare.template import Template, TemplateRole
+from ..features.declare.vocabulary import Vocabulary
 from ..settings import Role, Settings, model_tree, settings_from
 from .calibrators import Blend, Calibrator, VennAbers, calibrator_from
 from .thresholds import Thresholds

@@ -12,9 +12,9 @@ from pathlib import Path
 from ..contract import BadInput
 from ..explain.valuation import with_compiled_trees
 from ..explain.words import Words, words
-from ..features.changes import changed_groups
-from ..features.prepared import FeatureSource, feature_source
-from ..features.snapshots import eligible_groups
+from ..features.tables.feature_source import FeatureSource, feature_source
+from ..features.time_rules.changed_groups import changed_groups
+from ..features.time_rules.eligible_groups import eligible_groups
 from ..model.bundle import Bundle
 from ..model.registry import CHAMPION, Registered, load_registered
 from ..settings import Settings

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ..features.prepared import FeatureSource
-from ..features.snapshots import cutoffs
-from ..features.table import moment
+from ..features.tables.feature_source import FeatureSource
+from ..features.tables.feature_table import moment
+from ..features.time_rules.eligible_groups import cutoffs
 from ..model.bundle import Bundle
 from ..model.threshold_update import SEGMENT_COLUMNS, follow, segment_values
 from ..model.thresholds import Thresholds

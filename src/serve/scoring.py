@@ -17,8 +17,8 @@ from ..explain.reasons import top_reasons
 from ..explain.stakeholders import Stakeholders, stakeholders
 from ..explain.summaries import Person, group_summary, person_summary, step_text
 from ..explain.words import Words
-from ..features.prepared import FeatureSource
-from ..features.table import moment
+from ..features.tables.feature_source import FeatureSource
+from ..features.tables.feature_table import moment
 from ..model.bundle import Bundle
 from ..model.thresholds import Thresholds
 from .lines import lines_in_force, segments_of

@@ -14,8 +14,8 @@ from ..explain.people import Recent, recent_activity
 from ..explain.stakeholders import Stakeholders
 from ..explain.summaries import Contact, GroupFacts, Person, Step
 from ..explain.whatifs import Action
-from ..features.prepared import FeatureSource
-from ..features.table import Moment
+from ..features.tables.feature_source import FeatureSource
+from ..features.tables.feature_table import Moment
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..features.catalogue import Catalogue
+from ..features.declare.catalogue import Catalogue
 from ..model.bundle import encoded
 from ..model.threshold_update import follow
 from ..model.thresholds import Expected

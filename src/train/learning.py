@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..features.catalogue import Catalogue
+from ..features.declare.catalogue import Catalogue
 from ..model.bundle import Bundle, Training, matrix
 from ..model.calibrators import Blend, Calibrator, Platt, VennAbers
 from ..model.threshold_update import follow

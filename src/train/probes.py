@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, rankdata
 
 from ..contract import TABLES
-from ..features.activities import once, with_known_at
+from ..features.time_rules.activities_known_before import once, with_known_at
 from ..settings import Probe, Settings, Target
 
 FOLDS = 5

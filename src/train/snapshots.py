@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..contract import BadInput
-from ..features.catalogue import Catalogue
-from ..features.prepared import FeatureSource
-from ..features.table import Moment, moment
+from ..features.declare.catalogue import Catalogue
+from ..features.tables.feature_source import FeatureSource
+from ..features.tables.feature_table import Moment, moment
 from .fitting.horizons import Outcomes
 from .fitting.typical import engaged_members
 from .labels import converted_groups

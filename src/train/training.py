@@ -13,15 +13,15 @@ import pandas as pd
 import pyarrow as pa
 
 from ..contract import BadInput
-from ..features.catalogue import Catalogue, catalogue
-from ..features.prepared import FeatureSource
-from ..features.snapshots import (
+from ..features.declare.catalogue import Catalogue, catalogue
+from ..features.declare.vocabulary import find_vocabulary, require_known_roles
+from ..features.tables.feature_source import FeatureSource
+from ..features.time_rules.eligible_groups import (
     end_of_observation,
     first_instant,
     later_cutoffs,
     training_cutoffs,
 )
-from ..features.vocabulary import find_vocabulary, require_known_roles
 from ..model.bundle import Bundle
 from ..model.threshold_update import follow
 from ..settings import Settings

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 from mqbg.commands import training as train_commands
 from mqbg.commands.app import main
-from mqbg.features.catalogue import catalogue
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.registry import champion_of, connect
 from mqbg.settings import Model, Role, Settings, Target
 from mqbg.train.fitting import fit

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.explain.game import play, stakeholder_game
 from mqbg.explain.monoid import Totals
-from mqbg.features.signals import Reduce
-from mqbg.features.terms import Term
+from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain
 
 NAN = math.nan

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.explain.monoid import Totals, alike, stack
-from mqbg.features.signals import Reduce
-from mqbg.features.terms import Term
+from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.terms import Term
 
 NAN = math.nan
 REDUCES = (Reduce.SUM, Reduce.MAX, Reduce.MIN, Reduce.SUM, Reduce.MIN)

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 from mqbg.explain.people import recent_activity
-from mqbg.features.catalogue import catalogue
-from mqbg.features.snapshots import eligible_groups
-from mqbg.features.table import moment
-from mqbg.features.vocabulary import find_vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.vocabulary import find_vocabulary
+from mqbg.features.tables.feature_table import moment
+from mqbg.features.time_rules.eligible_groups import eligible_groups
 from mqbg.settings import Settings
 
 AS_OF = datetime(2024, 6, 1)

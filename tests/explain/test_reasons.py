@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from mqbg.explain.reasons import TOP, reasons_of_row, top_reasons
 from mqbg.explain.words import words
-from mqbg.features.catalogue import catalogue
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, Training, matrix
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds

@@ -15,8 +15,8 @@ import pytest
 from mqbg.contract import TABLES, BadInput
 from mqbg.explain.since import changes
 from mqbg.explain.valuation import with_compiled_trees
-from mqbg.features.knowing import in_memory, rows_of_group
-from mqbg.features.table import feature_table
+from mqbg.features.tables.feature_table import feature_table
+from mqbg.features.time_rules.tables_as_of import in_memory, rows_of_group
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.fitting import fit

@@ -21,9 +21,9 @@ from mqbg.explain.monoid import Totals
 from mqbg.explain.people import members_of, typical_terms
 from mqbg.explain.stakeholders import stakeholders
 from mqbg.explain.valuation import Valuation
-from mqbg.features.groups import group_features, member_terms, reduce_terms
-from mqbg.features.signals import Reduce
-from mqbg.features.table import feature_table, moment
+from mqbg.features.declare.signals import Reduce
+from mqbg.features.tables.feature_table import feature_table, moment
+from mqbg.features.tables.group_features import group_features, member_terms, reduce_terms
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.fitting import fit

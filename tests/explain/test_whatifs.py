@@ -18,10 +18,10 @@ from mqbg.explain.whatifs import (
     edits,
     role_states,
 )
-from mqbg.features.signals import Reduce
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.terms import Term
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.terms import Term
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, Training, TypicalMember
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds

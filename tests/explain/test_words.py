@@ -13,9 +13,9 @@ from mqbg.explain.words.formats import MINUS
 from mqbg.explain.words.language_files import OPEN, WHOLE, read_words
 from mqbg.explain.words.names import MAX_NAME, plain_name
 from mqbg.explain.words.placeholders import SAMPLES, SENTENCES, trials
-from mqbg.features.catalogue import catalogue
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Role
 
 LANGUAGES = ("en", "ja")

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from mqbg.contract import BadInput
-from mqbg.features.catalogue import catalogue
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import (
     CARD,
     FORMAT,

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from mqbg.contract import BadInput
 from mqbg.explain.words import words
-from mqbg.features.changes import changed_groups
+from mqbg.features.time_rules.changed_groups import changed_groups
 from mqbg.serve.carry import carried, nothing_scored, require_same_run
 from mqbg.serve.scoring import score
 from mqbg.serve.tables import FILES

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from mqbg.contract import TABLES
 from mqbg.features import feature_table
-from mqbg.features.snapshots import cutoffs
+from mqbg.features.time_rules.eligible_groups import cutoffs
 from mqbg.model.threshold_update import follow
 from mqbg.serve.lines import SNAPSHOTS, described, lines_in_force
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES, BadInput
 from mqbg.explain.words import words
-from mqbg.features.table import feature_table
+from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
 from mqbg.serve.scoring import score
 from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES

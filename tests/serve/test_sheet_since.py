@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 from mqbg.explain.words import words
-from mqbg.features.table import feature_table
+from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.registry import Registered
 from mqbg.serve import sheet_since
 from mqbg.serve.job import Job

@@ -134,7 +134,7 @@ def side_by_side() -> Callable[[Sequence[Mapping[str, Sequence[Row]]]], dict[str
 @pytest.fixture(scope="session")
 def of_time() -> ModuleType:
     """The edits, and the settings, of the tests of time on DuckDB."""
-    path = Path(__file__).parents[1] / "features" / "test_time.py"
+    path = Path(__file__).parents[1] / "features" / "time_rules" / "test_time.py"
     found = importlib.util.spec_from_file_location("edits_of_the_future", path)
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mqbg.features import feature_source, feature_table
-from mqbg.features.catalogue import catalogue
-from mqbg.features.table import moment
-from mqbg.features.vocabulary import find_vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.vocabulary import find_vocabulary
+from mqbg.features.tables.feature_table import moment
 from mqbg.source import on_engine
 
 AS_OF = datetime(2024, 6, 1)

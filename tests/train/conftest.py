@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.features.catalogue import catalogue
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings, Target
 from mqbg.train.fitting import fit
 from mqbg.train.judging import judge, touched_per_snapshot

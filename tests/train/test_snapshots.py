@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.features.catalogue import catalogue
-from mqbg.features.vocabulary import find_vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.settings import Settings, Target
 from mqbg.train.snapshots import collect, fingerprint
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
 from mqbg.contract import TABLES, BadInput
-from mqbg.features.themes.history import LARGE_ACCOUNT_GROUPS
+from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
 from mqbg.model.bundle import load, save
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate

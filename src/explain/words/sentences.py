@@ -10,7 +10,7 @@ from babel import Locale
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 
-from ...features.feature import Feature
+from ...features.declare.feature import Feature
 from .formats import Formats
 from .names import plain_name, without_breaks
 

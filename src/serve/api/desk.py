@@ -17,7 +17,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from ...contract import TABLES, Table
-from ...features.plain import Plain, Plan, Rows, planned, rows_from
+from ...features.engines.python import Plain, Plan, Rows, planned, rows_from
 from ...source import Source
 from ...source.conversion import convert
 from ...source.problems import Rule

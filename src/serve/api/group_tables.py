@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ...contract import TABLES, Table
-from ...features.plain import Rows, rows_from
+from ...features.engines.python import Rows, rows_from
 from ...settings import Api, instant_of
 from .bodies import shown_kind
 from .refusals import Refused

@@ -9,7 +9,7 @@ from typing import Any
 from ...contract import LATEST, BadInput
 from ...explain.valuation import with_compiled_trees
 from ...explain.words import words
-from ...features.prepared import feature_source
+from ...features.tables.feature_source import feature_source
 from ...model.bundle import Bundle
 from ...model.registry import Registered
 from ...settings import Settings

@@ -9,8 +9,8 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from ...contract import TABLES, Column, Table
-from ...features.engine import EPOCH
-from ...features.plain import Rows, rows_from
+from ...features.engines.python import Rows, rows_from
+from ...features.engines.queries import EPOCH
 from ...source.conversion import convert
 from ...source.readers import quoted
 from ...source.staging import ROW

@@ -10,9 +10,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...features.activities import known_before, once, with_known_at
-from ...features.expressions import at as instant
-from ...features.prepared import NOBODY, attached
+from ...features.declare.expressions import at as instant
+from ...features.tables.feature_source import NOBODY, attached
+from ...features.time_rules.activities_known_before import known_before, once, with_known_at
 from ...source import Source
 from ..scoring import Scored
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...features.template import Template
+from ...features.declare.template import Template
 from .portfolio import Row
 
 MAX_SEATED = 12

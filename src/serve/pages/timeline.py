@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ...features.prepared import NOBODY
+from ...features.tables.feature_source import NOBODY
 from ...settings import Settings
 from .activities import DAYS, Done
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ...features.catalogue import Catalogue
-from ...features.table import Moment
+from ...features.declare.catalogue import Catalogue
+from ...features.tables.feature_table import Moment
 from ...model.bundle import TypicalMember
 
 

@@ -21,7 +21,7 @@ import structlog
 import uvicorn
 from mqbg.contract import TABLES
 from mqbg.explain.words import words
-from mqbg.features.knowing import rows_of_group
+from mqbg.features.time_rules.tables_as_of import rows_of_group
 from mqbg.model.registry import Registered
 from mqbg.serve.api.app import create_app
 from mqbg.serve.api.group_tables import MORE, ONE

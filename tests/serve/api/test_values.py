@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
-from mqbg.features.plain import rows_from
+from mqbg.features.engines.python import rows_from
 from mqbg.serve.api.values import Values
 from mqbg.source.conversion import convert
 

@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow as pa
 from mqbg.contract import schema
 from mqbg.explain.words import words
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, Training
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.registry import Move, Recorded

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.features.catalogue import catalogue
-from mqbg.features.table import moment
-from mqbg.features.template import Template, TemplateRole
-from mqbg.features.vocabulary import Vocabulary
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.template import Template, TemplateRole
+from mqbg.features.declare.vocabulary import Vocabulary
+from mqbg.features.tables.feature_table import moment
 from mqbg.settings import Role
 from mqbg.train.fitting.typical import engaged_members, typical_members
 

@@ -1,0 +1,1 @@
+"""The catalogue: signals of members, terms of groups, features by theme, role templates."""

@@ -1,0 +1,128 @@
+"""The catalogue: every feature, declared once, read by training, batch, API, game and what-ifs.
+
+Stage 2 has three steps. A *term* is a number of one member row (`terms`). Terms are reduced over
+the rows of a group (sum, maximum, minimum), which is the only step where members meet, so a
+coalition, a what-if and a whole group differ in nothing but the rows that are reduced. A *feature*
+is an expression over the reduced terms and the facts of the group (`themes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+
+from ..tables.group_facts import fact_types
+from .feature import Feature
+from .signals import Reduce, Signal, signals
+from .terms import Term, terms
+from .themes import (
+    calendar,
+    completeness,
+    coordination,
+    engagement,
+    fit,
+    history,
+    journey,
+    momentum,
+    qualification,
+    roles,
+    rule_scores,
+    sales_touch,
+)
+from .vocabulary import Vocabulary
+
+THEMES: Sequence[Callable[[Vocabulary], tuple[Feature, ...]]] = (
+    engagement.features, momentum.features, coordination.features, roles.features,
+    completeness.features, journey.features, qualification.features, fit.features,
+    history.features, sales_touch.features, rule_scores.features, calendar.features,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All declarations for one vocabulary.
+
+    Attributes:
+        vocabulary: what the data has.
+        signals: that the terms read.
+        terms: that the features read.
+        features: the columns.
+        reads_facts: some feature reads a fact of the group, beside its terms.
+    """
+
+    vocabulary: Vocabulary
+    signals: tuple[Signal, ...]
+    terms: tuple[Term, ...]
+    features: tuple[Feature, ...]
+    reads_facts: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the feature columns, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of the columns that hold text categories."""
+        return tuple(feature.name for feature in self.features if feature.category)
+
+
+def catalogue(vocabulary: Vocabulary, only: Collection[str] | None = None) -> Catalogue:
+    """The catalogue for a vocabulary, with the signals and terms that its features read.
+
+    Args:
+        vocabulary: what the data has.
+        only: names of the features wanted; None for all.
+
+    Raises:
+        ValueError: there is no such feature.
+    """
+    declared = tuple(feature for theme in THEMES for feature in theme(vocabulary))
+    if only is not None and (unknown := set(only) - {feature.name for feature in declared}):
+        raise ValueError(
+            f"expected names of features, got {sorted(unknown)}; there are "
+            f"{[feature.name for feature in declared]}"
+        )
+    wanted = tuple(f for f in declared if only is None or f.name in only)
+    all_terms, all_signals = terms(vocabulary), signals(vocabulary)
+    needed = _read(totals(vocabulary, all_terms), [feature.value for feature in wanted])
+    found = tuple(term for term in all_terms if term.name in needed)
+    behind = _read(member_row(all_signals), [term.value for term in found])
+    return Catalogue(
+        vocabulary,
+        tuple(signal for signal in all_signals if signal.name in behind),
+        found,
+        wanted,
+        bool(needed & fact_types(vocabulary).keys()),
+    )
+
+
+def member_row(declared: Sequence[Signal]) -> ir.Table:
+    """What terms are values of: an unbound table with the columns of `members.member_rows`.
+
+    Bits are never null there: a member without activity has none set.
+    """
+    types = {s.name: f"!{s.type}" if s.reduce is Reduce.BITS else s.type for s in declared}
+    return ibis.table(
+        {"group_id": "string", "contact_id": "string", "role": "string", **types},
+        name="member_rows",
+    )
+
+
+def totals(vocabulary: Vocabulary, declared: Sequence[Term]) -> ir.Table:
+    """What features are values of: an unbound table of reduced terms and the facts of the group."""
+    types = {term.name: "float64" for term in declared}
+    return ibis.table({**fact_types(vocabulary), **types}, name="totals")
+
+
+def _read(table: ir.Table, expressions: Sequence[Callable[[ir.Table], ir.Value]]) -> set[str]:
+    """The columns that expressions over a table read."""
+    return {
+        field.name
+        for expression in expressions
+        for field in expression(table).op().find(ops.Field, filter=ops.Value)
+    }

@@ -1,0 +1,60 @@
+"""The feature reference, `docs/features.md`, written from the catalogue; `make docs` prints it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from ...settings import Role
+from .catalogue import Catalogue, catalogue
+from .feature import Feature
+from .template import Template, TemplateRole
+from .vocabulary import Vocabulary
+
+# What the data names stands between angle brackets.
+_ROLE = TemplateRole("<role>", "<role>", Role(), {})
+_COLUMNS = {"kind_family_": "kind_<family>_", "answer_question": "answer_<question>"}
+_SUBJECTS = {"roles": "*role*", "families": "*family*", "questions": "*question*"}
+_DIRECTIONS = {"up": "↑", "down": "↓", None: ""}
+
+_HEAD = """\
+# Features
+
+Every column of the feature table, in the words that explanations use. This page is written from
+the catalogue (`make docs`), and a test keeps it current.
+
+A feature of a group at a cut-off is made of what was known before it. Windows are
+[cut-off - days, cut-off). `<role>` stands for each role of the template, `<family>` for each of
+the most frequent families of inbound kinds (8 at most), `<question>` for each of the most frequent
+questions of inside sales (8 at most). Windows, half-lives, the fiscal year's end and the two roles
+in step are settings, `[features]` in `mqbg.toml`; the names below are those of the defaults.
+An arrow says which way conversion plausibly goes with more of it.
+"""
+
+
+def reference() -> str:
+    """The page, as Markdown."""
+    declared = _declared()
+    parts = [_HEAD, f"There are {len(declared.features)} of them, by theme.\n"]
+    for theme, features in groupby(declared.features, key=lambda feature: feature.theme):
+        parts += [f"## {theme.capitalize()}\n", "| column | | unit | English | 日本語 |"]
+        parts += ["|---|---|---|---|---|", *(_line(feature) for feature in features), ""]
+    return "\n".join(parts)
+
+
+def _declared() -> Catalogue:
+    return catalogue(Vocabulary(Template((_ROLE,)), ("family",), ("question",)))
+
+
+def _line(feature: Feature) -> str:
+    subject = _SUBJECTS[feature.subject[0]] if feature.subject else None
+    if feature.subject and " + " in feature.subject[1]:
+        subject = feature.subject[1]  # the two roles in step, by their names in the settings
+    name = feature.name
+    for made, shown in _COLUMNS.items():
+        name = name.replace(made, shown)
+    words = feature.described("en", subject), feature.described("ja", subject)
+    return f"| `{name}` | {_DIRECTIONS[feature.direction]} | {feature.unit} | {' | '.join(words)} |"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")  # noqa: T201 - the page is the result

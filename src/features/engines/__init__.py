@@ -1,0 +1,1 @@
+"""What runs the one declaration: DuckDB and Spark by queries, NumPy and Python compiled from it."""

@@ -1,0 +1,294 @@
+"""The rules of plain Python: how an operation makes one value of others; None is null."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, TypeAlias
+
+import ibis.expr.operations as ops
+import numpy as np
+
+Function: TypeAlias = Callable[..., Any]
+Made: TypeAlias = tuple[Function, Sequence[Any]]
+"""What makes a value, and the operations whose values it takes."""
+
+MICROSECONDS = 1_000_000  # in a second
+DAY = 86_400 * MICROSECONDS
+EPOCH = date(1970, 1, 1).toordinal()
+HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
+
+
+def kind_of(op: Any) -> Any:
+    """What rules are known by: the class, of a function of the engine its name."""
+    return op.__func_name__ if isinstance(op, ops.ScalarUDF | ops.AggUDF) else type(op)
+
+
+def made(op: Any) -> Made:
+    """How the value of an operation is made.
+
+    Raises:
+        TypeError: there is no rule for it.
+    """
+    rule = RULES.get(kind_of(op))
+    if rule is None:
+        raise unknown(op)
+    return rule(op)
+
+
+def unknown(op: Any) -> TypeError:
+    """The error of an operation without a rule."""
+    return TypeError(
+        f"expected an operation that plain Python has a rule for, got {type(op).__name__}; "
+        "declare it with operations that have one, or add a rule to "
+        "features/engines/python/values.py"
+    )
+
+
+def constant(op: Any) -> Any:
+    """The value of a literal: instants and intervals in microseconds."""
+    value = op.value
+    if value is None:
+        return None
+    if op.dtype.is_timestamp():
+        return int(np.datetime64(value, "us").astype(np.int64))
+    if op.dtype.is_interval():
+        return timedelta(**{op.dtype.unit.plural: value}) // timedelta(microseconds=1)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """A function of one value or two that is null where a value is.
+
+    Over columns it is asked without a call of ours for each row.
+    """
+
+    function: Function
+
+    def __call__(self, *values: Any) -> Any:
+        """Of values."""
+        return None if any(value is None for value in values) else self.function(*values)
+
+    def over(self, *columns: Any) -> list[Any]:
+        """Of each row of one column or two, of which one may be endless."""
+        function = self.function
+        if len(columns) == 1:
+            return [None if value is None else function(value) for value in columns[0]]
+        left, right = columns
+        return [
+            None if one is None or other is None else function(one, other)
+            for one, other in zip(left, right, strict=False)
+        ]
+
+
+def _unary(function: Function) -> Callable[[Any], Made]:
+    strict = Strict(function)
+    return lambda op: (strict, (op.arg,))
+
+
+def _binary(function: Function) -> Callable[[Any], Made]:
+    strict = Strict(function)
+    return lambda op: (strict, (op.left, op.right))
+
+
+def _and(left: Any, right: Any) -> Any:
+    if left is False or right is False:
+        return False
+    return None if left is None or right is None else True
+
+
+def _or(left: Any, right: Any) -> Any:
+    if left is True or right is True:
+        return True
+    return None if left is None or right is None else False
+
+
+def _between(value: Any, low: Any, high: Any) -> Any:
+    # Either bound alone may decide it.
+    above = None if value is None or low is None else value >= low
+    below = None if value is None or high is None else value <= high
+    return _and(above, below)
+
+
+def _first_known(value: Any, *others: Any) -> Any:
+    for other in others:
+        if value is not None:
+            return value
+        value = other
+    return value
+
+
+def _best(function: Function) -> Function:
+    def found(value: Any, *others: Any) -> Any:
+        for other in others:
+            if value is None:
+                value = other
+            elif other is not None:
+                value = function(value, other)
+        return value
+
+    return found
+
+
+def _clip(op: Any) -> Made:
+    def clipped(value: Any, *bounds: Any) -> Any:
+        low, high = (bounds[0] if op.lower else None), (bounds[-1] if op.upper else None)
+        if value is None:
+            return None
+        value = value if low is None else max(low, value)
+        return value if high is None else min(high, value)
+
+    return clipped, [part for part in (op.arg, op.lower, op.upper) if part is not None]
+
+
+def _in_values(op: Any) -> Made:
+    if not all(isinstance(option, ops.Literal) for option in op.options):
+        raise unknown(op)
+    options = frozenset(constant(option) for option in op.options)
+    return Strict(options.__contains__), (op.value,)
+
+
+def _simple_case(op: Any) -> Made:
+    if not all(isinstance(case, ops.Literal) for case in op.cases):
+        raise unknown(op)
+    places = {constant(case): place for place, case in reversed(list(enumerate(op.cases)))}
+
+    def chosen(value: Any, *results: Any) -> Any:
+        return results[-1] if value is None else results[places.get(value, -1)]
+
+    return chosen, (op.base, *op.results, op.default)
+
+
+def _cast(op: Any) -> Made:
+    source, wanted = op.arg.dtype, op.to
+    number = source.is_boolean() or source.is_integer() or source.is_floating()
+    if wanted.is_floating() and (number or isinstance(op.arg, ops.Literal)):
+        return Strict(float), (op.arg,)
+    if wanted.is_integer() and number:
+        return Strict(round), (op.arg,)  # half to the even neighbour, as the engine does
+    if type(source) is type(wanted):
+        return _same, (op.arg,)
+    raise unknown(op)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _rounded(op: Any) -> Made:
+    if op.digits is not None and not (isinstance(op.digits, ops.Literal) and not op.digits.value):
+        raise unknown(op)
+    # Half away from zero, as the engine's ROUND.
+    return Strict(_to_whole), (op.arg,)
+
+
+def _to_whole(value: float) -> int:
+    if abs(value) >= 2.0**63:
+        raise OverflowError(f"expected whole numbers of 64 bits, got {value}")
+    return int(value + math.copysign(HALF, value))
+
+
+def _truncated(op: Any) -> Made:
+    if op.unit.short != "D":
+        raise unknown(op)
+    return Strict(lambda instant: instant // DAY * DAY), (op.arg,)
+
+
+def _day(instant: int) -> date:
+    return date.fromordinal(instant // DAY + EPOCH)
+
+
+def _days_apart(op: Any) -> Made:
+    if constant(op.part) != "day":
+        raise unknown(op)
+    return Strict(lambda left, right: (left - right).days), (op.left, op.right)
+
+
+def _date_of(op: Any) -> Made:
+    def day(*parts: Any) -> Any:
+        return None if None in parts else date(*parts)
+
+    return day, (op.year, op.month, op.day)
+
+
+def _field(op: Any) -> Made:
+    place = list(op.arg.dtype.names).index(op.field)
+    return Strict(lambda struct: struct[place]), (op.arg,)
+
+
+RULES: dict[Any, Callable[[Any], Made]] = {
+    ops.Equals: _binary(operator.eq),
+    ops.NotEquals: _binary(operator.ne),
+    ops.Less: _binary(operator.lt),
+    ops.LessEqual: _binary(operator.le),
+    ops.Greater: _binary(operator.gt),
+    ops.GreaterEqual: _binary(operator.ge),
+    ops.Between: lambda op: (_between, (op.arg, op.lower_bound, op.upper_bound)),
+    ops.InValues: _in_values,
+    ops.And: lambda op: (_and, (op.left, op.right)),
+    ops.Or: lambda op: (_or, (op.left, op.right)),
+    ops.Not: _unary(operator.not_),
+    ops.IsNull: lambda op: (lambda value: value is None, (op.arg,)),
+    ops.NotNull: lambda op: (lambda value: value is not None, (op.arg,)),
+    ops.Coalesce: lambda op: (_first_known, op.arg),
+    ops.Greatest: lambda op: (_best(max), op.arg),
+    ops.Least: lambda op: (_best(min), op.arg),
+    ops.Clip: _clip,
+    ops.IfElse: lambda op: (
+        lambda condition, true, false: true if condition else false,
+        (op.bool_expr, op.true_expr, op.false_null_expr),
+    ),
+    ops.SimpleCase: _simple_case,
+    ops.Cast: _cast,
+    ops.Add: _binary(operator.add),
+    ops.Subtract: _binary(operator.sub),
+    ops.Multiply: _binary(operator.mul),
+    ops.Divide: _binary(operator.truediv),
+    ops.FloorDivide: _binary(lambda left, right: math.floor(left / right)),
+    ops.Floor: _unary(math.floor),
+    ops.Round: _rounded,
+    ops.BitwiseAnd: _binary(operator.and_),
+    ops.TimestampSub: _binary(operator.sub),
+    ops.TimestampTruncate: _truncated,
+    ops.ExtractEpochSeconds: _unary(lambda instant: instant / MICROSECONDS),
+    ops.ExtractYear: _unary(lambda instant: _day(instant).year),
+    ops.ExtractQuarter: _unary(lambda instant: (_day(instant).month + 2) // 3),
+    ops.ExtractMonth: _unary(lambda instant: _day(instant).month),
+    ops.Date: _unary(_day),
+    ops.DateFromYMD: _date_of,
+    ops.DateDelta: _days_apart,
+    ops.StructColumn: lambda op: (lambda *values: values, op.values),
+    ops.StructField: _field,
+    ops.Hash: lambda op: (hash, (op.arg,)),
+    # By its name; what it is for holds of any hash (see `activities`).
+    "hash": lambda op: (hash, tuple(op.__args__[:1])),
+}
+
+
+def _distinct(values: list[Any]) -> int:
+    return len(set(values))
+
+
+def _or_null(function: Function) -> Callable[[list[Any]], Any]:
+    return lambda values: function(values) if values else None
+
+
+REDUCTIONS: dict[Any, Callable[[list[Any]], Any]] = {
+    ops.CountStar: len,
+    ops.Count: len,
+    ops.CountDistinct: _distinct,
+    ops.Sum: _or_null(sum),
+    ops.Max: _or_null(max),
+    ops.Min: _or_null(min),
+    ops.Any: _or_null(any),
+    "max": _or_null(lambda structs: max(structs, key=_nulls_last)),
+}
+"""What is made of the values of one group that are not null."""
+
+
+def _nulls_last(struct: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple((value is None, value) for value in struct)

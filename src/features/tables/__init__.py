@@ -1,0 +1,1 @@
+"""What is computed at a cut-off: member signals, group facts, the feature table."""

@@ -1,0 +1,277 @@
+"""A source made ready for features: each activity once, small numbers for ids, rows in clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from ...contract import BUYING_JOBS
+from ...settings import Settings
+from ...source.staging import Source
+from ..declare.fixed_point import exact
+from ..engines.queries import DUCKDB, Queries
+from ..time_rules.activities_known_before import (
+    kind_table,
+    kinds_counted,
+    kinds_in,
+    once,
+    possible_copies,
+    shared_hashes,
+    warn_of_unknown_kinds,
+    with_known_at,
+)
+from .account_history import OUTCOMES, group_outcomes
+
+NO_CONTENT = 0  # what stands for the number of a content that there is not
+NOBODY = ""  # what stands for the contact of a base row, and for the group of a free activity
+
+# Tables that features read at every cut-off, and the columns by which their rows lie together.
+KEPT: Mapping[str, Sequence[str]] = {
+    "accounts": ["account_id"],
+    "contacts": ["contact_id"],
+    "stage_events": ["group_id"],
+    "verdicts": ["group_id"],
+    "answers": ["group_id"],
+    OUTCOMES: ["solution_id", "industry"],
+}
+
+
+class Tables(Mapping[str, ir.Table]):
+    """The contract's tables; those of `KEPT` are held by the engine when they are first asked for.
+
+    They do not depend on the cut-off, and few features may need few of them.
+    """
+
+    def __init__(
+        self, tables: Mapping[str, ir.Table], outcomes: Callable[[], ir.Table], queries: Queries
+    ) -> None:
+        self._tables = dict(tables)
+        self._outcomes = outcomes
+        self._waiting = dict(KEPT)
+        self._queries = queries
+
+    def __getitem__(self, name: str) -> ir.Table:
+        if order := self._waiting.pop(name, None):
+            self._tables[name] = self._queries.keep(
+                name, lambda: self._given(name).order_by(*order)
+            )
+        return self._tables[name]
+
+    def _given(self, name: str) -> ir.Table:
+        return self._outcomes() if name == OUTCOMES else self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._tables, OUTCOMES: None})
+
+    def __len__(self) -> int:
+        return len({*self._tables, OUTCOMES})
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """A source made ready for features.
+
+    Attributes:
+        backend: the engine.
+        given: the contract's tables as they were opened.
+        tables: the same, those that features read kept in the engine; `members` and
+            `buying_groups` with member_no beside their columns (of a group: that of its base), and
+            `outcomes` (see `group_outcomes`).
+        narrow: member_no, kind_no, occurred_at, counts_from, content_no, minutes: one row for
+            each activity and member for whom it counts while they are a member (see `attached`);
+            rows of one member, and of one group, lie together.
+        kinds: rows of `kind_table`.
+        numbered_contents: content_id, content_no, job (place among the six buying jobs, or -1)
+            and gated; number 0 is of activities without a content.
+        settings: of the user.
+        queries: that made them.
+        runs: cut-offs of the runs that are open, the outermost first (see `plan`).
+    """
+
+    backend: Any
+    given: Mapping[str, ir.Table]
+    tables: Mapping[str, ir.Table]
+    narrow: ir.Table
+    kinds: ir.Table
+    numbered_contents: ir.Table
+    settings: Settings
+    queries: Queries
+    runs: list[datetime] = field(default_factory=list)
+
+    @property
+    def activities(self) -> ir.Table:
+        """The columns of `narrow`, of the activity's kind and of its content.
+
+        What a few kinds and contents say is looked up at each scan: that costs less than to hold
+        it for every row.
+        """
+        return self.described(self.narrow)
+
+    def described(self, rows: ir.Table) -> ir.Table:
+        """Some rows of `narrow` as `activities` has them."""
+        return rows.join(self.kinds, "kind_no").join(self.contents, "content_no")
+
+    @cached_property
+    def contents(self) -> ir.Table:
+        """content_no, job and gated of each content."""
+        return self.numbered_contents.drop("content_id")
+
+    @cached_property
+    def contents_seen(self) -> ir.Table:
+        """member_no, counts_from: each content that a member saw, from its first view."""
+        return self.queries.keep("contents_seen", lambda: _first_views(self.activities))
+
+
+def feature_source(source: Source, settings: Settings) -> FeatureSource:
+    """Counts each activity once, numbers its kind and content, and says for whom it counts.
+
+    What does not depend on the cut-off is done here, once. Rows of one member that lie together
+    keep the sums of a member in the processor's cache, and let one group be looked up without a
+    scan.
+    """
+    given = source.tables
+    named = [(name, str(table.op().name), table.op().namespace) for name, table in given.items()]
+    queries = Queries(source.backend, repr((named, settings.target)))
+    numbers = queries.keep("numbers", lambda: member_numbers(given))
+    tables = {
+        **given,
+        "members": queries.keep("members", lambda: _numbered_members(given, numbers)),
+        "buying_groups": queries.keep("buying_groups", lambda: _numbered_groups(given, numbers)),
+    }
+    kinds = kinds_in(queries.fetch("kinds_counted", lambda: kinds_counted(given["activities"])))
+    warn_of_unknown_kinds(kinds, settings)
+    of_kind = queries.hold("kinds", kind_table(kinds, settings))
+    of_content = queries.keep("contents", lambda: _contents(given["contents"]))
+    narrow = _narrow(given["activities"], of_kind, of_content, numbers, queries)
+    queries.drop("numbers", "shared_hashes", "copies")
+    return FeatureSource(
+        source.backend, given, Tables(tables, lambda: group_outcomes(given, settings), queries),
+        narrow, of_kind, of_content, settings, queries,
+    )  # fmt: skip
+
+
+def member_numbers(tables: Mapping[str, ir.Table]) -> ir.Table:
+    """member_no, group_id, contact_id, solution_id: everybody who was ever in a group.
+
+    A group's base row, which stands for its activities without a person, has the contact NOBODY,
+    and comes first. Members of a group have numbers in a row.
+    """
+    groups = tables["buying_groups"]
+    people = ibis.union(
+        tables["members"].select("group_id", "contact_id").distinct(),
+        groups.select("group_id", contact_id=ibis.literal(NOBODY)),
+    )
+    order = ibis.row_number().over(order_by=[people.group_id, people.contact_id])
+    numbered = people.mutate(member_no=order.cast("int32"))
+    return numbered.join(groups.select("group_id", "solution_id"), "group_id")
+
+
+def _numbered_members(tables: Mapping[str, ir.Table], numbers: ir.Table) -> ir.Table:
+    numbers = numbers.drop("solution_id")
+    return tables["members"].join(numbers, ["group_id", "contact_id"]).order_by("member_no")
+
+
+def _numbered_groups(tables: Mapping[str, ir.Table], numbers: ir.Table) -> ir.Table:
+    base = numbers.filter(numbers.contact_id == NOBODY).select("group_id", "member_no")
+    return tables["buying_groups"].join(base, "group_id").order_by("member_no")
+
+
+def attached(activities: ir.Table, numbers: ir.Table) -> ir.Table:
+    """For whom an activity counts: the one place that says so (design.md, rules of time).
+
+    An activity with a group counts for that group alone; one without counts for every group of
+    its contact if it has no solution or the group's; one without a contact for its group's base.
+
+    Args:
+        activities: contact_id, group_id, solution_id and more.
+        numbers: rows of `member_numbers`.
+
+    Returns:
+        member_no and the other columns of `activities`, for each member once.
+    """
+    is_person = numbers.contact_id != NOBODY
+    owners = numbers.select(
+        "member_no",
+        is_person=is_person,
+        owner=is_person.ifelse(numbers.contact_id, numbers.group_id),
+        scope="group_id",
+        wanted="solution_id",
+    )
+    owned = activities.mutate(
+        is_person=activities.contact_id.notnull(),
+        owner=ibis.coalesce(activities.contact_id, activities.group_id),
+    )
+    joined = owned.join(owners, ["is_person", "owner"])
+    fits = (joined.group_id == joined.scope) | (
+        joined.group_id.isnull()
+        & (joined.solution_id.isnull() | (joined.solution_id == joined.wanted))
+    )
+    ids = ("contact_id", "group_id", "solution_id", "is_person", "owner", "scope", "wanted")
+    return joined.filter(fits).drop(*ids)
+
+
+def _narrow(
+    activities: ir.Table,
+    kinds: ir.Table,
+    contents: ir.Table,
+    numbers: ir.Table,
+    queries: Queries,
+) -> ir.Table:
+    """Rows of `FeatureSource.narrow`."""
+
+    def known() -> ir.Table:
+        return with_known_at(activities.drop("channel"))
+
+    by_sorting = queries.backend.name == DUCKDB
+    shared = queries.keep("shared_hashes", lambda: shared_hashes(known(), by_sorting=by_sorting))
+    copies = queries.keep("copies", lambda: possible_copies(known(), shared))
+
+    def build() -> ir.Table:
+        rows = once(known(), shared, copies).join(kinds.select("kind", "kind_no"), "kind")
+        rows = rows.left_join(contents.select("content_id", "content_no"), "content_id")
+        small = rows.select(
+            "contact_id", "group_id", "solution_id", "kind_no", "occurred_at", "counts_from",
+            content_no=rows.content_no.fill_null(NO_CONTENT),
+            minutes=exact(rows.duration_seconds.fill_null(0.0).clip(lower=0.0) / 60.0),
+        )  # fmt: skip
+        return attached(small, numbers).order_by("member_no")
+
+    return queries.keep("activities", build)
+
+
+def _first_views(activities: ir.Table) -> ir.Table:
+    seen = activities.filter(activities.inbound, activities.content_no > 0)
+    first = seen.group_by("member_no", "content_no").agg(counts_from=seen.counts_from.min())
+    return first.drop("content_no")
+
+
+def content_numbers(contents: ir.Table) -> ir.Table:
+    """The table of contents with the number that stands for each in `narrow`."""
+    number = ibis.row_number().over(order_by=contents.content_id) + NO_CONTENT + 1
+    return contents.mutate(content_no=number.cast("int32"))
+
+
+def _contents(contents: ir.Table) -> ir.Table:
+    """content_id, content_no, job and gated of each content, and of none."""
+    places = [(job, place) for place, job in enumerate(BUYING_JOBS)]
+    contents = content_numbers(contents)
+    numbered = contents.select(
+        "content_id",
+        "content_no",
+        job=contents.buying_job.cases(*places, else_=-1).cast("int8"),
+        gated=contents.gated.fill_null(False),
+    )
+    # One row, in words that every engine knows: of no groups there is still one sum.
+    none = contents.agg(rows=contents.count()).select(
+        content_id=ibis.null("string"),
+        content_no=ibis.literal(NO_CONTENT, "int32"),
+        job=ibis.literal(-1, "int8"),
+        gated=ibis.literal(False),
+    )
+    return ibis.union(numbered, none)

@@ -1,0 +1,165 @@
+"""Features of a few groups without a plan for hundreds of columns: rows by SQL, the rest in numpy.
+
+The rows that count for a member come from the same readers as in the big scan; signals, terms and
+features are evaluated from the same declarations (`numeric`). A test holds the result equal to the
+batch to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..declare.catalogue import Catalogue
+from ..declare.signals import Reduce, Rows
+from ..declare.terms import Term
+from ..engines.numpy import READ, features_of_terms, reduced, terms_of
+from .member_signals import reader
+
+Fetch = Callable[[str, Callable[[], ir.Table]], pa.Table]
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TermRows:
+    """Terms of member rows, by group_id; the base of a group first, then by contact_id.
+
+    Attributes:
+        group_ids: shape (rows,).
+        contact_ids: shape (rows,); None for the base.
+        roles: shape (rows,); None for the base.
+        values: shape (rows, terms).
+    """
+
+    group_ids: NDArray[np.object_]
+    contact_ids: NDArray[np.object_]
+    roles: NDArray[np.object_]
+    values: NDArray[np.float64]
+
+
+def term_rows(people: pa.Table, values: NDArray[np.float64]) -> TermRows:
+    """Terms with the people that they are of: group_id, contact_id and role of `people`."""
+    columns = (people[name].to_numpy() for name in ("group_id", "contact_id", "role"))
+    group_ids, contact_ids, roles = columns
+    return TermRows(group_ids, contact_ids, roles, values)
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """What was looked up of a few groups.
+
+    Attributes:
+        catalogue: the declarations.
+        facts: rows of `group_facts`, by group_id.
+        people: rows of `people_at`, the base of each group first, then its members by contact_id.
+        terms: shape (people,) each, by name.
+    """
+
+    catalogue: Catalogue
+    facts: pa.Table
+    people: pa.Table
+    terms: Mapping[str, Any]
+
+    def members(self) -> TermRows:
+        """The terms of the people."""
+        values = [self.terms[term.name] for term in self.catalogue.terms]
+        return term_rows(self.people, np.column_stack(values))
+
+    def features(self) -> pa.Table:
+        """group_id and the catalogue's columns, by group_id."""
+        ids = self.facts["group_id"].to_pylist()
+        place = {group_id: number for number, group_id in enumerate(ids)}
+        owners = self.people["group_id"].to_pylist()
+        group = np.array([place[group_id] for group_id in owners], dtype=np.intp)
+        totals = {
+            term.name: _reduced(term, self.terms[term.name], group, len(ids))
+            for term in self.catalogue.terms
+        }
+        found = features_of_terms(self.catalogue)({**_columns(self.facts), **totals})
+        types = {
+            f.name: pa.string() if f.category else pa.float64() for f in self.catalogue.features
+        }
+        return pa.table(
+            {
+                "group_id": pa.array(ids, pa.string()),
+                **{
+                    name: pa.array(found[name], kind, from_pandas=True)
+                    for name, kind in types.items()
+                },
+            }
+        )
+
+
+def looked_up(
+    catalogue: Catalogue,
+    scanned: Callable[[], Mapping[Rows, ir.Table]],
+    people: ir.Table,
+    facts: Callable[[], ir.Table],
+    as_of: datetime,
+    instant: ir.TimestampScalar,
+    fetch: Fetch,
+) -> LookedUp:
+    """The groups that the facts describe.
+
+    Args:
+        catalogue: the declarations.
+        scanned: gives what the signals read, of these people alone.
+        people: rows of `people_at`.
+        facts: the query of `group_facts`.
+        as_of: the cut-off.
+        instant: the cut-off as expressions read it.
+        fetch: runs a query that has a name.
+    """
+    known = fetch("few_facts", lambda: facts().order_by("group_id"))
+    found = fetch("few_people", lambda: people.order_by("member_no"))
+    rows = _columns(found)
+    numbers = rows["member_no"].astype(np.int64)
+    for kind in Rows:
+        if any(signal.rows is kind for signal in catalogue.signals):
+            member: NDArray[np.intp]
+            if kind is Rows.MEMBERSHIP:
+                values, member = rows, np.arange(len(numbers), dtype=np.intp)
+            else:
+                values = _columns(fetch(f"few_{kind}", _narrow(kind, scanned, instant)))
+                member = np.asarray(np.searchsorted(numbers, values["member_no"]), dtype=np.intp)
+            given = {**values, "as_of": np.datetime64(as_of, "us")}
+            rows |= reduced(catalogue, kind, given, member, len(numbers))
+    return LookedUp(catalogue, known, found, terms_of(catalogue)(rows))
+
+
+def _narrow(
+    kind: Rows, scanned: Callable[[], Mapping[Rows, ir.Table]], as_of: ir.TimestampScalar
+) -> Callable[[], ir.Table]:
+    wanted = dict.fromkeys(["member_no", *READ[kind]])
+    return lambda: reader(kind)(scanned(), as_of).select(*wanted)
+
+
+def _columns(table: pa.Table) -> Columns:
+    columns: Columns = {}
+    for name, chunks in zip(table.column_names, table.columns, strict=True):
+        column = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
+        values = column.to_numpy(zero_copy_only=False)
+        if column.null_count and pa.types.is_integer(column.type):
+            values = np.ma.MaskedArray(
+                column.fill_null(0).to_numpy(zero_copy_only=False), column.is_null().to_numpy(False)
+            )
+        columns[name] = values
+    return columns
+
+
+def _reduced(
+    term: Term, values: NDArray[np.float64], group: NDArray[np.intp], groups: int
+) -> NDArray[np.float64]:
+    if term.reduce is Reduce.SUM:
+        return np.bincount(group, values, groups).astype(np.float64)
+    numbers = np.full(groups, np.nan)
+    best = np.fmin if term.reduce is Reduce.MIN else np.fmax
+    best.at(numbers, group, values)
+    return numbers if term.empty is None else np.where(np.isnan(numbers), term.empty, numbers)

@@ -1,0 +1,136 @@
+"""Which (group_id, as_of) there are: cut-offs, eligible groups, the end of observation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from ...contract import BadInput
+from ...settings import Settings, Snapshots
+from ..declare.expressions import AsOf
+
+REOPENED = "reopened"
+
+
+def end_of_observation(tables: Mapping[str, ir.Table], settings: Settings) -> datetime:
+    """The setting, or the latest known timestamp in the data.
+
+    A member's `left_at` may be planned, so it does not count; every other time tells that
+    somebody was still looking.
+    """
+    if settings.observation.until is not None:
+        return settings.observation.until
+    activities = tables["activities"]
+    known = ibis.coalesce(activities.recorded_at, activities.occurred_at)
+    times = [
+        known,
+        tables["stage_events"].occurred_at,
+        tables["members"].joined_at,
+        tables["buying_groups"].created_at,
+        tables["verdicts"].decided_at,
+        tables["answers"].answered_at,
+    ]
+    return max(instant for time in times if (instant := _instant(time.max())) is not None)
+
+
+def _instant(time: ir.TimestampScalar) -> datetime | None:
+    instant: datetime | None = time.to_pyarrow().as_py()
+    return instant
+
+
+def first_instant(tables: Mapping[str, ir.Table]) -> datetime:
+    """The first thing that happened: before it no group has a history."""
+    times = [tables["activities"].occurred_at, tables["buying_groups"].created_at]
+    return min(instant for time in times if (instant := _instant(time.min())) is not None)
+
+
+def cutoffs(start: datetime, end: datetime, every: str) -> tuple[datetime, ...]:
+    """Instants from `start` to `end`, both included, by calendar month or by weeks.
+
+    Args:
+        start: the first cut-off.
+        end: no cut-off is later.
+        every: "1mo", "1w" or "2w".
+    """
+    instants, number = [], 0
+    while (instant := _step(start, every, number)) <= end:
+        instants.append(instant)
+        number += 1
+    return tuple(instants)
+
+
+def _step(start: datetime, every: str, number: int) -> datetime:
+    if every != "1mo":
+        return start + number * timedelta(weeks=int(every.removesuffix("w")))
+    months = start.month - 1 + number
+    year, month = start.year + months // 12, months % 12 + 1
+    following = datetime(year + month // 12, month % 12 + 1, 1)
+    last_day = (following - timedelta(days=1)).day
+    return start.replace(year=year, month=month, day=min(start.day, last_day))
+
+
+def training_cutoffs(settings: Settings, first: datetime, end: datetime) -> tuple[datetime, ...]:
+    """Cut-offs whose whole horizon was observed: as_of + horizon <= end of observation.
+
+    Without a start in the settings, every snapshot has at least four weeks of history: the first
+    is the second first-of-month, or the fifth Monday, after the first instant.
+
+    Raises:
+        BadInput: there is none.
+    """
+    plan: Snapshots = settings.snapshots
+    last = end - timedelta(days=settings.target.horizon_days)
+    start = plan.start or _natural_start(first, plan.every)
+    found = cutoffs(start, last, plan.every)
+    if not found:
+        raise BadInput(
+            f"snapshots: expected at least one cut-off from {start:%Y-%m-%d} whose horizon of "
+            f"{settings.target.horizon_days} days ends by {end:%Y-%m-%d}, the end of observation; "
+            "there is none. Set an earlier [snapshots] start, a shorter [target] horizon_days, or "
+            "bring a longer history"
+        )
+    return found
+
+
+def later_cutoffs(settings: Settings, last: datetime, end: datetime) -> tuple[datetime, ...]:
+    """The cut-offs that come after `last` in its series, up to `end`.
+
+    Args:
+        settings: how far apart they are.
+        last: one of a series, such as that of `training_cutoffs`.
+        end: no cut-off is later.
+    """
+    return cutoffs(last, end, settings.snapshots.every)[1:]
+
+
+def _natural_start(first: datetime, every: str) -> datetime:
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    if every == "1mo":
+        return _step(midnight.replace(day=1), "1mo", 2)
+    return midnight + timedelta(days=7 - midnight.weekday() + 28)
+
+
+def eligible_groups(
+    tables: Mapping[str, ir.Table], settings: Settings, as_of: datetime | AsOf
+) -> ir.Table:
+    """Groups a score may speak for at `as_of`: group_id, account_id, solution_id, created_at.
+
+    Created before it, and without a target, won or lost event before it, unless a later
+    `reopened` (also before it) made the group open again (design.md, rules of time).
+    """
+    groups = tables["buying_groups"]
+    events = tables["stage_events"]
+    past = events.filter(events.occurred_at < as_of)
+    ends = past.stage.isin([settings.target.stage, *settings.target.closed_stages])
+    closed = past.group_by("group_id").agg(
+        closed_at=past.occurred_at.max(where=ends),
+        reopened_at=past.occurred_at.max(where=past.stage == REOPENED),
+    )
+    shut = closed.filter(
+        closed.closed_at.notnull(),
+        closed.reopened_at.isnull() | (closed.reopened_at <= closed.closed_at),
+    )
+    return groups.filter(groups.created_at < as_of).anti_join(shut, "group_id")

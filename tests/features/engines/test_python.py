@@ -1,0 +1,214 @@
+"""The engine of plain Python answers as DuckDB does, to the bit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.operations as ops
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mqbg.contract import TABLES, schema
+from mqbg.features import feature_source, feature_table
+from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.vocabulary import find_vocabulary
+from mqbg.features.engines.python import Plain, planned, rows_of
+from mqbg.features.tables.feature_table import moment
+from mqbg.settings import Settings
+from mqbg.source import Source
+
+AS_OF = datetime(2024, 6, 1)
+SCHEMA = {"key": "string", "whole": "int64", "number": "float64", "at": "timestamp(6)"}
+
+
+def opened(tables):
+    """Tables of Arrow as a source that the plain engine holds."""
+    engine = Plain()
+    found = {}
+    for name in TABLES:
+        engine.tables[name] = rows_of(tables[name])
+        found[name] = ops.DatabaseTable(name, schema(name), engine).to_expr()
+    return feature_source(Source(engine, found, {}, (), "test"), Settings())
+
+
+def terms_of(at):
+    """The member rows' terms, a mapping for each."""
+    rows = at.term_rows()
+    people = zip(rows.group_ids, rows.contact_ids, rows.roles, strict=True)
+    return [
+        {"who": who, **dict(enumerate(values.tolist()))}
+        for who, values in zip(people, rows.values, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module", params=range(3))
+def sources(request, open_tables, random_tables):
+    big = open_tables(random_tables(request.param, AS_OF))
+    return big, opened({name: rows.to_pyarrow() for name, rows in big.given.items()})
+
+
+def test_features_are_those_of_the_big_scan(sources, bits):
+    big, small = sources
+    words = catalogue(find_vocabulary(big, AS_OF))
+    for as_of in (AS_OF - timedelta(days=30), AS_OF):
+        wanted = [bits(row) for row in feature_table(big, words, [as_of]).to_pylist()]
+        ids = [row["group_id"] for row in wanted]
+        got = feature_table(small, words, [as_of], only=ids).to_pylist()
+        assert [bits(row) for row in got] == wanted
+
+
+def test_a_moment_holds_the_same_facts_and_terms(sources, bits):
+    big, small = sources
+    words = catalogue(find_vocabulary(big, AS_OF))
+    ids = feature_table(big, words, [AS_OF])["group_id"].to_pylist()
+    with moment(big, words, AS_OF, only=ids) as at:
+        wanted = [at.fact_rows().to_pylist(), terms_of(at)]
+    with moment(small, words, AS_OF, only=ids) as at:
+        got = [at.fact_rows().to_pylist(), terms_of(at)]
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert [bits(row) for row in ours] == [bits(row) for row in theirs]
+
+
+def test_nothing_is_left_in_the_engine_after_a_moment(sources):
+    big, small = sources
+    words = catalogue(find_vocabulary(big, AS_OF))
+    with moment(small, words, AS_OF, only=["g0"]) as at:
+        at.features()
+    before = set(small.backend.tables)
+    with moment(small, words, AS_OF, only=["g0"]) as at:
+        at.features()
+        assert set(small.backend.tables) > before
+    assert set(small.backend.tables) == before
+
+
+INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2199, 12, 31))
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "key": st.none() | st.sampled_from("abc"),
+            "whole": st.none() | st.integers(-100, 100),
+            "number": st.none() | st.integers(-40, 40).map(lambda n: n / 8),
+            "at": st.none() | INSTANTS,
+        }
+    ),
+    max_size=8,
+)
+
+
+def _selected(left, right):
+    return left.select(
+        "key",
+        same=left.key == "a",
+        among=left.key.isin(["a", "b"]),
+        three=(left.whole > 3) | ((left.number < 1) & ~(left.key == "b")),
+        known=ibis.coalesce(left.whole, 7),
+        most=ibis.greatest(left.whole, 5),
+        least=ibis.least(left.number, 0.5),
+        clipped=left.number.clip(lower=0.0),
+        rounded=left.number.round(),
+        cast=(left.number * 2).cast("int64"),
+        floored=left.whole // 7,
+        place=left.key.cases(("a", 1), ("c", 2), else_=-1),
+        chosen=(left.whole > 0).ifelse("up", "down"),
+        between=left.whole.between(-3, 30),
+        day=left.at.truncate("D"),
+        seconds=left.at.epoch_seconds().floor().cast("int64"),
+        earlier=left.at - ibis.interval(days=30),
+        month=left.at.month(),
+        quarter=left.at.quarter(),
+        year=left.at.year(),
+    )
+
+
+def _reduced(left, right):
+    return left.group_by("key").agg(
+        rows=left.count(),
+        some=left.count(where=left.whole > 0),
+        known=left.number.count(),
+        different=left.whole.nunique(),
+        total=left.number.sum(),
+        last=left.at.max(where=left.whole > 0),
+        first=left.at.min(),
+    )
+
+
+def _all_together(left, right):
+    return left.agg(rows=left.count(), total=left.whole.sum(), any=(left.whole > 5).any())
+
+
+def _numbered(left, right):
+    whole = ibis.window(group_by=left.key)
+    ordered = ibis.window(group_by=left.key, order_by=[left.whole, left.number, left.at])
+    return left.mutate(place=ibis.row_number().over(ordered), best=left.number.max().over(whole))
+
+
+QUERIES = {
+    "select": _selected,
+    "filter": lambda left, _right: left.filter(left.whole > 0, left.key != "b"),
+    "inner join": lambda left, right: left.join(right, "key"),
+    "left join": lambda left, right: left.left_join(right, ["key", "whole"]),
+    "named sides": lambda left, right: left.left_join(
+        right.select("number", other=right.key), [("key", "other")]
+    ),
+    "semi join": lambda left, right: left.semi_join(right, "key"),
+    "anti join": lambda left, right: left.anti_join(right, ["key", "whole"]),
+    "two joins": lambda left, right: (
+        left.select("key", "whole")
+        .left_join(right.select("key", "number"), "key")
+        .drop("key_right")
+        .join(right.select("whole", "at"), "whole")
+    ),
+    "group": _reduced,
+    "reduce": _all_together,
+    "union": lambda left, right: ibis.union(left, right),
+    "distinct": lambda left, _right: left.select("key", "whole").distinct(),
+    "window": _numbered,
+    "among another's": lambda left, right: left.mutate(
+        found=left.key.isin(right.filter(right.key.notnull()).key)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_an_operation_answers_as_duckdb_does(name, duck, data):
+    tables = [
+        pa.Table.from_pylist(data.draw(ROWS), ibis.schema(SCHEMA).to_pyarrow()) for _ in range(2)
+    ]
+    engine = Plain()
+    for place, table in enumerate(tables):
+        duck.create_table(f"t{place}", table, overwrite=True)
+        engine.tables[f"t{place}"] = rows_of(table)
+    query = QUERIES[name](*(duck.table(f"t{place}") for place in range(2)))
+    wanted = query.to_pyarrow()
+    got = planned(query)(engine).table(wanted.schema)
+    assert sorted(map(repr, got.to_pylist())) == sorted(map(repr, wanted.to_pylist()))
+
+
+@pytest.fixture(scope="module")
+def duck():
+    backend = ibis.duckdb.connect(threads=1)
+    yield backend
+    backend.disconnect()
+
+
+@given(rows=ROWS, ascending=st.booleans(), nulls_first=st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_rows_are_sorted_as_duckdb_sorts_them(duck, rows, ascending, nulls_first):
+    table = pa.Table.from_pylist(rows, ibis.schema(SCHEMA).to_pyarrow())
+    engine = Plain({"sorted": rows_of(table)})
+    given_rows = duck.create_table("sorted", table, overwrite=True)
+    order = ibis.asc if ascending else ibis.desc
+    keys = [order(given_rows[c], nulls_first=nulls_first) for c in ("whole", "key", "number", "at")]
+    query = given_rows.order_by(*keys)
+    wanted = query.to_pyarrow()
+    assert planned(query)(engine).table(wanted.schema).to_pylist() == wanted.to_pylist()
+
+
+def test_an_operation_without_a_rule_is_refused():
+    table = ops.DatabaseTable("t", ibis.schema({"key": "string"}), Plain()).to_expr()
+    with pytest.raises(TypeError, match="plain Python has a rule for, got Uppercase"):
+        planned(table.select(upper=table.key.upper()))
