@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mqbg.features.time_rules.eligible_groups import cutoffs
 from mqbg.settings import Settings
 from mqbg.source import open_source
-from mqbg.train.labels import converted_groups
+from mqbg.train.data.labels import converted_groups
 from sklearn.metrics import roc_auc_score
 
 from .congress import worst_sum

@@ -29,9 +29,9 @@ from ..settings import Settings
 from ..simulate import simulate
 from ..source import checked_source
 from ..support.atomic_output import new_folder, refuse_unless_empty
-from ..train.runs.comparison import comparison_table
-from ..train.runs.folder import write_run
-from ..train.runs.tracking import log_folder
+from ..train.report.console import comparison_table
+from ..train.report.mlflow_logging import log_folder
+from ..train.report.run_folder import write_run
 from ..train.training import Trained, train
 from .versions import signed
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..settings import Settings
-    from ..train.runs.tracking import Logged
+    from ..train.report.mlflow_logging import Logged
     from ..train.training import Trained
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for LightGBM and MLflow.
@@ -50,8 +50,8 @@ def train(
     from ..model.registry import require_store
     from ..source import shown_name
     from ..support.atomic_output import replaced_file
-    from ..train.runs.folder import write_run
-    from ..train.runs.numbers import figures_tree
+    from ..train.report.metrics import figures_tree
+    from ..train.report.run_folder import write_run
 
     settings = settings_of(config)
     since = instant(test_from) if test_from else None
@@ -93,7 +93,7 @@ def _train(
 def _logged(folder: Path) -> Logged:
     """Logs a training; if MLflow goes away meanwhile, keeps the folder and says what to do."""
     from ..model.registry import FIRST, connect, store_errors
-    from ..train.runs.tracking import log_folder
+    from ..train.report.mlflow_logging import log_folder
     from .versions import signed
 
     try:
@@ -104,7 +104,7 @@ def _logged(folder: Path) -> Logged:
 
 
 def _keep(folder: Path, error: Exception) -> NoReturn:
-    from ..train.runs.tracking import read_run
+    from ..train.report.mlflow_logging import read_run
 
     kept = KEPT / str(read_run(folder)["fingerprint"])
     if folder.resolve() != kept.resolve():
@@ -121,7 +121,7 @@ def _keep(folder: Path, error: Exception) -> NoReturn:
 
 
 def _show(trained: Trained, logged: Logged) -> None:
-    from ..train.runs.comparison import (
+    from ..train.report.console import (
         ablation_table,
         comparison_table,
         directions_table,
@@ -147,7 +147,7 @@ def register(
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
     from ..model.registry import require_store
-    from ..train.runs.tracking import read_run
+    from ..train.report.mlflow_logging import read_run
 
     read_run(folder)
     require_store()
@@ -170,8 +170,8 @@ def probe(
     from ..features.tables.feature_source import feature_source
     from ..source import checked_source
     from ..support.atomic_output import replaced_file
-    from ..train.runs.comparison import findings_table
-    from ..train.runs.numbers import findings_tree
+    from ..train.report.console import findings_table
+    from ..train.report.metrics import findings_tree
     from ..train.training import probe as find_leaks
 
     settings = settings_of(config)

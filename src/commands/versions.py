@@ -18,7 +18,7 @@ from .options import Config, settings_of
 
 if TYPE_CHECKING:
     from ..model.registry import Move, Recorded
-    from ..train.runs.promotion import Judgement
+    from ..train.report.promotion import Judgement
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.
 
@@ -64,7 +64,7 @@ def compare(
 
 def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
     from ..model.registry import existing_store, history
-    from ..train.runs.side_by_side import moves_table, tree_of_move
+    from ..train.report.version_comparison import moves_table, tree_of_move
 
     with existing_store() as (_mlflow, client):
         found = history(client, name)
@@ -76,8 +76,9 @@ def _compared(
     settings: Settings, chosen: tuple[str, ...], everything: bool
 ) -> tuple[dict[str, Any], list[Any]]:
     from ..model.registry import existing_store, find_version
-    from ..train.runs.paired import MIN_RESAMPLES, pairs_against
-    from ..train.runs.side_by_side import (
+    from ..train.report.mlflow_versions import SHOWN_AT_ONCE, read_trainings, reference_of
+    from ..train.report.paired_differences import MIN_RESAMPLES, pairs_against
+    from ..train.report.version_comparison import (
         differences_table,
         figures_table,
         notes,
@@ -85,7 +86,6 @@ def _compared(
         tree_of,
         tree_of_pair,
     )
-    from ..train.runs.versions import SHOWN_AT_ONCE, read_trainings, reference_of
 
     name, limit = settings.model.registered_name, None if everything else SHOWN_AT_ONCE
     with existing_store() as (mlflow, client), progress_shown() as progress:
@@ -152,9 +152,9 @@ def promote(
 def _judged(
     mlflow: Any, client: Any, settings: Settings, number: str, champion: str | None
 ) -> Judgement:
-    from ..train.runs.paired import MIN_RESAMPLES, pairs_against
-    from ..train.runs.promotion import judge
-    from ..train.runs.versions import read_training
+    from ..train.report.mlflow_versions import read_training
+    from ..train.report.paired_differences import MIN_RESAMPLES, pairs_against
+    from ..train.report.promotion import judge
 
     name = settings.model.registered_name
     challenger = read_training(mlflow, client, name, number)

@@ -25,17 +25,17 @@ from ..features.time_rules.eligible_groups import (
 from ..model.bundle import Bundle
 from ..model.threshold_update import follow
 from ..settings import Settings
-from .evaluating.ablation import ablation
-from .fitting.monotone import cost_of_directions
-from .fitting.tuning import Tuned, tune
-from .judging import MODEL, Judged, judge, touched_per_snapshot
-from .labels import require_target
-from .learning import Learned, learn, scored_rows, training_rows
-from .lines.thresholds import require_policy
-from .lines.yields import promised
-from .probes import Finding, find_leaks
-from .snapshots import Snapshots, collect, fingerprint
-from .split import Split, forward_split
+from .data.labels import require_target
+from .data.leakage import Finding, find_leaks
+from .data.snapshots import Snapshots, collect, fingerprint
+from .data.split import Split, forward_split
+from .evaluate.ablation import ablation
+from .evaluate.evaluation import MODEL, Judged, judge, touched_per_snapshot
+from .fit.monotone import cost_of_directions
+from .fit.procedure import Learned, learn, scored_rows, training_rows
+from .fit.tuning import Tuned, tune
+from .thresholds.learn import require_policy
+from .thresholds.performance import promised
 
 logger = logging.getLogger(__name__)
 

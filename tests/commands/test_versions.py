@@ -22,7 +22,7 @@ from mqbg.commands.versions import compare, promote, rollback, signed
 from mqbg.contract import BadInput
 from mqbg.model import registry
 from mqbg.model.registry import champion_of, connect, history
-from mqbg.train.evaluating.evaluation import evaluate
+from mqbg.train.evaluate.comparison import evaluate
 
 NAME = "mqbg"
 PARAMETERS = {

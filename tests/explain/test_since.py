@@ -19,7 +19,7 @@ from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.tables_as_of import in_memory, rows_of_group
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.fitting import fit
+from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
 
 SINCE, AS_OF = datetime(2025, 5, 10), datetime(2025, 7, 1)

@@ -26,7 +26,7 @@ from mqbg.features.tables.feature_table import feature_table, moment
 from mqbg.features.tables.group_features import group_features, member_terms, reduce_terms
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.fitting import fit
+from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
 
 AS_OF = datetime(2025, 7, 1)

@@ -9,7 +9,7 @@ import pytest
 from mqbg.contract import TABLES
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.fitting import fit
+from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
 
 SETTINGS = Settings(

@@ -18,7 +18,7 @@ from mqbg.serve.scoring import score
 from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.fitting import fit
+from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
 
 AS_OF = datetime(2025, 7, 1)

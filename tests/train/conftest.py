@@ -12,11 +12,11 @@ from mqbg.features.declare.catalogue import catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings, Target
-from mqbg.train.fitting import fit
-from mqbg.train.judging import judge, touched_per_snapshot
-from mqbg.train.learning import learn
-from mqbg.train.snapshots import Snapshots
-from mqbg.train.split import Split
+from mqbg.train.data.snapshots import Snapshots
+from mqbg.train.data.split import Split
+from mqbg.train.evaluate.evaluation import judge, touched_per_snapshot
+from mqbg.train.fit import trees as fit
+from mqbg.train.fit.procedure import learn
 from mqbg.train.training import Trained
 from scipy.special import expit
 

@@ -19,13 +19,13 @@ from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
 from mqbg.model.bundle import load, save
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.evaluating.baselines import BASELINES
-from mqbg.train.fitting import fit
-from mqbg.train.fitting.few import sentence
-from mqbg.train.fitting.typical import typical_members
-from mqbg.train.judging import MODEL
-from mqbg.train.snapshots import collect
-from mqbg.train.split import forward_split
+from mqbg.train.data.snapshots import collect
+from mqbg.train.data.split import forward_split
+from mqbg.train.evaluate.baselines import BASELINES
+from mqbg.train.evaluate.evaluation import MODEL
+from mqbg.train.fit import trees as fit
+from mqbg.train.fit.reference_members import typical_members
+from mqbg.train.fit.shrinkage import sentence
 from mqbg.train.training import probe, train
 
 SEED = 33

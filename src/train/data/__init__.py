@@ -1,0 +1,1 @@
+"""What a training learns from: snapshots, labels, the split in time, leaks, drift."""

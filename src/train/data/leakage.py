@@ -1,0 +1,466 @@
+"""Leak probes: what in the data tells the outcome in a way that no score could use in earnest.
+
+A leak makes the figures of a training better than the scores will ever be. Every probe is a
+function from tables to findings; a finding is a warning, for only people know whether a strong
+signal is a leak. All look at the training cut-offs alone. Shares are judged by the cautious end of
+their 95 % interval (Wilson), counted in groups, since rows of one group are no separate evidence.
+
+The same names mean the same in every probe:
+
+activities  once each, with known_at: the columns `READ`
+tables      the contract's
+features    the feature table of the training cut-offs
+keys        group_id, account_id, as_of, converted; the same rows as `features`
+groups      what `references` gave
+probe       the settings, where each probe warns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.stats import binom, rankdata
+
+from ...contract import TABLES
+from ...features.time_rules.activities_known_before import once, with_known_at
+from ...settings import Probe, Settings, Target
+
+FOLDS = 5
+PRIOR_ROWS = 10.0  # weight of the overall rate in the rate of a category
+QUANTILE = 1.959963984540054  # of the normal distribution, for 95 %
+CHANCE = 0.001  # an account of one outcome is suspect only where chance would be rarer
+STRAYS = 0.01  # share of the other outcome that an account "of one outcome" may have
+SLOWEST = 0.9
+DAY_SECONDS = 86_400.0
+READ = ("contact_id", "group_id", "solution_id", "kind", "occurred_at", "known_at")
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that may leak.
+
+    Attributes:
+        probe: which probe found it, a key of `WHAT_TO_DO`.
+        thing: the feature, kind, column or account.
+        figure: what the probe compares with its setting; `shown` has its unit.
+        shown: the figure in words.
+        sentence: the thing, the figure, and what to do.
+    """
+
+    probe: str
+    thing: str
+    figure: float
+    shown: str
+    sentence: str
+
+
+WHAT_TO_DO: Mapping[str, str] = {
+    "single feature": "Find out when its source is written; drop it if that is after the outcome.",
+    "kind before outcome": (
+        "Check that it is recorded when it happens, and is not the outcome by another name; "
+        "otherwise leave the kind out of the export."
+    ),
+    "back-filled kind": (
+        "Keep recorded_at filled for this kind, or leave the kind out of the export: without "
+        "recorded_at, training sees what nobody knew in time."
+    ),
+    "slow records": (
+        "Speed up the import, or expect scores to see such activity late; always fill "
+        "recorded_at, without which training would see it too early."
+    ),
+    "column filled late": (
+        "Check whether it is filled after the outcome; export it as it was before, or not at all."
+    ),
+    "members at outcome": (
+        "Date members by when they were first seen, not by when the deal was made; roles tell "
+        "nothing before the outcome as it is."
+    ),
+    "placeholder account": (
+        "Check whether it is a company; give its groups their real accounts, or leave them out."
+    ),
+}
+
+
+def find_leaks(
+    tables: Mapping[str, ir.Table],
+    settings: Settings,
+    features: pa.Table,
+    keys: pd.DataFrame,
+    progress: Progress = lambda _label, _share: None,
+) -> tuple[Finding, ...]:
+    """Runs every probe; `progress` is called with a label and the share done."""
+    # Three probes read them: counted once, and kept by the engine until all have run.
+    with once(with_known_at(tables["activities"])).select(*READ).cache() as activities:
+        probes = _probes(activities, tables, settings, features, keys)
+        found: list[Finding] = []
+        for number, run in enumerate(probes):
+            progress("probes", number / len(probes))
+            found += run()
+    progress("probes", 1.0)
+    return tuple(found)
+
+
+def _probes(
+    activities: ir.Table,
+    tables: Mapping[str, ir.Table],
+    settings: Settings,
+    features: pa.Table,
+    keys: pd.DataFrame,
+) -> tuple[Callable[[], list[Finding]], ...]:
+    probe, target = settings.probe, settings.target
+    groups = references(tables["stage_events"], target, keys)
+    return (
+        lambda: telling_features(features, keys, probe),
+        lambda: telling_kinds(activities, tables, keys, probe),
+        lambda: backfilled_kinds(activities, tables, groups, target, probe),
+        lambda: slow_kinds(activities, probe),
+        lambda: filled_columns(tables, groups, probe),
+        lambda: members_at_outcome(tables["members"], groups, probe),
+        lambda: placeholder_accounts(keys, probe),
+    )
+
+
+def references(stage_events: ir.Table, target: Target, keys: pd.DataFrame) -> pd.DataFrame:
+    """One row per group: the instant that its past is looked at from.
+
+    Args:
+        stage_events: the contract's table.
+        target: the stage that is a conversion.
+        keys: group_id, account_id, as_of, converted of the training cut-offs.
+
+    Returns:
+        group_id, account_id, converted, at: the conversion; for other groups, the last cut-off.
+    """
+    last = keys.sort_values(["converted", "as_of"]).drop_duplicates("group_id", keep="last")
+    events = stage_events.filter(stage_events.stage == target.stage)
+    moments = events.select("group_id", "occurred_at").to_pyarrow().to_pandas()
+    ahead = last[last["converted"]].merge(moments, on="group_id")
+    ahead = ahead[ahead["occurred_at"] >= ahead["as_of"]]
+    conversion = ahead.groupby("group_id", as_index=False)["occurred_at"].min()
+    both = last.merge(conversion, how="left", on="group_id")
+    both["at"] = both["occurred_at"].fillna(both["as_of"]).astype("datetime64[us]")
+    named = both[["group_id", "account_id", "converted", "at"]]
+    return named.sort_values("group_id").reset_index(drop=True)
+
+
+def telling_features(features: pa.Table, keys: pd.DataFrame, probe: Probe) -> list[Finding]:
+    """Features that rank the outcomes too well alone (ROC AUC, in either direction).
+
+    A missing number is taken as the lowest and as the highest, whichever tells more. A category
+    stands for the rate of conversion that it has among other accounts (out of fold).
+    """
+    converted = keys["converted"].to_numpy(dtype=bool)
+    if keys["group_id"][converted].nunique() < probe.min_conversions or converted.all():
+        return []
+    folds = pd.factorize(keys["account_id"])[0] % FOLDS
+    found = []
+    for name in (name for name in features.column_names if name not in ("group_id", "as_of")):
+        auc = _feature_auc(features[name], converted, folds)
+        if auc >= probe.feature_auc:
+            shown = f"AUC {auc:.3f}"
+            saw = f"the feature {name} alone ranks the outcomes of training with an {shown}"
+            found.append(_finding("single feature", name, auc, shown, saw))
+    return found
+
+
+def _feature_auc(
+    column: pa.ChunkedArray, converted: NDArray[np.bool_], folds: NDArray[np.intp]
+) -> float:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        values = pd.factorize(np.array(column.to_pylist(), dtype=object))[0]
+        return _either_way(_out_of_fold_rate(values, converted, folds), converted)
+    numbers = column.cast(pa.float64()).to_numpy()
+    missing = np.isnan(numbers)
+    fills = (-np.inf, np.inf) if missing.any() else (0.0,)
+    return max(_either_way(np.where(missing, fill, numbers), converted) for fill in fills)
+
+
+def _either_way(values: Floats, converted: NDArray[np.bool_]) -> float:
+    """ROC AUC of the values, or of their opposite where that is more; ties count half."""
+    hits, others = float(converted.sum()), float((~converted).sum())
+    above = float(rankdata(values)[converted].sum()) - hits * (hits + 1) / 2
+    return max(above / (hits * others), 1 - above / (hits * others))
+
+
+def _out_of_fold_rate(
+    values: NDArray[np.intp], converted: NDArray[np.bool_], folds: NDArray[np.intp]
+) -> Floats:
+    """Of each row's category, the rate of conversion in the other folds, shrunk to the overall."""
+    rate = np.zeros(values.size)
+    codes = values + 1  # missing is -1 and a category like any other
+    for fold in range(FOLDS):
+        inside, rest = folds == fold, folds != fold
+        rows = np.bincount(codes[rest], minlength=codes.max() + 1)
+        hits = np.bincount(codes[rest], converted[rest], minlength=codes.max() + 1)
+        overall = converted[rest].mean() if rest.any() else 0.0
+        rate[inside] = ((hits + PRIOR_ROWS * overall) / (rows + PRIOR_ROWS))[codes[inside]]
+    return rate
+
+
+def telling_kinds(
+    activities: ir.Table, tables: Mapping[str, ir.Table], keys: pd.DataFrame, probe: Probe
+) -> list[Finding]:
+    """Kinds known before a cut-off after which nearly every group converts.
+
+    A kind that occurs only after conversions does not count: no feature at an earlier cut-off
+    sees it.
+    """
+    base = float(keys["converted"].mean())
+    found = []
+    for row in kinds_before(activities, tables, keys):
+        share = row["converted"] / row["snapshots"]
+        low, _high = bounds(share * row["groups"], row["groups"])
+        if low >= max(probe.kind_share, (1 + base) / 2):
+            shown = f"{share:.0%} convert"
+            saw = (
+                f"of {row['snapshots']:,} training snapshots ({row['groups']:,} groups) with "
+                f"the kind {row['kind']} before the cut-off {share:.0%} converted, of all "
+                f"{base:.0%}"
+            )
+            found.append(_finding("kind before outcome", row["kind"], share, shown, saw))
+    return found
+
+
+def kinds_before(
+    activities: ir.Table, tables: Mapping[str, ir.Table], keys: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """Each kind that a group had before a cut-off: kind, snapshots, converted (of them), groups."""
+    scope = ("contact_id", "group_id", "solution_id", "kind")
+    first = ibis.greatest(activities.known_at, activities.occurred_at).min()
+    seen = activities.group_by(*scope).agg(counts_from=first)
+    labelled = _memtable(keys[["group_id", "as_of", "converted"]])
+    parts = []
+    for as_of in keys["as_of"].drop_duplicates():
+        rows = labelled.filter(labelled.as_of == as_of)
+        people = _people(tables, as_of).semi_join(rows, "group_id")
+        known = seen.filter(seen.counts_from < as_of)
+        parts.append(_of_groups(people, known, "kind").distinct().join(rows, "group_id"))
+    together = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    counts = together.group_by("kind").agg(
+        snapshots=together.count(),
+        converted=together.converted.sum(),
+        groups=together.group_id.nunique(),
+    )
+    return _rows(counts.order_by("kind"))
+
+
+def _people(tables: Mapping[str, ir.Table], as_of: pd.Timestamp | None = None) -> ir.Table:
+    """Each membership with the solution of its group, at a cut-off or at any time."""
+    members = tables["members"]
+    if as_of is not None:
+        members = members.filter(
+            members.joined_at < as_of, members.left_at.isnull() | (members.left_at >= as_of)
+        )
+    wanted = tables["buying_groups"].select("group_id", wanted="solution_id")
+    return members.select("group_id", "contact_id").distinct().join(wanted, "group_id")
+
+
+def _of_groups(people: ir.Table, activities: ir.Table, *values: str) -> ir.Table:
+    """group_id and values of all that counts for a group (design.md, rules of time).
+
+    The contract's ids do here: features number them for speed, and one look needs none.
+    """
+    own = activities.filter(activities.group_id.notnull())
+    of_people = own.semi_join(people, ["group_id", "contact_id"])
+    free = activities.filter(activities.group_id.isnull()).drop("group_id")
+    everywhere = people.join(free, "contact_id")
+    fits = everywhere.solution_id.isnull() | (everywhere.solution_id == everywhere.wanted)
+    parts = (own.filter(own.contact_id.isnull()), of_people, everywhere.filter(fits))
+    return ibis.union(*(part.select("group_id", *values) for part in parts))
+
+
+def backfilled_kinds(
+    activities: ir.Table,
+    tables: Mapping[str, ir.Table],
+    groups: pd.DataFrame,
+    target: Target,
+    probe: Probe,
+) -> list[Finding]:
+    """Kinds that are entered, after a conversion, as if they had happened before it.
+
+    Compares the activities of the horizon before a conversion with those of the horizon before
+    the last cut-off of groups that did not convert: the share recorded at that instant or later.
+    """
+    instants = _memtable(groups[["group_id", "converted", "at"]])
+    horizon = ibis.interval(days=target.horizon_days)
+    rows = _of_groups(_people(tables), activities, "kind", "occurred_at", "known_at")
+    rows = rows.join(instants, "group_id")
+    rows = rows.filter(rows.occurred_at < rows.at, rows.occurred_at >= rows.at - horizon)
+    counts = rows.group_by("kind", "converted").agg(
+        rows=rows.count(),
+        later=(rows.known_at >= rows.at).sum(),
+        groups=rows.group_id.nunique(),
+    )
+    by_kind = {(row["kind"], row["converted"]): row for row in _rows(counts)}
+    found = []
+    for kind in sorted({kind for kind, _converted in by_kind}):
+        ours, others = (_later(by_kind.get((kind, side))) for side in (True, False))
+        known = by_kind.get((kind, True), {}).get("groups", 0) >= probe.min_conversions
+        if known and ours[1] - others[2] >= probe.backfilled_share:
+            shown = f"{ours[0]:.0%} recorded later"
+            saw = (
+                f"of the {kind} activities before conversions {ours[0]:.0%} were recorded only "
+                f"after them, of those of other groups {others[0]:.0%}"
+            )
+            found.append(_finding("back-filled kind", kind, ours[0], shown, saw))
+    return found
+
+
+def _later(row: Mapping[str, Any] | None) -> tuple[float, float, float]:
+    """Share recorded later, and its bounds; 0 where there is no row to say more."""
+    if row is None:
+        return 0.0, 0.0, 0.0
+    share = row["later"] / row["rows"]
+    return share, *bounds(share * row["groups"], row["groups"])
+
+
+def slow_kinds(activities: ir.Table, probe: Probe) -> list[Finding]:
+    """Kinds whose slowest tenth is recorded days after it occurred."""
+    late = activities.known_at > activities.occurred_at
+    seconds = activities.known_at.epoch_seconds() - activities.occurred_at.epoch_seconds()
+    delays = activities.group_by("kind").agg(
+        share=late.cast("float64").mean(), slowest=seconds.cast("float64").quantile(SLOWEST)
+    )
+    found = []
+    for row in _rows(delays.order_by("kind")):
+        days = row["slowest"] / DAY_SECONDS
+        if days > probe.recorded_delay_days:
+            shown = f"{days:.1f} days late"
+            saw = (
+                f"{row['share']:.0%} of the {row['kind']} activities are recorded after they "
+                f"occurred, the slowest tenth at least {days:.1f} days"
+            )
+            found.append(_finding("slow records", row["kind"], days, shown, saw))
+    return found
+
+
+def filled_columns(
+    tables: Mapping[str, ir.Table], groups: pd.DataFrame, probe: Probe
+) -> list[Finding]:
+    """Columns of accounts and contacts that are filled far more often where groups converted."""
+    labelled = _memtable(groups[["group_id", "account_id", "converted"]])
+    members = tables["members"].select("group_id", "contact_id")
+    owners = {
+        "accounts": labelled.group_by("account_id"),
+        "contacts": labelled.drop("account_id").join(members, "group_id").group_by("contact_id"),
+    }
+    found = []
+    for name, owned in owners.items():
+        sides = owned.agg(converted=ibis._.converted.any())
+        found += list(_filled(tables[name], name, sides, probe))
+    return found
+
+
+def _filled(table: ir.Table, name: str, sides: ir.Table, probe: Probe) -> Iterator[Finding]:
+    optional = [column.name for column in TABLES[name].columns if not column.required]
+    rows = table.join(sides, f"{name.removesuffix('s')}_id")
+    filled = {c: (rows[c].cast("string").fill_null("") != "").sum() for c in optional}
+    counts = rows.group_by("converted").agg(rows=rows.count(), **filled)
+    by_side = {row["converted"]: row for row in _rows(counts)}
+    if len(by_side) < 2 or by_side[True]["rows"] < probe.min_conversions:
+        return
+    ours, others = by_side[True], by_side[False]
+    for column in optional:
+        low, _high = bounds(ours[column], ours["rows"])
+        _low, high = bounds(others[column], others["rows"])
+        if low - high >= probe.filled_difference:
+            share, rest = ours[column] / ours["rows"], others[column] / others["rows"]
+            shown = f"{share:.0%} against {rest:.0%}"
+            saw = (
+                f"{name}.{column} is filled for {share:.0%} of the {name} of groups that "
+                f"converted, for {rest:.0%} of the others"
+            )
+            yield _finding("column filled late", f"{name}.{column}", share - rest, shown, saw)
+
+
+def members_at_outcome(members: ir.Table, groups: pd.DataFrame, probe: Probe) -> list[Finding]:
+    """Members who were entered with the conversion, not when they turned up."""
+    converted = groups.loc[groups["converted"], ["group_id", "at"]]
+    joined = members.select("group_id", "joined_at").to_pyarrow().to_pandas()
+    rows = joined.merge(converted, on="group_id")
+    teams = rows["group_id"].nunique()
+    if teams < probe.min_conversions:
+        return []
+    same_day = float((rows["joined_at"].dt.floor("D") == rows["at"].dt.floor("D")).mean())
+    first = rows.groupby("group_id").agg(joined_at=("joined_at", "min"), at=("at", "first"))
+    nobody = float((first["joined_at"] >= first["at"]).mean())
+    told = (
+        (same_day, "joined that day", "of the members of converted groups {} joined on the day of"),
+        (nobody, "empty before", "of the converted groups with members {} had none before"),
+    )
+    return [
+        _finding(
+            "members at outcome", "members.joined_at", share, f"{share:.0%} {shown}",
+            f"{saw.format(format(share, '.0%'))} the conversion",
+        )
+        for share, shown, saw in told
+        if bounds(share * teams, teams)[0] >= probe.members_at_outcome
+    ]  # fmt: skip
+
+
+def placeholder_accounts(keys: pd.DataFrame, probe: Probe) -> list[Finding]:
+    """Accounts with very many groups and one outcome, against the rate of all other accounts."""
+    groups = keys.groupby(["account_id", "group_id"])["converted"].any()
+    accounts = groups.groupby("account_id").agg(["size", "sum"])
+    size, hits = accounts["size"], accounts["sum"]
+    large = (size >= probe.placeholder_groups) | (size >= probe.placeholder_share * size.sum())
+    found = []
+    for account_id in accounts.index[large]:
+        own, total = int(hits[account_id]), int(size[account_id])
+        others = int(size.sum()) - total
+        if others and _one_outcome(own, total, (int(hits.sum()) - own) / others):
+            shown = f"{total:,} groups, {own / total:.0%} convert"
+            saw = (
+                f"the account {account_id} has {total:,} of {size.sum():,} training groups, of "
+                f"which {own:,} converted"
+            )
+            found.append(_finding("placeholder account", str(account_id), total, shown, saw))
+    return found
+
+
+def _one_outcome(hits: int, total: int, rate: float) -> bool:
+    """Whether an account has hardly any of one outcome, and chance at this rate would not do it."""
+    if min(hits, total - hits) > STRAYS * total:
+        return False
+    tail = binom.cdf(hits, total, rate) if hits < total - hits else binom.sf(hits - 1, total, rate)
+    return bool(tail < CHANCE)
+
+
+def bounds(hits: float, total: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share; `hits` may be a share of `total` that is not whole.
+
+    Raises:
+        ValueError: `total` is not above 0, or `hits` is not between 0 and it.
+    """
+    if not 0 <= hits <= total or total <= 0:
+        raise ValueError(f"need 0 <= hits <= total and total > 0, got {hits} of {total}")
+    share, square = hits / total, QUANTILE**2 / total
+    middle = (share + square / 2) / (1 + square)
+    half = QUANTILE * np.sqrt(share * (1 - share) / total + square / (4 * total)) / (1 + square)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def _memtable(frame: pd.DataFrame) -> ir.Table:
+    # By way of Arrow: Ibis 12 reads a pandas option that pandas 3 deprecates.
+    return ibis.memtable(pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def _rows(table: ir.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
+    return rows
+
+
+def _finding(probe: str, thing: str, figure: float, shown: str, saw: str) -> Finding:
+    sentence = f"{probe}: {saw}. {WHAT_TO_DO[probe]}"
+    return Finding(probe, thing, float(figure), shown, sentence)

@@ -1,0 +1,208 @@
+"""How good a bundle is on the test: figures, comparison, segments, months, lines, signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ...features.declare.catalogue import Catalogue
+from ...model.bundle import encoded
+from ...model.threshold_update import follow
+from ...model.thresholds import Expected
+from ...settings import Settings
+from ..data.snapshots import Snapshots
+from ..data.split import Split
+from ..fit.horizons import horizon_rows
+from ..fit.procedure import Learned, scored_rows
+from ..thresholds.performance import expected, threshold_curve
+from .baselines import BASELINES, TrainingRows
+from .comparison import compare, verdict
+from .segments import by_month, by_segment
+from .signal import Signal, find_signal
+
+Progress = Callable[[str, float], None]
+Floats = NDArray[np.float64]
+
+MODEL = "mqbg"
+BASE_RATE = next(iter(BASELINES))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is to be said of a bundle, measured on the test part.
+
+    Attributes:
+        rows: the test rows described, with seen and the bundle's readiness.
+        probabilities: of each method on the test rows.
+        figures: tidy frame of `evaluation.compare`.
+        differences: the paired differences to every baseline.
+        signal: whether there is anything to learn.
+        verdict: what the model adds to the best baseline, in one sentence.
+        segments: frame of `segments.by_segment`.
+        months: frame of `segments.by_month`.
+        curve: what every line would have brought on the test.
+        kept: what the lines in force brought on the test.
+        horizons: horizon_days and then a figure's columns, of each further horizon.
+    """
+
+    rows: pd.DataFrame
+    probabilities: Mapping[str, Floats]
+    figures: pd.DataFrame
+    differences: pd.DataFrame
+    signal: Signal
+    verdict: str
+    segments: pd.DataFrame
+    months: pd.DataFrame
+    curve: pd.DataFrame
+    kept: Expected
+    horizons: pd.DataFrame
+
+
+def judge(
+    learned: Learned,
+    snapshots: Snapshots,
+    split: Split,
+    touched_per_snapshot: int,
+    progress: Progress,
+) -> Judged:
+    """Measures a bundle on the test part beside the baselines.
+
+    Args:
+        learned: the bundle and its training rows.
+        snapshots: of all cut-offs of the split.
+        split: which of them are the test.
+        touched_per_snapshot: groups that sales can take between two snapshots.
+        progress: called with a label and the share done.
+    """
+    progress("figures", 0.0)
+    bundle, settings = learned.bundle, learned.bundle.settings
+    test = snapshots.at(split.test)
+    described = scored_rows(bundle, test)
+    rows = described.assign(
+        seen=described["account_id"].isin(learned.scored["account_id"]).to_numpy()
+    )
+    readiness = rows["readiness"].to_numpy(np.float64)
+    probabilities = {MODEL: readiness, **_baselines(learned, snapshots, split, progress)}
+    draws = {"resamples": settings.model.resamples, "seed": settings.model.seed}
+    how = {"touched_per_snapshot": touched_per_snapshot, **draws}
+    compared = compare(rows, probabilities, model=MODEL, **how)
+    signal = _signal(learned, rows, probabilities, draws)
+    progress("figures", 0.8)
+    lines = follow(
+        pd.concat([learned.recent, rows], ignore_index=True), bundle.thresholds, settings.thresholds
+    )
+    judged = Judged(
+        rows=rows,
+        probabilities=probabilities,
+        figures=compared.figures,
+        differences=compared.differences,
+        signal=signal,
+        verdict=verdict(compared.figures, compared.differences, model=MODEL, signal=signal),
+        segments=by_segment(
+            rows,
+            readiness,
+            touched_per_snapshot=touched_per_snapshot,
+            resamples=settings.model.resamples,
+            seed=settings.model.seed,
+        ),
+        months=by_month(rows, readiness, touched_per_snapshot=touched_per_snapshot, **draws),
+        curve=threshold_curve(rows, lines, settings.thresholds, **draws),
+        kept=expected(rows, lines, settings.thresholds, **draws),
+        horizons=_horizons(learned, snapshots, split, rows, how),
+    )
+    progress("figures", 1.0)
+    return judged
+
+
+def _baselines(
+    learned: Learned, snapshots: Snapshots, split: Split, progress: Progress
+) -> dict[str, Floats]:
+    words, values = learned.bundle.catalogue, learned.bundle.category_values
+    training = TrainingRows(
+        frame_of(snapshots.at(split.train).features, words, values), learned.rows.converted
+    )
+    test = frame_of(snapshots.at(split.test).features, words, values)
+    chances = {}
+    for number, (name, baseline) in enumerate(BASELINES.items()):
+        progress("figures", (number + 1) / (len(BASELINES) + 3))
+        chances[name] = baseline(training, test)
+    return chances
+
+
+def frame_of(
+    features: pa.Table, words: Catalogue, values: Mapping[str, tuple[str, ...]]
+) -> pd.DataFrame:
+    """The feature table as baselines read it: numbers, and categories of the known values."""
+    return pd.DataFrame(
+        {
+            name: pd.Categorical.from_codes(
+                np.nan_to_num(encoded(features[name], values[name]), nan=-1).astype(np.intp),
+                categories=pd.Index(values[name], dtype=object),
+            )
+            if name in values
+            else features[name].to_pandas().astype(float)
+            for name in words.names
+        }
+    )
+
+
+def _signal(
+    learned: Learned,
+    rows: pd.DataFrame,
+    probabilities: Mapping[str, Floats],
+    draws: Mapping[str, int],
+) -> Signal:
+    if learned.chosen is None:
+        return Signal(True, "Too few labels to look for a signal: the rule score ranks.")
+    chosen = learned.chosen
+    return find_signal(
+        rows,
+        probabilities[MODEL],
+        probabilities[BASE_RATE],
+        held_out_log_loss=chosen.log_loss[chosen.name],
+        held_out_base_log_loss=chosen.base_log_loss,
+        **draws,
+    )
+
+
+def _horizons(
+    learned: Learned,
+    snapshots: Snapshots,
+    split: Split,
+    rows: pd.DataFrame,
+    how: Mapping[str, int],
+) -> pd.DataFrame:
+    """Figures of every horizon, the model's own included, where there are others."""
+    bundle = learned.bundle
+    if not bundle.horizons:
+        return pd.DataFrame()
+    test = snapshots.at(split.test)
+    chances = bundle.readiness_by_horizon(
+        bundle.matrix(test.features), rows["readiness"].to_numpy(np.float64)
+    )
+    # What is labelled by the end of observation: the own horizon of the last test row.
+    until = split.test[-1] + pd.Timedelta(days=bundle.settings.target.horizon_days)
+    parts = {
+        bundle.settings.target.horizon_days: (rows, rows["readiness"].to_numpy(np.float64)),
+        **horizon_rows(rows, test.outcomes(until), chances),
+    }
+    return pd.concat(
+        [
+            compare(part, {MODEL: chance}, model=MODEL, **how).figures.assign(horizon_days=days)
+            for days, (part, chance) in sorted(parts.items())
+        ],
+        ignore_index=True,
+    )
+
+
+def touched_per_snapshot(split: Split, settings: Settings) -> int:
+    """Groups that sales can take between two snapshots, at least one."""
+    ordered = pd.Series(split.train + split.before_test + split.test)
+    gaps = ordered.diff().dropna().dt.total_seconds() / 86_400
+    days = float(gaps.median()) if len(gaps) else 30.0
+    return max(1, round(settings.thresholds.capacity_per_week * days / 7))

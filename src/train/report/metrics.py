@@ -1,0 +1,206 @@
+"""A training as numbers: tags, parameters, metrics, and the tree that `--json` writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from ...settings import settings_tree
+from ..data.leakage import Finding
+from ..evaluate.comparison import POPULATIONS
+from ..evaluate.evaluation import MODEL
+from ..fit.shrinkage import sentence as sample_sentence
+from ..fit.tuning import Tuned
+from ..training import Trained
+
+
+def tags(trained: Trained, data: str, package_version: str) -> dict[str, str]:
+    """What a run is found by."""
+    return {
+        "data": data,
+        "data_fingerprint": trained.bundle.training.fingerprint,
+        "mqbg_version": package_version,
+        "verdict": trained.judged.verdict,
+        "signal": "found" if trained.judged.signal.found else "none",
+        "leak_findings": str(len(trained.findings)),
+    }
+
+
+def parameters(trained: Trained) -> dict[str, Any]:
+    """What was chosen: LightGBM's parameters, settings, split, sizes."""
+    tree = settings_tree(trained.bundle.settings)
+    # Kinds and roles are long and are in settings.json; a parameter holds one value.
+    named = ("target", "snapshots", "thresholds", "model", "explain", "probe")
+    flat = {f"{section}.{key}": value for section in named for key, value in tree[section].items()}
+    split, bundle, fitted = trained.split, trained.bundle, trained.learned.fitted
+    chosen = trained.learned.chosen
+    boosting = {} if fitted is None else fitted.parameters
+    return {
+        **{f"lightgbm.{key}": value for key, value in boosting.items()},
+        **flat,
+        "trees": fitted.rounds if fitted else 0,
+        "features": len(bundle.catalogue.names),
+        "calibrator": chosen.name if chosen else "none",
+        "trees_share": bundle.blend.trees_share,
+        "effective_conversions": bundle.blend.effective_conversions,
+        "train_from": f"{split.train[0]:%Y-%m-%d}",
+        "train_to": f"{split.train[-1]:%Y-%m-%d}",
+        "test_from": f"{split.test_from:%Y-%m-%d}",
+        "test_to": f"{split.test[-1]:%Y-%m-%d}",
+        "train_rows": bundle.training.rows,
+        "train_conversions": bundle.training.conversions,
+        "touched_per_snapshot": trained.touched_per_snapshot,
+    }
+
+
+def all_metrics(trained: Trained) -> dict[str, float]:
+    """Every figure that is a number, by a name that every MLflow store takes."""
+    bundle, chosen, kept = trained.bundle, trained.learned.chosen, trained.judged.kept
+    found = {
+        **metrics(trained.judged.figures),
+        **horizon_metrics(trained.judged.horizons),
+        **ablation_metrics(trained.ablation),
+        **direction_metrics(trained.directions),
+        "leak_findings": float(len(trained.findings)),
+        "threshold": bundle.thresholds.base(trained.split.cutoffs[-1]),
+        **_estimates("kept", asdict(kept)),
+    }
+    if bundle.thresholds.expected is not None:
+        found |= _estimates("promised", asdict(bundle.thresholds.expected))
+    if chosen is not None:
+        found |= {f"held_out_log_loss.{name}": loss for name, loss in chosen.log_loss.items()}
+        found["held_out_log_loss.base_rate"] = chosen.base_log_loss
+    return found
+
+
+def metrics(figures: pd.DataFrame) -> dict[str, float]:
+    """Every figure with its interval: `roc_auc`, `roc_auc_low`, `logistic regression/roc_auc`.
+
+    The model's figures on all accounts have plain names; a baseline's begin with its name, those
+    on unseen accounts end with it. Figures that could not be measured are left out.
+    """
+    found: dict[str, float] = {}
+    for row in figures.to_dict(orient="records"):
+        method = "" if row["method"] == MODEL else str(row["method"]) + "/"
+        where = "" if row["population"] == POPULATIONS[0] else " unseen accounts"
+        found |= _with_ends(f"{method}{row['figure']}", row, where)
+    return found
+
+
+def horizon_metrics(horizons: pd.DataFrame) -> dict[str, float]:
+    """`horizon_30d.roc_auc` and its ends, of each horizon, on all accounts."""
+    found: dict[str, float] = {}
+    for row in horizons.to_dict(orient="records"):
+        if row["population"] == POPULATIONS[0]:
+            found |= _with_ends(f"horizon_{row['horizon_days']}d.{row['figure']}", row)
+    return found
+
+
+def ablation_metrics(ablation: pd.DataFrame | None) -> dict[str, float]:
+    """`ablation.roles.roc_auc_gain`, its `_low` and `_high`, and so on; what is no number is out.
+
+    A theme is named in letters that every MLflow store takes: `sales touch` is `sales_touch`.
+    """
+    if ablation is None:
+        return {}
+    return {
+        f"ablation.{_metric_name(row['theme'])}.{figure}": float(value)
+        for row in ablation.to_dict(orient="records")
+        for figure, value in row.items()
+        if figure not in ("theme", "features") and math.isfinite(value)
+    }
+
+
+def direction_metrics(directions: pd.DataFrame | None) -> dict[str, float]:
+    """`directions.roc_auc` and its ends: what holding the plausible directions changes."""
+    if directions is None:
+        return {}
+    found: dict[str, float] = {}
+    for row in directions.to_dict(orient="records"):
+        found |= _with_ends(f"directions.{row['figure']}", row)
+    return found
+
+
+def _with_ends(name: str, row: Mapping[Any, Any], where: str = "") -> dict[str, float]:
+    ends = {"value": "", "low": "_low", "high": "_high"}
+    return {
+        f"{name}{suffix}{where}": float(row[end])
+        for end, suffix in ends.items()
+        if math.isfinite(row[end])
+    }
+
+
+def _estimates(prefix: str, tree: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    return {
+        f"{prefix}.{name}{'' if end == 'value' else f'_{end}'}": number
+        for name, estimate in tree.items()
+        for end, number in estimate.items()
+        if number is not None
+    }
+
+
+def _metric_name(theme: str) -> str:
+    return theme.replace(" ", "_").replace("+", "_and_")
+
+
+def findings_tree(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """What the leak probes found, ready for JSON."""
+    return [asdict(finding) for finding in findings]
+
+
+def figures_tree(trained: Trained) -> dict[str, Any]:
+    """Every figure and what is needed to read it, ready for JSON; what is not a number is null."""
+    judged, bundle = trained.judged, trained.bundle
+    lines, published = bundle.thresholds, judged.signal.found
+    return {
+        "verdict": judged.verdict,
+        "signal": asdict(judged.signal),
+        "sample": sample_sentence(bundle.blend, bundle.settings.model.few_conversions) or None,
+        "parameters": parameters(trained),
+        "data_fingerprint": bundle.training.fingerprint,
+        "figures": records(judged.figures),
+        "differences": records(judged.differences),
+        "segments": records(judged.segments),
+        "months": records(judged.months.assign(as_of=judged.months["as_of"].astype(str))),
+        "horizons": records(judged.horizons),
+        "ablation": None if trained.ablation is None else records(trained.ablation),
+        "directions": None if trained.directions is None else records(trained.directions),
+        "tuning": None if trained.tuned is None else _tuning_tree(trained.tuned),
+        "probes": findings_tree(trained.findings),
+        "threshold": {
+            "policy": lines.policy,
+            "readiness": lines.base(trained.split.cutoffs[-1]),
+            "completeness": lines.completeness,
+            "segments": lines.segments,
+            "months": {str(month): shift for month, shift in lines.months.items()},
+            "schedule": [list(step) for step in lines.schedule],
+            "expected": None if lines.expected is None else asdict(lines.expected),
+        }
+        if published
+        else None,
+        "kept": asdict(judged.kept),
+    }
+
+
+def _tuning_tree(tuned: Tuned) -> dict[str, Any]:
+    return {
+        "parameters": dict(tuned.parameters),
+        "log_loss": tuned.log_loss,
+        "preset_log_loss": tuned.preset_log_loss,
+        "trials": len(tuned.trials),
+    }
+
+
+def records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows ready for JSON; what is not a number is None."""
+    return [
+        {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
+        for row in frame.to_dict(orient="records")
+    ]

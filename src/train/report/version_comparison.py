@@ -1,0 +1,232 @@
+"""What `mqbg compare` shows: trainings side by side, their paired differences, the moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ...model.registry import Recorded
+from ..evaluate.comparison import FIGURES
+from .mlflow_versions import Training
+from .paired_differences import TARGET, Paired
+
+SHOWN = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "average\nprecision",
+    "log_loss": "log loss",
+    "ece": "calibration\nerror",
+    "lift_at_capacity": "lift at\ncapacity",
+}
+SHOWN_NAMES = 5  # features that a sentence names; the JSON file has them all
+
+
+def trainings_table(trainings: Sequence[Training]) -> Table:
+    """When and on what each was trained."""
+    table = _table("Trainings, the latest first", ("", "trained", "data", "test period"))
+    for heading in ("test\nrows", "features"):
+        table.add_column(heading, justify="right")
+    for one in trainings:
+        table.add_row(
+            _named(one),
+            f"{one.trained_at:%Y-%m-%d %H:%M}",
+            escape(one.tags.get("data", "-")),
+            f"{one.parameters.get('test_from', '-')} to {one.parameters.get('test_to', '-')}",
+            _count(one.figures, "rows"),
+            str(len(one.features)) if one.features else "-",
+        )
+    return table
+
+
+def figures_table(trainings: Sequence[Training]) -> Table:
+    """The figures of each on its own test part, with 95 % intervals."""
+    title = "Figures, each on its own test part"
+    if len({(one.parameters.get("test_from"), one.tags.get("data")) for one in trainings}) > 1:
+        title += "; the parts differ, so only the paired differences compare"
+    table = _table(title, ("",))
+    for heading in SHOWN.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in trainings:
+        table.add_row(_named(one), *(_cell(one.figures, figure) for figure in SHOWN))
+    return table
+
+
+def _named(training: Training) -> str:
+    return f"[bold]{training.name}\nchampion[/bold]" if training.champion else training.name
+
+
+def differences_table(pairs: Sequence[Paired]) -> Table | None:
+    """The paired differences of those that can be compared; None if nothing can."""
+    able = [one for one in pairs if not one.obstacle]
+    if not able:
+        return None
+    against = able[0].theirs.name
+    table = _table(f"Differences to {against} on the test rows that both have", ("",))
+    table.add_column("rows,\nof them\nconverted", justify="right")
+    for heading in SHOWN.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in able:
+        table.add_row(
+            one.ours.name,
+            f"{one.rows:,}\n{one.conversions:,}",
+            *(_cell(one.figures, figure, sign="+") for figure in SHOWN),
+        )
+    return table
+
+
+def notes(pairs: Sequence[Paired]) -> list[str]:
+    """A sentence per pair that cannot be compared, reads other features, or has other outcomes."""
+    said = []
+    for one in pairs:
+        if one.obstacle:
+            said.append(
+                f"{_sentence(one.ours.name)} and {one.theirs.name} cannot be compared: "
+                f"{one.obstacle}."
+            )
+        said += [text for text in (feature_words(one), revised_words(one)) if text]
+    return said
+
+
+def feature_words(paired: Paired) -> str:
+    """Which features only one of the two reads; empty where they read the same."""
+    ours, theirs = paired.ours, paired.theirs
+    if not ours.features or not theirs.features:
+        silent = ours.name if not ours.features else theirs.name
+        return f"The run of {silent} does not say which features it reads."
+    parts = [
+        f"{name} reads {len(names)} that {other} does not ({_list(names)})"
+        for name, other, names in (
+            (ours.name, theirs.name, paired.only_ours),
+            (theirs.name, ours.name, paired.only_theirs),
+        )
+        if names
+    ]
+    return f"Features: {'; '.join(parts)}." if parts else ""
+
+
+def revised_words(paired: Paired) -> str:
+    """How many shared rows have another outcome in the two; empty where none has."""
+    if not paired.revised:
+        return ""
+    return (
+        f"{paired.revised:,} rows that {paired.ours.name} and {paired.theirs.name} share have "
+        "another outcome in the later training; that one counts."
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _list(names: Sequence[str]) -> str:
+    rest = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def moves_table(moves: Sequence[Recorded]) -> Table:
+    """Every recorded move of the champion, the latest first."""
+    headings = ("", "when (UTC)", "by", "move", "from", "to", "why")
+    table = _table("Moves of the champion, the latest first", headings)
+    for one in reversed(moves):
+        table.add_row(
+            str(one.number),
+            f"{one.move.at:%Y-%m-%d %H:%M}",
+            escape(one.move.by),
+            escape(one.move.action) + (" (forced)" if one.move.forced else ""),
+            escape(one.previous or "-"),
+            escape(one.version),
+            escape(one.move.why or "-"),
+        )
+    return table
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _count(figures: pd.DataFrame, column: str) -> str:
+    return "-" if figures.empty else f"{figures[column].iloc[0]:,.0f}"
+
+
+def _cell(figures: pd.DataFrame, figure: str, sign: str = "") -> str:
+    """A figure over the two ends of its interval: in one line, five of them need 90 columns."""
+    if figure not in figures.index:
+        return "-"
+    value, low, high = (float(figures[part][figure]) for part in ("value", "low", "high"))
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:{sign}z.3f}\n{low:{sign}z.3f} to\n{high:{sign}z.3f}"
+
+
+def tree_of_move(recorded: Recorded) -> dict[str, Any]:
+    """A move as JSON holds it."""
+    move = recorded.move
+    return {
+        "number": recorded.number,
+        "action": move.action,
+        "by": move.by,
+        "at": move.at.isoformat(timespec="seconds"),
+        "why": move.why,
+        "from": recorded.previous,
+        "to": recorded.version,
+        "forced": move.forced,
+        "figures": dict(move.figures),
+    }
+
+
+def tree_of(training: Training) -> dict[str, Any]:
+    """A training as JSON holds it; a figure that could not be measured is null."""
+    return {
+        "name": training.name,
+        "version": training.version,
+        "champion": training.champion,
+        "run_id": training.run_id,
+        "trained_at": training.trained_at.isoformat(timespec="seconds"),
+        "data": training.tags.get("data"),
+        "data_fingerprint": training.tags.get("data_fingerprint"),
+        "signal": training.tags.get("signal"),
+        "verdict": training.tags.get("verdict"),
+        "mqbg_version": training.tags.get("mqbg_version"),
+        "target": {key.partition(".")[2]: training.parameters.get(key) for key in TARGET},
+        "test_from": training.parameters.get("test_from"),
+        "test_to": training.parameters.get("test_to"),
+        "features": len(training.features),
+        "figures": figures_tree(training.figures),
+    }
+
+
+def tree_of_pair(paired: Paired) -> dict[str, Any]:
+    """A comparison as JSON holds it."""
+    return {
+        "name": paired.ours.name,
+        "against": paired.theirs.name,
+        "obstacle": paired.obstacle or None,
+        "rows": paired.rows,
+        "conversions": paired.conversions,
+        "accounts": paired.accounts,
+        "revised_outcomes": paired.revised,
+        "differences": figures_tree(paired.figures),
+        "features_only_here": list(paired.only_ours),
+        "features_only_there": list(paired.only_theirs),
+    }
+
+
+def figures_tree(figures: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Per figure its columns; None for what is no number."""
+    known = [name for name in FIGURES if name in figures.index]
+    return {
+        name: {column: _number(figures[column][name]) for column in figures.columns}
+        for name in known
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
