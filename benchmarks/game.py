@@ -14,9 +14,9 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from mqbg.explain.people import members_of
-from mqbg.explain.stakeholders import stakeholders
-from mqbg.explain.valuation import with_compiled_trees
+from mqbg.explain.group_members import members_of
+from mqbg.explain.shapley.stakeholders import stakeholders
+from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features import feature_source
 from mqbg.features.tables.feature_table import Moment, moment
 from mqbg.model.bundle import Bundle

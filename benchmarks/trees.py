@@ -14,7 +14,7 @@ from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
-from mqbg.explain.trees import fast_trees
+from mqbg.explain.treeshap import fast_trees
 from numpy.typing import NDArray
 
 from .rivals import tree_shap

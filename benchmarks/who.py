@@ -14,12 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from mqbg.explain.carried import themes_of
-from mqbg.explain.game import Game, play, stakeholder_game
-from mqbg.explain.monoid import Floats, Totals
-from mqbg.explain.people import GroupMembers, members_of, recent_activity
-from mqbg.explain.stakeholders import stakeholders
-from mqbg.explain.valuation import Valuation, with_compiled_trees
+from mqbg.explain.group_members import GroupMembers, members_of, recent_activity
+from mqbg.explain.shapley.coalition_aggregates import Floats, Totals
+from mqbg.explain.shapley.game import Game, play, stakeholder_game
+from mqbg.explain.shapley.stakeholders import stakeholders
+from mqbg.explain.shapley.theme_attribution import themes_of
+from mqbg.explain.shapley.valuation import Valuation, with_compiled_trees
 from mqbg.features import feature_source
 from mqbg.features.tables.feature_source import FeatureSource
 from mqbg.features.tables.feature_table import Moment, moment

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..contract import BadInput
-from ..explain.words import Words, words
+from ..explain.language import Words, words
 from ..features.tables.feature_source import feature_source
 from ..model.registry import FIRST
 from ..serve.files import write_scored

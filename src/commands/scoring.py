@@ -151,7 +151,7 @@ def report(
     config: Config = None,
 ) -> None:
     """Write the scores as pages that open without a server."""
-    from ..explain.words import words
+    from ..explain.language import words
     from ..model.registry import load_registered
     from ..serve.files import read_scored
     from ..serve.pages import training_record, write_report

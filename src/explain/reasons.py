@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..features.declare.feature import Feature
 from ..model.bundle import Bundle
-from .words import Words
+from .language import Words
 
 TOP = 3
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .words import Words
-from .words.names import plain_name
+from .language import Words
+from .language.names import plain_name
 
 MAX_NAMED = 3
 """People named one by one in a group's summary; the others are counted."""

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..contract import BadInput
-from ..explain.valuation import with_compiled_trees
-from ..explain.words import Words, words
+from ..explain.language import Words, words
+from ..explain.shapley.valuation import with_compiled_trees
 from ..features.tables.feature_source import FeatureSource, feature_source
 from ..features.time_rules.changed_groups import changed_groups
 from ..features.time_rules.eligible_groups import eligible_groups

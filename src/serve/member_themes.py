@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from ..explain.stakeholders import Stakeholders
+from ..explain.shapley.stakeholders import Stakeholders
 from .tables import THEMES
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..contract import BadInput
-from ..explain.carried import themes_of
+from ..explain.language import Words
 from ..explain.reasons import top_reasons
-from ..explain.stakeholders import Stakeholders, stakeholders
+from ..explain.shapley.stakeholders import Stakeholders, stakeholders
+from ..explain.shapley.theme_attribution import themes_of
 from ..explain.summaries import Person, group_summary, person_summary, step_text
-from ..explain.words import Words
 from ..features.tables.feature_source import FeatureSource
 from ..features.tables.feature_table import moment
 from ..model.bundle import Bundle

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from ..explain.words import Words
+from ..explain.language import Words
 from ..model.bundle import Bundle
 from .scoring import Scored
 

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..contract import BadInput
-from ..explain.since import ACTIVITY, MODEL, Change, Changes, changes
-from ..explain.valuation import with_compiled_trees
-from ..explain.words import Words
+from ..explain.changes.change_attribution import ACTIVITY, MODEL, Change, Changes, changes
+from ..explain.language import Words
+from ..explain.shapley.valuation import with_compiled_trees
 from ..model.bundle import Bundle
 from ..model.registry import Registered, load_registered
 from .job import Job

@@ -10,10 +10,10 @@ from typing import Any
 import ibis.expr.types as ir
 import numpy as np
 
-from ..explain.people import Recent, recent_activity
-from ..explain.stakeholders import Stakeholders
+from ..explain.group_members import Recent, recent_activity
+from ..explain.shapley.stakeholders import Stakeholders
 from ..explain.summaries import Contact, GroupFacts, Person, Step
-from ..explain.whatifs import Action
+from ..explain.what_ifs import Action
 from ..features.tables.feature_source import FeatureSource
 from ..features.tables.feature_table import Moment
 

@@ -83,7 +83,7 @@ class Explain:
         dependence_share: a member whose leaving costs at least this share of the readiness that
             the whole group adds is a single point of failure.
         min_support: a what-if needs at least so many training snapshots like it.
-        language: of summaries, reasons and actions, a file of `explain/languages` ...
+        language: of summaries, reasons and actions, a file of `explain/language` ...
         languages_folder: ... or of this folder, whose files add languages and override ours.
     """
 

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from crowd import GROUPS
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.serve.pages import POLICY
 from mqbg.serve.pages.portfolio import page_name
 

@@ -7,8 +7,8 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pytest
+from mqbg.explain.language import words
 from mqbg.explain.reasons import TOP, reasons_of_row, top_reasons
-from mqbg.explain.words import words
 from mqbg.features.declare.catalogue import catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary

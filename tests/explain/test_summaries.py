@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mqbg.explain.language import words
 from mqbg.explain.summaries import (
     MAX_NAMED,
     Contact,
@@ -18,7 +19,6 @@ from mqbg.explain.summaries import (
     person_text,
     step_text,
 )
-from mqbg.explain.words import words
 
 LANGUAGES = ("en", "ja")
 AS_OF = datetime(2024, 5, 31)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 from mqbg.contract import BadInput
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.features.time_rules.changed_groups import changed_groups
 from mqbg.serve.carry import carried, nothing_scored, require_same_run
 from mqbg.serve.scoring import score

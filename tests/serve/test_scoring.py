@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES, BadInput
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
 from mqbg.serve.scoring import score

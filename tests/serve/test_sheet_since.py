@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.registry import Registered
 from mqbg.serve import sheet_since

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ...explain.words import Words
+from ...explain.language import Words
 from ..push.payloads import group_link
 from ..store.reading import Group
 from .causes import LEFT, Alert

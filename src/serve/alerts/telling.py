@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ...explain.words import Words, words
+from ...explain.language import Words, words
 from ...settings import Settings
 from ..push import outbox
 from ..push.delivery import Delivered, deliver

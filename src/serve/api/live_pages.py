@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
-from ...explain.words import words
+from ...explain.language import words
 from ...model.registry import load_registered
 from ...settings import Settings
 from ...source import checked_source

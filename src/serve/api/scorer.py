@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from ...contract import LATEST, BadInput
-from ...explain.valuation import with_compiled_trees
-from ...explain.words import words
+from ...explain.language import words
+from ...explain.shapley.valuation import with_compiled_trees
 from ...features.tables.feature_source import feature_source
 from ...model.bundle import Bundle
 from ...model.registry import Registered

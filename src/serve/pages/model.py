@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...explain.words import Words
+from ...explain.language import Words
 from ...features.declare.feature import Feature
 from ...model.bundle import Bundle
 from .curves import Box, Chart, Curve, from_the_top, round_end, ticks

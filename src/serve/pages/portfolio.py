@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...contract import BadInput
-from ...explain.words import Words
+from ...explain.language import Words
 from ..names import Names
 from ..scoring import Scored
 from .charts import Gauge, gauge, scale_end

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ...explain.words import Words
+from ...explain.language import Words
 from ...model.bundle import Bundle
 from ...source import Source
 from ...support.atomic_output import replaced_folder

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...explain.words.names import plain_name
+from ...explain.language.names import plain_name
 
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "scores": ("top_reasons",),

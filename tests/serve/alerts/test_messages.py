@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.serve.alerts.causes import FELL, LEFT, QUALIFIED, Alert
 from mqbg.serve.alerts.messages import (
     WRITERS,

@@ -20,7 +20,7 @@ import pytest
 import structlog
 import uvicorn
 from mqbg.contract import TABLES
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.features.time_rules.tables_as_of import rows_of_group
 from mqbg.model.registry import Registered
 from mqbg.serve.api.app import create_app

@@ -13,7 +13,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 from mqbg.contract import schema
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, Training

@@ -23,7 +23,7 @@ from made_report import (
     written,
 )
 from mqbg.contract import BadInput
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 from made_report import EVIL, Page, figures, model, record, two_groups, written
-from mqbg.explain.words import words
+from mqbg.explain.language import words
 from mqbg.serve.pages import Record, training_record
 
 LABELS = words("en").words["labels"]

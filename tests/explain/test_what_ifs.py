@@ -5,11 +5,11 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from mqbg.explain.game import Outcome
-from mqbg.explain.monoid import Totals
-from mqbg.explain.people import GroupMembers
-from mqbg.explain.stakeholders import Stakeholders
-from mqbg.explain.whatifs import (
+from mqbg.explain.group_members import GroupMembers
+from mqbg.explain.shapley.coalition_aggregates import Totals
+from mqbg.explain.shapley.game import Outcome
+from mqbg.explain.shapley.stakeholders import Stakeholders
+from mqbg.explain.what_ifs import (
     MAX_ACTIONS,
     Edit,
     RoleState,

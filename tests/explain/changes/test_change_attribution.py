@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES, BadInput
-from mqbg.explain.since import changes
-from mqbg.explain.valuation import with_compiled_trees
+from mqbg.explain.changes.change_attribution import changes
+from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.tables_as_of import in_memory, rows_of_group
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target

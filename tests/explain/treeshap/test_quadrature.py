@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mqbg.explain.trees.quadrature import quadrature
+from mqbg.explain.treeshap.quadrature import quadrature
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12])

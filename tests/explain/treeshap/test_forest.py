@@ -5,8 +5,8 @@ from __future__ import annotations
 import lightgbm as lgb
 import numpy as np
 import pytest
-from mqbg.explain.trees.forest import NotCoveredError, forest
-from mqbg.explain.trees.layout import CATEGORY, NAN_LEFT, NAN_RIGHT, ZERO_LEFT, ZERO_RIGHT
+from mqbg.explain.treeshap.forest import NotCoveredError, forest
+from mqbg.explain.treeshap.layout import CATEGORY, NAN_LEFT, NAN_RIGHT, ZERO_LEFT, ZERO_RIGHT
 
 # Splits feature 0 at 1.5, then on the right feature 1 at -2.
 TEXT = """tree

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..features.tables.feature_table import Moment
-from ..model.bundle import Bundle
-from .carried import Steps, by_theme, steps_of
+from ...features.tables.feature_table import Moment
+from ...model.bundle import Bundle
+from ..group_members import Group, GroupMembers, members_of, typical_terms
+from ..what_ifs import Action, Edit, RoleState, actions, edited_totals, edits, role_states
+from .coalition_aggregates import Floats, Totals
 from .game import Game, Outcome, play, stakeholder_game
-from .monoid import Floats, Totals
-from .people import Group, GroupMembers, members_of, typical_terms
+from .theme_attribution import Steps, by_theme, steps_of
 from .valuation import Valuation
-from .whatifs import Action, Edit, RoleState, actions, edited_totals, edits, role_states
 
 ROWS_PER_BATCH = 16_384  # some 20 MB of totals: more would only leave the cache
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..features.declare.signals import Reduce
-from .monoid import Floats, Totals, Whole
+from ...features.declare.signals import Reduce
+from .coalition_aggregates import Floats, Totals, Whole
 
 
 @dataclass(frozen=True)

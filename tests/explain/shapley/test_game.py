@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.game import play, stakeholder_game
-from mqbg.explain.monoid import Totals
+from mqbg.explain.shapley.coalition_aggregates import Totals
+from mqbg.explain.shapley.game import play, stakeholder_game
 from mqbg.features.declare.signals import Reduce
 from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain

@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..features.tables.feature_source import NOBODY, FeatureSource
-from ..features.time_rules.tables_as_of import knowing, rows_of_group
-from ..model.bundle import Bundle
-from .game import Outcome
-from .states import State, Transitions, states_of
+from ...features.tables.feature_source import NOBODY, FeatureSource
+from ...features.time_rules.tables_as_of import knowing, rows_of_group
+from ...model.bundle import Bundle
+from ..shapley.game import Outcome
+from .valued_states import State, Transitions, states_of
 
 MODEL, DECAY, MEMBERS = "model", "decay", "members"
 ACTIVITY, GROUP_ACTIVITY, FACTS = "activity", "group_activity", "facts"

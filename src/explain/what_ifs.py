@@ -11,8 +11,8 @@ import numpy as np
 from ..features.declare.template import Template
 from ..model.bundle import Bundle
 from ..settings import Role
-from .monoid import Floats, Totals, stack
-from .people import GroupMembers
+from .group_members import GroupMembers
+from .shapley.coalition_aggregates import Floats, Totals, stack
 
 MAX_ACTIONS = 10  # per group, the best ones
 

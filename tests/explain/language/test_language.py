@@ -8,11 +8,11 @@ import pytest
 from jinja2 import UndefinedError, meta
 from jinja2.sandbox import SandboxedEnvironment, SecurityError
 from mqbg.contract import BadInput
-from mqbg.explain.words import languages, words
-from mqbg.explain.words.formats import MINUS
-from mqbg.explain.words.language_files import OPEN, WHOLE, read_words
-from mqbg.explain.words.names import MAX_NAME, plain_name
-from mqbg.explain.words.placeholders import SAMPLES, SENTENCES, trials
+from mqbg.explain.language import languages, words
+from mqbg.explain.language.formats import MINUS
+from mqbg.explain.language.language_files import OPEN, WHOLE, read_words
+from mqbg.explain.language.names import MAX_NAME, plain_name
+from mqbg.explain.language.placeholders import SAMPLES, SENTENCES, trials
 from mqbg.features.declare.catalogue import catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
@@ -26,7 +26,7 @@ ISOLATE, POP = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 def shipped(language):
-    text = (files("mqbg.explain") / "languages" / f"{language}.toml").read_text(encoding="utf-8")
+    text = (files("mqbg.explain.language") / f"{language}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

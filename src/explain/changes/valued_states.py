@@ -10,18 +10,18 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from ..contract import BadInput
-from ..features.declare.expressions import same
-from ..features.declare.terms import Term
-from ..features.engines.numpy import terms_of
-from ..features.tables.feature_source import NOBODY, FeatureSource
-from ..features.tables.feature_table import moment
-from ..features.time_rules.tables_as_of import in_memory, left_lately
-from ..model.bundle import Bundle
-from .game import Outcome, play, stakeholder_game
-from .monoid import Floats, stack
-from .moves import Moves
-from .valuation import Valuation
+from ...contract import BadInput
+from ...features.declare.expressions import same
+from ...features.declare.terms import Term
+from ...features.engines.numpy import terms_of
+from ...features.tables.feature_source import NOBODY, FeatureSource
+from ...features.tables.feature_table import moment
+from ...features.time_rules.tables_as_of import in_memory, left_lately
+from ...model.bundle import Bundle
+from ..shapley.coalition_aggregates import Floats, stack
+from ..shapley.game import Outcome, play, stakeholder_game
+from ..shapley.transition_game import Moves
+from ..shapley.valuation import Valuation
 
 ROWS_PER_BATCH = 16_384
 LEAVERS = Term("members_left_90d", same("members_left_90d"))  # the one fact that members make

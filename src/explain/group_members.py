@@ -21,7 +21,7 @@ from ..features.tables.lookup import TermRows
 from ..features.tables.member_signals import of_people
 from ..features.time_rules.activities_known_before import known_before
 from ..model.bundle import Bundle, TypicalMember
-from .monoid import Floats
+from .shapley.coalition_aggregates import Floats
 
 TOP_KINDS = TOP_CONTENTS = 3
 MEMBER = ("group_id", "contact_id")

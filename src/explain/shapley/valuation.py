@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..features.engines.numpy import BLOCK, features_of_terms
-from ..model.bundle import Bundle, encoded
-from .monoid import Floats
-from .trees import fast_trees
+from ...features.engines.numpy import BLOCK, features_of_terms
+from ...model.bundle import Bundle, encoded
+from ..treeshap import fast_trees
+from .coalition_aggregates import Floats
 
 
 @dataclass(frozen=True)

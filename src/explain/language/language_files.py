@@ -62,7 +62,7 @@ def read_words(language: str, folder: str | Path = "") -> Words:
 
 
 def _shipped() -> Traversable:
-    return files("mqbg.explain") / "languages"
+    return files(__package__)
 
 
 def _own(folder: str | Path) -> Traversable | None:
@@ -159,12 +159,12 @@ def _refuse_other_keys(tree: Tree, where: str) -> None:
         if unknown := sorted(have - expected):
             raise BadInput(
                 f"{where}: unknown {thing}: {', '.join(unknown)}; known are those of "
-                f"mqbg/explain/languages/en{SUFFIX}"
+                f"mqbg/explain/language/en{SUFFIX}"
             )
         if missing := sorted(expected - have):
             raise BadInput(
                 f"{where}: missing {thing}: {', '.join(missing)}; translate them from "
-                f"mqbg/explain/languages/en{SUFFIX}"
+                f"mqbg/explain/language/en{SUFFIX}"
             )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from mqbg.explain.carried import reconciled
+from mqbg.explain.shapley.theme_attribution import reconciled
 
 MEMBERS, THEMES = 3, 4
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.declare.catalogue import Catalogue
+from ...features.declare.catalogue import Catalogue
+from ..group_members import GroupMembers
+from .coalition_aggregates import Floats, Totals, alike, stack
 from .game import Outcome
-from .monoid import Floats, Totals, alike, stack
-from .people import GroupMembers
 from .valuation import Valuation
 
 

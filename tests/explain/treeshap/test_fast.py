@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.trees import fast_trees
-from mqbg.explain.trees.fast import CompiledTrees
+from mqbg.explain.treeshap import fast_trees
+from mqbg.explain.treeshap.fast import CompiledTrees
 
 PREDICTION, CONTRIBUTION = 1e-12, 1e-9
 QUIET = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 2, "min_data_in_bin": 1}
@@ -233,5 +233,5 @@ def test_threads_below_one_are_refused():
 
 
 def test_numba_is_not_imported_before_the_first_use():
-    code = "import sys, mqbg.explain.trees; sys.exit('numba' in sys.modules)"
+    code = "import sys, mqbg.explain.treeshap; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

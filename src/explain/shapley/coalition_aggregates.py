@@ -15,9 +15,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.declare.signals import Reduce
-from ..features.declare.terms import Term
-from .trees.compiling import compiled
+from ...features.declare.signals import Reduce
+from ...features.declare.terms import Term
+from ..treeshap.compiling import compiled
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]

@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES
-from mqbg.explain import stakeholders as room
-from mqbg.explain.carried import themes_of
-from mqbg.explain.monoid import Totals
-from mqbg.explain.people import members_of, typical_terms
-from mqbg.explain.stakeholders import stakeholders
-from mqbg.explain.valuation import Valuation
+from mqbg.explain.group_members import members_of, typical_terms
+from mqbg.explain.shapley import stakeholders as room
+from mqbg.explain.shapley.coalition_aggregates import Totals
+from mqbg.explain.shapley.stakeholders import stakeholders
+from mqbg.explain.shapley.theme_attribution import themes_of
+from mqbg.explain.shapley.valuation import Valuation
 from mqbg.features.declare.signals import Reduce
 from mqbg.features.tables.feature_table import feature_table, moment
 from mqbg.features.tables.group_features import group_features, member_terms, reduce_terms

@@ -8,8 +8,8 @@ from itertools import permutations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.game import play, stakeholder_game
-from mqbg.explain.moves import Moves
+from mqbg.explain.shapley.game import play, stakeholder_game
+from mqbg.explain.shapley.transition_game import Moves
 from mqbg.features.declare.signals import Reduce
 from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain

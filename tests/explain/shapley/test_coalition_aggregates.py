@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.monoid import Totals, alike, stack
+from mqbg.explain.shapley.coalition_aggregates import Totals, alike, stack
 from mqbg.features.declare.signals import Reduce
 from mqbg.features.declare.terms import Term
 

@@ -17,9 +17,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..settings import Explain
-from .monoid import Floats, Totals, Whole, alike, stack
-from .trees.compiling import compiled
+from ...settings import Explain
+from ..treeshap.compiling import compiled
+from .coalition_aggregates import Floats, Totals, Whole, alike, stack
 
 MEMBERS_PER_TURN, MOST_TURNS = 25, 16  # 16 turned pairs tell as much of 400 members as 60 at random
 FIRST_PAIRS = 16  # with fewer, an error estimated from them is too often too small ...

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from mqbg.explain.people import recent_activity
+from mqbg.explain.group_members import recent_activity
 from mqbg.features.declare.catalogue import catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.features.tables.feature_table import moment

@@ -1,0 +1,1 @@
+"""The stakeholder game: coalitions of members, valued by the model, summed exactly."""
