@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.push.bucket import WINDOW
 from mqbg.serve.push.hubspot_upsert import BATCH
 from mqbg.serve.push.night import push
-from mqbg.serve.scoring import Scored
 from mqbg.serve.store.opening import opened
-from mqbg.serve.tables import FILES
 from mqbg.settings import Push, Settings
 from mqbg.settings.delivery import HubSpot
 

@@ -22,8 +22,8 @@ from .store import Replay, store_for
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
+    from ..serve.batch.scoring import Scored
     from ..serve.push.night import Pushed
-    from ..serve.scoring import Scored
     from ..serve.store.opening import Store
 
 LOGGER = logging.getLogger("mqbg.push")
@@ -53,7 +53,7 @@ def push(
     config: Config = None,
 ) -> None:
     """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
-    from ..serve.files import read_scored
+    from ..serve.batch.score_files import read_scored
     from ..serve.push.night import push as push_to
     from ..serve.push.opening import require_target
 
@@ -126,10 +126,10 @@ def _scored(
     replay: bool,
 ) -> Scored:
     """The scores of a night, in the folder and in the store."""
-    from ..serve.files import is_ours, write_scored
-    from ..serve.job import scoring_job
+    from ..serve.batch.score_files import is_ours, write_scored
+    from ..serve.batch.scoring_job import scoring_job
+    from ..serve.batch.verdicts import verdicts_known
     from ..serve.store.remembering import remembered
-    from ..serve.verdicts import verdicts_known
     from ..support.atomic_output import replaced_folder
 
     with (

@@ -20,11 +20,11 @@ from ..contract import BadInput
 from ..explain.language import Words, words
 from ..features.tables.feature_source import feature_source
 from ..model.registry import FIRST
-from ..serve.files import write_scored
-from ..serve.names import names_of
+from ..serve.batch.names import names_of
+from ..serve.batch.score_files import write_scored
+from ..serve.batch.scoring import score
 from ..serve.pages import training_record, write_report
 from ..serve.pages.portfolio import Line, portfolio
-from ..serve.scoring import score
 from ..settings import Settings
 from ..simulate import simulate
 from ..source import checked_source

@@ -28,7 +28,7 @@ from .options import (
 from .store import Replay, UseStore, store_for, warn_if_rescored
 
 if TYPE_CHECKING:
-    from ..serve.job import Job
+    from ..serve.batch.scoring_job import Job
 
 
 def score(
@@ -45,10 +45,10 @@ def score(
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
-    from ..serve.carry import require_same_run
-    from ..serve.files import is_ours, read_scored, write_scored
+    from ..serve.batch.incremental import require_same_run
+    from ..serve.batch.score_files import is_ours, read_scored, write_scored
+    from ..serve.batch.verdicts import verdicts_known
     from ..serve.store.remembering import remembered_if
-    from ..serve.verdicts import verdicts_known
     from ..support.atomic_output import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)
@@ -92,8 +92,8 @@ def explain(
     config: Config = None,
 ) -> None:
     """Explain one group's score: who adds what, why, and what goes with a higher one."""
-    from ..serve.sheet import group_sheet
-    from ..serve.sheet_since import require_earlier, since_sheet
+    from ..serve.batch.console_changes import require_earlier, since_sheet
+    from ..serve.batch.console_report import group_sheet
 
     at, earlier = instant(as_of), None if since is None else instant(since)
     settings = settings_of(config)
@@ -121,7 +121,7 @@ def _job(
     settings: Settings,
     engine: str = "duckdb",
 ) -> Iterator[Job]:
-    from ..serve.job import scoring_job
+    from ..serve.batch.scoring_job import scoring_job
 
     with (
         progress_shown() as progress,
@@ -153,7 +153,7 @@ def report(
     """Write the scores as pages that open without a server."""
     from ..explain.language import words
     from ..model.registry import load_registered
-    from ..serve.files import read_scored
+    from ..serve.batch.score_files import read_scored
     from ..serve.pages import training_record, write_report
     from ..source import checked_source
 

@@ -18,7 +18,7 @@ from ..support.terminal import ERRORS
 from .options import Config, settings_of
 
 if TYPE_CHECKING:
-    from ..serve.scoring import Scored
+    from ..serve.batch.scoring import Scored
     from ..serve.store.opening import Store
     from ..serve.store.person import Person
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from made_report import AS_OF, member_row, opened, score_row, tables, theme_rows
-from mqbg.serve.scoring import Scored
+from mqbg.serve.batch.scoring import Scored
 from mqbg.source import Source
 
 GROUPS = 40

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from mqbg.commands.app import main
-from mqbg.serve import job
-from mqbg.serve.files import write_scored
+from mqbg.serve.batch import scoring_job as job
+from mqbg.serve.batch.score_files import write_scored
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve" / "push"))  # crm.py and world.py
 
@@ -167,7 +167,7 @@ def nights(monkeypatch):
         yield SimpleNamespace(score=lambda _at: tables.pop(0), source=None)
 
     monkeypatch.setattr(job, "scoring_job", opened)
-    monkeypatch.setattr("mqbg.serve.verdicts.verdicts_known", lambda *_: NO_VERDICTS)
+    monkeypatch.setattr("mqbg.serve.batch.verdicts.verdicts_known", lambda *_: NO_VERDICTS)
     return tables
 
 

@@ -16,13 +16,13 @@ from mqbg.commands import store as store_commands
 from mqbg.commands.app import main
 from mqbg.commands.store import store_for, warn_if_rescored
 from mqbg.contract import BadInput
-from mqbg.serve.files import read_scored, write_scored
-from mqbg.serve.scoring import Scored
+from mqbg.serve.batch.score_files import read_scored, write_scored
+from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.opening import opened
 from mqbg.serve.store.reading import latest_run
 from mqbg.serve.store.remembering import remembered
-from mqbg.serve.tables import FILES
 from mqbg.settings import Settings, Store
 
 JUNE, JULY = datetime(2024, 6, 1), datetime(2024, 7, 1)
@@ -87,7 +87,7 @@ def mqbg(monkeypatch, capfd):
 def score(mqbg, monkeypatch):
     """`score(day, ...)`: the command, with a job whose scores are made up."""
     from mqbg.commands import scoring
-    from mqbg.serve import verdicts
+    from mqbg.serve.batch import verdicts
 
     @contextmanager
     def job(*_arguments):

@@ -9,8 +9,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ...contract import TABLES, Table
+from ..batch.score_tables import FILES
 from ..store.schema import transitions
-from ..tables import FILES
 from .examples import GROUP, HISTORY, MODEL, PAGE, REQUEST, SCORED
 from .group_tables import MORE, NEEDED, ONE
 from .refusals import PROBLEM

@@ -13,8 +13,8 @@ from ...features.tables.feature_source import feature_source
 from ...model.bundle import Bundle
 from ...model.registry import Registered
 from ...settings import Settings
-from ..scoring import Scored, score
-from ..tables import FILES
+from ..batch.score_tables import FILES
+from ..batch.scoring import Scored, score
 from .bodies import parsed
 from .desk import Desk
 from .group_tables import GroupTables, group_tables

@@ -14,7 +14,7 @@ from ...features.declare.expressions import at as instant
 from ...features.tables.feature_source import NOBODY, attached
 from ...features.time_rules.activities_known_before import known_before, once, with_known_at
 from ...source import Source
-from ..scoring import Scored
+from ..batch.scoring import Scored
 
 DAYS = 180
 

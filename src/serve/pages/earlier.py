@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...contract import BadInput
-from ..names import Names
-from ..scoring import Scored
+from ..batch.names import Names
+from ..batch.scoring import Scored
 from .charts import adding_up
 from .portfolio import Row, moved, one_cutoff, shown_score
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from ...contract import BadInput
 from ...model.bundle import Bundle
 from ...source import Source
-from ..names import Names
-from ..scoring import Scored
+from ..batch.names import Names
+from ..batch.scoring import Scored
 from .activities import Done, activities_of
 from .charts import Bar, adding_up, waterfall
 from .earlier import Change, Earlier, change_of

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from ...contract import BadInput
 from ...explain.language import Words
-from ..names import Names
-from ..scoring import Scored
+from ..batch.names import Names
+from ..batch.scoring import Scored
 from .charts import Gauge, gauge, scale_end
 
 MAX_PAGES = 500

@@ -15,8 +15,8 @@ from ...explain.language import Words
 from ...model.bundle import Bundle
 from ...source import Source
 from ...support.atomic_output import replaced_folder
-from ..names import names_of
-from ..scoring import Scored
+from ..batch.names import names_of
+from ..batch.scoring import Scored
 from .earlier import earlier_scores
 from .group import group_pages
 from .model import model_page

@@ -15,7 +15,7 @@ from ...contract import BadInput
 from ...settings import Settings
 from ..alerts.channels import opened_channel
 from ..alerts.telling import deliver_alerts, patience_of, plan_alerts
-from ..scoring import Scored
+from ..batch.scoring import Scored
 from ..store.opening import Store
 from ..store.schema import OF_RUN, runs
 from . import outbox

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ...contract import BadInput
 from ...settings import Settings
 from ...settings.delivery import Sql as Own
-from ..tables import SCORES
+from ..batch.score_tables import SCORES
 from .halving import Halving, Refusal
 from .payloads import as_json, group_columns, wanted
 from .target import GROUP, Given, Item, Outcome, Stopped, Wanted

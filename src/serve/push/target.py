@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..scoring import Scored
+from ..batch.scoring import Scored
 
 GROUP, MEMBER, NOTE = "group", "member", "note"  # kinds of records
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ...contract import BadInput
 from ...support.atomic_output import replaced_file
-from ..tables import FILES
+from ..batch.score_tables import FILES
 from .person import LEFT_OUT, OF_THE_PERSON, POINTING, TEXTS, Person
 
 PAGES = ("index.html", "groups")  # what tells a folder of pages from any other

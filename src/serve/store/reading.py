@@ -13,7 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ...contract import BadInput
-from ..tables import FILES
+from ..batch.score_tables import FILES
 from .schema import OF_RUN, PLACE, runs, transitions
 
 Row = dict[str, Any]

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ...contract import BadInput
 from ...settings import Settings
-from ..scoring import Scored
+from ..batch.scoring import Scored
 from ..states import STATES, TRANSITIONS, Moved, moved
 from .bulk import as_arrow, csv, flat, insert
 from .opening import Store

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ..tables import FILES
+from ..batch.score_tables import FILES
 
 POSTGRESQL, DUCKDB = "postgresql", "duckdb"  # dialects
 

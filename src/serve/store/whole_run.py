@@ -8,8 +8,8 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ..scoring import Scored
-from ..tables import FILES
+from ..batch.score_tables import FILES
+from ..batch.scoring import Scored
 from .bulk import fetched
 from .reading import LISTS
 from .schema import OF_RUN, PLACE

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from mqbg.serve.scoring import Scored
+from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.store.opening import Store, opened
 from mqbg.serve.store.remembering import remembered
 from mqbg.settings import Settings

@@ -31,7 +31,7 @@ from mqbg.serve.api.shelf import Shelf
 from mqbg.serve.api.standing import Standing
 from mqbg.serve.api.watching import Figures, log_as_json
 from mqbg.serve.api.workers import Workers
-from mqbg.serve.scoring import Scored, score
+from mqbg.serve.batch.scoring import Scored, score
 from mqbg.serve.store.opening import opened
 from mqbg.serve.store.remembering import remembered
 from mqbg.settings import Api, Settings, Store

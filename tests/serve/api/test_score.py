@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from mqbg.serve.api.examples import REQUEST
-from mqbg.serve.tables import FILES
+from mqbg.serve.batch.score_tables import FILES
 
 SEED = 3
 

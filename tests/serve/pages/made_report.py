@@ -20,11 +20,11 @@ from mqbg.model.bundle import Bundle, Training
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.registry import Move, Recorded
 from mqbg.model.thresholds import Estimate, Expected, Thresholds
+from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.pages import Record, write_report
 from mqbg.serve.pages.portfolio import page_name
 from mqbg.serve.pages.record import Version
-from mqbg.serve.scoring import Scored
-from mqbg.serve.tables import FILES
 from mqbg.settings import Role, Settings
 from mqbg.source import Source
 

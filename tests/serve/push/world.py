@@ -7,8 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from mqbg.serve.scoring import Scored
-from mqbg.serve.tables import ACTIONS, FILES, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES, THEMES
+from mqbg.serve.batch.score_tables import (
+    ACTIONS,
+    FILES,
+    HORIZONS,
+    SCORES,
+    STAKEHOLDERS,
+    SUMMARIES,
+    THEMES,
+)
+from mqbg.serve.batch.scoring import Scored
 
 AS_OF = datetime(2025, 3, 1)
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from mqbg.serve.scoring import Scored
+from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.store.opening import Store, opened
 from mqbg.serve.store.schema import metadata
-from mqbg.serve.tables import FILES
 
 Rows = Mapping[str, list[dict[str, Any]]]
 NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
-from mqbg.serve.files import read_scored, write_scored
+from mqbg.serve.batch.score_files import read_scored, write_scored
 from mqbg.serve.push.records import outbox
 from mqbg.serve.store.forgetting import forget
 from mqbg.serve.store.forgetting_files import forget_in_pages, forget_in_tables

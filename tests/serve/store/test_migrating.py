@@ -63,7 +63,7 @@ def test_the_revisions_make_what_the_program_uses_on_duckdb(tmp_path):
 
 
 def test_every_table_of_a_run_has_the_columns_that_are_written(url):
-    from mqbg.serve.tables import FILES
+    from mqbg.serve.batch.score_tables import FILES
 
     with opened(url) as store, store.begin() as connection:
         found = columns(connection)

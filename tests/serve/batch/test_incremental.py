@@ -9,9 +9,9 @@ import pytest
 from mqbg.contract import BadInput
 from mqbg.explain.language import words
 from mqbg.features.time_rules.changed_groups import changed_groups
-from mqbg.serve.carry import carried, nothing_scored, require_same_run
-from mqbg.serve.scoring import score
-from mqbg.serve.tables import FILES
+from mqbg.serve.batch.incremental import carried, nothing_scored, require_same_run
+from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.scoring import score
 
 AS_OF = datetime(2025, 7, 1, 15)
 SINCE = AS_OF - timedelta(minutes=1)

@@ -8,8 +8,8 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from ..explain.shapley.stakeholders import Stakeholders
-from .tables import THEMES
+from ...explain.shapley.stakeholders import Stakeholders
+from .score_tables import THEMES
 
 
 def member_themes(

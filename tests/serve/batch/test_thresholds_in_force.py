@@ -12,7 +12,7 @@ from mqbg.contract import TABLES
 from mqbg.features import feature_table
 from mqbg.features.time_rules.eligible_groups import cutoffs
 from mqbg.model.threshold_update import follow
-from mqbg.serve.lines import SNAPSHOTS, described, lines_in_force
+from mqbg.serve.batch.thresholds_in_force import SNAPSHOTS, described, lines_in_force
 
 AS_OF = datetime(2025, 7, 1)
 

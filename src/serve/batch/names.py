@@ -9,8 +9,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contract import BadInput
-from ..source import Source
+from ...contract import BadInput
+from ...source import Source
 from .scoring import Scored
 
 Described = tuple[str | None, str | None, str | None]

@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from ..explain.language import Words
-from ..model.bundle import Bundle
+from ...explain.language import Words
+from ...model.bundle import Bundle
 from .scoring import Scored
 
 

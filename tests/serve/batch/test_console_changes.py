@@ -11,9 +11,9 @@ import pytest
 from mqbg.explain.language import words
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.registry import Registered
-from mqbg.serve import sheet_since
-from mqbg.serve.job import Job
-from mqbg.serve.sheet_since import since_sheet
+from mqbg.serve.batch import console_changes as sheet_since
+from mqbg.serve.batch.console_changes import since_sheet
+from mqbg.serve.batch.scoring_job import Job
 from rich.console import Console
 
 SINCE, AS_OF = datetime(2025, 5, 1), datetime(2025, 7, 1, 9, 30)

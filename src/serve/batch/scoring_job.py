@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ..contract import BadInput
-from ..explain.language import Words, words
-from ..explain.shapley.valuation import with_compiled_trees
-from ..features.tables.feature_source import FeatureSource, feature_source
-from ..features.time_rules.changed_groups import changed_groups
-from ..features.time_rules.eligible_groups import eligible_groups
-from ..model.bundle import Bundle
-from ..model.registry import CHAMPION, Registered, load_registered
-from ..settings import Settings
-from ..source import checked_source, on_engine
-from .carry import carried, nothing_scored
+from ...contract import BadInput
+from ...explain.language import Words, words
+from ...explain.shapley.valuation import with_compiled_trees
+from ...features.tables.feature_source import FeatureSource, feature_source
+from ...features.time_rules.changed_groups import changed_groups
+from ...features.time_rules.eligible_groups import eligible_groups
+from ...model.bundle import Bundle
+from ...model.registry import CHAMPION, Registered, load_registered
+from ...settings import Settings
+from ...source import checked_source, on_engine
+from .incremental import carried, nothing_scored
 from .scoring import Scored, score
 
 MAX_SHOWN = 60  # characters of an id that a message repeats

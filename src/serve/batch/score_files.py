@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..contract import BadInput
+from ...contract import BadInput
+from .score_tables import FILES
 from .scoring import Scored
-from .tables import FILES
 
 
 def is_ours(name: str) -> bool:

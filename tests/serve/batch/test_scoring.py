@@ -14,8 +14,8 @@ from mqbg.contract import TABLES, BadInput
 from mqbg.explain.language import words
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
-from mqbg.serve.scoring import score
-from mqbg.serve.tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
+from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
+from mqbg.serve.batch.scoring import score
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit

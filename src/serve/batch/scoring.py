@@ -11,20 +11,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..contract import BadInput
-from ..explain.language import Words
-from ..explain.reasons import top_reasons
-from ..explain.shapley.stakeholders import Stakeholders, stakeholders
-from ..explain.shapley.theme_attribution import themes_of
-from ..explain.summaries import Person, group_summary, person_summary, step_text
-from ..features.tables.feature_source import FeatureSource
-from ..features.tables.feature_table import moment
-from ..model.bundle import Bundle
-from ..model.thresholds import Thresholds
-from .lines import lines_in_force, segments_of
-from .member_themes import member_themes
-from .tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
-from .telling import Known, group_facts, known_at, persons, told_step
+from ...contract import BadInput
+from ...explain.language import Words
+from ...explain.reasons import top_reasons
+from ...explain.shapley.stakeholders import Stakeholders, stakeholders
+from ...explain.shapley.theme_attribution import themes_of
+from ...explain.summaries import Person, group_summary, person_summary, step_text
+from ...features.tables.feature_source import FeatureSource
+from ...features.tables.feature_table import moment
+from ...model.bundle import Bundle
+from ...model.thresholds import Thresholds
+from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
+from .summary_inputs import Known, group_facts, known_at, persons, told_step
+from .theme_contributions import member_themes
+from .thresholds_in_force import lines_in_force, segments_of
 from .verdicts import latest_verdicts
 
 Progress = Callable[[str, float], None]

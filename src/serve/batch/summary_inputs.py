@@ -10,12 +10,12 @@ from typing import Any
 import ibis.expr.types as ir
 import numpy as np
 
-from ..explain.group_members import Recent, recent_activity
-from ..explain.shapley.stakeholders import Stakeholders
-from ..explain.summaries import Contact, GroupFacts, Person, Step
-from ..explain.what_ifs import Action
-from ..features.tables.feature_source import FeatureSource
-from ..features.tables.feature_table import Moment
+from ...explain.group_members import Recent, recent_activity
+from ...explain.shapley.stakeholders import Stakeholders
+from ...explain.summaries import Contact, GroupFacts, Person, Step
+from ...explain.what_ifs import Action
+from ...features.tables.feature_source import FeatureSource
+from ...features.tables.feature_table import Moment
 
 Row = dict[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ..features.tables.feature_source import FeatureSource
-from ..features.tables.feature_table import moment
-from ..features.time_rules.eligible_groups import cutoffs
-from ..model.bundle import Bundle
-from ..model.threshold_update import SEGMENT_COLUMNS, follow, segment_values
-from ..model.thresholds import Thresholds
+from ...features.tables.feature_source import FeatureSource
+from ...features.tables.feature_table import moment
+from ...features.time_rules.eligible_groups import cutoffs
+from ...model.bundle import Bundle
+from ...model.threshold_update import SEGMENT_COLUMNS, follow, segment_values
+from ...model.thresholds import Thresholds
 
 SNAPSHOTS = 4
 """So many snapshots find the flow again, however long ago training was."""

@@ -11,13 +11,13 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from ..contract import BadInput
-from ..explain.changes.change_attribution import ACTIVITY, MODEL, Change, Changes, changes
-from ..explain.language import Words
-from ..explain.shapley.valuation import with_compiled_trees
-from ..model.bundle import Bundle
-from ..model.registry import Registered, load_registered
-from .job import Job
+from ...contract import BadInput
+from ...explain.changes.change_attribution import ACTIVITY, MODEL, Change, Changes, changes
+from ...explain.language import Words
+from ...explain.shapley.valuation import with_compiled_trees
+from ...model.bundle import Bundle
+from ...model.registry import Registered, load_registered
+from .scoring_job import Job
 
 
 def require_earlier(since: datetime | None, version: str | None, as_of: datetime) -> None:

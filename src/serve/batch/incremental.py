@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contract import BadInput
+from ...contract import BadInput
+from .score_tables import FILES
 from .scoring import Scored, ranks
-from .tables import FILES
 
 
 def require_same_run(before: Scored, since: datetime, model_version: str, where: str) -> None:
