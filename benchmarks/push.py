@@ -24,7 +24,7 @@ from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.push.bucket import WINDOW
 from mqbg.serve.push.hubspot_upsert import BATCH
 from mqbg.serve.push.night import push
-from mqbg.serve.store.opening import opened
+from mqbg.serve.store.connection import opened
 from mqbg.settings import Push, Settings
 from mqbg.settings.delivery import HubSpot
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..serve.batch.scoring import Scored
     from ..serve.push.night import Pushed
-    from ..serve.store.opening import Store
+    from ..serve.store.connection import Store
 
 LOGGER = logging.getLogger("mqbg.push")
 SHOWN = 20  # rejected records that are listed
@@ -129,7 +129,7 @@ def _scored(
     from ..serve.batch.score_files import is_ours, write_scored
     from ..serve.batch.scoring_job import scoring_job
     from ..serve.batch.verdicts import verdicts_known
-    from ..serve.store.remembering import remembered
+    from ..serve.store.save_run import remembered
     from ..support.atomic_output import replaced_folder
 
     with (
@@ -163,8 +163,8 @@ def _outbox(settings: Settings, doing: str) -> Iterator[Store]:
     Raises:
         BadInput: there is none, or another job holds it.
     """
-    from ..serve.store.locking import locked
-    from ..serve.store.opening import opened, url_of
+    from ..serve.store.connection import opened, url_of
+    from ..serve.store.job_lock import locked
 
     _quiet_retries()
     url = url_of(settings.store)
@@ -199,7 +199,7 @@ def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
     from ..serve.push.differences import differences
     from ..serve.push.night import given_of
     from ..serve.push.opening import RECORDS
-    from ..serve.store.opening import exists, opened, url_of
+    from ..serve.store.connection import exists, opened, url_of
 
     url = url_of(settings.store)
     fields, records = 0, set()

@@ -48,7 +48,7 @@ def score(
     from ..serve.batch.incremental import require_same_run
     from ..serve.batch.score_files import is_ours, read_scored, write_scored
     from ..serve.batch.verdicts import verdicts_known
-    from ..serve.store.remembering import remembered_if
+    from ..serve.store.save_run import remembered_if
     from ..support.atomic_output import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)

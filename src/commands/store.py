@@ -19,8 +19,8 @@ from .options import Config, settings_of
 
 if TYPE_CHECKING:
     from ..serve.batch.scoring import Scored
-    from ..serve.store.opening import Store
-    from ..serve.store.person import Person
+    from ..serve.forget.person import Person
+    from ..serve.store.connection import Store
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ def store_for(
         BadInput: it cannot be opened, another job holds it, or it has later runs.
         StoreFailed: it cannot be read.
     """
-    from ..serve.store.locking import locked
-    from ..serve.store.opening import opened, url_of
-    from ..serve.store.remembering import require_order
+    from ..serve.store.connection import opened, url_of
+    from ..serve.store.job_lock import locked
+    from ..serve.store.save_run import require_order
 
     url = url_of(settings.store)
     if not use or not url:
@@ -94,8 +94,8 @@ def warn_if_rescored(settings: Settings, scored: Scored) -> None:
         settings: [store] is read.
         scored: a few groups.
     """
-    from ..serve.store.opening import exists, opened, url_of
-    from ..serve.store.reading import group
+    from ..serve.store.connection import exists, opened, url_of
+    from ..serve.store.queries import group
 
     url = url_of(settings.store)
     if not url or not exists(url):
@@ -134,7 +134,7 @@ def forget(
     config: Config = None,
 ) -> None:
     """Remove a person from the store, the outbox, tables and pages, and say what went."""
-    from ..serve.store.forgetting_files import forget_in_pages, forget_in_tables
+    from ..serve.forget.score_files import forget_in_pages, forget_in_tables
 
     if not contact_id.strip():
         raise BadInput("forget: expected the contact_id of a person, got an empty text")
@@ -159,7 +159,7 @@ def forget(
 
 def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person, bool]:
     """The person, and whether the data still has them."""
-    from ..serve.store.person import Person
+    from ..serve.forget.person import Person
     from ..source import open_source
 
     if data is None:
@@ -175,9 +175,9 @@ def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person
 def _forgotten_in_store(
     person: Person, settings: Settings, given: str | None
 ) -> dict[str, Counter[str]]:
-    from ..serve.store.forgetting import forget as forget_in_store
-    from ..serve.store.locking import locked
-    from ..serve.store.opening import exists, opened, url_of
+    from ..serve.forget.store_rows import forget as forget_in_store
+    from ..serve.store.connection import exists, opened, url_of
+    from ..serve.store.job_lock import locked
 
     url = given if given is not None else url_of(settings.store)
     if not url or (given is None and not exists(url)):

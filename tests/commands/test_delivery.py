@@ -148,8 +148,8 @@ def test_bad_input_ends_with_status_2(mqbg, monkeypatch, arguments, said):
 
 
 def test_a_second_job_learns_who_holds_the_store(mqbg, tmp_path):
-    from mqbg.serve.store.locking import locked
-    from mqbg.serve.store.opening import opened
+    from mqbg.serve.store.connection import opened
+    from mqbg.serve.store.job_lock import locked
 
     with opened(f"duckdb:///{tmp_path}/mqbg-store.duckdb") as store, locked(store, "a night"):
         done = mqbg("push", "scores", "--to", "hubspot")

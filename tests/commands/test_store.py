@@ -19,10 +19,10 @@ from mqbg.contract import BadInput
 from mqbg.serve.batch.score_files import read_scored, write_scored
 from mqbg.serve.batch.score_tables import FILES
 from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.store.connection import opened
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.serve.store.opening import opened
-from mqbg.serve.store.reading import latest_run
-from mqbg.serve.store.remembering import remembered
+from mqbg.serve.store.queries import latest_run
+from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Settings, Store
 
 JUNE, JULY = datetime(2024, 6, 1), datetime(2024, 7, 1)

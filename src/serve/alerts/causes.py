@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...settings import Alerts
-from ..store.reading import transitions_to_alert
+from ..store.queries import transitions_to_alert
 from ..store.schema import OF_RUN, runs
 
 QUALIFIED, FELL, LEFT = "qualified", "fell", "left"

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...explain.language import Words
 from ..push.payloads import group_link
-from ..store.reading import Group
+from ..store.queries import Group
 from .causes import LEFT, Alert
 
 FALLBACK = "en"

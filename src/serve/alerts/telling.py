@@ -13,8 +13,8 @@ from ..push import outbox
 from ..push.delivery import Delivered, deliver
 from ..push.outbox import Patience
 from ..push.target import Wanted
-from ..store.opening import Store
-from ..store.reading import group
+from ..store.connection import Store
+from ..store.queries import group
 from .causes import Alert, alerts_due
 from .channels import KIND, idempotency_key, opened_channel
 from .messages import WRITERS, blocks_of

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
-from ..store.reading import Filter
+from ..store.queries import Filter
 from .bodies import UNWANTED
 from .keys import Keys, is_loopback
 from .refusals import Refused

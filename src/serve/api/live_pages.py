@@ -24,8 +24,8 @@ from ...model.registry import load_registered
 from ...settings import Settings
 from ...source import checked_source
 from ..pages import INDEX, POLICY, is_ours, training_record, write_report
-from ..store.opening import opened, url_of
-from ..store.whole_run import scored_of
+from ..store.connection import opened, url_of
+from ..store.load_run import scored_of
 from .asking import require_own_name
 from .keys import READ, Keys
 from .refusals import Refused

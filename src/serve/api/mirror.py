@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.pool import StaticPool
 
-from ..store.bulk import fetched
-from ..store.opening import Store
-from ..store.reading import Group, Row, Run, group_of, latest_run, row_of_run
+from ..store.connection import Store
+from ..store.copy_rows import fetched
+from ..store.queries import Group, Row, Run, group_of, latest_run, row_of_run
 from ..store.schema import OF_RUN, metadata, transitions
 
 SCORES = OF_RUN["scores"]

@@ -10,9 +10,9 @@ from typing import Any
 
 from ...contract import BadInput
 from ...settings import Settings
+from ..store.connection import exists, opened, url_of
 from ..store.errors import StoreFailed
-from ..store.opening import exists, opened, url_of
-from ..store.reading import Filter, Group, groups_page, history, transitions_of
+from ..store.queries import Filter, Group, groups_page, history, transitions_of
 from .answers import as_json
 from .mirror import Mirror, mirrored
 

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..store.opening import Store
+from ..store.connection import Store
 from ..store.schema import DUCKDB
 from . import outbox
 from .outbox import Patience

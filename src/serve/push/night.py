@@ -16,7 +16,7 @@ from ...settings import Settings
 from ..alerts.channels import opened_channel
 from ..alerts.telling import deliver_alerts, patience_of, plan_alerts
 from ..batch.scoring import Scored
-from ..store.opening import Store
+from ..store.connection import Store
 from ..store.schema import OF_RUN, runs
 from . import outbox
 from .delivery import Delivered, Progress, deliver

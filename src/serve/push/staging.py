@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ..store.bulk import csv
+from ..store.copy_rows import csv
 from ..store.schema import DUCKDB
 
 _TYPES = {pa.string(): "TEXT", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP"}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mqbg.serve.batch.scoring import Scored
-from mqbg.serve.store.opening import Store, opened
-from mqbg.serve.store.remembering import remembered
+from mqbg.serve.store.connection import Store, opened
+from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "push"))  # crm.py and world.py

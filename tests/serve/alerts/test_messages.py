@@ -19,7 +19,7 @@ from mqbg.serve.alerts.messages import (
     slack,
     teams,
 )
-from mqbg.serve.store.reading import Group
+from mqbg.serve.store.queries import Group
 
 AT = datetime(2025, 3, 1)
 SUMMARY = "Orion & Co: Ledger, as of March 1, 2025\nReadiness 61%.\nMissing: champion."

@@ -32,8 +32,8 @@ from mqbg.serve.api.standing import Standing
 from mqbg.serve.api.watching import Figures, log_as_json
 from mqbg.serve.api.workers import Workers
 from mqbg.serve.batch.scoring import Scored, score
-from mqbg.serve.store.opening import opened
-from mqbg.serve.store.remembering import remembered
+from mqbg.serve.store.connection import opened
+from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Api, Settings, Store
 
 AS_OF = datetime(2025, 7, 1)

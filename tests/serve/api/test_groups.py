@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from mqbg.serve.store.forgetting import forget
-from mqbg.serve.store.opening import opened
-from mqbg.serve.store.person import Person
+from mqbg.serve.forget.person import Person
+from mqbg.serve.forget.store_rows import forget
+from mqbg.serve.store.connection import opened
 from mqbg.settings import Store
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from mqbg.serve.push.outbox import Patience
-from mqbg.serve.store.opening import Store, opened
+from mqbg.serve.store.connection import Store, opened
 
 sys.path.insert(0, str(Path(__file__).parent))  # crm.py and world.py are no packages' modules
 

@@ -21,7 +21,7 @@ from crm import CALM, Crm, Mood
 from mqbg.serve.alerts.causes import alerts_due
 from mqbg.serve.alerts.channels import idempotency_key
 from mqbg.serve.push.records import outbox
-from mqbg.serve.store.opening import opened
+from mqbg.serve.store.connection import opened
 from mqbg.serve.store.schema import transitions
 
 BAD = Mood(0.08, 0.08, 0.06, 0.06, 0.1, 0.04, 0.03, slow_seconds=0.02)

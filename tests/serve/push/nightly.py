@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 import world
 from mqbg.serve.push.night import night
-from mqbg.serve.store.locking import locked
-from mqbg.serve.store.opening import opened
-from mqbg.serve.store.remembering import remembered
+from mqbg.serve.store.connection import opened
+from mqbg.serve.store.job_lock import locked
+from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Alerts, Push, Settings
 from mqbg.settings.delivery import HubSpot
 

@@ -181,7 +181,7 @@ def test_the_targets_own_id_is_kept(store, patience):
 
 
 def test_the_same_rules_hold_on_postgresql(database, patience):
-    from mqbg.serve.store.opening import opened
+    from mqbg.serve.store.connection import opened
 
     with opened(database.url) as store, store.begin() as connection:
         outbox.plan(connection, "crm", wanted(a='1"\\u0000,\n', b="1"), patience)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from mqbg.serve.batch.score_tables import FILES
 from mqbg.serve.batch.scoring import Scored
-from mqbg.serve.store.opening import Store, opened
+from mqbg.serve.store.connection import Store, opened
 from mqbg.serve.store.schema import metadata
 
 Rows = Mapping[str, list[dict[str, Any]]]

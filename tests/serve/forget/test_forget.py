@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
 from mqbg.serve.batch.score_files import read_scored, write_scored
+from mqbg.serve.forget.person import Person
+from mqbg.serve.forget.score_files import forget_in_pages, forget_in_tables
+from mqbg.serve.forget.store_rows import forget
 from mqbg.serve.push.records import outbox
-from mqbg.serve.store.forgetting import forget
-from mqbg.serve.store.forgetting_files import forget_in_pages, forget_in_tables
-from mqbg.serve.store.person import Person
-from mqbg.serve.store.remembering import remembered
+from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Settings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
@@ -109,7 +109,7 @@ def test_without_a_name_every_text_of_the_persons_groups_goes(filled, everything
 
 
 def test_the_name_is_not_left_on_the_disk(tmp_path, run_of, scores_of, no_verdicts):
-    from mqbg.serve.store.opening import opened
+    from mqbg.serve.store.connection import opened
 
     path, name = tmp_path / "store.duckdb", "Zachariah Quuxington"
     rows = {

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from mqbg.contract import BadInput
-from mqbg.serve.store.migrating import VERSION_TABLE
-from mqbg.serve.store.opening import opened
+from mqbg.serve.store.connection import opened
+from mqbg.serve.store.migrate import VERSION_TABLE
 from mqbg.serve.store.schema import OF_RUN, metadata
 
 VERSION = sa.table(VERSION_TABLE, sa.column("version_num"))

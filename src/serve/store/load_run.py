@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from ..batch.score_tables import FILES
 from ..batch.scoring import Scored
-from .bulk import fetched
-from .reading import LISTS
+from .copy_rows import fetched
+from .queries import LISTS
 from .schema import OF_RUN, PLACE
 
 

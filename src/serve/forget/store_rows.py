@@ -12,12 +12,12 @@ import duckdb
 import sqlalchemy as sa
 
 from ..push.records import outbox
-from .forgetting_outbox import forget_in_outbox
-from .opening import Store, translated
+from ..store.connection import Store, translated
+from ..store.queries import LISTS
+from ..store.schema import KEYS, OF_RUN
+from .outbox_rows import forget_in_outbox
 from .person import OF_THE_PERSON, POINTING, TEXTS, Person
-from .reading import LISTS
-from .schema import KEYS, OF_RUN
-from .searching import may_name
+from .text_search import may_name
 
 Snapshot = tuple[str, datetime]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..push.records import DEAD, SENT, outbox
 from .person import LEFT_OUT, Person
-from .searching import may_name
+from .text_search import may_name
 
 MEMBER = "member"  # kind of the rows about one contact; their object_id has its id
 NOTHING = "{}"

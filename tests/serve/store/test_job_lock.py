@@ -11,13 +11,13 @@ import sys
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.serve.store.locking import locked
-from mqbg.serve.store.opening import opened
+from mqbg.serve.store.connection import opened
+from mqbg.serve.store.job_lock import locked
 
 HOLDS = """
 import sys
-from mqbg.serve.store.locking import locked
-from mqbg.serve.store.opening import opened
+from mqbg.serve.store.job_lock import locked
+from mqbg.serve.store.connection import opened
 with opened(sys.argv[1]) as store, locked(store, "a job as of 2024-06-01 00:00"):
     print("held", flush=True)
     sys.stdin.readline()

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.serve.store.opening import opened
-from mqbg.serve.store.reading import (
+from mqbg.serve.store.connection import opened
+from mqbg.serve.store.queries import (
     Filter,
     group,
     groups_page,
@@ -16,7 +16,7 @@ from mqbg.serve.store.reading import (
     transitions_of,
     transitions_to_alert,
 )
-from mqbg.serve.store.remembering import remembered
+from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Settings, States
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)

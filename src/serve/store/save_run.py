@@ -16,8 +16,8 @@ from ...contract import BadInput
 from ...settings import Settings
 from ..batch.scoring import Scored
 from ..states import STATES, TRANSITIONS, Moved, moved
-from .bulk import as_arrow, csv, flat, insert
-from .opening import Store
+from .connection import Store
+from .copy_rows import as_arrow, csv, flat, insert
 from .schema import OF_RUN, runs, states, transitions
 
 

@@ -24,7 +24,7 @@ from ...contract import BadInput
 from ...settings import STORE_URL
 from ...settings import Store as Settings
 from .errors import StoreFailed, disk_is_full
-from .migrating import migrate, require_current
+from .migrate import migrate, require_current
 from .schema import DUCKDB, POSTGRESQL
 
 DRIVERS = {POSTGRESQL: "postgresql+psycopg", "postgres": "postgresql+psycopg"}

@@ -8,8 +8,8 @@ import sys
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
+from mqbg.serve.store.connection import exists, opened, shown_url, url_of
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.serve.store.opening import exists, opened, shown_url, url_of
 from mqbg.settings import Store as Settings
 
 
@@ -112,7 +112,7 @@ def test_after_the_patience_the_message_names_the_process(tmp_path):
 DIES = """
 import os, signal, sys
 import sqlalchemy as sa
-from mqbg.serve.store.opening import opened
+from mqbg.serve.store.connection import opened
 with opened(sys.argv[1]) as store:
     for key in ("kept", "lost"):
         with store.begin() as connection:

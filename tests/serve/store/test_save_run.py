@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
+from mqbg.serve.store.connection import opened
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.serve.store.opening import opened
-from mqbg.serve.store.reading import group, latest_run
-from mqbg.serve.store.remembering import remembered, remembered_if
+from mqbg.serve.store.queries import group, latest_run
+from mqbg.serve.store.save_run import remembered, remembered_if
 from mqbg.serve.store.schema import OF_RUN
 from mqbg.settings import Settings, States, Store
 
@@ -157,7 +157,7 @@ def test_an_error_while_the_folder_is_written_keeps_nothing(
 def test_an_error_in_the_middle_of_the_writing_keeps_nothing(store, run, everything, monkeypatch):
     run(JUNE, {"g": 0.1})
     before = everything(store)
-    from mqbg.serve.store import remembering
+    from mqbg.serve.store import save_run as remembering
 
     insert = remembering.insert
 

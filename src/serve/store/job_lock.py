@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ...contract import BadInput
-from .opening import Store, translated
+from .connection import Store, translated
 from .schema import meta
 
 JOB = 7_206_002  # advisory lock of PostgreSQL, one for each schema

@@ -1,0 +1,1 @@
+"""Removing a person from scores, pages, the store and the outbox."""
