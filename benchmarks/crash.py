@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "push"
+STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "delivery"
 KILLS, GROUPS, SEED = 200, 60, 7
 
 

@@ -21,14 +21,14 @@ import numpy as np
 import pyarrow as pa
 from mqbg.serve.batch.score_tables import FILES
 from mqbg.serve.batch.scoring import Scored
-from mqbg.serve.push.bucket import WINDOW
-from mqbg.serve.push.hubspot_upsert import BATCH
-from mqbg.serve.push.night import push
+from mqbg.serve.delivery.nightly_job import push
+from mqbg.serve.delivery.targets.hubspot_batch_upsert import BATCH
+from mqbg.serve.delivery.targets.rate_limiter import WINDOW
 from mqbg.serve.store.connection import opened
 from mqbg.settings import Push, Settings
 from mqbg.settings.delivery import HubSpot
 
-STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "push"
+STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "delivery"
 GROUPS = 100_000
 AS_OF = datetime(2025, 3, 1)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
     from ..serve.batch.scoring import Scored
-    from ..serve.push.night import Pushed
+    from ..serve.delivery.nightly_job import Pushed
     from ..serve.store.connection import Store
 
 LOGGER = logging.getLogger("mqbg.push")
@@ -54,8 +54,8 @@ def push(
 ) -> None:
     """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
     from ..serve.batch.score_files import read_scored
-    from ..serve.push.night import push as push_to
-    from ..serve.push.opening import require_target
+    from ..serve.delivery.nightly_job import push as push_to
+    from ..serve.delivery.targets.open_target import require_target
 
     settings = settings_of(config)
     require_target(to)
@@ -96,7 +96,7 @@ def run(
 
     A job that was cut off is run again with the same --as-of: what was done is not done twice.
     """
-    from ..serve.push.night import night, require_ready
+    from ..serve.delivery.nightly_job import night, require_ready
 
     settings, at = settings_of(config), instant(as_of)
     require_ready(to or [], settings)
@@ -196,9 +196,9 @@ def _quiet_retries() -> None:
 
 
 def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
-    from ..serve.push.differences import differences
-    from ..serve.push.night import given_of
-    from ..serve.push.opening import RECORDS
+    from ..serve.delivery.nightly_job import given_of
+    from ..serve.delivery.outbox.differences import differences
+    from ..serve.delivery.targets.open_target import RECORDS
     from ..serve.store.connection import exists, opened, url_of
 
     url = url_of(settings.store)
@@ -224,8 +224,8 @@ def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
 
 
 def _prepare(to: str, settings: Settings) -> None:
-    from ..serve.push.opening import opened_target
-    from ..serve.push.target import Stopped
+    from ..serve.delivery.targets.open_target import opened_target
+    from ..serve.delivery.targets.target import Stopped
 
     try:
         with opened_target(to, settings, seconds=lambda: 0.0) as target:
@@ -237,7 +237,7 @@ def _prepare(to: str, settings: Settings) -> None:
 
 
 def _revive(store: Store, to: str) -> None:
-    from ..serve.push.outbox import retry_dead
+    from ..serve.delivery.outbox.outbox import retry_dead
 
     with store.begin() as connection:
         revived = retry_dead(connection, to)
@@ -245,8 +245,8 @@ def _revive(store: Store, to: str) -> None:
 
 
 def _list_rejected(store: Store, done: Sequence[Pushed], path: Path | None) -> None:
-    from ..serve.push.outbox import unsent
-    from ..serve.push.spreadsheet import write_csv
+    from ..serve.delivery.csv_export import write_csv
+    from ..serve.delivery.outbox.outbox import unsent
 
     if path is None:
         return

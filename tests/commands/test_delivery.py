@@ -16,7 +16,7 @@ from mqbg.commands.app import main
 from mqbg.serve.batch import scoring_job as job
 from mqbg.serve.batch.score_files import write_scored
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "serve" / "push"))  # crm.py and world.py
+sys.path.insert(0, str(Path(__file__).parents[1] / "serve" / "delivery"))  # crm.py and world.py
 
 from crm import TOKEN, Crm, standing_in
 from world import scored

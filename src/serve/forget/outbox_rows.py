@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..push.records import DEAD, SENT, outbox
+from ..delivery.outbox.outbox_table import DEAD, SENT, outbox
 from .person import LEFT_OUT, Person
 from .text_search import may_name
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from ..push.records import outbox
+from ..delivery.outbox.outbox_table import outbox
 from ..store.connection import Store, translated
 from ..store.queries import LISTS
 from ..store.schema import KEYS, OF_RUN

@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
 from mqbg.serve.batch.score_files import read_scored, write_scored
+from mqbg.serve.delivery.outbox.outbox_table import outbox
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.score_files import forget_in_pages, forget_in_tables
 from mqbg.serve.forget.store_rows import forget
-from mqbg.serve.push.records import outbox
 from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Settings
 

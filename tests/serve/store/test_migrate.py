@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mqbg.serve.push.records  # noqa: F401 - its table is of the store's metadata
+import mqbg.serve.delivery.outbox.outbox_table  # noqa: F401 - its table is of the store's metadata
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata

@@ -1,0 +1,1 @@
+"""What each target should hold, what it holds, and what is still to be sent."""

@@ -1,0 +1,68 @@
+"""What a push would change, field by field, without sending anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..targets.target import Wanted
+from .outbox_table import SENT, outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field of one record.
+
+    Attributes:
+        kind: of the record.
+        object_id: of the record.
+        name: of the field, at the target.
+        old: what the target holds, as far as known; None also where the record is new.
+        new: what it should hold.
+    """
+
+    kind: str
+    object_id: str
+    name: str
+    old: Any
+    new: Any
+
+
+def differences(
+    connection: sa.Connection | None, target: str, wanted: Sequence[Wanted]
+) -> Iterator[Difference]:
+    """Fields that a push would change.
+
+    Args:
+        connection: of the store; None where there is none yet.
+        target: the target's name.
+        wanted: its records, by kind.
+    """
+    for part in wanted:
+        held = {} if connection is None else _held(connection, target, part.kind)
+        for object_id, payload, digest in zip(
+            part.object_ids, part.payloads, part.hashes, strict=True
+        ):
+            old_digest, old_payload = held.get(object_id, (None, None))
+            if old_digest == digest:
+                continue
+            old, new = json.loads(old_payload or "{}"), json.loads(payload)
+            for name in new:
+                if name not in old or old[name] != new[name]:
+                    yield Difference(part.kind, object_id, name, old.get(name), new[name])
+
+
+def _held(
+    connection: sa.Connection, target: str, kind: str
+) -> dict[str, tuple[str | None, str | None]]:
+    """Hash and payload of what the target holds, as far as it has said so."""
+    settled = outbox.c.state == SENT
+    payload = sa.case((settled, outbox.c.payload), else_=outbox.c.sent_payload)
+    query = sa.select(outbox.c.object_id, outbox.c.sent_hash, payload).where(
+        outbox.c.target == target, outbox.c.kind == kind
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query).all()}

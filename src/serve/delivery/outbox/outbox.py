@@ -1,0 +1,282 @@
+"""The outbox: what each target should hold, what it does hold, and what is still to be done.
+
+A row is `pending` until its target holds its payload, `sending` while a run works on it, then
+`sent`; `failed` after a refusal, until it is due again; `dead` after too many of them. A run marks
+everything it is about to send before the first request, so a row that is found `sending` tells of
+a run that was cut off: the target may hold the old payload or the new one. Such a row is sent
+again, whatever its hash says, which is why every request must be one that may be repeated.
+
+Whoever calls this holds the lock on the store (`store.lock`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ..targets.target import Item, Outcome, Wanted
+from .outbox_table import DEAD, FAILED, PENDING, SENDING, SENT, outbox
+from .staged_rows import staged
+
+MAX_WAIT = timedelta(days=1)  # until a refused record is due again
+MAX_ERROR = 500  # characters of a reason that are kept
+
+_KEY = "outbox.target = s.target AND outbox.kind = s.kind AND outbox.object_id = s.object_id"
+_CHANGED = f"""
+UPDATE outbox SET
+    sent_payload = CASE WHEN outbox.state = 'sent' THEN outbox.payload
+                        ELSE outbox.sent_payload END,
+    payload = CASE WHEN s.state = 'sent' THEN coalesce(outbox.sent_payload, s.payload)
+                   ELSE s.payload END,
+    payload_hash = s.payload_hash, state = s.state, attempts = s.attempts,
+    last_error = NULL, next_attempt_at = NULL
+FROM {{staged}} AS s WHERE {_KEY}
+"""  # noqa: S608 - built of constants
+_NEW = """
+INSERT INTO outbox (target, kind, object_id, payload, payload_hash, state, attempts)
+SELECT target, kind, object_id, payload, payload_hash, state, attempts FROM {staged}
+"""
+_ANSWERED = f"""
+UPDATE outbox SET
+    state = s.state, attempts = s.attempts, last_error = s.last_error,
+    next_attempt_at = s.next_attempt_at,
+    remote_id = coalesce(s.remote_id, outbox.remote_id),
+    sent_hash = CASE WHEN s.state = 'sent' THEN outbox.payload_hash END
+FROM {{staged}} AS s WHERE {_KEY}
+"""  # noqa: S608 - built of constants
+
+_PLANNED = pa.schema(
+    [(name, pa.string()) for name in ("target", "kind", "object_id", "payload", "payload_hash")]
+    + [("state", pa.string()), ("attempts", pa.int64())]
+)
+_OUTCOMES = pa.schema(
+    [(name, pa.string()) for name in ("target", "kind", "object_id", "state")]
+    + [("attempts", pa.int64()), ("last_error", pa.string())]
+    + [("next_attempt_at", pa.timestamp("us")), ("remote_id", pa.string())]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What becomes of refused records.
+
+    Attributes:
+        max_attempts: a record refused so often is dead.
+        retry: until it is due again after the first refusal; doubles with every other.
+    """
+
+    max_attempts: int
+    retry: timedelta
+
+    @classmethod
+    def of(cls, max_attempts: int, retry_minutes: float) -> Patience:
+        """As the settings have it."""
+        return cls(max_attempts, timedelta(minutes=retry_minutes))
+
+    def next_attempt(self, attempts: int, now: datetime) -> datetime:
+        """When a record is due again that was refused so often."""
+        return now + min(self.retry * 2.0 ** min(attempts - 1, 20), MAX_WAIT)
+
+
+def recover(connection: sa.Connection, target: str) -> int:
+    """Makes what a run left `sending` pending again; returns how many rows that were.
+
+    Any of it may have been written, with its answer lost.
+    """
+    cut_off = sa.update(outbox).where(outbox.c.target == target, outbox.c.state == SENDING)
+    return int(connection.execute(cut_off.values(state=PENDING, sent_hash=None)).rowcount or 0)
+
+
+def plan(
+    connection: sa.Connection, target: str, wanted: Sequence[Wanted], patience: Patience
+) -> int:
+    """Notes what a target should hold; only what it does not hold yet becomes pending.
+
+    A dead record whose payload changed has one attempt, as the refusal may have been of what it
+    said. What is no longer wanted stays as it is: the last that was known of it.
+
+    Args:
+        connection: in a transaction.
+        target: the target's name.
+        wanted: its records, by kind.
+        patience: what becomes of refused records.
+
+    Returns:
+        How many records changed.
+    """
+    recover(connection, target)
+    done = 0
+    for part in wanted:
+        changed, new = _Rows(), _Rows()
+        known = _known(connection, target, part.kind)
+        for place, (object_id, digest) in enumerate(zip(part.object_ids, part.hashes, strict=True)):
+            row = known.get(object_id)
+            if row is None:
+                new.add(place, PENDING, 0)
+            elif row[0] != digest:
+                changed.add(place, *_planned(row, digest, patience))
+        for statement, rows in ((_CHANGED, changed), (_NEW, new)):
+            _run(connection, statement, rows.of(target, part))
+            done += len(rows.places)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows to write, as columns: a tuple for each would keep the garbage collector busy."""
+
+    places: list[int] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+
+    def add(self, place: int, state: str, attempts: int) -> None:
+        self.places.append(place)
+        self.states.append(state)
+        self.attempts.append(attempts)
+
+    def of(self, target: str, part: Wanted) -> pa.Table:
+        count = len(self.places)
+        texts = (part.object_ids, part.payloads, part.hashes)
+        arrays = [
+            pa.repeat(pa.scalar(target, pa.string()), count),
+            pa.repeat(pa.scalar(part.kind, pa.string()), count),
+            *(pa.array([text[place] for place in self.places], pa.string()) for text in texts),
+            pa.array(self.states, pa.string()),
+            pa.array(self.attempts, pa.int64()),
+        ]
+        return pa.table(arrays, schema=_PLANNED)
+
+
+def _known(
+    connection: sa.Connection, target: str, kind: str
+) -> dict[str, tuple[str, str | None, str, int]]:
+    columns = (outbox.c.object_id, outbox.c.payload_hash, outbox.c.sent_hash)
+    query = sa.select(*columns, outbox.c.state, outbox.c.attempts).where(
+        outbox.c.target == target, outbox.c.kind == kind
+    )
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in connection.execute(query).all()}
+
+
+def _planned(
+    row: tuple[str, str | None, str, int], digest: str, patience: Patience
+) -> tuple[str, int]:
+    """State and attempts of a record whose payload changed."""
+    _, sent_hash, state, attempts = row
+    if digest == sent_hash:
+        return SENT, 0
+    return PENDING, patience.max_attempts - 1 if state == DEAD else attempts
+
+
+def start(connection: sa.Connection, target: str, now: datetime) -> list[Item]:
+    """Marks everything that is due as being sent, and returns it by object_id.
+
+    A clock that was ahead and went back must not hold records up: one that is due later than any
+    wait could explain is due now.
+    """
+    recover(connection, target)
+    due = sa.and_(
+        outbox.c.target == target,
+        outbox.c.state.in_((PENDING, FAILED)),
+        sa.or_(
+            outbox.c.next_attempt_at.is_(None),
+            outbox.c.next_attempt_at <= now,
+            outbox.c.next_attempt_at > now + MAX_WAIT,
+        ),
+    )
+    columns = (outbox.c.kind, outbox.c.object_id, outbox.c.payload, outbox.c.attempts)
+    rows = connection.execute(
+        sa.select(*columns, outbox.c.remote_id).where(due).order_by(outbox.c.object_id)
+    ).all()
+    items = [Item(*row) for row in rows]
+    if items:
+        connection.execute(sa.update(outbox).where(due).values(state=SENDING))
+    return items
+
+
+def record(
+    connection: sa.Connection,
+    target: str,
+    outcomes: Iterable[tuple[Item, Outcome]],
+    patience: Patience,
+    now: datetime,
+) -> None:
+    """Keeps what became of records that were sent.
+
+    What the target holds of a record that it refused is not known: an earlier try of the same
+    request may have been written, and only its answer lost.
+    """
+    rows = [_answered(target, item, outcome, patience, now) for item, outcome in outcomes]
+    if rows:
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, _OUTCOMES, strict=True)]
+        _run(connection, _ANSWERED, pa.table(arrays, schema=_OUTCOMES))
+
+
+def _answered(
+    target: str, item: Item, outcome: Outcome, patience: Patience, now: datetime
+) -> tuple[object, ...]:
+    key = (target, item.kind, item.object_id)
+    if outcome.error is None:
+        return (*key, SENT, 0, None, None, outcome.remote_id)
+    error = outcome.error[:MAX_ERROR]
+    if not outcome.counts:
+        return (*key, FAILED, item.attempts, error, None, outcome.remote_id)
+    attempts = item.attempts + 1
+    state = DEAD if attempts >= patience.max_attempts else FAILED
+    later = patience.next_attempt(attempts, now)
+    return (*key, state, attempts, error, later, outcome.remote_id)
+
+
+def retry_dead(connection: sa.Connection, target: str) -> int:
+    """Makes dead records pending again; returns how many."""
+    dead = sa.update(outbox).where(outbox.c.target == target, outbox.c.state == DEAD)
+    revived = dead.values(state=PENDING, attempts=0, next_attempt_at=None)
+    count = sa.select(sa.func.count()).where(outbox.c.target == target, outbox.c.state == DEAD)
+    found = int(connection.execute(count).scalar_one())
+    connection.execute(revived)
+    return found
+
+
+def known_ids(connection: sa.Connection, target: str, kind: str) -> set[str]:
+    """Object_ids of every record that a target was ever to hold."""
+    query = sa.select(outbox.c.object_id).where(outbox.c.target == target, outbox.c.kind == kind)
+    return set(connection.execute(query).scalars().all())
+
+
+def remote_ids(connection: sa.Connection, target: str, kind: str) -> dict[str, str]:
+    """The target's own ids of what it holds, by object_id."""
+    query = sa.select(outbox.c.object_id, outbox.c.remote_id).where(
+        outbox.c.target == target, outbox.c.kind == kind, outbox.c.remote_id.is_not(None)
+    )
+    return {row[0]: row[1] for row in connection.execute(query).all()}
+
+
+def counts(connection: sa.Connection, target: str) -> dict[str, int]:
+    """Rows of a target by state."""
+    query = (
+        sa.select(outbox.c.state, sa.func.count())
+        .where(outbox.c.target == target)
+        .group_by(outbox.c.state)
+    )
+    return {state: int(count) for state, count in connection.execute(query)}
+
+
+def unsent(connection: sa.Connection, target: str) -> list[dict[str, str | int | None]]:
+    """Records that were refused, dead ones first: kind, object_id, state, attempts, last_error."""
+    columns = (outbox.c.kind, outbox.c.object_id, outbox.c.state, outbox.c.attempts)
+    query = (
+        sa.select(*columns, outbox.c.last_error)
+        .where(outbox.c.target == target, outbox.c.state.in_((FAILED, DEAD)))
+        .order_by(outbox.c.state, outbox.c.kind, outbox.c.object_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _run(connection: sa.Connection, statement: str, rows: pa.Table) -> None:
+    if rows.num_rows:
+        with staged(connection, rows) as name:
+            connection.exec_driver_sql(statement.format(staged=name))

@@ -1,0 +1,29 @@
+"""The outbox's table: one row for each target and object, and for each alert."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ...store.schema import POSTGRESQL, metadata
+
+PENDING, SENDING, SENT, FAILED, DEAD = "pending", "sending", "sent", "failed", "dead"
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("target", sa.Text(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),  # group, member, note, alert
+    sa.Column("object_id", sa.Text(), nullable=False),
+    sa.Column("payload", sa.Text(), nullable=False),  # JSON: what the target should hold
+    sa.Column("payload_hash", sa.Text(), nullable=False),
+    sa.Column("sent_payload", sa.Text()),  # what it held before `payload`
+    sa.Column("sent_hash", sa.Text()),  # of what it holds; null where nobody knows
+    sa.Column("state", sa.Text(), nullable=False),
+    sa.Column("attempts", sa.BigInteger(), nullable=False),  # refusals since the last success
+    sa.Column("last_error", sa.Text()),
+    sa.Column("next_attempt_at", sa.DateTime()),
+    sa.Column("remote_id", sa.Text()),  # the target's own id, once it has said it
+    # DuckDB pays for keys with every row that is written; there, the lock on the store and
+    # `outbox.planned` keep rows apart.
+    sa.PrimaryKeyConstraint("target", "kind", "object_id").ddl_if(dialect=POSTGRESQL),
+)

@@ -1,0 +1,1 @@
+"""Where scores go: CRMs, a SQL table, a webhook, a file."""

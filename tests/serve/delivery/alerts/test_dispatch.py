@@ -1,0 +1,144 @@
+"""Alerts on their way: once for each key, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from crm import Mood
+from mqbg.serve.delivery.alerts.dispatch import deliver_alerts, plan_alerts
+from mqbg.serve.delivery.outbox import outbox
+from mqbg.settings import Alerts, Settings
+
+FIRST = datetime(2025, 3, 1)
+DAY = timedelta(days=1)
+QUICK = {"requests_per_10_seconds": 100_000, "wait_seconds": 0.01, "tries": 6}
+
+
+def told_by(*channels: str, **own) -> Settings:
+    return Settings(alerts=Alerts(channels=channels, **(QUICK | own)))
+
+
+@pytest.fixture
+def tell(store):
+    def run(settings, as_of=FIRST, channel="slack", *, crash=False):
+        with store.begin() as connection:
+            plan_alerts(connection, channel, as_of, settings)
+            if crash:
+                outbox.start(connection, channel, as_of)
+        return None if crash else deliver_alerts(store, channel, settings, now=as_of)
+
+    return run
+
+
+def keys(crm) -> list[str]:
+    return [headers["Idempotency-Key"] for headers, _ in crm.posted]
+
+
+@pytest.mark.parametrize("channel", ["slack", "teams"])
+def test_every_channel_is_told_once(night, stand, tell, channel):
+    crm = stand()
+    night(FIRST, ["a", "b"])
+    for _ in range(3):
+        tell(told_by(channel), channel=channel)
+    assert len(keys(crm)) == len(set(keys(crm))) == 2
+    assert json.loads(crm.posted[0][1])
+
+
+def test_a_run_that_is_repeated_tells_nothing_again(night, stand, tell):
+    crm = stand()
+    for _ in range(2):
+        night(FIRST, ["a"])
+        tell(told_by("slack"))
+    assert len(keys(crm)) == 1
+
+
+def test_an_alert_found_in_the_middle_goes_out_again_with_its_key(night, stand, tell):
+    crm = stand()
+    night(FIRST, ["a"])
+    tell(told_by("slack"), crash=True)
+    assert keys(crm) == []
+    tell(told_by("slack"))
+    assert len(keys(crm)) == 1
+
+
+def test_a_lost_answer_repeats_the_key(night, stand, tell):
+    crm = stand(mood=Mood(lost=0.5), seed=1)
+    night(FIRST, [f"g{n}" for n in range(8)])
+    for _ in range(3):
+        tell(told_by("slack"))
+    assert len(set(keys(crm))) == 8
+    assert len(keys(crm)) > 8
+
+
+def test_a_refused_alert_is_not_lost(night, stand, tell):
+    crm = stand(mood=Mood(broken=1.0))
+    night(FIRST, ["a"])
+    settings = told_by("slack")
+    assert "hidden" not in str(tell(settings))
+    crm.mood = Mood()
+    night(FIRST + DAY, ["a"])
+    tell(settings, FIRST + DAY)
+    assert len(keys(crm)) == 1
+
+
+class _Mailbox(socketserver.StreamRequestHandler):
+    """Enough of SMTP to take a message."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            word = line[:4].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                lines = []
+                while (text := self.rfile.readline()) != b".\r\n":
+                    lines.append(text)
+                self.server.taken.append(b"".join(lines).decode())
+            if word == b"QUIT":
+                self.wfile.write(b"221 bye\r\n")
+                return
+            refused = word == b"RCPT" and b"nobody" in line
+            self.wfile.write(b"550 no such user\r\n" if refused else b"250 ok\r\n")
+
+
+@pytest.fixture
+def mailbox():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Mailbox) as server:
+        server.taken = []
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def mail(mailbox, **own) -> Settings:
+    given = {"smtp_host": "127.0.0.1", "smtp_port": mailbox.server_address[1]}
+    given |= {"smtp_security": "none", "email_from": "mqbg@example.com"}
+    return told_by("email", **(given | {"email_to": ("sales@example.com",)} | own))
+
+
+def test_a_mail_names_its_key(night, mailbox, tell):
+    night(FIRST, ["日本\n<x>"])
+    assert tell(mail(mailbox), channel="email").accepted == 1
+    (message,) = mailbox.taken
+    assert "Message-ID: <" in message
+    assert "Idempotency-Key:" in message
+    assert "To: sales@example.com" in message
+
+
+def test_a_mail_that_is_refused_says_why(night, mailbox, tell):
+    night(FIRST, ["a"])
+    done = tell(mail(mailbox, email_to=("nobody@example.com",)), channel="email")
+    assert done.rejected[0][1] == "the server refused the receivers with [550]"
+
+
+def test_a_mail_server_that_is_away_stops_the_channel(night, mailbox, tell):
+    night(FIRST, ["a"])
+    done = tell(mail(mailbox, smtp_port=9, tries=2), channel="email")
+    assert "none after 2 tries" in done.stopped
+    assert done.left == 1

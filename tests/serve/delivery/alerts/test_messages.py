@@ -1,0 +1,103 @@
+"""What alerts say, and that no name can say anything else."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mqbg.explain.language import words
+from mqbg.serve.delivery.alerts.messages import (
+    WRITERS,
+    Block,
+    blocks_of,
+    escape_slack,
+    escape_teams,
+    slack,
+    teams,
+)
+from mqbg.serve.delivery.alerts.triggers import FELL, LEFT, QUALIFIED, Alert
+from mqbg.serve.store.queries import Group
+
+AT = datetime(2025, 3, 1)
+SUMMARY = "Orion & Co: Ledger, as of March 1, 2025\nReadiness 61%.\nMissing: champion."
+GROUP = Group(
+    score={"group_id": "g/1", "top_reasons": ["Engagement raises the score."]},
+    stakeholders=[{"summary": "Mori <Aya> (user): +3.2 points. Last active on March 1."}],
+    actions=[{"text": "Find somebody in the role champion."}],
+    summary=SUMMARY,
+)
+LINK = "https://pages.example/{group_id}.html?from=chat"
+
+
+def said(channel: str, cause: str = QUALIFIED, language: str = "en", **facts) -> str:
+    alert = Alert("k", "g/1", AT, cause, facts)
+    message = WRITERS[channel](blocks_of(alert, GROUP, words(language), LINK))
+    return json.dumps(message, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("channel", ["slack", "teams", "email"])
+def test_everything_a_salesperson_needs_is_said(channel):
+    text = said(channel).replace("\\", "")
+    for part in ("ready for sales", "Ledger", "Readiness 61%", "Missing: champion", "+3.2 points",
+                 "Engagement raises", "Find somebody in the role champion", "Last active",
+                 "https://pages.example/g%2F1.html?from=chat"):  # fmt: skip
+        assert part in text
+
+
+def test_japanese_has_japanese_headlines():
+    text = said("email", language="ja")
+    assert "有望な購買グループ" in text
+    assert "関係者" in text
+
+
+def test_a_fall_names_its_numbers():
+    assert "from 90 to 60 (30 points)" in said("email", FELL, before=90, after=60, points=30)
+
+
+def test_a_loss_names_who_left():
+    assert "Until then: Mori {x}" in said("email", LEFT, person="Mori {x}")
+
+
+def test_slack_s_own_signs_are_escaped():
+    text = said("slack")
+    assert "Mori &lt;Aya&gt;" in text
+    assert "Orion &amp; Co" in text
+    assert "<!channel>" not in json.dumps(slack([Block("line", "<!channel> & <@U1>")]))
+
+
+@given(st.text())
+def test_no_text_opens_a_mention_or_a_link_in_slack(text):
+    escaped = escape_slack(text)
+    assert "<" not in escaped
+    assert ">" not in escaped
+    back = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert back == text
+
+
+@given(st.text(alphabet="ab\\*_[]()#-<>!`|~"))
+def test_every_sign_of_markdown_is_escaped_for_teams(text):
+    escaped, place = escape_teams(text), 0
+    for letter in text:
+        if letter not in "ab":
+            assert escaped[place] == "\\"
+            place += 1
+        assert escaped[place] == letter
+        place += 1
+    assert place == len(escaped)
+
+
+def test_400_stakeholders_fit_what_slack_and_teams_take():
+    blocks = [Block("headline", "x"), *(Block("item", f"{n} " + "y" * 300) for n in range(400))]
+    sections = slack(blocks)["blocks"]
+    assert len(sections) <= 50
+    assert max(len(section["text"]["text"]) for section in sections) <= 3000
+    assert len(json.dumps(teams(blocks))) <= 28_000
+
+
+def test_a_line_break_in_a_name_opens_no_line():
+    group = Group(score=GROUP.score | {"top_reasons": ["a\nb\u2028c"]}, summary=SUMMARY)
+    blocks = blocks_of(Alert("k", "g", AT, QUALIFIED), group, words("en"), "")
+    assert "a b c" in [block.text for block in blocks]
