@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from ..serve.api.keys import Keys
-    from ..serve.api.standing import Standing
+    from ..serve.api.server_state import Standing
 
 SWITCH_SECONDS = 0.001
 STOP_SECONDS = 30  # that requests under way have when the server is told to stop
@@ -63,9 +63,9 @@ def serve(
 
 def _standing(settings: Settings, keys: Keys, version: str) -> Standing:
     from ..serve.api.champion import Champion
-    from ..serve.api.shelf import Shelf
-    from ..serve.api.standing import Standing
-    from ..serve.api.watching import Figures
+    from ..serve.api.middleware import Figures
+    from ..serve.api.score_cache import Shelf
+    from ..serve.api.server_state import Standing
     from ..serve.api.workers import Workers
 
     standing = Standing(
@@ -126,7 +126,7 @@ def _run(standing: Standing, pages: ASGIApp | None, listening: socket.socket, ho
     import uvicorn
 
     from ..serve.api.app import create_app
-    from ..serve.api.watching import log_as_json
+    from ..serve.api.middleware import log_as_json
 
     log_as_json(logging.INFO)
     # They would name kinds of activities that a body holds; what is sent stays out of the log.

@@ -16,11 +16,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from .live_pages import HEADERS
+from .middleware import UNEXPECTED, Watching, request_id_of
 from .openapi import DESCRIPTION, TITLE
-from .refusals import Refused, problem
+from .problem_details import Refused, problem
 from .routes import api_routes, health_routes
-from .standing import Standing
-from .watching import UNEXPECTED, Watching, request_id_of
+from .server_state import Standing
 
 SENTENCES = {
     404: "expected a path of this server, got another; /openapi.json lists them",

@@ -11,8 +11,8 @@ from typing import Any
 from ...contract import TABLES, Table
 from ...features.engines.python import Rows, rows_from
 from ...settings import Api, instant_of
-from .bodies import shown_kind
-from .refusals import Refused
+from .body_parsing import shown_kind
+from .problem_details import Refused
 
 ONE: Mapping[str, str] = {
     "account": "accounts",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...contract import BadInput
 from ...settings import API_KEYS, Api
-from .refusals import Refused
+from .problem_details import Refused
 
 READ, SCORE = "read", "score"
 SCOPES = (READ, SCORE)

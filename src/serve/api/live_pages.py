@@ -26,9 +26,9 @@ from ...source import checked_source
 from ..pages import INDEX, POLICY, is_ours, training_record, write_report
 from ..store.connection import opened, url_of
 from ..store.load_run import scored_of
-from .asking import require_own_name
+from .dependencies import require_own_name
 from .keys import READ, Keys
-from .refusals import Refused
+from .problem_details import Refused
 
 LOGGER = logging.getLogger("mqbg.serve")
 

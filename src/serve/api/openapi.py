@@ -13,7 +13,7 @@ from ..batch.score_tables import FILES
 from ..store.schema import transitions
 from .examples import GROUP, HISTORY, MODEL, PAGE, REQUEST, SCORED
 from .group_tables import MORE, NEEDED, ONE
-from .refusals import PROBLEM
+from .problem_details import PROBLEM
 
 Schema = dict[str, Any]
 

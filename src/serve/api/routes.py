@@ -11,14 +11,14 @@ from starlette.responses import Response
 from ...contract import BadInput
 from ...settings import Api
 from ..store.errors import StoreFailed
-from .answers import answered, as_json
-from .asking import filter_of, needs, plain_text
-from .bodies import read_body
-from .describing import described
+from .body_parsing import read_body
+from .dependencies import filter_of, needs, plain_text
 from .keys import READ, SCORE
+from .model_information import described
 from .openapi import request_body, responses
-from .refusals import Refused
-from .standing import Standing
+from .problem_details import Refused
+from .responses import answered, as_json
+from .server_state import Standing
 
 MAX_PAGE = 200  # groups on a page
 

@@ -15,10 +15,10 @@ from ...model.registry import Registered
 from ...settings import Settings
 from ..batch.score_tables import FILES
 from ..batch.scoring import Scored, score
-from .bodies import parsed
-from .desk import Desk
+from .body_parsing import parsed
 from .group_tables import GroupTables, group_tables
-from .refusals import Refused
+from .problem_details import Refused
+from .request_tables import Desk
 
 Answer = dict[str, Any]
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ...model.registry import Registered
 from ...settings import Settings
-from .refusals import Refused
+from .problem_details import Refused
 from .scorer import Answer, Scorer
 
 RETRY_SECONDS = 1

@@ -26,10 +26,10 @@ from mqbg.model.registry import Registered
 from mqbg.serve.api.app import create_app
 from mqbg.serve.api.group_tables import MORE, ONE
 from mqbg.serve.api.keys import Keys, keys_of
+from mqbg.serve.api.middleware import Figures, log_as_json
+from mqbg.serve.api.score_cache import Shelf
 from mqbg.serve.api.scorer import made_ready
-from mqbg.serve.api.shelf import Shelf
-from mqbg.serve.api.standing import Standing
-from mqbg.serve.api.watching import Figures, log_as_json
+from mqbg.serve.api.server_state import Standing
 from mqbg.serve.api.workers import Workers
 from mqbg.serve.batch.scoring import Scored, score
 from mqbg.serve.store.connection import opened

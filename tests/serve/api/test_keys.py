@@ -7,7 +7,7 @@ import hmac
 import pytest
 from mqbg.contract import BadInput
 from mqbg.serve.api.keys import Keys, is_loopback, keys_of, require_safe
-from mqbg.serve.api.refusals import Refused
+from mqbg.serve.api.problem_details import Refused
 from mqbg.settings import Api
 
 SECRET = "0123456789abcdef"  # noqa: S105 - of these tests

@@ -24,7 +24,7 @@ from mqbg.serve.batch.score_tables import FILES
 from mqbg.serve.batch.scoring import Scored
 from mqbg.serve.pages import Record, write_report
 from mqbg.serve.pages.portfolio import page_name
-from mqbg.serve.pages.record import Version
+from mqbg.serve.pages.training_record import Version
 from mqbg.settings import Role, Settings
 from mqbg.source import Source
 

@@ -24,9 +24,9 @@ from ...source.problems import Rule
 from ...source.readers import quoted
 from ...source.row_rules import RowRule, prepared, row_rules
 from ...source.staging import ROW, STAGED, Staged
+from .body_values import Values
 from .group_tables import GroupTables, place
-from .refusals import Refused
-from .values import Values
+from .problem_details import Refused
 
 SHOWN = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {

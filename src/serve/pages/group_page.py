@@ -18,9 +18,9 @@ from ..batch.names import Names
 from ..batch.scoring import Scored
 from .activities import Done, activities_of
 from .charts import Bar, adding_up, waterfall
-from .earlier import Change, Earlier, change_of
 from .portfolio import Line, Row
 from .roles import Role, role_map
+from .score_changes import Change, Earlier, change_of
 from .themes import ThemeTable, theme_table
 from .timeline import Timeline, timeline
 

@@ -14,7 +14,7 @@ from ...features.engines.queries import EPOCH
 from ...source.conversion import convert
 from ...source.readers import quoted
 from ...source.staging import ROW
-from .bodies import EXACT
+from .body_parsing import EXACT
 from .group_tables import READ
 
 PLAIN_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?Z", re.ASCII)

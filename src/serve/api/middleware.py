@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .refusals import problem
+from .problem_details import problem
 
 REQUEST_ID = "X-Request-Id"
 GIVEN_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")

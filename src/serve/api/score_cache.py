@@ -13,8 +13,8 @@ from ...settings import Settings
 from ..store.connection import exists, opened, url_of
 from ..store.errors import StoreFailed
 from ..store.queries import Filter, Group, groups_page, history, transitions_of
-from .answers import as_json
-from .mirror import Mirror, mirrored
+from .responses import as_json
+from .run_snapshot import Mirror, mirrored
 
 LOGGER = logging.getLogger("mqbg.serve")
 

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from ...settings import Api
-from .refusals import Refused
+from .problem_details import Refused
 
 JSON = "application/json"
 EXACT = 2**53

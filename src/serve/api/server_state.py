@@ -12,8 +12,8 @@ from datetime import UTC
 from ...settings import Settings
 from .champion import Champion
 from .keys import Keys
-from .shelf import Shelf
-from .watching import Figures
+from .middleware import Figures
+from .score_cache import Shelf
 from .workers import Workers
 
 LOGGER = logging.getLogger("mqbg.serve")

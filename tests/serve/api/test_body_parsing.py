@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.serve.api.bodies import UNWANTED, parsed
-from mqbg.serve.api.refusals import Refused
+from mqbg.serve.api.body_parsing import UNWANTED, parsed
+from mqbg.serve.api.problem_details import Refused
 
 DEPTH = 4
 FINE = st.text().filter(lambda text: not UNWANTED.search(text))

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
 from mqbg.features.engines.python import rows_from
-from mqbg.serve.api.values import Values
+from mqbg.serve.api.body_values import Values
 from mqbg.source.conversion import convert
 
 TIMES = st.one_of(

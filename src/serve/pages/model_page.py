@@ -12,7 +12,7 @@ from ...explain.language import Words
 from ...features.declare.feature import Feature
 from ...model.bundle import Bundle
 from .curves import Box, Chart, Curve, from_the_top, round_end, ticks
-from .record import Record
+from .training_record import Record
 
 MODEL = "mqbg"  # the method that is the model itself
 THRESHOLD_PANELS = ("per_week", "precision", "recall")

@@ -23,7 +23,7 @@ from made_report import (
 from mqbg.contract import BadInput
 from mqbg.explain.language import words
 from mqbg.serve.pages import POLICY, is_ours
-from mqbg.serve.pages.policy import IN_PAGES
+from mqbg.serve.pages.content_security_policy import IN_PAGES
 from mqbg.serve.pages.portfolio import page_name
 
 TAGS = {

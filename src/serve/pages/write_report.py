@@ -17,12 +17,12 @@ from ...source import Source
 from ...support.atomic_output import replaced_folder
 from ..batch.names import names_of
 from ..batch.scoring import Scored
-from .earlier import earlier_scores
-from .group import group_pages
-from .model import model_page
-from .policy import IN_PAGES
+from .content_security_policy import IN_PAGES
+from .group_page import group_pages
+from .model_page import model_page
 from .portfolio import MAX_PAGES, Portfolio, portfolio
-from .record import Record
+from .score_changes import earlier_scores
+from .training_record import Record
 
 INDEX, MODEL, GROUPS = "index.html", "model.html", "groups"
 BESIDE = ("style.css", "pages.js")

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request
 
 from ..store.queries import Filter
-from .bodies import UNWANTED
+from .body_parsing import UNWANTED
 from .keys import Keys, is_loopback
-from .refusals import Refused
+from .problem_details import Refused
 
 
 def needs(keys: Keys, scope: str) -> Callable[[Request], Awaitable[None]]:
