@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import ibis
+if TYPE_CHECKING:
+    import ibis
 
 BUYING_JOBS = (
     "problem_identification",
@@ -254,6 +256,8 @@ def schema(table: str) -> ibis.Schema:
     Raises:
         KeyError: the contract has no such table.
     """
+    import ibis  # everything imports the contract, and Ibis takes most of a second
+
     return ibis.schema(
         {
             column.name: "timestamp(6)" if column.dtype == "timestamp" else column.dtype

@@ -6,10 +6,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+# Bars and handlers of rich are imported where a terminal shows them: every command starts here.
 
 ERRORS = Console(stderr=True)
 PIPE_WIDTH = 140  # columns of tables that go to a file or a pipe, where there is no width to fit
@@ -27,6 +31,8 @@ def progress_shown() -> Iterator[Callable[[str, float], None]]:
     if not ERRORS.is_terminal:
         yield lambda _label, _share: None
         return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description:<14}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=ERRORS) as bars:
         tasks: dict[str, TaskID] = {}
@@ -43,6 +49,8 @@ def log_to_stderr() -> None:
     """Sends our logs to stderr, from INFO up; other libraries' from WARNING up."""
     handler: logging.Handler
     if ERRORS.is_terminal:
+        from rich.logging import RichHandler
+
         handler = RichHandler(console=ERRORS, show_time=False, show_path=False)
     else:
         handler = logging.StreamHandler(sys.stderr)
