@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from mqbg.features import feature_source
+from mqbg.features import prepare_source
 from mqbg.features.tables.feature_source import FeatureSource
 from mqbg.settings import Model, Settings, load_settings
 from mqbg.source import open_source
@@ -57,7 +57,7 @@ def _against_rival(name: str, data: Path, settings: Settings, test_from: datetim
 
 def _trained(data: Path, settings: Settings, test_from: datetime | None = None) -> Trained:
     with open_source(data, threads=settings.model.threads) as source:
-        return trained_on(feature_source(source, settings), test_from)
+        return trained_on(prepare_source(source, settings), test_from)
 
 
 def trained_on(source: FeatureSource, test_from: datetime | None = None) -> Trained:

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from mqbg.explain.group_members import members_of
 from mqbg.explain.shapley.stakeholders import stakeholders
 from mqbg.explain.shapley.valuation import with_compiled_trees
-from mqbg.features import feature_source
-from mqbg.features.tables.feature_table import Moment, moment
+from mqbg.features import prepare_source
+from mqbg.features.tables.feature_table import Snapshot, open_snapshot
 from mqbg.model.bundle import Bundle
 from mqbg.settings import Settings
 from mqbg.source import open_source
@@ -39,10 +39,10 @@ def run(_data: Path) -> None:
         mqbg(Path(scratch), "simulate", "world", "--groups", "5000")
         settings = Settings(model=replace(QUICK, threads=1))
         with open_source(Path(scratch) / "world", threads=1) as source:
-            prepared = feature_source(source, settings)
+            prepared = prepare_source(source, settings)
             trained = trained_on(prepared)
             as_of = trained.judged.rows["as_of"].max().to_pydatetime()
-            with moment(prepared, trained.bundle.catalogue, as_of) as at:
+            with open_snapshot(prepared, trained.bundle.catalogue, as_of) as at:
                 bundle = _large_trees(trained.bundle, at.features())
                 _measure(_many(at), bundle, 2.0)
                 _measure(_large(at), bundle, 1000.0)
@@ -59,13 +59,13 @@ def _large_trees(bundle: Bundle, features: pa.Table) -> Bundle:
         "objective": "binary", "num_leaves": LEAVES, "learning_rate": 0.03, "seed": SEED,
         "num_threads": 1, "verbose": -1, "feature_fraction": 0.7,
     }  # fmt: skip
-    names, categories = bundle.catalogue.names, bundle.catalogue.categories
+    names, categories = bundle.catalogue.feature_names, bundle.catalogue.categorical_features
     data = lgb.Dataset(x, y, categorical_feature=[names.index(name) for name in categories])
     booster = lgb.train(params, data, TREES)
     return with_compiled_trees(replace(bundle, trees=booster.model_to_string()))
 
 
-def _many(at: Moment) -> Moment:
+def _many(at: Snapshot) -> Snapshot:
     """100,000 groups of 3 to 8 members: those that there are, again and again under new ids."""
     known = [g.group_id for g in members_of(at) if SMALL[0] <= len(g.roles) <= SMALL[1]]
     copies = pa.table(
@@ -77,7 +77,7 @@ def _many(at: Moment) -> Moment:
     return _renamed(at, copies)
 
 
-def _large(at: Moment) -> Moment:
+def _large(at: Snapshot) -> Snapshot:
     """Groups of 400 members, each with members of many groups, as different as they come."""
     ids = [g.group_id for g in members_of(at)]
     rows = at.members.filter(at.members.contact_id.notnull()).to_pyarrow()
@@ -101,7 +101,7 @@ def _isin(table: pa.Table, ids: list[str]) -> pa.ChunkedArray:
     return pc.is_in(table["group_id"], value_set=pa.array(ids))
 
 
-def _renamed(at: Moment, copies: pa.Table) -> Moment:
+def _renamed(at: Snapshot, copies: pa.Table) -> Snapshot:
     """The moment's rows of each group, once for each of its new ids."""
     ids = ibis.memtable(copies)
 
@@ -113,7 +113,7 @@ def _renamed(at: Moment, copies: pa.Table) -> Moment:
     )
 
 
-def _measure(at: Moment, bundle: Bundle, most_ms: float) -> None:
+def _measure(at: Snapshot, bundle: Bundle, most_ms: float) -> None:
     if CLEAR_PEAK.exists():
         CLEAR_PEAK.write_text("5")  # the peak so far is forgotten
     start, groups, people, gap, error = time.process_time(), 0, 0, 0.0, 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ibis.backends.duckdb  # noqa: F401 - else it is imported, and timed, at the first connection
 import pyarrow as pa
-from mqbg.features import feature_source, feature_table, find_vocabulary
+from mqbg.features import feature_table, find_vocabulary, prepare_source
 from mqbg.features.declare import catalogue
 from mqbg.settings import Settings
 from mqbg.source import open_source
@@ -26,6 +26,6 @@ def features(
         names: the features wanted; None for the whole catalogue.
     """
     with open_source(data, threads=threads) as source:
-        prepared = feature_source(source, Settings())
+        prepared = prepare_source(source, Settings())
         declared = catalogue(find_vocabulary(prepared, as_ofs[0]), only=names)
         return feature_table(prepared, declared, as_ofs)

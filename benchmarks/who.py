@@ -20,9 +20,9 @@ from mqbg.explain.shapley.game import Game, play, stakeholder_game
 from mqbg.explain.shapley.stakeholders import stakeholders
 from mqbg.explain.shapley.theme_attribution import themes_of
 from mqbg.explain.shapley.valuation import Valuation, with_compiled_trees
-from mqbg.features import feature_source
+from mqbg.features import prepare_source
 from mqbg.features.tables.feature_source import FeatureSource
-from mqbg.features.tables.feature_table import Moment, moment
+from mqbg.features.tables.feature_table import Snapshot, open_snapshot
 from mqbg.model.bundle import Bundle
 from mqbg.settings import Explain, Settings, load_settings
 from mqbg.source import open_source
@@ -45,11 +45,11 @@ def run(data: Path) -> None:
         mqbg(folder, "simulate", "world", "--groups", "3000")
         settings = Settings(model=QUICK)
         with open_source(folder / "world", threads=QUICK.threads) as source:
-            prepared = feature_source(source, settings)
+            prepared = prepare_source(source, settings)
             trained = trained_on(prepared)
             bundle = with_compiled_trees(trained.bundle)
             as_of = trained.judged.rows["as_of"].max().to_pydatetime()
-            with moment(prepared, bundle.catalogue, as_of) as at:
+            with open_snapshot(prepared, bundle.catalogue, as_of) as at:
                 _against_truth(_ways(prepared, at, bundle), folder / "world", as_of)
                 _themes(at, bundle)
         _stability(folder / "world", settings, bundle, as_of, "simulated")
@@ -59,12 +59,12 @@ def run(data: Path) -> None:
         (folder / "mqbg.toml").write_text(congress.SETTINGS)
         real = replace(load_settings(folder / "mqbg.toml"), model=QUICK)
         with open_source(data, threads=QUICK.threads) as source:
-            trained = trained_on(feature_source(source, real), datetime(2008, 4, 1))
+            trained = trained_on(prepare_source(source, real), datetime(2008, 4, 1))
         as_of = trained.judged.rows["as_of"].max().to_pydatetime()
         _stability(data, real, with_compiled_trees(trained.bundle), as_of, "congress110")
 
 
-def _ways(source: FeatureSource, at: Moment, bundle: Bundle) -> pd.DataFrame:
+def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
     """Every member's value by each way; index group_id and contact_id."""
     totals = Totals(bundle.catalogue.terms)
     valuation = Valuation(bundle, at.fact_rows())
@@ -104,7 +104,7 @@ def _games(
         yield key, stakeholder_game(totals, group.base, group.terms, how, draw)
 
 
-def _shared_out(at: Moment, bundle: Bundle, active: pd.Series) -> pd.Series:
+def _shared_out(at: Snapshot, bundle: Bundle, active: pd.Series) -> pd.Series:
     """The obvious way: TreeSHAP of the group, shared out among members by their activities."""
     features = at.features()
     shap = pd.Series(
@@ -151,7 +151,7 @@ def _within(found: pd.Series, true: pd.Series) -> float:
     return float(np.mean(each))
 
 
-def _themes(at: Moment, bundle: Bundle) -> None:
+def _themes(at: Snapshot, bundle: Bundle) -> None:
     """How near themes from the first and the last step come to those over all coalitions."""
     totals, valuation = Totals(bundle.catalogue.terms), Valuation(bundle, at.fact_rows())
     members = {g.group_id: g for g in members_of(at) if 2 <= len(g.roles) <= 6}
@@ -249,8 +249,8 @@ def _contributions(
     data: Path, settings: Settings, bundle: Bundle, as_of: datetime, groups: Sequence[str]
 ) -> pd.Series:
     with open_source(data, threads=settings.model.threads) as source:
-        prepared = feature_source(source, settings)
-        with moment(prepared, bundle.catalogue, as_of, groups) as at:
+        prepared = prepare_source(source, settings)
+        with open_snapshot(prepared, bundle.catalogue, as_of, groups) as at:
             parts = [
                 pd.Series(
                     one.outcome.contribution,

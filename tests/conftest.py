@@ -24,8 +24,8 @@ import ibis
 import pyarrow as pa
 import pytest
 from mqbg.contract import TABLES, schema
-from mqbg.features import FeatureSource, feature_source, feature_table
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features import FeatureSource, feature_table, prepare_source
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.settings import Settings
 from mqbg.source import Source
@@ -86,7 +86,7 @@ def _open_tables(
     opened = {
         name: backend.create_table(name, _arrow(name, tables.get(name, ()))) for name in TABLES
     }
-    return feature_source(Source(backend, opened, {}, (), "test"), settings or Settings())
+    return prepare_source(Source(backend, opened, {}, (), "test"), settings or Settings())
 
 
 def _features_at(
@@ -99,7 +99,7 @@ def _features_at(
     only: Sequence[str] | None = None,
 ) -> dict[str, Row]:
     source = _open_tables(tables, settings, threads)
-    words = catalogue(find_vocabulary(source, before or as_of))
+    words = build_catalogue(find_vocabulary(source, before or as_of))
     return _by_group(feature_table(source, words, [as_of], only=only))
 
 

@@ -65,29 +65,33 @@ def features(
     """Write the feature table of every open group at each cut-off."""
     import pyarrow.parquet as pq
 
-    from ..features.declare.catalogue import catalogue
+    from ..features.declare.catalogue import build_catalogue
     from ..features.declare.vocabulary import find_vocabulary, require_known_roles
-    from ..features.tables.feature_source import feature_source
-    from ..features.tables.feature_table import feature_table, features_since, read_features
+    from ..features.tables.feature_source import prepare_source
+    from ..features.tables.feature_table import (
+        feature_table,
+        read_feature_table,
+        update_feature_table,
+    )
     from ..source import checked_source, on_engine, shown_name
     from ..support.atomic_output import replaced_file
 
     settings = settings_of(config)
     instants = sorted({instant(text) for text in as_of})
     earlier = earlier_cutoff(changed_since, instants)
-    before = None if earlier is None else read_features(out, earlier)
+    before = None if earlier is None else read_feature_table(out, earlier)
     with progress_shown() as progress, replaced_file(out) as aside:
         with (
             checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
             on_engine(source, engine) as there,
         ):
-            prepared = feature_source(there, settings)
+            prepared = prepare_source(there, settings)
             require_known_roles(prepared, instants[-1])
             vocabulary = find_vocabulary(prepared, instants[-1])
-            words = catalogue(vocabulary)
+            words = build_catalogue(vocabulary)
             # Columns that mean something else than before can be carried over for nobody.
             if before and earlier and find_vocabulary(prepared, earlier) == vocabulary:
-                table, _anew = features_since(prepared, words, instants[-1], earlier, before)
+                table, _anew = update_feature_table(prepared, words, instants[-1], earlier, before)
             else:
                 table = feature_table(prepared, words, instants, progress=progress)
         if not table.num_rows:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ..contract import BadInput
 from ..explain.language import Words, words
-from ..features.tables.feature_source import feature_source
+from ..features.tables.feature_source import prepare_source
 from ..model.registry import FIRST
 from ..serve.batch.names import names_of
 from ..serve.batch.score_files import write_scored
@@ -88,7 +88,7 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
     progress("check", 0.0)
     with checked_source(out / "data", threads=settings.model.threads) as source:
         progress("check", 1.0)
-        prepared = feature_source(source, settings)
+        prepared = prepare_source(source, settings)
         trained = train(prepared, test_from=None, progress=progress)
         if not trained.judged.signal.found:
             raise BadInput(f"demo: {trained.judged.verdict} Take more --groups")

@@ -73,7 +73,7 @@ def train(
 def _train(
     data: str, settings: Settings, since: datetime | None, quarantine: Path | None, trials: int
 ) -> Trained:
-    from ..features.tables.feature_source import feature_source
+    from ..features.tables.feature_source import prepare_source
     from ..source import checked_source
     from ..train.training import train as train_model
 
@@ -82,7 +82,7 @@ def _train(
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
     ):
         return train_model(
-            feature_source(source, settings),
+            prepare_source(source, settings),
             test_from=since,
             progress=progress,
             trials=trials,
@@ -167,7 +167,7 @@ def probe(
     config: Config = None,
 ) -> None:
     """Look for leaks: what tells the outcome in a way that no score could use."""
-    from ..features.tables.feature_source import feature_source
+    from ..features.tables.feature_source import prepare_source
     from ..source import checked_source
     from ..support.atomic_output import replaced_file
     from ..train.report.console import findings_table
@@ -181,7 +181,7 @@ def probe(
             progress_shown() as progress,
             checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
         ):
-            findings = find_leaks(feature_source(source, settings), progress)
+            findings = find_leaks(prepare_source(source, settings), progress)
         if aside:
             tree = {"findings": findings_tree(findings)}
             text = json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False)

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..features.declare.signals import Signal, within
-from ..features.engines.numpy import terms_of
-from ..features.tables.feature_source import FeatureSource, content_numbers
-from ..features.tables.feature_table import Moment
+from ..features.declare.signals import Signal, in_window
+from ..features.engines.numpy import term_evaluator
+from ..features.tables.feature_source import FeatureSource, number_contents
+from ..features.tables.feature_table import Snapshot
 from ..features.tables.lookup import TermRows
-from ..features.tables.member_signals import of_people
+from ..features.tables.member_signals import rows_of_people
 from ..features.time_rules.activities_known_before import known_before
 from ..model.bundle import Bundle, TypicalMember
 from .shapley.coalition_aggregates import Floats
@@ -62,7 +62,7 @@ class GroupMembers(Group):
         return Group(self.group_id, self.contact_ids, self.roles)
 
 
-def members_of(at: Moment) -> Iterator[GroupMembers]:
+def members_of(at: Snapshot) -> Iterator[GroupMembers]:
     """The members of every group at a moment, in order of group_id and contact_id.
 
     Some thousand groups are in memory at a time.
@@ -120,7 +120,7 @@ def _typical_terms(same: _Same) -> Mapping[str, Floats]:
         "role": np.array([m.role for m in enough], dtype=object),
         **{signal.name: _signal_of(enough, signal) for signal in bundle.catalogue.signals},
     }
-    found = terms_of(bundle.catalogue)(columns)
+    found = term_evaluator(bundle.catalogue)(columns)
     matrix = np.column_stack([found[term.name] for term in bundle.catalogue.terms])
     return {member.role: row for member, row in zip(enough, matrix, strict=True)}
 
@@ -155,18 +155,18 @@ class Recent:
     contents: tuple[str, ...] = ()
 
 
-def recent_activity(source: FeatureSource, at: Moment) -> dict[tuple[str, str], Recent]:
+def recent_activity(source: FeatureSource, at: Snapshot) -> dict[tuple[str, str], Recent]:
     """What the members of a moment did, by group_id and contact_id.
 
     Members who never did anything are not in it.
     """
-    as_of = at.instant
+    as_of = at.as_of_expression
 
     def people() -> ir.Table:
         return at.people.filter(at.people.contact_id.notnull())
 
     def inbound() -> ir.Table:
-        known = known_before(of_people(source.activities, people()), as_of)
+        known = known_before(rows_of_people(source.activities, people()), as_of)
         return known.filter(known.inbound)
 
     def by_kind() -> ir.Table:
@@ -174,14 +174,14 @@ def recent_activity(source: FeatureSource, at: Moment) -> dict[tuple[str, str], 
         summed = rows.group_by("member_no", "kind").agg(
             last_at=rows.occurred_at.max(),
             times=rows.count(),
-            times_30d=within(rows, as_of, 30).cast("int64").sum(),
+            times_30d=in_window(rows, as_of, 30).cast("int64").sum(),
         )
         return _named(summed, people())
 
     def seen() -> ir.Table:
         rows = inbound()
         last = rows.group_by("member_no", "content_no").agg(last_at=rows.occurred_at.max())
-        titled = content_numbers(source.given["contents"])
+        titled = number_contents(source.contract_tables["contents"])
         titles = titled.filter(titled.title.notnull()).select("content_no", "title")
         return _named(last.join(titles, "content_no"), people())
 

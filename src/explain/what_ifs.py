@@ -74,7 +74,7 @@ def role_states(
     """Each role of the solution's template with its members and engaged members."""
     states = []
     for role in template.roles:
-        line = role.line(solution_id, as_of)
+        line = role.requirement(solution_id, as_of)
         if line is not None:
             has = group.roles == role.name
             states.append(RoleState(role.name, line, int(has.sum()), int(engaged[has].sum())))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..contract import BadInput
-from ..features.declare.catalogue import Catalogue, catalogue
+from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.template import Template, TemplateRole
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import Role, Settings, model_tree, settings_from
@@ -126,7 +126,7 @@ class Bundle:
     @cached_property
     def catalogue(self) -> Catalogue:
         """The catalogue that the trees were trained on."""
-        return catalogue(self.vocabulary)
+        return build_catalogue(self.vocabulary)
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -135,7 +135,7 @@ class Bundle:
 
     def matrix(self, features: pa.Table) -> NDArray[np.float64]:
         """The feature table as the trees read it, shape (rows, features)."""
-        return matrix(features, self.catalogue.names, self.category_values)
+        return matrix(features, self.catalogue.feature_names, self.category_values)
 
     def log_odds(self, features: pa.Table) -> NDArray[np.float64]:
         """Raw output of the trees, before calibration, shape (rows,).
@@ -180,7 +180,7 @@ class Bundle:
     @cached_property
     def read_features(self) -> frozenset[str]:
         """The features that the raw score depends on; it is the same whatever the others are."""
-        names = self.catalogue.names
+        names = self.catalogue.feature_names
         read = (
             {names[place] for place in self._rule_places} if self.blend.trees_share < 1 else set()
         )
@@ -193,7 +193,7 @@ class Bundle:
     def read_numbers(self) -> Catalogue:
         """The catalogue with those features alone, without categories."""
         read = self.read_features
-        wanted = (f for f in self.catalogue.features if f.name in read and not f.category)
+        wanted = (f for f in self.catalogue.features if f.name in read and not f.categorical)
         return replace(self.catalogue, features=tuple(wanted))
 
     @cached_property
@@ -203,7 +203,7 @@ class Bundle:
 
     @cached_property
     def _rule_places(self) -> tuple[int, int]:
-        names = self.catalogue.names
+        names = self.catalogue.feature_names
         return names.index("rule_engagement"), names.index("completeness")
 
     def _trees_of(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -328,7 +328,7 @@ def save(bundle: Bundle, folder: Path) -> None:
         "families": bundle.vocabulary.families,
         "questions": bundle.vocabulary.questions,
         "departments": bundle.vocabulary.departments,
-        "features": bundle.catalogue.names,
+        "features": bundle.catalogue.feature_names,
         "trees_sha256": _digest(bundle.trees),
         "blend": asdict(bundle.blend),
         "horizons": [
@@ -391,7 +391,7 @@ def load(folder: Path) -> Bundle:
             f"{folder}: expected a bundle ({TREES} and {CARD}), could not read it: "
             f"{type(error).__name__}: {error}; train again or take another version"
         ) from error
-    names = list(bundle.catalogue.names)
+    names = list(bundle.catalogue.feature_names)
     if listed != names or width != len(names):
         raise BadInput(
             f"{folder}: the bundle lists {len(listed)} features and its trees read "
@@ -449,7 +449,7 @@ def _role_tree(role: TemplateRole) -> dict[str, Any]:
         "slug": role.slug,
         "default": asdict(role.default) if role.default else None,
         "solutions": {solution: asdict(line) for solution, line in role.solutions.items()},
-        "since": role.since.isoformat() if role.since else None,
+        "since": role.first_seen_at.isoformat() if role.first_seen_at else None,
     }
 
 
@@ -459,7 +459,7 @@ def _role_from(tree: Mapping[str, Any]) -> TemplateRole:
         slug=tree["slug"],
         default=Role(**tree["default"]) if tree["default"] else None,
         solutions={solution: Role(**line) for solution, line in tree["solutions"].items()},
-        since=datetime.fromisoformat(tree["since"]) if tree["since"] else None,
+        first_seen_at=datetime.fromisoformat(tree["since"]) if tree["since"] else None,
     )
 
 

@@ -39,5 +39,5 @@ def explanation(bundle: Bundle, features: pa.Table, language: str = "en") -> sha
         values=values,
         base_values=bundle.raw(rows) - values.sum(axis=1),
         data=rows,
-        feature_names=[feature.described(language) for feature in bundle.catalogue.features],
+        feature_names=[feature.describe(language) for feature in bundle.catalogue.features],
     )

@@ -13,13 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from ..contract import BadInput
-from ..features.declare.catalogue import Catalogue, catalogue
+from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import find_vocabulary, require_known_roles
 from ..features.tables.feature_source import FeatureSource
 from ..features.time_rules.eligible_groups import (
     end_of_observation,
-    first_instant,
     later_cutoffs,
+    start_of_history,
     training_cutoffs,
 )
 from ..model.bundle import Bundle
@@ -124,8 +124,11 @@ def train(
     judged = judge(learned, snapshots, split, touched, progress)
     trained = Trained(
         _published(learned, judged, snapshots, split), learned, judged, split, touched,
-        snapshots.features.select(list(words.names)).slice(0, 5),
-        _drawn(snapshots.at(split.test).features.select(list(words.names)), settings.model.seed),
+        snapshots.features.select(list(words.feature_names)).slice(0, 5),
+        _drawn(
+            snapshots.at(split.test).features.select(list(words.feature_names)),
+            settings.model.seed,
+        ),
         findings, tuned=tuned,
     )  # fmt: skip
     return _with_refits(trained, snapshots, progress)
@@ -160,10 +163,10 @@ def probe(
 def _plan(source: FeatureSource, test_from: datetime | None) -> tuple[Split, Catalogue]:
     settings = source.settings
     end = end_of_observation(source.tables, settings)
-    instants = training_cutoffs(settings, first_instant(source.tables), end)
+    instants = training_cutoffs(settings, start_of_history(source.tables), end)
     split = forward_split(instants, settings.target.horizon_days, test_from)
     require_known_roles(source, split.test_from)
-    words = catalogue(find_vocabulary(source, split.test_from))
+    words = build_catalogue(find_vocabulary(source, split.test_from))
     if settings.thresholds.policy == "capacity":
         return replace(split, after_test=later_cutoffs(settings, split.test[-1], end)), words
     # No other policy follows the flow of snapshots whose outcomes nobody knows yet.

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from mqbg.commands import training as train_commands
 from mqbg.commands.app import main
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.registry import champion_of, connect
@@ -30,7 +30,7 @@ from mqbg.train.fit.procedure import learn
 from mqbg.train.training import Trained
 
 SEED = 8
-WORDS = catalogue(Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",)))
+WORDS = build_catalogue(Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",)))
 FIRST = datetime(2024, 1, 1)
 CUTOFFS = tuple(FIRST + timedelta(days=30 * n) for n in range(5))
 SPLIT = Split(train=CUTOFFS[:2], test=CUTOFFS[3:], test_from=CUTOFFS[3])
@@ -49,7 +49,7 @@ def drawn(groups=120, shuffled=False):
     draw = np.random.default_rng(SEED)
     rows = groups * len(CUTOFFS)
     columns = {
-        f.name: pa.array(["x"] * rows) if f.category else pa.array(draw.uniform(0, 1, rows))
+        f.name: pa.array(["x"] * rows) if f.categorical else pa.array(draw.uniform(0, 1, rows))
         for f in WORDS.features
     }
     told = draw.uniform(0, 1, rows)
@@ -78,7 +78,7 @@ def training(snapshots, settings):
         learned = learn(snapshots, SPLIT, WORDS, settings, "f00d", quiet)
     touched = touched_per_snapshot(SPLIT, settings)
     judged = judge(learned, snapshots, SPLIT, touched, quiet)
-    example = snapshots.features.select(list(WORDS.names)).slice(0, 3)
+    example = snapshots.features.select(list(WORDS.feature_names)).slice(0, 3)
     return Trained(learned.bundle, learned, judged, SPLIT, touched, example, example)
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 from mqbg.explain.group_members import recent_activity
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.tables.feature_table import moment
+from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.features.time_rules.eligible_groups import eligible_groups
 from mqbg.settings import Settings
 
@@ -93,11 +93,11 @@ def with_contents(tables, seed):
 def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, seed):
     tables = with_contents(random_tables(seed, AS_OF), seed)
     source = open_tables(tables)
-    words = catalogue(find_vocabulary(source, AS_OF))
+    words = build_catalogue(find_vocabulary(source, AS_OF))
     open_groups = set(
         eligible_groups(source.tables, source.settings, AS_OF).group_id.to_pyarrow().to_pylist()
     )
-    with moment(source, words, AS_OF) as at:
+    with open_snapshot(source, words, AS_OF) as at:
         got = recent_activity(source, at)
     rows = {
         member: (

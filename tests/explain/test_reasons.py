@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from mqbg.explain.language import words
 from mqbg.explain.reasons import TOP, reasons_of_row, top_reasons
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, Training, matrix
@@ -21,13 +21,13 @@ SEED = 8
 ROWS = 60
 MINUS = "\N{MINUS SIGN}"
 VOCABULARY = Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",))
-FEATURES = catalogue(VOCABULARY).features
+FEATURES = build_catalogue(VOCABULARY).features
 NAMES = [feature.name for feature in FEATURES]
-VALUES = dict.fromkeys(catalogue(VOCABULARY).categories, ("P", "Q"))
+VALUES = dict.fromkeys(build_catalogue(VOCABULARY).categorical_features, ("P", "Q"))
 
 
 def column(feature, draw):
-    if feature.category:
+    if feature.categorical:
         return pa.array(draw.choice(["P", "Q", None], ROWS).tolist(), pa.string())
     values = draw.normal(3.0, 5.0, ROWS).tolist()
     return pa.array([v if draw.random() < 0.9 else None for v in values], pa.float64())

@@ -18,7 +18,7 @@ from mqbg.explain.what_ifs import (
     edits,
     role_states,
 )
-from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.terms import Term
 from mqbg.features.declare.vocabulary import Vocabulary
@@ -30,7 +30,7 @@ from mqbg.settings import Explain, Role, Settings
 AS_OF = datetime(2024, 6, 1)
 NAN = math.nan
 TOTALS = Totals(
-    (Term("sum", lambda row: row), Term("least", lambda row: row, Reduce.MIN, empty=None))
+    (Term("sum", lambda row: row), Term("least", lambda row: row, Aggregation.MIN, default=None))
 )
 TYPICAL = {"user": np.array([10.0, 3.0]), "buyer": np.array([20.0, 1.0])}
 BASE = np.array([1.0, NAN])
@@ -99,7 +99,7 @@ def test_only_roles_of_the_solutions_template_have_a_state():
 
 
 def test_a_role_found_in_the_data_counts_once_it_was_seen():
-    template = Template((TemplateRole("user", "user", Role(1), {}, since=AS_OF),))
+    template = Template((TemplateRole("user", "user", Role(1), {}, first_seen_at=AS_OF),))
     assert role_states(template, group([]), "s1", AS_OF, np.array([])) == ()
     later = AS_OF.replace(microsecond=1)
     assert len(role_states(template, group([]), "s1", later, np.array([]))) == 1

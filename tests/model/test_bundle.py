@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from mqbg.contract import BadInput
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import (
@@ -48,7 +48,7 @@ VOCABULARY = Vocabulary(
     ),
     ("web", "展示会"),
 )
-FEATURES = catalogue(VOCABULARY).features
+FEATURES = build_catalogue(VOCABULARY).features
 ALONE = Blend(1.0, 250, 0.03, -2.5, 20.0, 0.4)
 
 
@@ -57,13 +57,13 @@ def features(rows=300, seed=SEED):
     draw = np.random.default_rng(seed)
     columns = {}
     for feature in FEATURES:
-        if feature.category:
+        if feature.categorical:
             values = draw.choice([*VALUES[feature.name], "seen by nobody"], rows).astype(object)
         else:
             values = np.round(draw.gamma(1.0, 5.0, rows), 3).astype(object)
         values[draw.random(rows) < 0.1] = None
         columns[feature.name] = pa.array(
-            values.tolist(), pa.string() if feature.category else pa.float64()
+            values.tolist(), pa.string() if feature.categorical else pa.float64()
         )
     return pa.table(columns)
 
@@ -82,7 +82,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def bundle(table):
-    names = catalogue(VOCABULARY).names
+    names = build_catalogue(VOCABULARY).feature_names
     x = matrix(table, names, VALUES)
     return Bundle(
         trees=trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 5),
@@ -253,7 +253,7 @@ def test_another_feature_list_is_refused(saved, change):
 
 
 def test_trees_of_another_width_are_refused(bundle, table, tmp_path):
-    names = catalogue(VOCABULARY).names[:5]
+    names = build_catalogue(VOCABULARY).feature_names[:5]
     x = matrix(table, names, VALUES)
     save(replace(bundle, trees=trees(names, x, x[:, 0] > 5)), tmp_path)
     said = refusal(tmp_path)
@@ -319,7 +319,7 @@ def blended(bundle, share):
 @pytest.fixture
 def horizoned(bundle, table):
     """The bundle with a shorter and a longer horizon."""
-    names = bundle.catalogue.names
+    names = bundle.catalogue.feature_names
     x = matrix(table, names, VALUES)
     late = trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 2)
     return replace(

@@ -20,6 +20,6 @@ def test_values_and_base_sum_to_the_raw_score(with_signal, share):
 
 def test_features_have_their_plain_words(with_signal):
     words = explanation(with_signal.bundle, with_signal.sample).feature_names
-    assert words == [feature.described("en") for feature in with_signal.bundle.catalogue.features]
+    assert words == [feature.describe("en") for feature in with_signal.bundle.catalogue.features]
     japanese = explanation(with_signal.bundle, with_signal.sample, "ja").feature_names
     assert japanese != words

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from mqbg.features import feature_source, feature_table
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features import feature_table, prepare_source
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.tables.feature_table import moment
+from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.source import on_engine
 
 AS_OF = datetime(2024, 6, 1)
@@ -32,9 +32,9 @@ def assert_same(got, expected, bits):
 
 def features(source, engine, of_settings, cutoffs, found_at=AS_OF):
     with on_engine(source, engine) as there:
-        prepared = feature_source(there, of_settings)
-        words = catalogue(find_vocabulary(prepared, found_at))
-        return words.names, feature_table(prepared, words, cutoffs)
+        prepared = prepare_source(there, of_settings)
+        words = build_catalogue(find_vocabulary(prepared, found_at))
+        return words.feature_names, feature_table(prepared, words, cutoffs)
 
 
 # ---------------------------------------------------------------- agreement
@@ -74,9 +74,9 @@ def test_some_groups_alone_have_the_features_that_they_have_among_all(
     expected = {key: row for key, row in keyed(table).items() if key[0] in ("g0/0", "g5/3")}
     assert len(expected) >= 1
     with on_engine(source, "spark") as there:
-        prepared = feature_source(there, of_time.FROM_DATA)
-        words = catalogue(find_vocabulary(prepared, AS_OF))
-        with moment(prepared, words, AS_OF, only=["g0/0", "g5/3"]) as at:
+        prepared = prepare_source(there, of_time.FROM_DATA)
+        words = build_catalogue(find_vocabulary(prepared, AS_OF))
+        with open_snapshot(prepared, words, AS_OF, only=["g0/0", "g5/3"]) as at:
             rows = at.features().to_pylist()
             members = at.members.to_pyarrow()
     got = {(row["group_id"], AS_OF): {**row, "as_of": AS_OF} for row in rows}

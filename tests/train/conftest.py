@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings, Target
@@ -21,7 +21,7 @@ from mqbg.train.training import Trained
 from scipy.special import expit
 
 FIRST = datetime(2024, 1, 1)
-WORDS = catalogue(Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",)))
+WORDS = build_catalogue(Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",)))
 VALUES = {"tier": ("A", "B"), "solution": ("S1", "S2"), "country": ("JP",)}
 COUNTED = ("members", "members_left_90d")
 SETTINGS = Settings(
@@ -37,7 +37,7 @@ SPLIT = Split(
 
 
 def _column(feature, draw, rows):
-    if feature.category:
+    if feature.categorical:
         return pa.array(draw.choice(VALUES.get(feature.name, ("x",)), rows).tolist(), pa.string())
     if feature.name in COUNTED:
         return pa.array(draw.integers(1, 5, rows).astype(float))
@@ -95,7 +95,7 @@ def _trained(snapshots, settings=SETTINGS):
     learned = _learned(snapshots, settings)
     touched = touched_per_snapshot(SPLIT, settings)
     judged = judge(learned, snapshots, SPLIT, touched, _quiet)
-    example = snapshots.features.select(list(WORDS.names)).slice(0, 5)
+    example = snapshots.features.select(list(WORDS.feature_names)).slice(0, 5)
     return Trained(learned.bundle, learned, judged, SPLIT, touched, example, example)
 
 

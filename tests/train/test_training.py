@@ -188,7 +188,7 @@ def test_test_rows_say_whether_their_account_was_trained_on(tables, trained, lea
 def test_categories_are_the_values_of_the_training_rows(trained, learned):
     values = trained.bundle.category_values
     assert {"solution", "industry", "country", "tier"} <= set(values)
-    assert set(values) == set(trained.bundle.catalogue.categories)
+    assert set(values) == set(trained.bundle.catalogue.categorical_features)
     for name, known in values.items():
         pairs = set(zip(learned.keys["group_id"], learned.features[name].to_pylist(), strict=True))
         groups = Counter(value for _group, value in pairs if value is not None)
@@ -217,13 +217,13 @@ def test_a_trained_bundle_survives_saving(trained, tmp_path):
 
 def test_the_trees_have_the_names_of_the_catalogue(trained):
     booster = lgb.Booster(model_str=trained.bundle.trees)
-    assert booster.feature_name() == list(trained.bundle.catalogue.names)
+    assert booster.feature_name() == list(trained.bundle.catalogue.feature_names)
     assert booster.num_trees() == trained.learned.fitted.rounds
 
 
 def test_the_example_is_a_few_rows_of_numbers_and_texts_as_mlflow_takes_them(trained):
     kinds = {
-        f.name: pa.string() if f.category else pa.float64()
+        f.name: pa.string() if f.categorical else pa.float64()
         for f in trained.bundle.catalogue.features
     }
     assert {field.name: field.type for field in trained.example.schema} == kinds

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...features.tables.feature_source import NOBODY, FeatureSource
-from ...features.time_rules.tables_as_of import knowing, rows_of_group
+from ...features.tables.feature_source import NO_ID, FeatureSource
+from ...features.time_rules.tables_as_of import rows_of_group, tables_as_of
 from ...model.bundle import Bundle
 from ..shapley.game import Outcome
 from .valued_states import State, Transitions, states_of
@@ -102,7 +102,7 @@ def changes(
     Raises:
         BadInput: the group is not open at one of them, as a model's target has it.
     """
-    now = rows_of_group(source.given, group_id)
+    now = rows_of_group(source.contract_tables, group_id)
     then = _known_before(now, since)
     met = {**then, "members": _members_of(group_id, now["members"], then["members"])}
     acted = {**met, "activities": now["activities"]}
@@ -132,7 +132,7 @@ def changes(
 
 def _known_before(tables: Mapping[str, pa.Table], until: datetime) -> dict[str, pa.Table]:
     given = {name: ibis.memtable(rows) for name, rows in tables.items()}
-    return {name: rows.to_pyarrow() for name, rows in knowing(given, until).items()}
+    return {name: rows.to_pyarrow() for name, rows in tables_as_of(given, until).items()}
 
 
 def _members_of(group_id: str, own: pa.Table, others: pa.Table) -> pa.Table:
@@ -174,7 +174,7 @@ def _activities(contacts: Sequence[str], outcome: Outcome, after: State) -> list
     """What was done since, by member, the largest part first; the group's own comes before."""
     parts = [
         Change(
-            GROUP_ACTIVITY if contact == NOBODY else ACTIVITY,
+            GROUP_ACTIVITY if contact == NO_ID else ACTIVITY,
             contact or None,
             role=after.roles.get(contact),
             log_odds=float(outcome.contribution[place]),

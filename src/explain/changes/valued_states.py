@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from ...contract import BadInput
-from ...features.declare.expressions import same
+from ...features.declare.expressions import column
 from ...features.declare.terms import Term
-from ...features.engines.numpy import terms_of
-from ...features.tables.feature_source import NOBODY, FeatureSource
-from ...features.tables.feature_table import moment
-from ...features.time_rules.tables_as_of import in_memory, left_lately
+from ...features.engines.numpy import term_evaluator
+from ...features.tables.feature_source import NO_ID, FeatureSource
+from ...features.tables.feature_table import open_snapshot
+from ...features.time_rules.tables_as_of import in_memory_source, recent_leavers
 from ...model.bundle import Bundle
 from ..shapley.coalition_aggregates import Floats, stack
 from ..shapley.game import Outcome, play, stakeholder_game
@@ -24,7 +24,7 @@ from ..shapley.transition_game import Moves
 from ..shapley.valuation import Valuation
 
 ROWS_PER_BATCH = 16_384
-LEAVERS = Term("members_left_90d", same("members_left_90d"))  # the one fact that members make
+LEAVERS = Term("members_left_90d", column("members_left_90d"))  # the one fact that members make
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def states_of(
     Raises:
         BadInput: the group is not open at one of them.
     """
-    with in_memory(tables, bundle.settings) as source:
+    with in_memory_source(tables, bundle.settings) as source:
         for as_of in as_ofs:
             yield _state(source, group_id, as_of, bundle)
 
 
 def _state(source: FeatureSource, group_id: str, as_of: datetime, bundle: Bundle) -> State:
-    with moment(source, bundle.catalogue, as_of, [group_id]) as at:
+    with open_snapshot(source, bundle.catalogue, as_of, [group_id]) as at:
         members, facts = at.members.to_pyarrow(), at.fact_rows()
     if not facts.num_rows:
         raise BadInput(
@@ -84,16 +84,16 @@ def _state(source: FeatureSource, group_id: str, as_of: datetime, bundle: Bundle
             "cut-off or another version of the model"
         )
     columns = {name: members[name].to_numpy() for name in members.column_names}
-    found = terms_of(bundle.catalogue)(columns)
+    found = term_evaluator(bundle.catalogue)(columns)
     matrix = np.column_stack([found[term.name] for term in bundle.catalogue.terms])
     # The base row has no contact.
-    contacts = [contact or NOBODY for contact in columns["contact_id"]]
+    contacts = [contact or NO_ID for contact in columns["contact_id"]]
     roles = dict(zip(contacts, columns["role"], strict=True))
     all_members = source.tables["members"]
-    gone = left_lately(all_members.filter(all_members.group_id == group_id), as_of)
+    gone = recent_leavers(all_members.filter(all_members.group_id == group_id), as_of)
     return State(
         dict(zip(contacts, matrix, strict=True)),
-        {contact: role for contact, role in roles.items() if contact != NOBODY},
+        {contact: role for contact, role in roles.items() if contact != NO_ID},
         facts,
         gone,
     )
@@ -168,9 +168,9 @@ class Transitions:
 def _renamed(facts: pa.Table, name: str, left: int | None = None) -> pa.Table:
     """The facts under another id, and with another number of leavers."""
     values = {"group_id": name} if left is None else {"group_id": name, LEAVERS.name: float(left)}
-    for column, value in values.items():
-        if column in facts.column_names:
-            place = facts.column_names.index(column)
+    for fact, value in values.items():
+        if fact in facts.column_names:
+            place = facts.column_names.index(fact)
             facts = facts.set_column(place, facts.schema.field(place), pa.array([value]))
     return facts
 

@@ -71,7 +71,7 @@ class Words:
         subject = self.word(*feature.subject) if feature.subject else None
         own = self.words.get("features", {}).get(feature.english)
         if own is None:
-            return feature.described(self.language, subject)
+            return feature.describe(self.language, subject)
         return own.replace("{subject}", subject or "")
 
     def name(self, full_name: str | None, contact_id: str) -> str:

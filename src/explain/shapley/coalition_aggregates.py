@@ -15,14 +15,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...features.declare.signals import Reduce
+from ...features.declare.signals import Aggregation
 from ...features.declare.terms import Term
 from ..treeshap.compiling import compiled
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-_HOW = {Reduce.SUM: 0, Reduce.MAX: 1, Reduce.MIN: 2}
+_HOW = {Aggregation.SUM: 0, Aggregation.MAX: 1, Aggregation.MIN: 2}
 
 _ROW = numba.types.Array(numba.float64, 1, "A", readonly=True)
 _ROWS = numba.types.Array(numba.float64, 2, "A", readonly=True)
@@ -37,14 +37,14 @@ class Totals:
 
     A null is NaN: a minimum or maximum leaves it out, as in the engine; a summed term is never
     null, for its signals have a value where nothing happened. Sums are multiples of 2**-20 (see
-    `features.exact`), so their order does not matter.
+    `to_fixed_point`), so their order does not matter.
     """
 
     terms: tuple[Term, ...]
 
     @cached_property
     def _how(self) -> Whole:
-        return np.array([_HOW[term.reduce] for term in self.terms], dtype=np.int64)
+        return np.array([_HOW[term.aggregation] for term in self.terms], dtype=np.int64)
 
     def coalitions(self, base: Floats, rows: Floats, counts: Whole) -> Floats:
         """Totals of every distinct coalition, the first row's count changing fastest.
@@ -90,7 +90,7 @@ class Totals:
 
     def without_each(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base and all rows but one, for each row; shape (rows, terms)."""
-        nothing = np.where(self._how == _HOW[Reduce.SUM], 0.0, np.nan)
+        nothing = np.where(self._how == _HOW[Aggregation.SUM], 0.0, np.nan)
         together = self.prefixes(base, rows)[:-1].copy()
         after = self.prefixes(nothing, rows[::-1])[:-1][::-1]
         _add_row_by_row(after, self._how, together)

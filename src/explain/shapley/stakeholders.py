@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...features.tables.feature_table import Moment
+from ...features.tables.feature_table import Snapshot
 from ...model.bundle import Bundle
 from ..group_members import Group, GroupMembers, members_of, typical_terms
 from ..what_ifs import Action, Edit, RoleState, actions, edited_totals, edits, role_states
@@ -59,7 +59,7 @@ class Stakeholders:
 
 
 def stakeholders(
-    at: Moment, bundle: Bundle, progress: Callable[[str, float], None]
+    at: Snapshot, bundle: Bundle, progress: Callable[[str, float], None]
 ) -> Iterator[Stakeholders]:
     """The stakeholders of every group at a moment, in order of group_id.
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...features.declare.signals import Reduce
+from ...features.declare.signals import Aggregation
 from .coalition_aggregates import Floats, Totals, Whole
 
 
@@ -23,7 +23,7 @@ class Moves(Totals):
     @cached_property
     def nothing(self) -> Floats:
         """Terms that change no total, shape (terms,)."""
-        return np.where([term.reduce is Reduce.SUM for term in self.terms], 0.0, np.nan)
+        return np.where([term.aggregation is Aggregation.SUM for term in self.terms], 0.0, np.nan)
 
     @cached_property
     def _plain(self) -> Totals:
@@ -71,7 +71,7 @@ class Moves(Totals):
         """Totals of two parts of a group, row by row; the last axis is the terms."""
         both = one + other
         for place, term in enumerate(self.terms):
-            if term.reduce is not Reduce.SUM:
-                best = np.fmax if term.reduce is Reduce.MAX else np.fmin
+            if term.aggregation is not Aggregation.SUM:
+                best = np.fmax if term.aggregation is Aggregation.MAX else np.fmin
                 both[..., place] = best(one[..., place], other[..., place])
         return both

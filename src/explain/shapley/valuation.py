@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...features.engines.numpy import BLOCK, features_of_terms
+from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
 from ...model.bundle import Bundle, encoded
 from ..treeshap import fast_trees
 from .coalition_aggregates import Floats
@@ -60,13 +60,13 @@ class Valuation:
         """
         of_group = [self._places[key] for key, _size in sizes]
         group = np.repeat(of_group, [size for _key, size in sizes]).astype(np.intp)
-        names = self.bundle.catalogue.names
+        names = self.bundle.catalogue.feature_names
         # By columns: features are made, and read by the trees, a column at a time.
-        values = np.full((len(names), min(BLOCK, len(totals))), np.nan)
-        for start in range(0, len(totals), BLOCK):
-            rows = slice(start, min(start + BLOCK, len(totals)))
+        values = np.full((len(names), min(BLOCK_ROWS, len(totals))), np.nan)
+        for start in range(0, len(totals), BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, len(totals)))
             here = group[rows]
-            found = features_of_terms(self.bundle.read_numbers)(self._columns(here, totals[rows]))
+            found = feature_evaluator(self.bundle.read_numbers)(self._columns(here, totals[rows]))
             for place, name in enumerate(names):
                 if name in found:
                     values[place, : here.size] = found[name]
@@ -80,15 +80,15 @@ class Valuation:
         by_term = np.ascontiguousarray(totals[:, self._read].T)
         for place, values in zip(self._read, by_term, strict=True):
             term = self.bundle.catalogue.terms[place]
-            if term.empty is not None:
-                values[np.isnan(values)] = term.empty
+            if term.default is not None:
+                values[np.isnan(values)] = term.default
             columns[term.name] = values
         return columns
 
     @cached_property
     def _read(self) -> list[int]:
         """Places of the terms that the features read."""
-        wanted = set(features_of_terms(self.bundle.read_numbers).reads)
+        wanted = set(feature_evaluator(self.bundle.read_numbers).input_columns)
         terms = self.bundle.catalogue.terms
         return [place for place, term in enumerate(terms) if term.name in wanted]
 
@@ -99,7 +99,7 @@ class Valuation:
     @cached_property
     def _known(self) -> dict[str, NDArray[Any]]:
         """Facts that the features read, of each group."""
-        wanted = frozenset(features_of_terms(self.bundle.read_numbers).reads)
+        wanted = frozenset(feature_evaluator(self.bundle.read_numbers).input_columns)
         given = zip(self.facts.column_names, self.facts.columns, strict=True)
         return {name: column.to_numpy() for name, column in given if name in wanted}
 
@@ -108,7 +108,7 @@ class Valuation:
         """Codes of the categories, of each group."""
         return {
             name: encoded(self.facts[name], self.bundle.category_values[name])
-            for name in self.bundle.catalogue.categories
+            for name in self.bundle.catalogue.categorical_features
             if name in self.bundle.read_features
         }
 

@@ -17,7 +17,7 @@ import ibis.expr.types as ir
 
 from ..tables.group_facts import fact_types
 from .feature import Feature
-from .signals import Reduce, Signal, signals
+from .signals import Aggregation, Signal, signals
 from .terms import Term, terms
 from .themes import (
     calendar,
@@ -61,17 +61,17 @@ class Catalogue:
     reads_facts: bool = True
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def feature_names(self) -> tuple[str, ...]:
         """Names of the feature columns, in order."""
         return tuple(feature.name for feature in self.features)
 
     @property
-    def categories(self) -> tuple[str, ...]:
+    def categorical_features(self) -> tuple[str, ...]:
         """Names of the columns that hold text categories."""
-        return tuple(feature.name for feature in self.features if feature.category)
+        return tuple(feature.name for feature in self.features if feature.categorical)
 
 
-def catalogue(vocabulary: Vocabulary, only: Collection[str] | None = None) -> Catalogue:
+def build_catalogue(vocabulary: Vocabulary, only: Collection[str] | None = None) -> Catalogue:
     """The catalogue for a vocabulary, with the signals and terms that its features read.
 
     Args:
@@ -81,45 +81,51 @@ def catalogue(vocabulary: Vocabulary, only: Collection[str] | None = None) -> Ca
     Raises:
         ValueError: there is no such feature.
     """
-    declared = tuple(feature for theme in THEMES for feature in theme(vocabulary))
-    if only is not None and (unknown := set(only) - {feature.name for feature in declared}):
+    all_features = tuple(feature for theme in THEMES for feature in theme(vocabulary))
+    if only is not None and (unknown := set(only) - {feature.name for feature in all_features}):
         raise ValueError(
             f"expected names of features, got {sorted(unknown)}; there are "
-            f"{[feature.name for feature in declared]}"
+            f"{[feature.name for feature in all_features]}"
         )
-    wanted = tuple(f for f in declared if only is None or f.name in only)
+    selected = tuple(f for f in all_features if only is None or f.name in only)
     all_terms, all_signals = terms(vocabulary), signals(vocabulary)
-    needed = _read(totals(vocabulary, all_terms), [feature.value for feature in wanted])
-    found = tuple(term for term in all_terms if term.name in needed)
-    behind = _read(member_row(all_signals), [term.value for term in found])
+    columns_read = _columns_read(
+        unbound_aggregates(vocabulary, all_terms), [feature.value for feature in selected]
+    )
+    terms_read = tuple(term for term in all_terms if term.name in columns_read)
+    signals_read = _columns_read(
+        unbound_member_rows(all_signals), [term.value for term in terms_read]
+    )
     return Catalogue(
         vocabulary,
-        tuple(signal for signal in all_signals if signal.name in behind),
-        found,
-        wanted,
-        bool(needed & fact_types(vocabulary).keys()),
+        tuple(signal for signal in all_signals if signal.name in signals_read),
+        terms_read,
+        selected,
+        bool(columns_read & fact_types(vocabulary).keys()),
     )
 
 
-def member_row(declared: Sequence[Signal]) -> ir.Table:
-    """What terms are values of: an unbound table with the columns of `members.member_rows`.
+def unbound_member_rows(signals: Sequence[Signal]) -> ir.Table:
+    """What terms are values of: an unbound table with the columns of `member_signals.member_rows`.
 
     Bits are never null there: a member without activity has none set.
     """
-    types = {s.name: f"!{s.type}" if s.reduce is Reduce.BITS else s.type for s in declared}
+    types = {s.name: f"!{s.type}" if s.aggregation is Aggregation.BITS else s.type for s in signals}
     return ibis.table(
         {"group_id": "string", "contact_id": "string", "role": "string", **types},
         name="member_rows",
     )
 
 
-def totals(vocabulary: Vocabulary, declared: Sequence[Term]) -> ir.Table:
+def unbound_aggregates(vocabulary: Vocabulary, terms: Sequence[Term]) -> ir.Table:
     """What features are values of: an unbound table of reduced terms and the facts of the group."""
-    types = {term.name: "float64" for term in declared}
-    return ibis.table({**fact_types(vocabulary), **types}, name="totals")
+    types = {term.name: "float64" for term in terms}
+    return ibis.table({**fact_types(vocabulary), **types}, name="aggregates")
 
 
-def _read(table: ir.Table, expressions: Sequence[Callable[[ir.Table], ir.Value]]) -> set[str]:
+def _columns_read(
+    table: ir.Table, expressions: Sequence[Callable[[ir.Table], ir.Value]]
+) -> set[str]:
     """The columns that expressions over a table read."""
     return {
         field.name

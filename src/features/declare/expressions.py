@@ -12,12 +12,12 @@ import ibis.expr.types as ir
 Expression = Callable[[ir.Table], ir.Value]
 
 AsOf: TypeAlias = ir.TimestampScalar
-"""The cut-off inside an expression: a literal, or the engine's variable (see `engine`)."""
+"""The cut-off inside an expression: a literal, or the engine's variable (see `QueryRunner`)."""
 
 SECONDS_A_DAY = 86_400
 
 
-def whole(condition: ir.BooleanValue) -> ir.FloatingValue:
+def indicator(condition: ir.BooleanValue) -> ir.FloatingValue:
     """1.0 where the condition holds, else 0.0, also where it is null.
 
     By a cast: written as 1.0 and 0.0, DuckDB would take it for a decimal and add it as one.
@@ -25,7 +25,7 @@ def whole(condition: ir.BooleanValue) -> ir.FloatingValue:
     return condition.fill_null(False).cast("float64")
 
 
-def same(name: str) -> Expression:
+def column(name: str) -> Expression:
     """The column of that name, as it is."""
     return lambda row: row[name]
 
@@ -43,7 +43,7 @@ def ratio(numerator: ir.Value, denominator: ir.Value) -> ir.Value:
     return numerator / denominator.nullif(0.0)
 
 
-def at(instant: datetime) -> AsOf:
+def cutoff_literal(instant: datetime) -> AsOf:
     """An instant known in advance, as a cut-off."""
     literal: AsOf = ibis.literal(instant, "timestamp(6)")
     return literal

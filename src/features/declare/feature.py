@@ -28,8 +28,8 @@ class Feature:
         value: from the reduced terms and the facts.
         direction: "up" where more of it plausibly goes with conversion, "down" where less does,
             None where it may be either.
-        category: True for text categories, which the trees split by set.
-        least_groups: of a category, the groups of the training that must have had a value; one
+        categorical: True for text categories, which the trees split by set.
+        min_groups: of a category, the groups of the training that must have had a value; one
             that fewer had counts as unknown.
         subject: what kind of name `{subject}` is ("roles", "families" or "questions"), and the
             name.
@@ -42,11 +42,11 @@ class Feature:
     japanese: str
     value: Expression
     direction: Direction | None = None
-    category: bool = False
-    least_groups: int = 1
+    categorical: bool = False
+    min_groups: int = 1
     subject: tuple[str, str] | None = None
 
-    def described(self, language: str, subject: str | None = None) -> str:
+    def describe(self, language: str, subject: str | None = None) -> str:
         """The plain words in a language.
 
         Args:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import groupby
 
 from ...settings import Role
-from .catalogue import Catalogue, catalogue
+from .catalogue import Catalogue, build_catalogue
 from .feature import Feature
 from .template import Template, TemplateRole
 from .vocabulary import Vocabulary
 
 # What the data names stands between angle brackets.
-_ROLE = TemplateRole("<role>", "<role>", Role(), {})
-_COLUMNS = {"kind_family_": "kind_<family>_", "answer_question": "answer_<question>"}
-_SUBJECTS = {"roles": "*role*", "families": "*family*", "questions": "*question*"}
-_DIRECTIONS = {"up": "↑", "down": "↓", None: ""}
+_PLACEHOLDER_ROLE = TemplateRole("<role>", "<role>", Role(), {})
+_COLUMN_PLACEHOLDERS = {"kind_family_": "kind_<family>_", "answer_question": "answer_<question>"}
+_SUBJECT_PLACEHOLDERS = {"roles": "*role*", "families": "*family*", "questions": "*question*"}
+_ARROWS = {"up": "↑", "down": "↓", None: ""}
 
 _HEAD = """\
 # Features
@@ -31,30 +31,32 @@ An arrow says which way conversion plausibly goes with more of it.
 """
 
 
-def reference() -> str:
+def feature_reference() -> str:
     """The page, as Markdown."""
-    declared = _declared()
-    parts = [_HEAD, f"There are {len(declared.features)} of them, by theme.\n"]
-    for theme, features in groupby(declared.features, key=lambda feature: feature.theme):
+    catalogue = _placeholder_catalogue()
+    parts = [_HEAD, f"There are {len(catalogue.features)} of them, by theme.\n"]
+    for theme, features in groupby(catalogue.features, key=lambda feature: feature.theme):
         parts += [f"## {theme.capitalize()}\n", "| column | | unit | English | 日本語 |"]
-        parts += ["|---|---|---|---|---|", *(_line(feature) for feature in features), ""]
+        parts += ["|---|---|---|---|---|", *(_table_row(feature) for feature in features), ""]
     return "\n".join(parts)
 
 
-def _declared() -> Catalogue:
-    return catalogue(Vocabulary(Template((_ROLE,)), ("family",), ("question",)))
+def _placeholder_catalogue() -> Catalogue:
+    return build_catalogue(Vocabulary(Template((_PLACEHOLDER_ROLE,)), ("family",), ("question",)))
 
 
-def _line(feature: Feature) -> str:
-    subject = _SUBJECTS[feature.subject[0]] if feature.subject else None
+def _table_row(feature: Feature) -> str:
+    subject = _SUBJECT_PLACEHOLDERS[feature.subject[0]] if feature.subject else None
     if feature.subject and " + " in feature.subject[1]:
         subject = feature.subject[1]  # the two roles in step, by their names in the settings
     name = feature.name
-    for made, shown in _COLUMNS.items():
-        name = name.replace(made, shown)
-    words = feature.described("en", subject), feature.described("ja", subject)
-    return f"| `{name}` | {_DIRECTIONS[feature.direction]} | {feature.unit} | {' | '.join(words)} |"
+    for prefix, placeholder in _COLUMN_PLACEHOLDERS.items():
+        name = name.replace(prefix, placeholder)
+    descriptions = feature.describe("en", subject), feature.describe("ja", subject)
+    return (
+        f"| `{name}` | {_ARROWS[feature.direction]} | {feature.unit} | {' | '.join(descriptions)} |"
+    )
 
 
 if __name__ == "__main__":
-    print(reference(), end="")  # noqa: T201 - the page is the result
+    print(feature_reference(), end="")  # noqa: T201 - the page is the result

@@ -14,13 +14,13 @@ import ibis.expr.types as ir
 
 from ...contract import BUYING_JOBS
 from .expressions import AsOf, days_before, days_between
-from .fixed_point import exact
+from .fixed_point import to_fixed_point
 from .vocabulary import Vocabulary
 
-WEEKS = 13  # weeks that `weeks_active` looks back, one bit each
-JOB_WEEKS = 10  # weeks that `job_weeks` looks back, one bit for each job and week
+WEEKS_TRACKED = 13  # weeks that `weeks_active` looks back, one bit each
+JOB_WEEKS_TRACKED = 10  # weeks that `job_weeks` looks back, one bit for each job and week
 FIXED_WINDOWS_DAYS = (7, 14, 28, 30, 90)  # of features whose definition names them
-LINEAR_DAYS = 60  # a point is gone after two months, half of it after one (field-notes.md)
+LINEAR_DECAY_DAYS = 60  # a point is gone after two months, half of it after one (field-notes.md)
 
 
 @ibis.udf.agg.builtin(name="bit_or", signature=(("int64",), "int64"))  # type: ignore[untyped-decorator]
@@ -28,7 +28,7 @@ def _bit_or(bits: int) -> int:  # type: ignore[empty-body]
     """By its name: Ibis knows it of DuckDB, and not of Spark, which has it too."""
 
 
-class Reduce(StrEnum):
+class Aggregation(StrEnum):
     """How values combine; each is associative and commutative, so order never matters."""
 
     SUM = "sum"
@@ -36,12 +36,12 @@ class Reduce(StrEnum):
     MIN = "min"
     BITS = "bits"
 
-    def over(self, values: ir.Column) -> ir.Scalar:
+    def apply(self, values: ir.Column) -> ir.Scalar:
         """The reduction as an Ibis aggregate; nulls are left out."""
-        return _bit_or(values) if self is Reduce.BITS else getattr(values, self.value)()
+        return _bit_or(values) if self is Aggregation.BITS else getattr(values, self.value)()
 
 
-class Rows(StrEnum):
+class InputRows(StrEnum):
     """What a signal's value is taken from.
 
     ACTIVITIES  one activity, with `age_days`
@@ -62,74 +62,80 @@ class Signal:
 
     Attributes:
         name: column name, `<what>_<window>`.
-        value: of one row (see `Rows`) at the cut-off.
-        reduce: how the values combine.
-        empty: of a member without such rows; None where there is nothing to say.
-        rows: what `value` reads.
+        value: of one row (see `InputRows`) at the cut-off.
+        aggregation: how the values combine.
+        default: of a member without such rows; None where there is nothing to say.
+        input_rows: what `value` reads.
     """
 
     name: str
     value: Callable[[ir.Table, AsOf], ir.Value]
-    reduce: Reduce = Reduce.SUM
-    empty: float | None = 0.0
-    rows: Rows = Rows.ACTIVITIES
+    aggregation: Aggregation = Aggregation.SUM
+    default: float | None = 0.0
+    input_rows: InputRows = InputRows.ACTIVITIES
 
     @property
     def type(self) -> str:
         """Of the column, as Ibis spells it."""
-        return "int64" if self.reduce is Reduce.BITS else "float64"
+        return "int64" if self.aggregation is Aggregation.BITS else "float64"
 
 
 Condition = Callable[[ir.Table], ir.BooleanValue]
 
 
-def within(rows: ir.Table, as_of: AsOf, days: int) -> ir.BooleanValue:
+def in_window(rows: ir.Table, as_of: AsOf, days: int) -> ir.BooleanValue:
     """The window [as_of - days, as_of), on `occurred_at` (design.md, rules of time)."""
     return rows.occurred_at >= days_before(as_of, days)
 
 
-def count_within(name: str, days: int, which: Condition) -> Signal:
+def count_within(name: str, days: int, condition: Condition) -> Signal:
     """Activities with `occurred_at` in [as_of - days, as_of)."""
-    return Signal(name, lambda rows, as_of: _number(which(rows) & within(rows, as_of, days)))
+    return Signal(
+        name,
+        lambda rows, as_of: _indicator_of_non_null(condition(rows) & in_window(rows, as_of, days)),
+    )
 
 
-def decayed(
-    name: str, half_life_days: int, amount: Callable[[ir.Table], ir.NumericValue], which: Condition
+def decayed_sum(
+    name: str,
+    half_life_days: int,
+    amount: Callable[[ir.Table], ir.NumericValue],
+    condition: Condition,
 ) -> Signal:
     """Amounts that halve every `half_life_days`, by whole days of age."""
 
     def value(rows: ir.Table, _as_of: AsOf) -> ir.Value:
-        left = ibis.literal(0.5) ** (rows.age_days.cast("float64") / half_life_days)
-        return which(rows).ifelse(exact(amount(rows) * left), 0.0)
+        remaining = ibis.literal(0.5) ** (rows.age_days.cast("float64") / half_life_days)
+        return condition(rows).ifelse(to_fixed_point(amount(rows) * remaining), 0.0)
 
     return Signal(name, value)
 
 
-def days_since(name: str, which: Condition) -> Signal:
+def days_since(name: str, condition: Condition) -> Signal:
     """Whole days since the latest such activity; null where there was none."""
 
     def value(rows: ir.Table, _as_of: AsOf) -> ir.Value:
-        return which(rows).ifelse(rows.age_days.cast("float64"), ibis.null("float64"))
+        return condition(rows).ifelse(rows.age_days.cast("float64"), ibis.null("float64"))
 
-    return Signal(name, value, Reduce.MIN, empty=None)
+    return Signal(name, value, Aggregation.MIN, default=None)
 
 
-def weeks(name: str, which: Condition) -> Signal:
-    """One bit for each of the last `WEEKS` weeks with such an activity, the last week first."""
+def week_bits(name: str, condition: Condition) -> Signal:
+    """One bit for each of the last `WEEKS_TRACKED` weeks with such an activity, latest first."""
 
     def value(rows: ir.Table, _as_of: AsOf) -> ir.Value:
         week = (rows.age_days // 7).cast("int64")
-        return _bit(ibis.least(week, WEEKS), which(rows) & (week < WEEKS))
+        return _set_bit(ibis.least(week, WEEKS_TRACKED), condition(rows) & (week < WEEKS_TRACKED))
 
-    return Signal(name, value, Reduce.BITS)
+    return Signal(name, value, Aggregation.BITS)
 
 
-def _number(condition: ir.BooleanValue) -> ir.FloatingValue:
+def _indicator_of_non_null(condition: ir.BooleanValue) -> ir.FloatingValue:
     """1.0 or 0.0 of a condition that is never null, at the price of a cast."""
     return condition.cast("int8").cast("float64")
 
 
-def _bit(place: ir.IntegerValue, where: ir.BooleanValue) -> ir.IntegerValue:
+def _set_bit(place: ir.IntegerValue, where: ir.BooleanValue) -> ir.IntegerValue:
     # Shifting the condition, not a literal, which Spark would take for 32 bits.
     return where.cast("int64") << place
 
@@ -148,14 +154,16 @@ def _high_intent(rows: ir.Table) -> ir.BooleanValue:
 
 def _job_weeks(rows: ir.Table, _as_of: AsOf) -> ir.Value:
     week = (rows.age_days // 7).cast("int64")
-    known = rows.inbound & (rows.job >= 0) & (week < JOB_WEEKS)
-    place = ibis.greatest(rows.job, 0).cast("int64") * JOB_WEEKS + ibis.least(week, JOB_WEEKS)
-    return _bit(place, known)
+    counts = rows.inbound & (rows.job >= 0) & (week < JOB_WEEKS_TRACKED)
+    bit = ibis.greatest(rows.job, 0).cast("int64") * JOB_WEEKS_TRACKED + ibis.least(
+        week, JOB_WEEKS_TRACKED
+    )
+    return _set_bit(bit, counts)
 
 
 def _linear_points(rows: ir.Table, _as_of: AsOf) -> ir.Value:
-    left = ibis.greatest(0.0, 1.0 - rows.age_days.cast("float64") / LINEAR_DAYS)
-    return rows.inbound.ifelse(exact(rows.points * left), 0.0)
+    remaining = ibis.greatest(0.0, 1.0 - rows.age_days.cast("float64") / LINEAR_DECAY_DAYS)
+    return rows.inbound.ifelse(to_fixed_point(rows.points * remaining), 0.0)
 
 
 def signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
@@ -164,11 +172,11 @@ def signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
     windows = sorted({*FIXED_WINDOWS_DAYS, *settings.windows_days})
     return (
         *(count_within(f"inbound_{days}d", days, _inbound) for days in windows),
-        Signal("inbound_ever", lambda rows, _as_of: _number(rows.inbound)),
+        Signal("inbound_ever", lambda rows, _as_of: _indicator_of_non_null(rows.inbound)),
         *(count_within(f"high_intent_{days}d", days, _high_intent) for days in windows),
         *(count_within(f"outbound_{days}d", days, _outbound) for days in windows),
         *(
-            decayed(f"engagement_{days}", days, lambda rows: rows.points, _inbound)
+            decayed_sum(f"engagement_{days}", days, lambda rows: rows.points, _inbound)
             for days in settings.half_lives_days
         ),
         Signal("linear_points", _linear_points),
@@ -176,68 +184,74 @@ def signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
         days_since("days_since_high_intent", _high_intent),
         days_since("days_since_meeting", lambda rows: rows.inbound & (rows.family == "meeting")),
         days_since("days_since_outbound", _outbound),
-        weeks("weeks_active", _inbound),
-        weeks("weeks_touched", _outbound),
+        week_bits("weeks_active", _inbound),
+        week_bits("weeks_touched", _outbound),
         *(
-            count_within(f"family_{number}_{days}d", days, _of_family(family))
+            count_within(f"family_{number}_{days}d", days, _inbound_of_family(family))
             for number, family in enumerate(vocabulary.families)
             for days in settings.windows_days
         ),
         *(
-            count_within(f"job_{place}_90d", 90, _of_job(place))
+            count_within(f"job_{place}_90d", 90, _inbound_of_job(place))
             for place, _job in enumerate(BUYING_JOBS)
         ),
-        Signal("job_weeks", _job_weeks, Reduce.BITS),
+        Signal("job_weeks", _job_weeks, Aggregation.BITS),
         count_within("gated_90d", 90, lambda rows: rows.inbound & rows.gated),
         count_within("contents_90d", 90, lambda rows: rows.inbound & (rows.content_no > 0)),
         Signal(
             "minutes_90d",
-            lambda rows, as_of: (rows.inbound & within(rows, as_of, 90)).ifelse(rows.minutes, 0.0),
+            lambda rows, as_of: (rows.inbound & in_window(rows, as_of, 90)).ifelse(
+                rows.minutes, 0.0
+            ),
         ),
         Signal(
-            "contents_seen", lambda rows, _as_of: _number(rows.member_no >= 0), rows=Rows.CONTENTS
+            "contents_seen",
+            lambda rows, _as_of: _indicator_of_non_null(rows.member_no >= 0),
+            input_rows=InputRows.CONTENTS,
         ),
         Signal(
             "contents_new_30d",
-            lambda rows, as_of: _number(rows.counts_from >= days_before(as_of, 30)),
-            rows=Rows.CONTENTS,
+            lambda rows, as_of: _indicator_of_non_null(rows.counts_from >= days_before(as_of, 30)),
+            input_rows=InputRows.CONTENTS,
         ),
-        Signal("rule_points_30d", _rule_points, rows=Rows.DAYS),
-        *_membership(vocabulary),
+        Signal("rule_points_30d", _rule_points, input_rows=InputRows.DAYS),
+        *_membership_signals(vocabulary),
     )
 
 
-def _of_family(family: str) -> Condition:
+def _inbound_of_family(family: str) -> Condition:
     return lambda rows: rows.inbound & (rows.family == family)
 
 
-def _of_job(place: int) -> Condition:
+def _inbound_of_job(place: int) -> Condition:
     return lambda rows: rows.inbound & (rows.job == place)
 
 
 def _rule_points(rows: ir.Table, _as_of: AsOf) -> ir.Value:
     """Points of one kind on one day, of which at most 20 activities count (field-notes.md)."""
-    return exact(rows.points * rows.times.cast("float64"))
+    return to_fixed_point(rows.points * rows.times.cast("float64"))
 
 
-def _membership(vocabulary: Vocabulary) -> tuple[Signal, ...]:
-    known = [(name, float(place)) for place, name in enumerate(vocabulary.departments)]
-    other = float(len(known))
+def _membership_signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
+    departments = [(name, float(place)) for place, name in enumerate(vocabulary.departments)]
+    other = float(len(departments))
 
     def department(row: ir.Table, _as_of: AsOf) -> ir.Value:
-        place = row.department.cases(*known, else_=other) if known else ibis.literal(other)
+        place = (
+            row.department.cases(*departments, else_=other) if departments else ibis.literal(other)
+        )
         return row.department.isnull().ifelse(ibis.null("float64"), place)
 
     return (
-        Signal("department", department, Reduce.MAX, None, Rows.MEMBERSHIP),
+        Signal("department", department, Aggregation.MAX, None, InputRows.MEMBERSHIP),
         Signal(
             "days_since_joined",
             lambda row, as_of: days_between(row.joined_at, as_of).cast("float64"),
-            Reduce.MIN, None, Rows.MEMBERSHIP,
+            Aggregation.MIN, None, InputRows.MEMBERSHIP,
         ),
         Signal(
             "other_groups",
             lambda row, _as_of: row.memberships.cast("float64") - 1.0,
-            Reduce.MAX, 0.0, Rows.MEMBERSHIP,
+            Aggregation.MAX, 0.0, InputRows.MEMBERSHIP,
         ),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from ...settings import FeatureSettings, Role, Settings
 
 # The catalogue has `engagement_max`, `members_left_90d`, `days_since_verdict` ... beside the
 # columns of roles: a role of such a name gets a number.
-TAKEN = frozenset(
+RESERVED_PARTS = frozenset(
     {
         "mean", "max", "trend", "left_90d", "joined_90d", "90d", "share", "inbound", "high_intent",
         "meeting", "outbound", "verdict", "answer", "complete", "engagement", "points_30d",
@@ -21,9 +21,9 @@ TAKEN = frozenset(
 )  # fmt: skip
 
 
-def taken(settings: FeatureSettings) -> frozenset[str]:
+def reserved_parts(settings: FeatureSettings) -> frozenset[str]:
     """Parts of column names that no role may get."""
-    return TAKEN | {str(days) for days in settings.half_lives_days}
+    return RESERVED_PARTS | {str(days) for days in settings.half_lives_days}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,19 @@ class TemplateRole:
         slug: the name as part of a column's name.
         default: its line in the default template, None where only solutions name it.
         solutions: overrides, by solution_id.
-        since: for a role found in the data, the first instant at which a member had it: before
-            it was known to exist, it is in no template. None for a role of the settings.
+        first_seen_at: for a role found in the data, the first instant at which a member had it:
+            before it was known to exist, it is in no template. None for a role of the settings.
     """
 
     name: str
     slug: str
     default: Role | None
     solutions: Mapping[str, Role]
-    since: datetime | None = None
+    first_seen_at: datetime | None = None
 
-    def line(self, solution_id: str | None, as_of: datetime) -> Role | None:
+    def requirement(self, solution_id: str | None, as_of: datetime) -> Role | None:
         """This role's line in a solution's template at `as_of`; None where it has none."""
-        if self.since is not None and self.since >= as_of:
+        if self.first_seen_at is not None and self.first_seen_at >= as_of:
             return None
         return self.solutions.get(solution_id, self.default) if solution_id else self.default
 
@@ -59,7 +59,7 @@ class Template:
     roles: tuple[TemplateRole, ...]
 
     @property
-    def overridden(self) -> tuple[str, ...]:
+    def overridden_solutions(self) -> tuple[str, ...]:
         """Solutions whose template differs from the default one."""
         return tuple(sorted({solution for role in self.roles for solution in role.solutions}))
 
@@ -73,44 +73,44 @@ def resolve_template(settings: Settings, members: ir.Table, before: datetime) ->
         before: only roles that a member had before this instant are looked at.
     """
     named = dict(settings.roles)
-    since: dict[str, datetime] = {}
+    first_seen: dict[str, datetime] = {}
     if not named:
-        since = _first_seen(members, before)
-        named = {role: Role() for role in since}
+        first_seen = _first_seen_roles(members, before)
+        named = {role: Role() for role in first_seen}
     overrides: dict[str, dict[str, Role]] = {}
     for solution_id, solution in settings.solutions.items():
-        for role, line in solution.roles.items():
-            overrides.setdefault(role, {})[solution_id] = line
+        for role, requirement in solution.roles.items():
+            overrides.setdefault(role, {})[solution_id] = requirement
     names = [*named, *(role for role in overrides if role not in named)]
-    parts = slugs(names, taken(settings.features))
+    parts = slugs(names, reserved_parts(settings.features))
     return Template(
         tuple(
             TemplateRole(
-                name, parts[name], named.get(name), overrides.get(name, {}), since.get(name)
+                name, parts[name], named.get(name), overrides.get(name, {}), first_seen.get(name)
             )
             for name in names
         )
     )
 
 
-def _first_seen(members: ir.Table, before: datetime) -> dict[str, datetime]:
+def _first_seen_roles(members: ir.Table, before: datetime) -> dict[str, datetime]:
     known = members.filter(members.joined_at < before)
     first = known.group_by("role").agg(since=known.joined_at.min()).to_pyarrow().to_pylist()
     return {row["role"]: row["since"] for row in sorted(first, key=lambda row: row["role"])}
 
 
-def slugs(names: Sequence[str], taken: Collection[str] = ()) -> dict[str, str]:
+def slugs(names: Sequence[str], reserved: Collection[str] = ()) -> dict[str, str]:
     """Names as parts of column names: word characters of any script; a number where two meet.
 
     Args:
         names: as they stand in the data or the settings.
-        taken: parts that no name may get.
+        reserved: parts that no name may get.
     """
     parts: dict[str, str] = {}
     for name in names:
         base = re.sub(r"\W+", "_", name).strip("_").lower() or "unnamed"
         part, number = base, 2
-        while part in taken or part in parts.values():
+        while part in reserved or part in parts.values():
             part, number = f"{base}_{number}", number + 1
         parts[name] = part
     return parts

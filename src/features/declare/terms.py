@@ -9,9 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from ...contract import BUYING_JOBS
-from .expressions import Expression, same, total, whole
-from .fixed_point import exact
-from .signals import FIXED_WINDOWS_DAYS, JOB_WEEKS, Reduce
+from .expressions import Expression, column, indicator, total
+from .fixed_point import to_fixed_point
+from .signals import FIXED_WINDOWS_DAYS, JOB_WEEKS_TRACKED, Aggregation
 from .template import TemplateRole
 from .vocabulary import Vocabulary
 
@@ -28,32 +28,32 @@ class Term:
     Attributes:
         name: of the column.
         value: from a member row.
-        reduce: SUM, MAX or MIN.
-        empty: what a group without such rows has; None for nothing to say.
+        aggregation: SUM, MAX or MIN.
+        default: what a group without such rows has; None for nothing to say.
     """
 
     name: str
     value: Expression
-    reduce: Reduce = Reduce.SUM
-    empty: float | None = 0.0
+    aggregation: Aggregation = Aggregation.SUM
+    default: float | None = 0.0
 
 
-SUMMED = (
+SUM_SIGNALS = (
     "inbound_ever", "linear_points", "gated_90d", "contents_90d", "minutes_90d", "contents_seen",
     "contents_new_30d",
 )  # fmt: skip
-LATEST = (
+RECENCY_SIGNALS = (
     "days_since_inbound", "days_since_high_intent", "days_since_meeting", "days_since_outbound",
 )  # fmt: skip
-HIGHEST = ("inbound_30d", "high_intent_90d", "minutes_90d")
+MAX_SIGNALS = ("inbound_30d", "high_intent_90d", "minutes_90d")
 
 
 def _is_member(row: ir.Table) -> ir.BooleanValue:
     return row.contact_id.notnull()
 
 
-def _members_where(condition: Condition) -> Expression:
-    return lambda row: whole(_is_member(row) & condition(row))
+def _count_members(condition: Condition) -> Expression:
+    return lambda row: indicator(_is_member(row) & condition(row))
 
 
 def _member_value(name: str) -> Expression:
@@ -73,23 +73,29 @@ def terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
             for days in settings.windows_days
         ),
         *(f"job_{place}_90d" for place, _job in enumerate(BUYING_JOBS)),
-        *SUMMED,
+        *SUM_SIGNALS,
     ]
     return (
-        Term("members", lambda row: whole(_is_member(row))),
-        *(Term(name, same(name)) for name in counts),
-        *(Term(name, same(name), Reduce.MIN, empty=None) for name in LATEST),
-        *(Term(f"{name}_max", _member_value(name), Reduce.MAX) for name in HIGHEST),
+        Term("members", lambda row: indicator(_is_member(row))),
+        *(Term(name, column(name)) for name in counts),
+        *(Term(name, column(name), Aggregation.MIN, default=None) for name in RECENCY_SIGNALS),
+        *(Term(f"{name}_max", _member_value(name), Aggregation.MAX) for name in MAX_SIGNALS),
         Term("logged_90d", lambda row: _is_member(row).ifelse(0.0, row.inbound_90d)),
-        *_people_terms(),
-        *_shape_terms(f"engagement_{settings.half_life_days}"),
+        *_member_count_terms(),
+        *_distribution_terms(f"engagement_{settings.half_life_days}"),
         *_week_terms(),
         *(
-            Term(f"awake_in_department_{place}", _members_where(_awake_in(float(place))))
+            Term(
+                f"awake_in_department_{place}",
+                _count_members(_active_in_department(float(place))),
+            )
             for place in range(len(vocabulary.departments) + 1)
         ),
         *(
-            Term(f"in_step_{place}_{fortnight}", _members_where(_in_step(role, fortnight)))
+            Term(
+                f"in_step_{place}_{fortnight}",
+                _count_members(_active_in_fortnight(role, fortnight)),
+            )
             for place, role in enumerate(settings.roles_in_step)
             for fortnight in range(FORTNIGHTS)
         ),
@@ -101,7 +107,7 @@ def terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
     )
 
 
-def _people_terms() -> tuple[Term, ...]:
+def _member_count_terms() -> tuple[Term, ...]:
     """How many members there are of some kind."""
     conditions: dict[str, Condition] = {
         "active_members_14d": lambda row: row.inbound_14d > 0,
@@ -116,22 +122,22 @@ def _people_terms() -> tuple[Term, ...]:
         "members_joined_90d": lambda row: row.days_since_joined < 90,
         "shared_members": lambda row: row.other_groups > 0,
     }  # fmt: skip
-    return tuple(Term(name, _members_where(condition)) for name, condition in conditions.items())
+    return tuple(Term(name, _count_members(condition)) for name, condition in conditions.items())
 
 
-def _shape_terms(engagement: str) -> tuple[Term, ...]:
+def _distribution_terms(engagement: str) -> tuple[Term, ...]:
     """How engagement is spread over the members."""
 
-    def product(row: ir.Table) -> ir.Value:
+    def e_ln_e(row: ir.Table) -> ir.Value:
         # e ln e is 0 at 0; what is near 0 must not meet the logarithm.
         known = ibis.greatest(row[engagement], 1.0)
-        return (row[engagement] >= 1.0).ifelse(exact(known * known.ln()), 0.0)
+        return (row[engagement] >= 1.0).ifelse(to_fixed_point(known * known.ln()), 0.0)
 
     return (
-        Term("strongest", _member_value(engagement), Reduce.MAX),
-        Term("strongest_90d", _member_value("inbound_90d"), Reduce.MAX),
-        Term("square", lambda row: exact(row[engagement] * row[engagement] / 1024)),
-        Term("product", product),
+        Term("strongest", _member_value(engagement), Aggregation.MAX),
+        Term("strongest_90d", _member_value("inbound_90d"), Aggregation.MAX),
+        Term("square", lambda row: to_fixed_point(row[engagement] * row[engagement] / 1024)),
+        Term("product", e_ln_e),
         Term(
             "spread",
             lambda row: (row[engagement] >= 1.0).ifelse(row[engagement], 0.0),
@@ -142,17 +148,23 @@ def _shape_terms(engagement: str) -> tuple[Term, ...]:
 def _week_terms() -> tuple[Term, ...]:
     return (
         *(
-            Term(f"active_week_{week}", _members_where(_active_in_week(week)))
+            Term(f"active_week_{week}", _count_members(_active_in_week(week)))
             for week in range(JOINT_WEEKS)
         ),
-        Term("weeks", lambda row: _is_member(row).ifelse(_ones(row.weeks_active), 0.0), Reduce.MAX),
-        Term("weeks_touched", lambda row: _ones(row.weeks_touched)),
+        Term(
+            "weeks",
+            lambda row: _is_member(row).ifelse(_number_of_bits(row.weeks_active), 0.0),
+            Aggregation.MAX,
+        ),
+        Term("weeks_touched", lambda row: _number_of_bits(row.weeks_touched)),
         # A week with a touch is answered if they acted in it or in the week after.
         Term(
             "weeks_answered",
-            lambda row: _ones(row.weeks_touched & (row.weeks_active | (row.weeks_active << 1))),
+            lambda row: _number_of_bits(
+                row.weeks_touched & (row.weeks_active | (row.weeks_active << 1))
+            ),
         ),
-        Term("returns", _returns),
+        Term("returns", _return_weeks),
     )
 
 
@@ -161,43 +173,47 @@ def _bit_count(bits: int) -> int:  # type: ignore[empty-body]
     """How many bits are set; every engine has it by this name, Ibis has none."""
 
 
-def _ones(bits: ir.IntegerValue) -> ir.FloatingValue:
+def _number_of_bits(bits: ir.IntegerValue) -> ir.FloatingValue:
     return _bit_count(bits).cast("float64")
 
 
-def _bit(bits: ir.IntegerValue, place: int) -> ir.BooleanValue:
+def _has_bit(bits: ir.IntegerValue, place: int) -> ir.BooleanValue:
     return (bits & ibis.literal(1 << place, "int64")) > 0
 
 
 def _active_in_week(week: int) -> Condition:
-    return lambda row: _bit(row.weeks_active, week)
+    return lambda row: _has_bit(row.weeks_active, week)
 
 
-def _returns(row: ir.Table) -> ir.Value:
+def _return_weeks(row: ir.Table) -> ir.Value:
     """Weeks in which a member went back to a job earlier than one of some week before.
 
     Gartner's jobs have an order, and groups go back and forth (field-notes.md).
     """
-    return total([whole(_returned_in(row.job_weeks, week)) for week in range(JOB_WEEKS - 1)])
+    return total(
+        [indicator(_returned_in(row.job_weeks, week)) for week in range(JOB_WEEKS_TRACKED - 1)]
+    )
 
 
 def _returned_in(job_weeks: ir.IntegerValue, week: int) -> ir.BooleanValue:
     """Whether a job of that week comes before a job of an earlier week (see `_job_weeks`)."""
-    before = range(week + 1, JOB_WEEKS)
+    before = range(week + 1, JOB_WEEKS_TRACKED)
     returned = []
     for job in range(len(BUYING_JOBS) - 1):
         later = range(job + 1, len(BUYING_JOBS))
-        mask = sum(1 << (other * JOB_WEEKS + earlier) for other in later for earlier in before)
-        went_on = (job_weeks & ibis.literal(mask, "int64")) > 0
-        returned.append(_bit(job_weeks, job * JOB_WEEKS + week) & went_on)
+        mask = sum(
+            1 << (other * JOB_WEEKS_TRACKED + earlier) for other in later for earlier in before
+        )
+        later_job_before = (job_weeks & ibis.literal(mask, "int64")) > 0
+        returned.append(_has_bit(job_weeks, job * JOB_WEEKS_TRACKED + week) & later_job_before)
     return ibis.or_(*returned)
 
 
-def _awake_in(place: float) -> Condition:
+def _active_in_department(place: float) -> Condition:
     return lambda row: (row.department == place) & (row.inbound_30d > 0)
 
 
-def _in_step(role: str, fortnight: int) -> Condition:
+def _active_in_fortnight(role: str, fortnight: int) -> Condition:
     both = ibis.literal(0b11 << (2 * fortnight), "int64")
     return lambda row: (row.role == role) & ((row.weeks_active & both) > 0)
 
@@ -209,20 +225,20 @@ def _role_terms(role: TemplateRole, engagement: str) -> tuple[Term, ...]:
     def of_role(value: Expression, otherwise: object = 0.0) -> Expression:
         return lambda row: has_role(row).ifelse(value(row), otherwise)
 
-    nothing, slug = ibis.null("float64"), role.slug
+    null, slug = ibis.null("float64"), role.slug
     return (
-        Term(f"members_{slug}", _members_where(has_role)),
-        Term(f"engaged_{slug}", _members_where(lambda row: has_role(row) & (row.inbound_30d > 0))),
-        Term(f"engagement_{slug}", of_role(same(engagement))),
-        Term(f"strongest_{slug}", of_role(same(engagement)), Reduce.MAX),
+        Term(f"members_{slug}", _count_members(has_role)),
+        Term(f"engaged_{slug}", _count_members(lambda row: has_role(row) & (row.inbound_30d > 0))),
+        Term(f"engagement_{slug}", of_role(column(engagement))),
+        Term(f"strongest_{slug}", of_role(column(engagement)), Aggregation.MAX),
         Term(
-            f"days_since_{slug}", of_role(same("days_since_inbound"), nothing), Reduce.MIN, None
+            f"days_since_{slug}", of_role(column("days_since_inbound"), null), Aggregation.MIN, None
         ),
         Term(
-            f"longest_{slug}", of_role(same("days_since_joined"), nothing), Reduce.MAX, None
+            f"longest_{slug}", of_role(column("days_since_joined"), null), Aggregation.MAX, None
         ),
         Term(
-            f"newest_{slug}", of_role(same("days_since_joined"), nothing), Reduce.MIN, None
+            f"newest_{slug}", of_role(column("days_since_joined"), null), Aggregation.MIN, None
         ),
         Term(f"rule_{slug}", of_role(_person_engagement)),
     )  # fmt: skip
@@ -234,4 +250,4 @@ def _person_engagement(row: ir.Table) -> ir.Value:
     Ours is scaled by a constant (400 points of 30 days make 100), not over everybody, so that a
     score moves only with its own group.
     """
-    return exact(ibis.least(100.0, 5.0 * ibis.greatest(0.0, row.rule_points_30d).sqrt()))
+    return to_fixed_point(ibis.least(100.0, 5.0 * ibis.greatest(0.0, row.rule_points_30d).sqrt()))

@@ -14,12 +14,14 @@ OUTCOMES = "outcomes"  # what a prepared source calls the rows of `group_outcome
 WON = "won"
 
 
-def times(rows: ir.Table, which: ir.BooleanValue | None = None) -> ir.FloatingScalar:
+def count_rows(rows: ir.Table, condition: ir.BooleanValue | None = None) -> ir.FloatingScalar:
     """How many of the rows there are, or of those where a condition holds, in an aggregate.
 
     The condition is made never null: of rows where it is null throughout, Spark counts null.
     """
-    return rows.count(where=None if which is None else which.fill_null(False)).cast("float64")
+    return rows.count(where=None if condition is None else condition.fill_null(False)).cast(
+        "float64"
+    )
 
 
 def lost_stages(settings: Settings) -> tuple[str, ...]:
@@ -32,7 +34,7 @@ def account_history(
     tables: Mapping[str, ir.Table],
     settings: Settings,
     as_of: AsOf,
-    wanted: ir.Table | None = None,
+    only_groups: ir.Table | None = None,
 ) -> ir.Table:
     """What became of the groups of each account, the group that asks included.
 
@@ -40,7 +42,7 @@ def account_history(
         tables: `buying_groups` and `stage_events` of everybody.
         settings: the target and closed stages.
         as_of: the cut-off; only groups created before it and events before it count.
-        wanted: account_id of the groups that ask, where they are few.
+        only_groups: account_id of the groups that ask, where they are few.
 
     Returns:
         history_account (the account_id), account_groups (groups so far), account_open_groups
@@ -50,25 +52,25 @@ def account_history(
     target, lost = settings.target, lost_stages(settings)
     groups, events = tables["buying_groups"], tables["stage_events"]
     existing = groups.filter(groups.created_at < as_of)
-    if wanted is not None:
-        existing = existing.semi_join(wanted, "account_id")
+    if only_groups is not None:
+        existing = existing.semi_join(only_groups, "account_id")
     past = events.filter(events.occurred_at < as_of)
     joined = existing.left_join(
         past.select("stage", "occurred_at", past_group=past.group_id), [("group_id", "past_group")]
     )
     ends = joined.stage.isin([target.stage, *target.closed_stages])
-    each = joined.group_by("account_id", "group_id").agg(
-        conversions=times(joined, joined.stage == target.stage),
-        losses=times(joined, joined.stage.isin(lost)),
+    by_group = joined.group_by("account_id", "group_id").agg(
+        conversions=count_rows(joined, joined.stage == target.stage),
+        losses=count_rows(joined, joined.stage.isin(lost)),
         closed_at=joined.occurred_at.max(where=ends),
         reopened_at=joined.occurred_at.max(where=joined.stage == REOPENED),
     )
-    is_open = each.closed_at.isnull() | (each.reopened_at > each.closed_at)
-    return each.group_by(history_account=each.account_id).agg(
-        account_groups=times(each),
-        account_open_groups=times(each, is_open),
-        account_conversions=each.conversions.sum(),
-        account_losses=each.losses.sum(),
+    is_open = by_group.closed_at.isnull() | (by_group.reopened_at > by_group.closed_at)
+    return by_group.group_by(history_account=by_group.account_id).agg(
+        account_groups=count_rows(by_group),
+        account_open_groups=count_rows(by_group, is_open),
+        account_conversions=by_group.conversions.sum(),
+        account_losses=by_group.losses.sum(),
     )
 
 
@@ -95,24 +97,24 @@ def group_outcomes(tables: Mapping[str, ir.Table], settings: Settings) -> ir.Tab
     return joined.select("solution_id", "industry", "created_at", "converted_at")
 
 
-def peer_groups(outcomes: ir.Table, as_of: AsOf, wanted: ir.Table | None = None) -> ir.Table:
+def peer_groups(outcomes: ir.Table, as_of: AsOf, only_groups: ir.Table | None = None) -> ir.Table:
     """What became of the groups for one solution in one industry, the group that asks included.
 
     Args:
         outcomes: of `group_outcomes`.
         as_of: the cut-off; only groups created before it and conversions before it count.
-        wanted: solution_id of the groups that ask, where they are few.
+        only_groups: solution_id of the groups that ask, where they are few.
 
     Returns:
         peer_solution, peer_industry, peers (groups so far) and peers_converted (those of them
         that converted, once or more).
     """
     existing = outcomes.filter(outcomes.created_at < as_of)
-    if wanted is not None:
-        existing = existing.semi_join(wanted, "solution_id")
+    if only_groups is not None:
+        existing = existing.semi_join(only_groups, "solution_id")
     return existing.group_by(
         peer_solution=existing.solution_id, peer_industry=existing.industry
     ).agg(
-        peers=times(existing),
-        peers_converted=times(existing, existing.converted_at < as_of),
+        peers=count_rows(existing),
+        peers_converted=count_rows(existing, existing.converted_at < as_of),
     )

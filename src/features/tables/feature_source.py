@@ -14,25 +14,25 @@ import ibis.expr.types as ir
 from ...contract import BUYING_JOBS
 from ...settings import Settings
 from ...source.staging import Source
-from ..declare.fixed_point import exact
-from ..engines.queries import DUCKDB, Queries
+from ..declare.fixed_point import to_fixed_point
+from ..engines.query_runner import DUCKDB, QueryRunner
 from ..time_rules.activities_known_before import (
+    deduplicate,
+    kind_counts,
     kind_table,
-    kinds_counted,
     kinds_in,
-    once,
-    possible_copies,
-    shared_hashes,
+    possible_duplicates,
+    repeated_id_hashes,
     warn_of_unknown_kinds,
     with_known_at,
 )
 from .account_history import OUTCOMES, group_outcomes
 
 NO_CONTENT = 0  # what stands for the number of a content that there is not
-NOBODY = ""  # what stands for the contact of a base row, and for the group of a free activity
+NO_ID = ""  # what stands for the contact of a base row, and for the group of a free activity
 
 # Tables that features read at every cut-off, and the columns by which their rows lie together.
-KEPT: Mapping[str, Sequence[str]] = {
+MATERIALIZED_TABLES: Mapping[str, Sequence[str]] = {
     "accounts": ["account_id"],
     "contacts": ["contact_id"],
     "stage_events": ["group_id"],
@@ -42,28 +42,31 @@ KEPT: Mapping[str, Sequence[str]] = {
 }
 
 
-class Tables(Mapping[str, ir.Table]):
-    """The contract's tables; those of `KEPT` are held by the engine when they are first asked for.
+class MaterializedTables(Mapping[str, ir.Table]):
+    """The contract's tables; the engine holds those of `MATERIALIZED_TABLES` once asked for.
 
     They do not depend on the cut-off, and few features may need few of them.
     """
 
     def __init__(
-        self, tables: Mapping[str, ir.Table], outcomes: Callable[[], ir.Table], queries: Queries
+        self,
+        tables: Mapping[str, ir.Table],
+        outcomes: Callable[[], ir.Table],
+        query_runner: QueryRunner,
     ) -> None:
         self._tables = dict(tables)
         self._outcomes = outcomes
-        self._waiting = dict(KEPT)
-        self._queries = queries
+        self._not_materialized = dict(MATERIALIZED_TABLES)
+        self._query_runner = query_runner
 
     def __getitem__(self, name: str) -> ir.Table:
-        if order := self._waiting.pop(name, None):
-            self._tables[name] = self._queries.keep(
-                name, lambda: self._given(name).order_by(*order)
+        if order := self._not_materialized.pop(name, None):
+            self._tables[name] = self._query_runner.materialize(
+                name, lambda: self._unordered(name).order_by(*order)
             )
         return self._tables[name]
 
-    def _given(self, name: str) -> ir.Table:
+    def _unordered(self, name: str) -> ir.Table:
         return self._outcomes() if name == OUTCOMES else self._tables[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -79,42 +82,42 @@ class FeatureSource:
 
     Attributes:
         backend: the engine.
-        given: the contract's tables as they were opened.
+        contract_tables: the contract's tables as they were opened.
         tables: the same, those that features read kept in the engine; `members` and
             `buying_groups` with member_no beside their columns (of a group: that of its base), and
             `outcomes` (see `group_outcomes`).
-        narrow: member_no, kind_no, occurred_at, counts_from, content_no, minutes: one row for
-            each activity and member for whom it counts while they are a member (see `attached`);
-            rows of one member, and of one group, lie together.
+        activity_facts: member_no, kind_no, occurred_at, counts_from, content_no, minutes: one row
+            for each activity and member for whom it counts while they are a member (see
+            `attribute_activities`); rows of one member, and of one group, lie together.
         kinds: rows of `kind_table`.
         numbered_contents: content_id, content_no, job (place among the six buying jobs, or -1)
             and gated; number 0 is of activities without a content.
         settings: of the user.
-        queries: that made them.
-        runs: cut-offs of the runs that are open, the outermost first (see `plan`).
+        query_runner: that made them.
+        open_cutoffs: cut-offs of the runs that are open, the outermost first (see `query_plan`).
     """
 
     backend: Any
-    given: Mapping[str, ir.Table]
+    contract_tables: Mapping[str, ir.Table]
     tables: Mapping[str, ir.Table]
-    narrow: ir.Table
+    activity_facts: ir.Table
     kinds: ir.Table
     numbered_contents: ir.Table
     settings: Settings
-    queries: Queries
-    runs: list[datetime] = field(default_factory=list)
+    query_runner: QueryRunner
+    open_cutoffs: list[datetime] = field(default_factory=list)
 
     @property
     def activities(self) -> ir.Table:
-        """The columns of `narrow`, of the activity's kind and of its content.
+        """The columns of `activity_facts`, of the activity's kind and of its content.
 
         What a few kinds and contents say is looked up at each scan: that costs less than to hold
         it for every row.
         """
-        return self.described(self.narrow)
+        return self.with_kind_and_content(self.activity_facts)
 
-    def described(self, rows: ir.Table) -> ir.Table:
-        """Some rows of `narrow` as `activities` has them."""
+    def with_kind_and_content(self, rows: ir.Table) -> ir.Table:
+        """Some rows of `activity_facts` as `activities` has them."""
         return rows.join(self.kinds, "kind_no").join(self.contents, "content_no")
 
     @cached_property
@@ -125,34 +128,50 @@ class FeatureSource:
     @cached_property
     def contents_seen(self) -> ir.Table:
         """member_no, counts_from: each content that a member saw, from its first view."""
-        return self.queries.keep("contents_seen", lambda: _first_views(self.activities))
+        return self.query_runner.materialize("contents_seen", lambda: _first_views(self.activities))
 
 
-def feature_source(source: Source, settings: Settings) -> FeatureSource:
+def prepare_source(source: Source, settings: Settings) -> FeatureSource:
     """Counts each activity once, numbers its kind and content, and says for whom it counts.
 
     What does not depend on the cut-off is done here, once. Rows of one member that lie together
     keep the sums of a member in the processor's cache, and let one group be looked up without a
     scan.
     """
-    given = source.tables
-    named = [(name, str(table.op().name), table.op().namespace) for name, table in given.items()]
-    queries = Queries(source.backend, repr((named, settings.target)))
-    numbers = queries.keep("numbers", lambda: member_numbers(given))
+    contract_tables = source.tables
+    table_names = [
+        (name, str(table.op().name), table.op().namespace)
+        for name, table in contract_tables.items()
+    ]
+    query_runner = QueryRunner(source.backend, repr((table_names, settings.target)))
+    numbers = query_runner.materialize("numbers", lambda: member_numbers(contract_tables))
     tables = {
-        **given,
-        "members": queries.keep("members", lambda: _numbered_members(given, numbers)),
-        "buying_groups": queries.keep("buying_groups", lambda: _numbered_groups(given, numbers)),
+        **contract_tables,
+        "members": query_runner.materialize(
+            "members", lambda: _numbered_members(contract_tables, numbers)
+        ),
+        "buying_groups": query_runner.materialize(
+            "buying_groups", lambda: _numbered_groups(contract_tables, numbers)
+        ),
     }
-    kinds = kinds_in(queries.fetch("kinds_counted", lambda: kinds_counted(given["activities"])))
+    kinds = kinds_in(
+        query_runner.fetch("kind_counts", lambda: kind_counts(contract_tables["activities"]))
+    )
     warn_of_unknown_kinds(kinds, settings)
-    of_kind = queries.hold("kinds", kind_table(kinds, settings))
-    of_content = queries.keep("contents", lambda: _contents(given["contents"]))
-    narrow = _narrow(given["activities"], of_kind, of_content, numbers, queries)
-    queries.drop("numbers", "shared_hashes", "copies")
+    kind_rows = query_runner.load_rows("kinds", kind_table(kinds, settings))
+    numbered_contents = query_runner.materialize(
+        "contents", lambda: _numbered_contents(contract_tables["contents"])
+    )
+    activity_facts = _activity_facts(
+        contract_tables["activities"], kind_rows, numbered_contents, numbers, query_runner
+    )
+    query_runner.drop("numbers", "repeated_id_hashes", "duplicates")
     return FeatureSource(
-        source.backend, given, Tables(tables, lambda: group_outcomes(given, settings), queries),
-        narrow, of_kind, of_content, settings, queries,
+        source.backend, contract_tables,
+        MaterializedTables(
+            tables, lambda: group_outcomes(contract_tables, settings), query_runner
+        ),
+        activity_facts, kind_rows, numbered_contents, settings, query_runner,
     )  # fmt: skip
 
 
@@ -165,7 +184,7 @@ def member_numbers(tables: Mapping[str, ir.Table]) -> ir.Table:
     groups = tables["buying_groups"]
     people = ibis.union(
         tables["members"].select("group_id", "contact_id").distinct(),
-        groups.select("group_id", contact_id=ibis.literal(NOBODY)),
+        groups.select("group_id", contact_id=ibis.literal(NO_ID)),
     )
     order = ibis.row_number().over(order_by=[people.group_id, people.contact_id])
     numbered = people.mutate(member_no=order.cast("int32"))
@@ -178,11 +197,11 @@ def _numbered_members(tables: Mapping[str, ir.Table], numbers: ir.Table) -> ir.T
 
 
 def _numbered_groups(tables: Mapping[str, ir.Table], numbers: ir.Table) -> ir.Table:
-    base = numbers.filter(numbers.contact_id == NOBODY).select("group_id", "member_no")
+    base = numbers.filter(numbers.contact_id == NO_ID).select("group_id", "member_no")
     return tables["buying_groups"].join(base, "group_id").order_by("member_no")
 
 
-def attached(activities: ir.Table, numbers: ir.Table) -> ir.Table:
+def attribute_activities(activities: ir.Table, numbers: ir.Table) -> ir.Table:
     """For whom an activity counts: the one place that says so (design.md, rules of time).
 
     An activity with a group counts for that group alone; one without counts for every group of
@@ -195,7 +214,7 @@ def attached(activities: ir.Table, numbers: ir.Table) -> ir.Table:
     Returns:
         member_no and the other columns of `activities`, for each member once.
     """
-    is_person = numbers.contact_id != NOBODY
+    is_person = numbers.contact_id != NO_ID
     owners = numbers.select(
         "member_no",
         is_person=is_person,
@@ -216,33 +235,39 @@ def attached(activities: ir.Table, numbers: ir.Table) -> ir.Table:
     return joined.filter(fits).drop(*ids)
 
 
-def _narrow(
+def _activity_facts(
     activities: ir.Table,
     kinds: ir.Table,
     contents: ir.Table,
     numbers: ir.Table,
-    queries: Queries,
+    query_runner: QueryRunner,
 ) -> ir.Table:
-    """Rows of `FeatureSource.narrow`."""
+    """Rows of `FeatureSource.activity_facts`."""
 
     def known() -> ir.Table:
         return with_known_at(activities.drop("channel"))
 
-    by_sorting = queries.backend.name == DUCKDB
-    shared = queries.keep("shared_hashes", lambda: shared_hashes(known(), by_sorting=by_sorting))
-    copies = queries.keep("copies", lambda: possible_copies(known(), shared))
+    by_sorting = query_runner.backend.name == DUCKDB
+    repeated_hashes = query_runner.materialize(
+        "repeated_id_hashes", lambda: repeated_id_hashes(known(), by_sorting=by_sorting)
+    )
+    duplicates = query_runner.materialize(
+        "duplicates", lambda: possible_duplicates(known(), repeated_hashes)
+    )
 
     def build() -> ir.Table:
-        rows = once(known(), shared, copies).join(kinds.select("kind", "kind_no"), "kind")
+        rows = deduplicate(known(), repeated_hashes, duplicates).join(
+            kinds.select("kind", "kind_no"), "kind"
+        )
         rows = rows.left_join(contents.select("content_id", "content_no"), "content_id")
-        small = rows.select(
+        facts = rows.select(
             "contact_id", "group_id", "solution_id", "kind_no", "occurred_at", "counts_from",
             content_no=rows.content_no.fill_null(NO_CONTENT),
-            minutes=exact(rows.duration_seconds.fill_null(0.0).clip(lower=0.0) / 60.0),
+            minutes=to_fixed_point(rows.duration_seconds.fill_null(0.0).clip(lower=0.0) / 60.0),
         )  # fmt: skip
-        return attached(small, numbers).order_by("member_no")
+        return attribute_activities(facts, numbers).order_by("member_no")
 
-    return queries.keep("activities", build)
+    return query_runner.materialize("activities", build)
 
 
 def _first_views(activities: ir.Table) -> ir.Table:
@@ -251,16 +276,16 @@ def _first_views(activities: ir.Table) -> ir.Table:
     return first.drop("content_no")
 
 
-def content_numbers(contents: ir.Table) -> ir.Table:
-    """The table of contents with the number that stands for each in `narrow`."""
+def number_contents(contents: ir.Table) -> ir.Table:
+    """The table of contents with the number that stands for each in `activity_facts`."""
     number = ibis.row_number().over(order_by=contents.content_id) + NO_CONTENT + 1
     return contents.mutate(content_no=number.cast("int32"))
 
 
-def _contents(contents: ir.Table) -> ir.Table:
+def _numbered_contents(contents: ir.Table) -> ir.Table:
     """content_id, content_no, job and gated of each content, and of none."""
     places = [(job, place) for place, job in enumerate(BUYING_JOBS)]
-    contents = content_numbers(contents)
+    contents = number_contents(contents)
     numbered = contents.select(
         "content_id",
         "content_no",

@@ -20,19 +20,19 @@ import pyarrow.parquet as pq
 from ...contract import BadInput
 from ..declare.catalogue import Catalogue
 from ..declare.expressions import AsOf
-from ..engines.python import PLAIN
-from ..engines.queries import DUCKDB
+from ..engines.python import PYTHON
+from ..engines.query_runner import DUCKDB
 from ..time_rules.changed_groups import changed_groups
 from .feature_source import FeatureSource
 from .group_features import member_terms
 from .lookup import TermRows, term_rows
-from .query_plan import Run, run
+from .query_plan import QueryPlan, open_query_plan
 
-PORTION = 10_000_000  # groups times signals, whose sums are in memory at the same time
+MAX_CELLS_PER_BATCH = 10_000_000  # groups times signals, whose sums are in memory at the same time
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """Everything known at one cut-off, held in the engine.
 
     Attributes:
@@ -44,23 +44,23 @@ class Moment:
     as_of: datetime
     groups: ir.Table
     people: ir.Table
-    _run: Run
-    _kept: Mapping[str, ir.Table]
+    _plan: QueryPlan
+    _local_tables: Mapping[str, ir.Table]
 
     @property
-    def instant(self) -> AsOf:
+    def as_of_expression(self) -> AsOf:
         """The cut-off as expressions on what this moment holds read it."""
-        return self._run.as_of
+        return self._plan.as_of_expression
 
     @property
     def members(self) -> ir.Table:
         """The member rows of stage 1."""
-        return self._kept["members"] if self._kept else self._run.members
+        return self._local_tables["members"] if self._local_tables else self._plan.members
 
     @property
     def facts(self) -> ir.Table:
         """One row per group."""
-        return self._kept["facts"] if self._kept else self._run.facts
+        return self._local_tables["facts"] if self._local_tables else self._plan.facts
 
     def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
         """The rows of a query that is the same at every cut-off but for the rows it reads.
@@ -72,7 +72,7 @@ class Moment:
             label: of the query; the same label, the same query.
             build: makes it of this moment's tables.
         """
-        return build().to_pyarrow() if self._kept else self._run.fetch(label, build)
+        return build().to_pyarrow() if self._local_tables else self._plan.fetch(label, build)
 
     @cached_property
     def group_rows(self) -> pa.Table:
@@ -81,49 +81,51 @@ class Moment:
 
     def fact_rows(self) -> pa.Table:
         """The rows of `facts`, by group_id."""
-        if self._run.lookup:
-            return self._run.looked_up.facts
+        if self._plan.is_lookup:
+            return self._plan.lookup.facts
         facts = self.facts  # kept here, for a query whose text is known is not built again
         return self.fetch("facts_in_order", lambda: facts.order_by("group_id"))
 
-    def term_rows(self, first: str | None = None, last: str | None = None) -> TermRows:
+    def term_rows(
+        self, first_group_id: str | None = None, last_group_id: str | None = None
+    ) -> TermRows:
         """Terms of the member rows.
 
         Args:
-            first: the first group_id that is wanted; None for all.
-            last: the last one.
+            first_group_id: the first group_id that is wanted; None for all.
+            last_group_id: the last one.
         """
-        if self._run.lookup:
-            return self._run.looked_up.members()
+        if self._plan.is_lookup:
+            return self._plan.lookup.term_rows()
         members = self.members
-        if first is None:
-            rows = self.fetch("terms_in_order", lambda: self._terms(members))
+        if first_group_id is None:
+            rows = self.fetch("terms_in_order", lambda: self._ordered_terms(members))
         else:
             # Ids rise, so that two comparisons name a portion.
-            part = members.filter(members.group_id.between(first, last))
-            rows = self._terms(part).to_pyarrow()
-        terms = self._run.catalogue.terms
+            part = members.filter(members.group_id.between(first_group_id, last_group_id))
+            rows = self._ordered_terms(part).to_pyarrow()
+        terms = self._plan.catalogue.terms
         values = np.empty((rows.num_rows, len(terms)))
         for place, term in enumerate(terms):
             values[:, place] = rows[f"term_{term.name}"].to_numpy()
         return term_rows(rows, values)
 
-    def _terms(self, members: ir.Table) -> ir.Table:
-        terms = member_terms(members, self._run.catalogue)
+    def _ordered_terms(self, members: ir.Table) -> ir.Table:
+        terms = member_terms(members, self._plan.catalogue)
         return terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True))
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id."""
-        return self._run.features()
+        return self._plan.features()
 
 
 @contextmanager
-def moment(
+def open_snapshot(
     source: FeatureSource,
     catalogue: Catalogue,
     as_of: datetime,
     only: Sequence[str] | None = None,
-) -> Iterator[Moment]:
+) -> Iterator[Snapshot]:
     """Everything known at a cut-off, kept until the end of the block.
 
     Args:
@@ -132,18 +134,18 @@ def moment(
         as_of: the cut-off.
         only: group ids to look at; None for every eligible group.
     """
-    with run(source, catalogue, as_of, only) as ran:
-        if source.backend.name in (DUCKDB, PLAIN):
-            yield Moment(as_of, ran.groups, ran.people, ran, {})
+    with open_query_plan(source, catalogue, as_of, only) as plan:
+        if source.backend.name in (DUCKDB, PYTHON):
+            yield Snapshot(as_of, plan.groups, plan.people, plan, {})
             return
         # The big scan stays where it ran; games and what-ifs ask many small questions, here.
         backend = ibis.duckdb.connect()
         try:
-            kept = {
-                name: backend.create_table(name, getattr(ran, name).to_pyarrow())
+            local_tables = {
+                name: backend.create_table(name, getattr(plan, name).to_pyarrow())
                 for name in ("groups", "members", "facts")
             }
-            yield Moment(as_of, kept["groups"], ran.people, ran, kept)
+            yield Snapshot(as_of, local_tables["groups"], plan.people, plan, local_tables)
         finally:
             backend.disconnect()
 
@@ -162,40 +164,43 @@ def feature_table(
         group_id, as_of, then the catalogue's columns.
     """
     parts = []
-    portions = _portions(source, len(catalogue.signals)) if only is None else [only]
-    for number, (as_of, portion) in enumerate(product(as_ofs, portions)):
-        progress("features", number / (len(as_ofs) * len(portions)))
-        with run(source, catalogue, as_of, portion) as ran:
-            table = ran.features()
-        parts.append(table.add_column(1, "as_of", _repeated(as_of, table.num_rows)))
+    batches = _group_batches(source, len(catalogue.signals)) if only is None else [only]
+    for number, (as_of, batch) in enumerate(product(as_ofs, batches)):
+        progress("features", number / (len(as_ofs) * len(batches)))
+        with open_query_plan(source, catalogue, as_of, batch) as plan:
+            table = plan.features()
+        parts.append(table.add_column(1, "as_of", _as_of_column(as_of, table.num_rows)))
     progress("features", 1.0)
     return pa.concat_tables(parts)
 
 
-def _portions(source: FeatureSource, signals: int) -> Sequence[Sequence[str] | None]:
+def _group_batches(source: FeatureSource, signals: int) -> Sequence[Sequence[str] | None]:
     """Groups to compute together: all, or so many at a time that their sums fit into memory."""
-    groups, most = source.tables["buying_groups"], max(1, PORTION // max(1, signals))
-    if source.backend.name != DUCKDB or groups.count().to_pyarrow().as_py() <= most:
+    groups, batch_size = (
+        source.tables["buying_groups"],
+        max(1, MAX_CELLS_PER_BATCH // max(1, signals)),
+    )
+    if source.backend.name != DUCKDB or groups.count().to_pyarrow().as_py() <= batch_size:
         return [None]
     ids = groups.order_by("group_id").group_id.to_pyarrow().to_pylist()
-    return [ids[start : start + most] for start in range(0, len(ids), most)]
+    return [ids[start : start + batch_size] for start in range(0, len(ids), batch_size)]
 
 
-def features_since(
+def update_feature_table(
     source: FeatureSource,
     catalogue: Catalogue,
     as_of: datetime,
     since: datetime,
-    before: pa.Table,
+    earlier: pa.Table,
 ) -> tuple[pa.Table, int]:
     """The feature table at a cut-off, made from that of an earlier one.
 
     Args:
         source: the prepared source.
-        catalogue: the declarations; those of `before`.
+        catalogue: the declarations; those of `earlier`.
         as_of: the cut-off.
         since: the earlier cut-off.
-        before: the feature table at it; groups without a change since then keep their row.
+        earlier: the feature table at it; groups without a change since then keep their row.
 
     Returns:
         The table, equal to that of `feature_table`, and how many groups were computed anew.
@@ -204,19 +209,21 @@ def features_since(
     if changed is None:
         table = feature_table(source, catalogue, [as_of])
         return table, table.num_rows
-    anew = feature_table(source, catalogue, [as_of], only=changed.to_pylist())
-    carried = before.filter(pc.invert(pc.is_in(before["group_id"], value_set=changed)))
-    place = carried.schema.get_field_index("as_of")
-    carried = carried.set_column(place, "as_of", _repeated(as_of, carried.num_rows))
-    both = pa.concat_tables([anew, carried.select(anew.column_names).cast(anew.schema)])
-    return both.sort_by("group_id"), anew.num_rows
+    recomputed = feature_table(source, catalogue, [as_of], only=changed.to_pylist())
+    unchanged = earlier.filter(pc.invert(pc.is_in(earlier["group_id"], value_set=changed)))
+    place = unchanged.schema.get_field_index("as_of")
+    unchanged = unchanged.set_column(place, "as_of", _as_of_column(as_of, unchanged.num_rows))
+    combined = pa.concat_tables(
+        [recomputed, unchanged.select(recomputed.column_names).cast(recomputed.schema)]
+    )
+    return combined.sort_by("group_id"), recomputed.num_rows
 
 
-def _repeated(as_of: datetime, rows: int) -> pa.Array:
+def _as_of_column(as_of: datetime, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(as_of, pa.timestamp("us")), rows)
 
 
-def read_features(path: Path, as_of: datetime) -> pa.Table:
+def read_feature_table(path: Path, as_of: datetime) -> pa.Table:
     """A feature table that was written as Parquet.
 
     Raises:
@@ -231,9 +238,9 @@ def read_features(path: Path, as_of: datetime) -> pa.Table:
             f"{str(error).splitlines()[0]}; write it once without --changed-since"
         ) from None
     if found != [as_of]:
-        came = ", ".join(f"{instant:%Y-%m-%d %H:%M:%S}" for instant in found) or "no rows"
+        got = ", ".join(f"{instant:%Y-%m-%d %H:%M:%S}" for instant in found) or "no rows"
         raise BadInput(
             f"--changed-since: expected {path} to hold the features of "
-            f"{as_of:%Y-%m-%d %H:%M:%S} alone, got {came}; write it once without --changed-since"
+            f"{as_of:%Y-%m-%d %H:%M:%S} alone, got {got}; write it once without --changed-since"
         )
     return table

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 
 from ..declare.catalogue import Catalogue
 
-GROUP = ("group_id",)
+GROUP_KEY = ("group_id",)
 
 
 def member_terms(rows: ir.Table, catalogue: Catalogue) -> ir.Table:
@@ -26,27 +26,29 @@ def member_terms(rows: ir.Table, catalogue: Catalogue) -> ir.Table:
     return rows.select(*keys, **{f"term_{term.name}": term.value(rows) for term in catalogue.terms})
 
 
-def reduce_terms(terms: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP) -> ir.Table:
-    """Terms reduced over the rows of each key: one row per key, `empty` where there is no value."""
+def aggregate_terms(
+    terms: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP_KEY
+) -> ir.Table:
+    """Terms aggregated over the rows of each key: one row per key, `default` where none is."""
     return terms.group_by(*keys).agg(
         **{
-            term.name: reduced if term.empty is None else reduced.fill_null(term.empty)
+            term.name: aggregate if term.default is None else aggregate.fill_null(term.default)
             for term in catalogue.terms
-            for reduced in [term.reduce.over(terms[f"term_{term.name}"])]
+            for aggregate in [term.aggregation.apply(terms[f"term_{term.name}"])]
         }
     )
 
 
-def features_of(
-    totals: ir.Table, facts: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP
+def features_from_aggregates(
+    aggregates: ir.Table, facts: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP_KEY
 ) -> ir.Table:
     """The catalogue's columns from reduced terms, one row per key."""
-    joined = totals.join(facts, "group_id")
+    joined = aggregates.join(facts, "group_id")
     return joined.select(*keys, **{f.name: f.value(joined) for f in catalogue.features})
 
 
 def group_features(
-    rows: ir.Table, facts: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP
+    rows: ir.Table, facts: ir.Table, catalogue: Catalogue, keys: Sequence[str] = GROUP_KEY
 ) -> ir.Table:
     """All of stage 2: features of the member rows of each key.
 
@@ -54,4 +56,4 @@ def group_features(
     member rows repeated for every coalition, it is the stakeholder game; on edited rows, a what-if.
     """
     terms = member_terms(rows, catalogue)
-    return features_of(reduce_terms(terms, catalogue, keys), facts, catalogue, keys)
+    return features_from_aggregates(aggregate_terms(terms, catalogue, keys), facts, catalogue, keys)

@@ -1,8 +1,8 @@
 """Features of a few groups without a plan for hundreds of columns: rows by SQL, the rest in numpy.
 
 The rows that count for a member come from the same readers as in the big scan; signals, terms and
-features are evaluated from the same declarations (`numeric`). A test holds the result equal to the
-batch to the bit.
+features are evaluated from the same declarations (`engines/numpy`). A test holds the result equal
+to the batch to the bit.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..declare.catalogue import Catalogue
-from ..declare.signals import Reduce, Rows
+from ..declare.signals import Aggregation, InputRows
 from ..declare.terms import Term
-from ..engines.numpy import READ, features_of_terms, reduced, terms_of
-from .member_signals import reader
+from ..engines.numpy import COLUMNS_READ, aggregate_signals, feature_evaluator, term_evaluator
+from .member_signals import row_reader
 
 Fetch = Callable[[str, Callable[[], ir.Table]], pa.Table]
 Columns = dict[str, Any]
@@ -52,7 +52,7 @@ def term_rows(people: pa.Table, values: NDArray[np.float64]) -> TermRows:
 
 
 @dataclass(frozen=True)
-class LookedUp:
+class GroupLookup:
     """What was looked up of a few groups.
 
     Attributes:
@@ -67,7 +67,7 @@ class LookedUp:
     people: pa.Table
     terms: Mapping[str, Any]
 
-    def members(self) -> TermRows:
+    def term_rows(self) -> TermRows:
         """The terms of the people."""
         values = [self.terms[term.name] for term in self.catalogue.terms]
         return term_rows(self.people, np.column_stack(values))
@@ -75,70 +75,77 @@ class LookedUp:
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, by group_id."""
         ids = self.facts["group_id"].to_pylist()
-        place = {group_id: number for number, group_id in enumerate(ids)}
+        row_of_group = {group_id: number for number, group_id in enumerate(ids)}
         owners = self.people["group_id"].to_pylist()
-        group = np.array([place[group_id] for group_id in owners], dtype=np.intp)
-        totals = {
-            term.name: _reduced(term, self.terms[term.name], group, len(ids))
+        group = np.array([row_of_group[group_id] for group_id in owners], dtype=np.intp)
+        aggregates = {
+            term.name: _aggregate_by_group(term, self.terms[term.name], group, len(ids))
             for term in self.catalogue.terms
         }
-        found = features_of_terms(self.catalogue)({**_columns(self.facts), **totals})
+        features = feature_evaluator(self.catalogue)({**_columns(self.facts), **aggregates})
         types = {
-            f.name: pa.string() if f.category else pa.float64() for f in self.catalogue.features
+            f.name: pa.string() if f.categorical else pa.float64() for f in self.catalogue.features
         }
         return pa.table(
             {
                 "group_id": pa.array(ids, pa.string()),
                 **{
-                    name: pa.array(found[name], kind, from_pandas=True)
+                    name: pa.array(features[name], kind, from_pandas=True)
                     for name, kind in types.items()
                 },
             }
         )
 
 
-def looked_up(
+def look_up_groups(
     catalogue: Catalogue,
-    scanned: Callable[[], Mapping[Rows, ir.Table]],
+    input_tables: Callable[[], Mapping[InputRows, ir.Table]],
     people: ir.Table,
     facts: Callable[[], ir.Table],
     as_of: datetime,
-    instant: ir.TimestampScalar,
+    as_of_expression: ir.TimestampScalar,
     fetch: Fetch,
-) -> LookedUp:
+) -> GroupLookup:
     """The groups that the facts describe.
 
     Args:
         catalogue: the declarations.
-        scanned: gives what the signals read, of these people alone.
+        input_tables: gives what the signals read, of these people alone.
         people: rows of `people_at`.
         facts: the query of `group_facts`.
         as_of: the cut-off.
-        instant: the cut-off as expressions read it.
+        as_of_expression: the cut-off as expressions read it.
         fetch: runs a query that has a name.
     """
-    known = fetch("few_facts", lambda: facts().order_by("group_id"))
-    found = fetch("few_people", lambda: people.order_by("member_no"))
-    rows = _columns(found)
+    fact_rows = fetch("lookup_facts", lambda: facts().order_by("group_id"))
+    people_rows = fetch("lookup_people", lambda: people.order_by("member_no"))
+    rows = _columns(people_rows)
     numbers = rows["member_no"].astype(np.int64)
-    for kind in Rows:
-        if any(signal.rows is kind for signal in catalogue.signals):
+    for input_rows in InputRows:
+        if any(signal.input_rows is input_rows for signal in catalogue.signals):
             member: NDArray[np.intp]
-            if kind is Rows.MEMBERSHIP:
+            if input_rows is InputRows.MEMBERSHIP:
                 values, member = rows, np.arange(len(numbers), dtype=np.intp)
             else:
-                values = _columns(fetch(f"few_{kind}", _narrow(kind, scanned, instant)))
+                values = _columns(
+                    fetch(
+                        f"lookup_{input_rows}",
+                        _input_query(input_rows, input_tables, as_of_expression),
+                    )
+                )
                 member = np.asarray(np.searchsorted(numbers, values["member_no"]), dtype=np.intp)
-            given = {**values, "as_of": np.datetime64(as_of, "us")}
-            rows |= reduced(catalogue, kind, given, member, len(numbers))
-    return LookedUp(catalogue, known, found, terms_of(catalogue)(rows))
+            inputs = {**values, "as_of": np.datetime64(as_of, "us")}
+            rows |= aggregate_signals(catalogue, input_rows, inputs, member, len(numbers))
+    return GroupLookup(catalogue, fact_rows, people_rows, term_evaluator(catalogue)(rows))
 
 
-def _narrow(
-    kind: Rows, scanned: Callable[[], Mapping[Rows, ir.Table]], as_of: ir.TimestampScalar
+def _input_query(
+    input_rows: InputRows,
+    input_tables: Callable[[], Mapping[InputRows, ir.Table]],
+    as_of: ir.TimestampScalar,
 ) -> Callable[[], ir.Table]:
-    wanted = dict.fromkeys(["member_no", *READ[kind]])
-    return lambda: reader(kind)(scanned(), as_of).select(*wanted)
+    columns = dict.fromkeys(["member_no", *COLUMNS_READ[input_rows]])
+    return lambda: row_reader(input_rows)(input_tables(), as_of).select(*columns)
 
 
 def _columns(table: pa.Table) -> Columns:
@@ -154,12 +161,12 @@ def _columns(table: pa.Table) -> Columns:
     return columns
 
 
-def _reduced(
+def _aggregate_by_group(
     term: Term, values: NDArray[np.float64], group: NDArray[np.intp], groups: int
 ) -> NDArray[np.float64]:
-    if term.reduce is Reduce.SUM:
+    if term.aggregation is Aggregation.SUM:
         return np.bincount(group, values, groups).astype(np.float64)
     numbers = np.full(groups, np.nan)
-    best = np.fmin if term.reduce is Reduce.MIN else np.fmax
+    best = np.fmin if term.aggregation is Aggregation.MIN else np.fmax
     best.at(numbers, group, values)
-    return numbers if term.empty is None else np.where(np.isnan(numbers), term.empty, numbers)
+    return numbers if term.default is None else np.where(np.isnan(numbers), term.default, numbers)

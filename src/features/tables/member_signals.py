@@ -8,25 +8,25 @@ import ibis
 import ibis.expr.types as ir
 
 from ..declare.expressions import AsOf, days_before, days_between
-from ..declare.signals import Rows, Signal
+from ..declare.signals import InputRows, Signal
 from ..time_rules.activities_known_before import known_before
 
 POINTS_PER_KIND_AND_DAY = 20  # activities of a person; the market leader's cap (field-notes.md)
-RULE_DAYS = 30
+RULE_WINDOW_DAYS = 30
 
 
 def member_rows(
-    scanned: Mapping[Rows, ir.Table],
+    input_tables: Mapping[InputRows, ir.Table],
     people: ir.Table,
-    declared: Sequence[Signal],
+    signals: Sequence[Signal],
     as_of: AsOf,
 ) -> ir.Table:
     """Member signals of every current member, and one base row per group.
 
     Args:
-        scanned: `activities` and `contents_seen` of the source, by what reads them.
+        input_tables: `activities` and `contents_seen` of the source, by what reads them.
         people: rows of `people_at`.
-        declared: the signals.
+        signals: the signals.
         as_of: the cut-off.
 
     Returns:
@@ -36,28 +36,31 @@ def member_rows(
     """
     columns: dict[str, ir.Value] = {}
     rows = people
-    for kind in Rows:
-        found = [signal for signal in declared if signal.rows is kind]
-        if found and kind is not Rows.MEMBERSHIP:
-            rows = rows.left_join(_sums(scanned, kind, found, as_of), "member_no").drop(
-                "member_no_right"
-            )
-    for signal in declared:
-        of_membership = signal.rows is Rows.MEMBERSHIP
+    for input_rows in InputRows:
+        found = [signal for signal in signals if signal.input_rows is input_rows]
+        if found and input_rows is not InputRows.MEMBERSHIP:
+            rows = rows.left_join(
+                _aggregate_signals(input_tables, input_rows, found, as_of), "member_no"
+            ).drop("member_no_right")
+    for signal in signals:
+        of_membership = signal.input_rows is InputRows.MEMBERSHIP
         value = signal.value(rows, as_of) if of_membership else rows[signal.name]
-        empty = None if signal.empty is None else ibis.literal(signal.empty).cast(signal.type)
+        empty = None if signal.default is None else ibis.literal(signal.default).cast(signal.type)
         columns[signal.name] = value if empty is None else value.fill_null(empty)
     return rows.select("group_id", "contact_id", "role", **columns)
 
 
-def _sums(
-    scanned: Mapping[Rows, ir.Table], kind: Rows, declared: Sequence[Signal], as_of: AsOf
+def _aggregate_signals(
+    input_tables: Mapping[InputRows, ir.Table],
+    input_rows: InputRows,
+    signals: Sequence[Signal],
+    as_of: AsOf,
 ) -> ir.Table:
     """member_no, and the signals of one kind of rows, of the members who have such rows."""
-    rows = _READERS[kind](scanned, as_of)
-    values = rows.select("member_no", **{s.name: s.value(rows, as_of) for s in declared})
+    rows = _READERS[input_rows](input_tables, as_of)
+    values = rows.select("member_no", **{s.name: s.value(rows, as_of) for s in signals})
     return values.group_by("member_no").agg(
-        **{signal.name: signal.reduce.over(values[signal.name]) for signal in declared}
+        **{signal.name: signal.aggregation.apply(values[signal.name]) for signal in signals}
     )
 
 
@@ -72,9 +75,9 @@ def people_at(
     tables: Mapping[str, ir.Table],
     groups: ir.Table,
     as_of: AsOf,
-    wanted: Collection[str],
+    signal_names: Collection[str],
     *,
-    few: bool,
+    subset: bool,
 ) -> ir.Table:
     """Everybody in `groups` at a cut-off, and one base row per group.
 
@@ -82,8 +85,8 @@ def people_at(
         tables: of the prepared source.
         groups: group_id, member_no (of the base) of the groups to look at.
         as_of: the cut-off.
-        wanted: names of the signals that will be asked for.
-        few: they are few, so that other members are better not counted.
+        signal_names: names of the signals that will be asked for.
+        subset: they are few, so that other members are better not counted.
 
     Returns:
         group_id, contact_id, role, member_no, joined_at, and as far as they are wanted department
@@ -93,50 +96,50 @@ def people_at(
     members = current_members(tables["members"], as_of)
     current = members.semi_join(groups, "group_id")
     rows = current.select("group_id", "contact_id", "role", "member_no", "joined_at")
-    if "other_groups" in wanted:
-        known = members.semi_join(current, "contact_id") if few else members
+    if "other_groups" in signal_names:
+        known = members.semi_join(current, "contact_id") if subset else members
         counts = known.group_by(other=known.contact_id).agg(memberships=known.count())
         rows = rows.left_join(counts, [("contact_id", "other")]).drop("other")
-    if "department" in wanted:
+    if "department" in signal_names:
         contacts = tables["contacts"]
         placed = contacts.select("department", owner=contacts.contact_id)
         rows = rows.left_join(placed, [("contact_id", "owner")]).drop("owner")
     keys = ("group_id", "member_no")
-    nothing = {name: ibis.null(rows[name].type()) for name in rows.columns if name not in keys}
-    return ibis.union(rows, groups.mutate(**nothing).select(rows.columns))
+    nulls = {name: ibis.null(rows[name].type()) for name in rows.columns if name not in keys}
+    return ibis.union(rows, groups.mutate(**nulls).select(rows.columns))
 
 
-def of_people(rows: ir.Table, people: ir.Table) -> ir.Table:
+def rows_of_people(rows: ir.Table, people: ir.Table) -> ir.Table:
     """The rows of some people; those of a few are looked up without a scan."""
     return rows.semi_join(people, "member_no")
 
 
-def dated(rows: ir.Table, as_of: AsOf) -> ir.Table:
+def with_age_days(rows: ir.Table, as_of: AsOf) -> ir.Table:
     """Adds `age_days`, the age of an activity in whole days."""
     return rows.mutate(age_days=days_between(rows.occurred_at, as_of))
 
 
-def _activities(scanned: Mapping[Rows, ir.Table], as_of: AsOf) -> ir.Table:
-    return dated(known_before(scanned[Rows.ACTIVITIES], as_of), as_of)
+def _activities(input_tables: Mapping[InputRows, ir.Table], as_of: AsOf) -> ir.Table:
+    return with_age_days(known_before(input_tables[InputRows.ACTIVITIES], as_of), as_of)
 
 
-def _contents(scanned: Mapping[Rows, ir.Table], as_of: AsOf) -> ir.Table:
-    return known_before(scanned[Rows.CONTENTS], as_of)
+def _contents(input_tables: Mapping[InputRows, ir.Table], as_of: AsOf) -> ir.Table:
+    return known_before(input_tables[InputRows.CONTENTS], as_of)
 
 
-def _days(scanned: Mapping[Rows, ir.Table], as_of: AsOf) -> ir.Table:
+def _days(input_tables: Mapping[InputRows, ir.Table], as_of: AsOf) -> ir.Table:
     """One row per member, kind and day of the last 30; `times` is 20 at most (field-notes.md)."""
-    known = known_before(scanned[Rows.ACTIVITIES], as_of)
-    rows = known.filter(known.inbound, known.occurred_at >= days_before(as_of, RULE_DAYS))
+    known = known_before(input_tables[InputRows.ACTIVITIES], as_of)
+    rows = known.filter(known.inbound, known.occurred_at >= days_before(as_of, RULE_WINDOW_DAYS))
     daily = rows.group_by("member_no", "kind", "points", day=rows.occurred_at.truncate("D")).agg(
         times=rows.count()
     )
     return daily.mutate(times=ibis.least(daily.times, POINTS_PER_KIND_AND_DAY))
 
 
-def reader(kind: Rows) -> Callable[[Mapping[Rows, ir.Table], AsOf], ir.Table]:
+def row_reader(input_rows: InputRows) -> Callable[[Mapping[InputRows, ir.Table], AsOf], ir.Table]:
     """What reads the rows of a kind that count at a cut-off, from the tables that are scanned."""
-    return _READERS[kind]
+    return _READERS[input_rows]
 
 
-_READERS = {Rows.ACTIVITIES: _activities, Rows.DAYS: _days, Rows.CONTENTS: _contents}
+_READERS = {InputRows.ACTIVITIES: _activities, InputRows.DAYS: _days, InputRows.CONTENTS: _contents}

@@ -13,35 +13,35 @@ import pyarrow as pa
 
 from ..declare.catalogue import Catalogue
 from ..declare.expressions import AsOf
-from ..declare.signals import Rows
-from ..engines.python import PLAIN
-from ..engines.queries import DUCKDB, Queries, group_ids
+from ..declare.signals import InputRows
+from ..engines.python import PYTHON
+from ..engines.query_runner import DUCKDB, QueryRunner, group_id_table
 from ..time_rules.eligible_groups import eligible_groups
 from .account_history import OUTCOMES
 from .feature_source import FeatureSource
 from .group_facts import group_facts
 from .group_features import group_features
-from .lookup import LookedUp, looked_up
-from .member_signals import member_rows, of_people, people_at
+from .lookup import GroupLookup, look_up_groups
+from .member_signals import member_rows, people_at, rows_of_people
 
-FEW = 64  # groups; so many are looked up, more are scanned for
+MAX_LOOKUP_GROUPS = 64  # groups; so many are looked up, more are scanned for
 
 # Rules of DuckDB's optimizer that take longer than looking a few groups up.
-IDLE_RULES = "common_subexpressions,statistics_propagation,column_lifetime"
+SKIPPED_OPTIMIZER_RULES = "common_subexpressions,statistics_propagation,column_lifetime"
 
 
 @dataclass(frozen=True)
-class Run:
+class QueryPlan:
     """The tables of one cut-off.
 
     Attributes:
         source: the prepared source.
         catalogue: the declarations.
-        as_of: the cut-off, as expressions read it.
-        cutoff: the same, as an instant.
-        few: only some groups are looked at.
-        lookup: they are so few that no engine is needed for them.
-        queries: of this source and catalogue.
+        as_of_expression: the cut-off, as expressions read it.
+        as_of: the same, as an instant.
+        subset: only some groups are looked at.
+        is_lookup: they are so few that no engine is needed for them.
+        query_runner: of this source and catalogue.
         groups: group_id, member_no, account_id, solution_id, created_at: those open.
         people: rows of `people_at`.
         tables: what the facts are made of.
@@ -49,79 +49,89 @@ class Run:
 
     source: FeatureSource
     catalogue: Catalogue
-    as_of: AsOf
-    cutoff: datetime
-    few: bool
-    lookup: bool
-    queries: Queries
+    as_of_expression: AsOf
+    as_of: datetime
+    subset: bool
+    is_lookup: bool
+    query_runner: QueryRunner
     groups: ir.Table
     people: ir.Table
     tables: Mapping[str, ir.Table]
 
     @cached_property
-    def scanned(self) -> Mapping[Rows, ir.Table]:
+    def input_tables(self) -> Mapping[InputRows, ir.Table]:
         """What the signals read of `people`, by kind of row: of others there is nothing to add."""
         source, people = self.source, self.people
-        scanned = {Rows.ACTIVITIES: source.described(of_people(source.narrow, people))}
-        if any(signal.rows is Rows.CONTENTS for signal in self.catalogue.signals):
-            scanned[Rows.CONTENTS] = of_people(source.contents_seen, people)
-        return scanned
+        tables = {
+            InputRows.ACTIVITIES: source.with_kind_and_content(
+                rows_of_people(source.activity_facts, people)
+            )
+        }
+        if any(signal.input_rows is InputRows.CONTENTS for signal in self.catalogue.signals):
+            tables[InputRows.CONTENTS] = rows_of_people(source.contents_seen, people)
+        return tables
 
     @cached_property
     def facts(self) -> ir.Table:
         """Rows of `group_facts`, kept."""
-        return self.queries.keep("facts", self._facts)
+        return self.query_runner.materialize("facts", self._facts_query)
 
     @cached_property
     def members(self) -> ir.Table:
         """Rows of `member_rows`, kept."""
-        return self.queries.keep("members", self._member_rows)
+        return self.query_runner.materialize("members", self._member_rows_query)
 
     @cached_property
-    def looked_up(self) -> LookedUp:
+    def lookup(self) -> GroupLookup:
         """What was looked up of a few groups, where no engine is needed for them."""
-        return looked_up(
-            self.catalogue, lambda: self.scanned, self.people, self._facts, self.cutoff, self.as_of,
-            self.queries.fetch_few,
+        return look_up_groups(
+            self.catalogue, lambda: self.input_tables, self.people, self._facts_query,
+            self.as_of, self.as_of_expression, self.query_runner.fetch_small,
         )  # fmt: skip
 
     def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:
         """The rows of a query on this run's tables; the label names what it asks."""
-        return (self.queries.fetch_few if self.lookup else self.queries.fetch)(label, build)
+        return (self.query_runner.fetch_small if self.is_lookup else self.query_runner.fetch)(
+            label, build
+        )
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id."""
-        if self.lookup:
-            return self.looked_up.features()
+        if self.is_lookup:
+            return self.lookup.features()
         # Member rows that nobody asked for are not kept: they go straight into their groups.
-        kept = self.members if "members" in self.__dict__ else None
+        members = self.members if "members" in self.__dict__ else None
         facts = self.facts
 
         def build() -> ir.Table:
-            rows = self._member_rows() if kept is None else kept
+            rows = self._member_rows_query() if members is None else members
             return group_features(rows, facts, self.catalogue).order_by("group_id")
 
-        return self.queries.fetch("features" if kept is None else "features_of_members", build)
+        return self.query_runner.fetch(
+            "features" if members is None else "features_of_members", build
+        )
 
-    def _facts(self) -> ir.Table:
+    def _facts_query(self) -> ir.Table:
         if not self.catalogue.reads_facts:
             return self.groups.select("group_id")
         return group_facts(
-            self.tables, self.source.settings, self.catalogue.vocabulary, self.groups, self.as_of,
-            few=self.few,
+            self.tables, self.source.settings, self.catalogue.vocabulary, self.groups,
+            self.as_of_expression, subset=self.subset,
         )  # fmt: skip
 
-    def _member_rows(self) -> ir.Table:
-        return member_rows(self.scanned, self.people, self.catalogue.signals, self.as_of)
+    def _member_rows_query(self) -> ir.Table:
+        return member_rows(
+            self.input_tables, self.people, self.catalogue.signals, self.as_of_expression
+        )
 
 
 @contextmanager
-def run(
+def open_query_plan(
     source: FeatureSource,
     catalogue: Catalogue,
     as_of: datetime,
     only: Sequence[str] | None = None,
-) -> Iterator[Run]:
+) -> Iterator[QueryPlan]:
     """Everything known at a cut-off; what the engine keeps of it is gone at the end of the block.
 
     Args:
@@ -130,55 +140,86 @@ def run(
         as_of: the cut-off.
         only: group ids to look at; None for every eligible group.
     """
-    few = only is not None
+    subset = only is not None
     # A run inside another one's block gets names of its own.
-    prefix = f"at{len(source.runs)}_"
-    shape = (source.queries.key, catalogue.vocabulary, catalogue.names, few, prefix)
-    queries = Queries(source.backend, repr(shape), prefix)
-    source.runs.append(as_of)
-    quick = only is not None and len(only) <= FEW and source.backend.name in (DUCKDB, PLAIN)
-    spared = quick and source.backend.name == DUCKDB
+    prefix = f"at{len(source.open_cutoffs)}_"
+    cache_key = (
+        source.query_runner.cache_key,
+        catalogue.vocabulary,
+        catalogue.feature_names,
+        subset,
+        prefix,
+    )
+    query_runner = QueryRunner(source.backend, repr(cache_key), prefix)
+    source.open_cutoffs.append(as_of)
+    is_lookup = (
+        only is not None
+        and len(only) <= MAX_LOOKUP_GROUPS
+        and source.backend.name in (DUCKDB, PYTHON)
+    )
+    skips_optimizer_rules = is_lookup and source.backend.name == DUCKDB
     try:
-        if spared:
-            source.backend.con.execute(f"SET disabled_optimizers = '{IDLE_RULES}'")
-        asked = None if only is None else queries.hold("asked", group_ids(only))
-        instant = queries.as_of(as_of)
-        wanted = {signal.name for signal in catalogue.signals}
-        tables = _tables(source, catalogue, wanted)
-        groups = queries.keep("groups", lambda: _eligible(source, tables, instant, asked))
-        people = queries.keep("people", lambda: people_at(tables, groups, instant, wanted, few=few))
-        if any(signal.rows is Rows.CONTENTS for signal in catalogue.signals):
+        if skips_optimizer_rules:
+            source.backend.con.execute(f"SET disabled_optimizers = '{SKIPPED_OPTIMIZER_RULES}'")
+        requested = (
+            None if only is None else query_runner.load_rows("requested", group_id_table(only))
+        )
+        as_of_expression = query_runner.set_as_of(as_of)
+        signal_names = {signal.name for signal in catalogue.signals}
+        tables = _materialized_tables(source, catalogue, signal_names)
+        groups = query_runner.materialize(
+            "groups", lambda: _eligible_groups_query(source, tables, as_of_expression, requested)
+        )
+        people = query_runner.materialize(
+            "people",
+            lambda: people_at(tables, groups, as_of_expression, signal_names, subset=subset),
+        )
+        if any(signal.input_rows is InputRows.CONTENTS for signal in catalogue.signals):
             source.contents_seen  # noqa: B018 - held from here on, as `tables` are
-        yield Run(source, catalogue, instant, as_of, few, quick, queries, groups, people, tables)
+        yield QueryPlan(
+            source,
+            catalogue,
+            as_of_expression,
+            as_of,
+            subset,
+            is_lookup,
+            query_runner,
+            groups,
+            people,
+            tables,
+        )
     finally:
-        if spared:
+        if skips_optimizer_rules:
             source.backend.con.execute("RESET disabled_optimizers")
-        queries.release()
-        source.runs.pop()
-        if source.runs:
-            queries.as_of(source.runs[-1])  # the variable is one for the session
+        query_runner.release()
+        source.open_cutoffs.pop()
+        if source.open_cutoffs:
+            query_runner.set_as_of(source.open_cutoffs[-1])  # the variable is one for the session
 
 
-def _tables(
-    source: FeatureSource, catalogue: Catalogue, wanted: Collection[str]
+def _materialized_tables(
+    source: FeatureSource, catalogue: Catalogue, signal_names: Collection[str]
 ) -> dict[str, ir.Table]:
     """The tables that the queries of a catalogue read; the engine holds them from now on.
 
     Here and not where they are read, for a query whose text is known is not built again.
     """
     names = {"buying_groups", "members", "stage_events"}
-    if "department" in wanted:
+    if "department" in signal_names:
         names.add("contacts")
     if catalogue.reads_facts:
         names |= {"accounts", "verdicts", "answers", OUTCOMES}
     return {name: source.tables[name] for name in sorted(names)}
 
 
-def _eligible(
-    source: FeatureSource, given: Mapping[str, ir.Table], as_of: AsOf, asked: ir.Table | None
+def _eligible_groups_query(
+    source: FeatureSource,
+    all_tables: Mapping[str, ir.Table],
+    as_of: AsOf,
+    requested: ir.Table | None,
 ) -> ir.Table:
-    tables = dict(given)
-    if asked is not None:
+    tables = dict(all_tables)
+    if requested is not None:
         for name in ("buying_groups", "stage_events"):
-            tables[name] = tables[name].semi_join(asked, "group_id")
+            tables[name] = tables[name].semi_join(requested, "group_id")
     return eligible_groups(tables, source.settings, as_of)

@@ -28,8 +28,10 @@ def known_before(rows: ir.Table, as_of: AsOf) -> ir.Table:
     return rows.filter(rows.counts_from < as_of)
 
 
-def once(
-    activities: ir.Table, shared: ir.Table | None = None, copies: ir.Table | None = None
+def deduplicate(
+    activities: ir.Table,
+    repeated_hashes: ir.Table | None = None,
+    duplicates: ir.Table | None = None,
 ) -> ir.Table:
     """One row per activity_id: of rows with the same id, the earliest `known_at`.
 
@@ -39,24 +41,27 @@ def once(
 
     Args:
         activities: rows of `with_known_at`.
-        shared: `shared_hashes` of them, if the engine keeps it.
-        copies: `possible_copies` of them, if the engine keeps it.
+        repeated_hashes: `repeated_id_hashes` of them, if the engine keeps it.
+        duplicates: `possible_duplicates` of them, if the engine keeps it.
     """
-    shared = shared_hashes(activities) if shared is None else shared
-    copies = possible_copies(activities, shared) if copies is None else copies
-    single = _hashed(activities).anti_join(shared, "hashed").drop("hashed")
-    ties = [copies[column] for column in copies.columns if column != "activity_id"]
-    ranked = copies.mutate(
+    repeated_hashes = repeated_id_hashes(activities) if repeated_hashes is None else repeated_hashes
+    duplicates = (
+        possible_duplicates(activities, repeated_hashes) if duplicates is None else duplicates
+    )
+    unique = _with_id_hash(activities).anti_join(repeated_hashes, "hashed").drop("hashed")
+    ties = [duplicates[column] for column in duplicates.columns if column != "activity_id"]
+    ranked = duplicates.mutate(
         copy=ibis.row_number().over(
             ibis.window(
-                group_by=copies.activity_id, order_by=[copies.counts_from, copies.known_at, *ties]
+                group_by=duplicates.activity_id,
+                order_by=[duplicates.counts_from, duplicates.known_at, *ties],
             )
         )
     )
-    return ibis.union(single, ranked.filter(ranked.copy == 0).drop("copy"))
+    return ibis.union(unique, ranked.filter(ranked.copy == 0).drop("copy"))
 
 
-def shared_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.Table:
+def repeated_id_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.Table:
     """Hashes of more than one row's id: compared faster than ids, and no id can stand twice else.
 
     Args:
@@ -64,7 +69,7 @@ def shared_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.Table
         by_sorting: sort them all, and look at the neighbour. In one process that costs three
             fifths of grouping; a cluster would bring every hash to one worker for it.
     """
-    hashes = _hashed(activities).select("hashed")
+    hashes = _with_id_hash(activities).select("hashed")
     if by_sorting:
         order = ibis.window(order_by=hashes.hashed)
         pairs = hashes.mutate(before=hashes.hashed.lag().over(order))
@@ -73,9 +78,9 @@ def shared_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.Table
     return counts.filter(counts.rows > 1).select("hashed")
 
 
-def possible_copies(activities: ir.Table, shared: ir.Table) -> ir.Table:
+def possible_duplicates(activities: ir.Table, repeated_hashes: ir.Table) -> ir.Table:
     """The rows whose id may stand twice."""
-    return _hashed(activities).semi_join(shared, "hashed").drop("hashed")
+    return _with_id_hash(activities).semi_join(repeated_hashes, "hashed").drop("hashed")
 
 
 @ibis.udf.scalar.builtin(name="hash", signature=(("string",), "int64"))  # type: ignore[untyped-decorator]
@@ -83,20 +88,20 @@ def _hash(text: str) -> int:  # type: ignore[empty-body]
     """By its name: Ibis would have DuckDB spell out the bits of every hash."""
 
 
-def _hashed(activities: ir.Table) -> ir.Table:
+def _with_id_hash(activities: ir.Table) -> ir.Table:
     # 31 bits are a positive number of 32 on every engine, and half as wide to sort and to look up.
     bits = _hash(activities.activity_id) & 0x7FFF_FFFF
     return activities.mutate(hashed=bits.cast("int32"))
 
 
-def kinds_counted(activities: ir.Table) -> ir.Table:
+def kind_counts(activities: ir.Table) -> ir.Table:
     """kind, rows: every kind in the table with its number of rows."""
     return activities.group_by("kind").agg(rows=activities.count())
 
 
-def kinds_in(counted: pa.Table) -> Mapping[str, int]:
-    """Rows of `kinds_counted`, most frequent first, ties by name."""
-    counts = counted.to_pylist()
+def kinds_in(counts: pa.Table) -> Mapping[str, int]:
+    """Rows of `kind_counts`, most frequent first, ties by name."""
+    counts = counts.to_pylist()
     counts.sort(key=lambda row: (-row["rows"], row["kind"]))
     return {row["kind"]: row["rows"] for row in counts}
 

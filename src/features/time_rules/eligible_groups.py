@@ -33,18 +33,18 @@ def end_of_observation(tables: Mapping[str, ir.Table], settings: Settings) -> da
         tables["verdicts"].decided_at,
         tables["answers"].answered_at,
     ]
-    return max(instant for time in times if (instant := _instant(time.max())) is not None)
+    return max(instant for time in times if (instant := _fetch_instant(time.max())) is not None)
 
 
-def _instant(time: ir.TimestampScalar) -> datetime | None:
+def _fetch_instant(time: ir.TimestampScalar) -> datetime | None:
     instant: datetime | None = time.to_pyarrow().as_py()
     return instant
 
 
-def first_instant(tables: Mapping[str, ir.Table]) -> datetime:
+def start_of_history(tables: Mapping[str, ir.Table]) -> datetime:
     """The first thing that happened: before it no group has a history."""
     times = [tables["activities"].occurred_at, tables["buying_groups"].created_at]
-    return min(instant for time in times if (instant := _instant(time.min())) is not None)
+    return min(instant for time in times if (instant := _fetch_instant(time.min())) is not None)
 
 
 def cutoffs(start: datetime, end: datetime, every: str) -> tuple[datetime, ...]:
@@ -56,13 +56,13 @@ def cutoffs(start: datetime, end: datetime, every: str) -> tuple[datetime, ...]:
         every: "1mo", "1w" or "2w".
     """
     instants, number = [], 0
-    while (instant := _step(start, every, number)) <= end:
+    while (instant := _nth_cutoff(start, every, number)) <= end:
         instants.append(instant)
         number += 1
     return tuple(instants)
 
 
-def _step(start: datetime, every: str, number: int) -> datetime:
+def _nth_cutoff(start: datetime, every: str, number: int) -> datetime:
     if every != "1mo":
         return start + number * timedelta(weeks=int(every.removesuffix("w")))
     months = start.month - 1 + number
@@ -81,10 +81,10 @@ def training_cutoffs(settings: Settings, first: datetime, end: datetime) -> tupl
     Raises:
         BadInput: there is none.
     """
-    plan: Snapshots = settings.snapshots
+    snapshots: Snapshots = settings.snapshots
     last = end - timedelta(days=settings.target.horizon_days)
-    start = plan.start or _natural_start(first, plan.every)
-    found = cutoffs(start, last, plan.every)
+    start = snapshots.start or _default_start(first, snapshots.every)
+    found = cutoffs(start, last, snapshots.every)
     if not found:
         raise BadInput(
             f"snapshots: expected at least one cut-off from {start:%Y-%m-%d} whose horizon of "
@@ -106,10 +106,10 @@ def later_cutoffs(settings: Settings, last: datetime, end: datetime) -> tuple[da
     return cutoffs(last, end, settings.snapshots.every)[1:]
 
 
-def _natural_start(first: datetime, every: str) -> datetime:
+def _default_start(first: datetime, every: str) -> datetime:
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     if every == "1mo":
-        return _step(midnight.replace(day=1), "1mo", 2)
+        return _nth_cutoff(midnight.replace(day=1), "1mo", 2)
     return midnight + timedelta(days=7 - midnight.weekday() + 28)
 
 
@@ -125,12 +125,12 @@ def eligible_groups(
     events = tables["stage_events"]
     past = events.filter(events.occurred_at < as_of)
     ends = past.stage.isin([settings.target.stage, *settings.target.closed_stages])
-    closed = past.group_by("group_id").agg(
+    closings = past.group_by("group_id").agg(
         closed_at=past.occurred_at.max(where=ends),
         reopened_at=past.occurred_at.max(where=past.stage == REOPENED),
     )
-    shut = closed.filter(
-        closed.closed_at.notnull(),
-        closed.reopened_at.isnull() | (closed.reopened_at <= closed.closed_at),
+    closed_groups = closings.filter(
+        closings.closed_at.notnull(),
+        closings.reopened_at.isnull() | (closings.reopened_at <= closings.closed_at),
     )
-    return groups.filter(groups.created_at < as_of).anti_join(shut, "group_id")
+    return groups.filter(groups.created_at < as_of).anti_join(closed_groups, "group_id")

@@ -1,7 +1,8 @@
 """What was known at an earlier instant, as tables of the contract that features are computed from.
 
 A cut-off asks what was known before it, and looks back from it. Here the two come apart: features
-of `knowing(tables, then)` at a later cut-off are what the group would have, had nothing come since.
+of `tables_as_of(tables, then)` at a later cut-off are what the group would have, had nothing come
+since.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import pyarrow as pa
 
 from ...settings import Settings
 from ...source.staging import Source
-from ..declare.expressions import AsOf, at
-from ..tables.feature_source import FeatureSource, feature_source
-from ..tables.group_facts import leavers
-from .activities_known_before import kinds_counted, kinds_in, known_before, with_known_at
+from ..declare.expressions import AsOf, cutoff_literal
+from ..tables.feature_source import FeatureSource, prepare_source
+from ..tables.group_facts import leaver_counts
+from .activities_known_before import kind_counts, kinds_in, known_before, with_known_at
 
 # Tables whose rows are known from one instant on.
-DATED = {"stage_events": "occurred_at", "verdicts": "decided_at", "answers": "answered_at"}
+TIME_COLUMNS = {"stage_events": "occurred_at", "verdicts": "decided_at", "answers": "answered_at"}
 
 
-def knowing(tables: Mapping[str, ir.Table], until: datetime) -> dict[str, ir.Table]:
+def tables_as_of(tables: Mapping[str, ir.Table], until: datetime) -> dict[str, ir.Table]:
     """The contract's tables as they were known before an instant (design.md, rules of time).
 
     Features at `until` itself are the same as those of `tables`. Accounts, contacts and contents
@@ -37,23 +38,26 @@ def knowing(tables: Mapping[str, ir.Table], until: datetime) -> dict[str, ir.Tab
         until: the instant; only what was known before it is left. Of a member who left later the
             leaving is not known yet, and of a group that was created later the creation.
     """
-    then = at(until)
+    cutoff = cutoff_literal(until)
     groups, members = tables["buying_groups"], tables["members"]
-    activities = known_before(with_known_at(tables["activities"]), then)
+    activities = known_before(with_known_at(tables["activities"]), cutoff)
     return {
         **tables,
         # The group itself stays, for members may point at it from before.
-        "buying_groups": groups.mutate(created_at=_if_before(groups.created_at, then)),
-        "members": members.filter(members.joined_at < then).mutate(
-            left_at=_if_before(members.left_at, then)
+        "buying_groups": groups.mutate(created_at=_null_unless_before(groups.created_at, cutoff)),
+        "members": members.filter(members.joined_at < cutoff).mutate(
+            left_at=_null_unless_before(members.left_at, cutoff)
         ),
         "activities": activities.drop("known_at", "counts_from"),
-        **{name: tables[name].filter(tables[name][time] < then) for name, time in DATED.items()},
+        **{
+            name: tables[name].filter(tables[name][time] < cutoff)
+            for name, time in TIME_COLUMNS.items()
+        },
     }
 
 
-def _if_before(time: ir.TimestampValue, then: AsOf) -> ir.TimestampValue:
-    return (time < then).ifelse(time, ibis.null(time.type()))
+def _null_unless_before(time: ir.TimestampValue, cutoff: AsOf) -> ir.TimestampValue:
+    return (time < cutoff).ifelse(time, ibis.null(time.type()))
 
 
 def rows_of_group(tables: Mapping[str, ir.Table], group_id: str) -> dict[str, pa.Table]:
@@ -64,25 +68,29 @@ def rows_of_group(tables: Mapping[str, ir.Table], group_id: str) -> dict[str, pa
         group_id: of a group.
     """
     members, activities = tables["members"], tables["activities"]
-    mine = members.filter(members.group_id == group_id).select("contact_id").distinct()
-    ids = mine.to_pyarrow()["contact_id"].to_pylist()
-    acted = activities.filter((activities.group_id == group_id) | activities.contact_id.isin(ids))
-    near = {
+    contacts_of_group = members.filter(members.group_id == group_id).select("contact_id").distinct()
+    ids = contacts_of_group.to_pyarrow()["contact_id"].to_pylist()
+    activities_of_group = activities.filter(
+        (activities.group_id == group_id) | activities.contact_id.isin(ids)
+    )
+    rows = {
         **tables,
         "contacts": tables["contacts"].filter(tables["contacts"].contact_id.isin(ids)),
         "members": members.filter(members.contact_id.isin(ids)),
         # A copy of an activity may name somebody else, and be the one that counts.
-        "activities": activities.semi_join(acted.select("activity_id"), "activity_id"),
+        "activities": activities.semi_join(
+            activities_of_group.select("activity_id"), "activity_id"
+        ),
         **{
             name: tables[name].filter(tables[name].group_id == group_id)
             for name in ("verdicts", "answers")
         },
     }
-    return {name: rows.to_pyarrow() for name, rows in near.items()}
+    return {name: rows.to_pyarrow() for name, rows in rows.items()}
 
 
 @contextmanager
-def in_memory(tables: Mapping[str, pa.Table], settings: Settings) -> Iterator[FeatureSource]:
+def in_memory_source(tables: Mapping[str, pa.Table], settings: Settings) -> Iterator[FeatureSource]:
     """Some tables of the contract as a prepared source, in an engine of their own.
 
     Two prepared sources of one engine would write over each other's tables.
@@ -96,20 +104,22 @@ def in_memory(tables: Mapping[str, pa.Table], settings: Settings) -> Iterator[Fe
         opened = {name: backend.create_table(name, rows) for name, rows in tables.items()}
         kinds = {
             kind: settings.kind(kind)
-            for kind in kinds_in(kinds_counted(opened["activities"]).to_pyarrow())
+            for kind in kinds_in(kind_counts(opened["activities"]).to_pyarrow())
         }
         known = replace(settings, kinds={**kinds, **settings.kinds})
-        yield feature_source(Source(backend, opened, {}, (), "memory"), known)
+        yield prepare_source(Source(backend, opened, {}, (), "memory"), known)
     finally:
         backend.disconnect()
 
 
-def left_lately(members: ir.Table, as_of: datetime) -> frozenset[str]:
+def recent_leavers(members: ir.Table, as_of: datetime) -> frozenset[str]:
     """Contacts whom the fact `members_left_90d` counts of one group.
 
     Args:
         members: rows of one group.
         as_of: the cut-off.
     """
-    each = members.mutate(group_id=members.contact_id)
-    return frozenset(leavers(each, at(as_of)).to_pyarrow()["left_group"].to_pylist())
+    by_contact = members.mutate(group_id=members.contact_id)
+    return frozenset(
+        leaver_counts(by_contact, cutoff_literal(as_of)).to_pyarrow()["left_group"].to_pylist()
+    )

@@ -9,8 +9,8 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from ...contract import TABLES, Column, Table
-from ...features.engines.python import Rows, rows_from
-from ...features.engines.queries import EPOCH
+from ...features.engines.python import ListTable, list_table
+from ...features.engines.query_runner import EPOCH
 from ...source.conversion import convert
 from ...source.readers import quoted
 from ...source.staging import ROW
@@ -40,7 +40,7 @@ class Values:
             if _is_instant(column)
         }
 
-    def converted(self, connection: Any, tables: Mapping[str, Rows]) -> dict[str, Rows]:
+    def converted(self, connection: Any, tables: Mapping[str, ListTable]) -> dict[str, ListTable]:
         """Rows as `Staged.table` has them.
 
         Args:
@@ -88,7 +88,7 @@ def _asked(connection: Any, expression: str, texts: list[str]) -> list[Any]:
     return [value for (value,) in rows]
 
 
-def _rows(table: Table, given: Rows, instants: Mapping[str | None, Pair]) -> Rows:
+def _rows(table: Table, given: ListTable, instants: Mapping[str | None, Pair]) -> ListTable:
     columns: dict[str, list[Any]] = {ROW: list(range(given.size))}
     for column in table.columns:
         values = given.columns[column.name]
@@ -104,7 +104,7 @@ def _rows(table: Table, given: Rows, instants: Mapping[str | None, Pair]) -> Row
             pairs = [(None if value is None else number(value), None) for value in values]
         columns[column.name] = [value for value, _given in pairs]
         columns[f"given_{column.name}"] = [as_given for _value, as_given in pairs]
-    return rows_from(given.size, columns)
+    return list_table(given.size, columns)
 
 
 def _whole(value: float | None) -> Pair:

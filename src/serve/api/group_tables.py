@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ...contract import TABLES, Table
-from ...features.engines.python import Rows, rows_from
+from ...features.engines.python import ListTable, list_table
 from ...settings import Api, instant_of
 from .body_parsing import shown_kind
 from .problem_details import Refused
@@ -73,7 +73,7 @@ class GroupTables:
     as_of: datetime
     language: str | None
     group_id: str
-    tables: Mapping[str, Rows]
+    tables: Mapping[str, ListTable]
 
 
 def group_tables(tree: Mapping[str, Any], settings: Api) -> GroupTables:
@@ -160,7 +160,7 @@ def _rows(value: Any, key: str, most: int) -> list[Mapping[str, Any]]:
     return [_row(row, f"{key}[{number}]") for number, row in enumerate(value)]
 
 
-def _as_given(table: Table, rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Rows:
+def _as_given(table: Table, rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> ListTable:
     columns = {}
     for column in table.columns:
         kinds = _KINDS[column.dtype]
@@ -174,7 +174,7 @@ def _as_given(table: Table, rows: Sequence[Mapping[str, Any]], places: Sequence[
                 f"{shown_kind(values[number])}",
             )
         columns[column.name] = values
-    return rows_from(len(rows), columns)
+    return list_table(len(rows), columns)
 
 
 def _cut(text: str) -> str:

@@ -17,7 +17,13 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from ...contract import TABLES, Table
-from ...features.engines.python import Plain, Plan, Rows, planned, rows_from
+from ...features.engines.python import (
+    CompiledQuery,
+    ListTable,
+    PythonEngine,
+    compile_query,
+    list_table,
+)
 from ...source import Source
 from ...source.conversion import convert
 from ...source.problems import Rule
@@ -58,8 +64,8 @@ class _Checks:
     """
 
     rules: tuple[RowRule, ...]
-    any_broken: Plan
-    broken: tuple[Plan, ...]
+    any_broken: CompiledQuery
+    broken: tuple[CompiledQuery, ...]
 
 
 class Desk:
@@ -74,7 +80,7 @@ class Desk:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("PRAGMA disable_optimizer")  # nothing to make better
-        self._engine = Plain()
+        self._engine = PythonEngine()
         self._values = Values()
         staged = {name: _staged(self._engine, table) for name, table in TABLES.items()}
         parents = {name: one.table for name, one in staged.items()}
@@ -103,7 +109,7 @@ class Desk:
         try:
             filled = {name: rows for name, rows in given.tables.items() if rows.size}
             for name, one in self._values.converted(self._connection, filled).items():
-                tables[name] = replace(one, names=tuple(TABLES[name].column_names))
+                tables[name] = replace(one, column_names=tuple(TABLES[name].column_names))
                 tables[_staged_name(name)] = one
             for name in filled:
                 self._check(name)
@@ -133,7 +139,7 @@ def _sentence(table: str, rule: RowRule, rows: list[int]) -> str:
     return f"{table}.{rule.column}: {rule.rule} at {places}{more}; {advice or 'mend the rows'}"
 
 
-def _staged(engine: Plain, table: Table) -> Staged:
+def _staged(engine: PythonEngine, table: Table) -> Staged:
     """One table of the contract's types, with what was given in place of them."""
     types = {ROW: "int64"}
     converted = set()
@@ -154,13 +160,13 @@ def _types(table: Table) -> dict[str, str]:
     return {column.name: _TYPES[column.dtype] for column in table.columns}
 
 
-def _table(engine: Plain, name: str, types: Mapping[str, str]) -> ir.Table:
+def _table(engine: PythonEngine, name: str, types: Mapping[str, str]) -> ir.Table:
     rows: ir.Table = ops.DatabaseTable(name, ibis.schema(types), engine).to_expr()
     return rows
 
 
-def _no_rows(columns: Iterable[str]) -> Rows:
-    return rows_from(0, {name: [] for name in columns})
+def _no_rows(columns: Iterable[str]) -> ListTable:
+    return list_table(0, {name: [] for name in columns})
 
 
 def _checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table]) -> _Checks:
@@ -169,8 +175,8 @@ def _checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table]) -> _C
     flagged = rows.select(broken=reduce(or_, (rule.broken for rule in rules)))
     return _Checks(
         rules,
-        planned(flagged.aggregate(broken=flagged.broken.any().fill_null(False))),
-        tuple(planned(_first_broken(rows, rule)) for rule in rules),
+        compile_query(flagged.aggregate(broken=flagged.broken.any().fill_null(False))),
+        tuple(compile_query(_first_broken(rows, rule)) for rule in rules),
     )
 
 

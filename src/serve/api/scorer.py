@@ -9,7 +9,7 @@ from typing import Any
 from ...contract import LATEST, BadInput
 from ...explain.language import words
 from ...explain.shapley.valuation import with_compiled_trees
-from ...features.tables.feature_source import feature_source
+from ...features.tables.feature_source import prepare_source
 from ...model.bundle import Bundle
 from ...model.registry import Registered
 from ...settings import Settings
@@ -94,7 +94,7 @@ class Scorer:
     def _scored(self, given: GroupTables, model: Registered, chosen: Any) -> Scored:
         bundle = model.bundle
         with self._desk.laid_out(given) as source:
-            prepared = feature_source(source, bundle.settings)
+            prepared = prepare_source(source, bundle.settings)
             try:
                 return score(
                     prepared, bundle, given.as_of, model_version=model.version, words=chosen,
@@ -103,7 +103,7 @@ class Scorer:
             except BadInput:
                 raise Refused(422, _not_open(given.as_of, bundle)) from None
             finally:
-                prepared.queries.release()
+                prepared.query_runner.release()
 
 
 def _not_open(as_of: datetime, bundle: Bundle) -> str:

@@ -95,7 +95,7 @@ def _day(instant: datetime, words: Words) -> str:
 
 def _people(job: Job, found: Changes) -> dict[str, str]:
     ids = [row.contact_id for row in found.rows if row.contact_id is not None]
-    contacts = job.source.given["contacts"]
+    contacts = job.source.contract_tables["contacts"]
     named = contacts.filter(contacts.contact_id.isin(ids)).select("contact_id", "full_name")
     return {
         row["contact_id"]: job.words.addressed(row["full_name"], row["contact_id"])

@@ -18,7 +18,7 @@ from ...explain.shapley.stakeholders import Stakeholders, stakeholders
 from ...explain.shapley.theme_attribution import themes_of
 from ...explain.summaries import Person, group_summary, person_summary, step_text
 from ...features.tables.feature_source import FeatureSource
-from ...features.tables.feature_table import moment
+from ...features.tables.feature_table import open_snapshot
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
@@ -68,7 +68,7 @@ def score(
         BadInput: no group is open at the cut-off.
     """
     lines = lines_in_force(source, bundle, as_of, progress)
-    with moment(source, bundle.catalogue, as_of, only) as at:
+    with open_snapshot(source, bundle.catalogue, as_of, only) as at:
         features = at.features()
         if not features.num_rows:
             raise BadInput(_nothing_open(source, as_of))
@@ -101,7 +101,9 @@ def score(
 
 def _nothing_open(source: FeatureSource, as_of: datetime) -> str:
     groups = source.tables["buying_groups"]
-    rows = source.queries.fetch("first_created", lambda: groups.agg(at=groups.created_at.min()))
+    rows = source.query_runner.fetch(
+        "first_created", lambda: groups.agg(at=groups.created_at.min())
+    )
     first = rows["at"][0].as_py()
     return (
         f"score: expected groups that are open at {as_of:%Y-%m-%d %H:%M}, found none; the first "

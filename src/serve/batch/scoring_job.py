@@ -12,7 +12,7 @@ from pathlib import Path
 from ...contract import BadInput
 from ...explain.language import Words, words
 from ...explain.shapley.valuation import with_compiled_trees
-from ...features.tables.feature_source import FeatureSource, feature_source
+from ...features.tables.feature_source import FeatureSource, prepare_source
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
@@ -159,4 +159,4 @@ def scoring_job(
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
         on_engine(source, engine) as there,
     ):
-        yield Job(feature_source(there, own), model, chosen, progress)
+        yield Job(prepare_source(there, own), model, chosen, progress)

@@ -15,7 +15,7 @@ from ...explain.shapley.stakeholders import Stakeholders
 from ...explain.summaries import Contact, GroupFacts, Person, Step
 from ...explain.what_ifs import Action
 from ...features.tables.feature_source import FeatureSource
-from ...features.tables.feature_table import Moment
+from ...features.tables.feature_table import Snapshot
 
 Row = dict[str, Any]
 
@@ -37,13 +37,13 @@ class Known:
     activity: Mapping[tuple[str, str], Recent]
 
 
-def known_at(source: FeatureSource, at: Moment) -> Known:
+def known_at(source: FeatureSource, at: Snapshot) -> Known:
     """Reads it for a moment."""
     accounts = _names(source, at, "accounts", "account_id")
     columns = ("contact_id", "full_name", "title", "department", "account_id")
 
     def people() -> ir.Table:
-        contacts = source.given["contacts"]
+        contacts = source.contract_tables["contacts"]
         return contacts.semi_join(at.people, "contact_id").select(*columns)
 
     contacts = at.fetch("names_of_people", people)
@@ -60,8 +60,8 @@ def known_at(source: FeatureSource, at: Moment) -> Known:
     )
 
 
-def _names(source: FeatureSource, at: Moment, table: str, key: str) -> dict[str, str]:
-    rows = at.fetch(f"names_of_{table}", lambda: source.given[table].select(key, "name"))
+def _names(source: FeatureSource, at: Snapshot, table: str, key: str) -> dict[str, str]:
+    rows = at.fetch(f"names_of_{table}", lambda: source.contract_tables[table].select(key, "name"))
     return dict(zip(rows[key].to_pylist(), rows["name"].to_pylist(), strict=True))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ...features.tables.feature_source import FeatureSource
-from ...features.tables.feature_table import moment
+from ...features.tables.feature_table import open_snapshot
 from ...features.time_rules.eligible_groups import cutoffs
 from ...model.bundle import Bundle
 from ...model.threshold_update import SEGMENT_COLUMNS, follow, segment_values
@@ -57,7 +57,7 @@ def lines_in_force(
 
 
 def _scored(source: FeatureSource, bundle: Bundle, at: datetime) -> pd.DataFrame:
-    with moment(source, bundle.catalogue, at) as now:
+    with open_snapshot(source, bundle.catalogue, at) as now:
         features = now.features()
         groups = now.group_rows
     readiness = bundle.readiness(bundle.log_odds(features))

@@ -46,8 +46,8 @@ def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
 def _standing(source: FeatureSource, as_of: datetime) -> list[dict[str, Any]]:
     """Rows of `verdicts_known`, by group_id; in plain Python, as one group has few."""
     verdicts, events = source.tables["verdicts"], source.tables["stage_events"]
-    queries = source.queries
-    instant = queries.as_of(as_of)
+    queries = source.query_runner
+    instant = queries.set_as_of(as_of)
 
     def again() -> ir.Table:
         past = events.filter(events.stage == REOPENED, events.occurred_at < instant)

@@ -10,9 +10,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...features.declare.expressions import at as instant
-from ...features.tables.feature_source import NOBODY, attached
-from ...features.time_rules.activities_known_before import known_before, once, with_known_at
+from ...features.declare.expressions import cutoff_literal as instant
+from ...features.tables.feature_source import NO_ID, attribute_activities
+from ...features.time_rules.activities_known_before import deduplicate, known_before, with_known_at
 from ...source import Source
 from ..batch.scoring import Scored
 
@@ -38,13 +38,13 @@ def activities_of(
 
     Returns:
         By group_id and contact_id, the earliest first. Activities that were logged on the group
-        without a person have the contact `NOBODY`.
+        without a person have the contact `NO_ID`.
     """
     numbers = _numbers(scored, chosen)
     if not numbers.num_rows:
         return {}
     members = ibis.memtable(numbers)
-    people = members.filter(members.contact_id != NOBODY).select("contact_id").distinct()
+    people = members.filter(members.contact_id != NO_ID).select("contact_id").distinct()
     groups = members.select("group_id").distinct()
     activities = source.tables["activities"]
     start, end = instant(as_of - timedelta(days=DAYS)), instant(as_of)
@@ -55,13 +55,13 @@ def activities_of(
     )
     # Copies of an activity may differ, so the one that counts is found among all of them.
     copies = activities.semi_join(ids, "activity_id")
-    rows = once(known_before(with_known_at(copies), end))
+    rows = deduplicate(known_before(with_known_at(copies), end))
     rows = rows.filter(rows.occurred_at >= start)
     contents = source.tables["contents"].select("content_id", "title")
     titled = rows.left_join(contents, "content_id").select(
         "contact_id", "group_id", "solution_id", "occurred_at", "kind", "title"
     )
-    found = attached(titled, members).join(_owners(members), "member_no")
+    found = attribute_activities(titled, members).join(_owners(members), "member_no")
     return _by_member(found.select("owned_by", "contact", "occurred_at", "kind", "title"))
 
 
@@ -69,7 +69,7 @@ def _numbers(scored: Scored, chosen: pa.Array) -> pa.Table:
     """member_no, group_id, contact_id, solution_id of the members and of each group's base."""
     scores = scored.scores.filter(pc.is_in(scored.scores["group_id"], value_set=chosen))
     groups = scores.select(["group_id", "solution_id"])
-    base = groups.append_column("contact_id", pa.repeat(NOBODY, groups.num_rows))
+    base = groups.append_column("contact_id", pa.repeat(NO_ID, groups.num_rows))
     members = scored.stakeholders.select(["group_id", "contact_id"])
     people = members.join(groups, "group_id", join_type="inner")
     names = ["group_id", "contact_id", "solution_id"]

@@ -56,7 +56,9 @@ def role_map(score: Row, members: Sequence[Row], template: Template) -> tuple[Ro
         members: its rows of the stakeholders table.
         template: of the model.
     """
-    lines = {role.name: role.line(score["solution_id"], score["as_of"]) for role in template.roles}
+    lines = {
+        role.name: role.requirement(score["solution_id"], score["as_of"]) for role in template.roles
+    }
     required = {name: line.required for name, line in lines.items() if line is not None}
     by_role: dict[str, list[Row]] = {name: [] for name in required}
     for row in sorted(members, key=lambda r: (-r["contribution"], r["contact_id"])):

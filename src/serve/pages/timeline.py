@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ...features.tables.feature_source import NOBODY
+from ...features.tables.feature_source import NO_ID
 from ...settings import Settings
 from .activities import DAYS, Done
 
@@ -107,9 +107,9 @@ def timeline(
     start = as_of - timedelta(days=DAYS)
     shapes = _shapes(done, settings)
     own = [_lane(one, 0, done.get(one, []), start, shapes, settings) for one in shown]
-    left = [one for one in done if one not in set(shown) and one != NOBODY]
+    left = [one for one in done if one not in set(shown) and one != NO_ID]
     rest = [activity for one in left for activity in done[one]]
-    if logged := done.get(NOBODY):
+    if logged := done.get(NO_ID):
         own.append(_lane(None, 0, logged, start, shapes, settings))
     if rest:
         own.append(_lane(None, len(left), rest, start, shapes, settings))
@@ -124,7 +124,7 @@ def timeline(
         by_us=any(mark.by_us for lane in own for mark in lane.marks),
         count=len(everything),
         latest=tuple(
-            Listed(at, None if one == NOBODY else one, kind, title)
+            Listed(at, None if one == NO_ID else one, kind, title)
             for (at, kind, title), one in everything[:MAX_LISTED]
         ),
     )

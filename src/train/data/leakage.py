@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, rankdata
 
 from ...contract import TABLES
-from ...features.time_rules.activities_known_before import once, with_known_at
+from ...features.time_rules.activities_known_before import deduplicate, with_known_at
 from ...settings import Probe, Settings, Target
 
 FOLDS = 5
@@ -101,7 +101,7 @@ def find_leaks(
 ) -> tuple[Finding, ...]:
     """Runs every probe; `progress` is called with a label and the share done."""
     # Three probes read them: counted once, and kept by the engine until all have run.
-    with once(with_known_at(tables["activities"])).select(*READ).cache() as activities:
+    with deduplicate(with_known_at(tables["activities"])).select(*READ).cache() as activities:
         probes = _probes(activities, tables, settings, features, keys)
         found: list[Finding] = []
         for number, run in enumerate(probes):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...contract import BadInput
 from ...features.declare.catalogue import Catalogue
 from ...features.tables.feature_source import FeatureSource
-from ...features.tables.feature_table import Moment, moment
+from ...features.tables.feature_table import Snapshot, open_snapshot
 from ..fit.horizons import Outcomes
 from ..fit.reference_members import engaged_members
 from .labels import converted_groups
@@ -102,7 +102,7 @@ def collect(
     for number, as_of in enumerate(cutoffs):
         progress("snapshots", number / len(cutoffs))
         converted = converted_groups(stages, target, as_of)
-        with moment(source, words, as_of) as at:
+        with open_snapshot(source, words, as_of) as at:
             table = at.features()
             features.append(table)
             keys.append(_keys(at, table, converted))
@@ -124,7 +124,7 @@ def collect(
     )
 
 
-def _keys(at: Moment, features: pa.Table, converted: pa.Array) -> pd.DataFrame:
+def _keys(at: Snapshot, features: pa.Table, converted: pa.Array) -> pd.DataFrame:
     groups = at.groups.select("group_id", "account_id", "solution_id").order_by("group_id")
     known = groups.to_pyarrow()
     return pd.DataFrame(

@@ -146,7 +146,7 @@ def frame_of(
             )
             if name in values
             else features[name].to_pandas().astype(float)
-            for name in words.names
+            for name in words.feature_names
         }
     )
 

@@ -57,14 +57,14 @@ def training_rows(snapshots: Snapshots, words: Catalogue, settings: Settings) ->
     keys = snapshots.keys
     group_id = keys["group_id"].to_numpy(dtype=object)
     return Rows(
-        matrix(snapshots.features, words.names, values),
+        matrix(snapshots.features, words.feature_names, values),
         snapshots.converted,
         keys["account_id"].to_numpy(dtype=object),
         group_id,
         group_weights(group_id, settings.model.weights),
-        words.names,
+        words.feature_names,
         # A category without a single known value holds nothing to split on.
-        tuple(i for i, name in enumerate(words.names) if values.get(name)),
+        tuple(i for i, name in enumerate(words.feature_names) if values.get(name)),
     )
 
 
@@ -73,12 +73,12 @@ def category_values(snapshots: Snapshots, words: Catalogue) -> dict[str, tuple[s
     group = snapshots.keys["group_id"].to_numpy()
     found = {}
     for feature in words.features:
-        if feature.category:
+        if feature.categorical:
             pairs = pd.DataFrame(
                 {"value": snapshots.features[feature.name].to_pylist(), "group": group}
             )
             groups = pairs.dropna().drop_duplicates().groupby("value").size()
-            found[feature.name] = tuple(sorted(groups.index[groups >= feature.least_groups]))
+            found[feature.name] = tuple(sorted(groups.index[groups >= feature.min_groups]))
     return found
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from ...features.declare.catalogue import Catalogue
-from ...features.tables.feature_table import Moment
+from ...features.tables.feature_table import Snapshot
 from ...model.bundle import TypicalMember
 
 
-def engaged_members(at: Moment, words: Catalogue, converted: pa.Array) -> pd.DataFrame:
+def engaged_members(at: Snapshot, words: Catalogue, converted: pa.Array) -> pd.DataFrame:
     """Member rows with inbound activity in the last 30 days, of groups of both outcomes.
 
     Returns:

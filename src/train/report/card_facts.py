@@ -32,7 +32,7 @@ def card_facts(trained: Trained, data: str, package_version: str) -> CardFacts:
         test=Part(
             split.test[0], split.test[-1], len(split.test), len(rows), int(rows["converted"].sum())
         ),
-        features=len(bundle.catalogue.names),
+        features=len(bundle.catalogue.feature_names),
         trees=trained.learned.fitted.rounds if trained.learned.fitted else 0,
         touched_per_snapshot=trained.touched_per_snapshot,
         model=MODEL,

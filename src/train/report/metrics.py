@@ -43,7 +43,7 @@ def parameters(trained: Trained) -> dict[str, Any]:
         **{f"lightgbm.{key}": value for key, value in boosting.items()},
         **flat,
         "trees": fitted.rounds if fitted else 0,
-        "features": len(bundle.catalogue.names),
+        "features": len(bundle.catalogue.feature_names),
         "calibrator": chosen.name if chosen else "none",
         "trees_share": bundle.blend.trees_share,
         "effective_conversions": bundle.blend.effective_conversions,

@@ -58,7 +58,7 @@ def write_run(trained: Trained, folder: Path, data: str, package_version: str) -
         "metrics": all_metrics(trained),
         "folds": _folds(trained),
         "trials": [] if trained.tuned is None else records(trained.tuned.trials),
-        "columns": {f.name: CATEGORY if f.category else NUMBER for f in features},
+        "columns": {f.name: CATEGORY if f.categorical else NUMBER for f in features},
     }
     _write_json(tree, folder / RUN_FILE)
     _write_frames(trained, artifacts)
@@ -114,7 +114,7 @@ def _write_frames(trained: Trained, folder: Path) -> None:
 
 def _write_trees(trained: Trained, folder: Path) -> None:
     features = [
-        {"name": f.name, "theme": f.theme, "unit": f.unit, "words": f.described("en")}
+        {"name": f.name, "theme": f.theme, "unit": f.unit, "words": f.describe("en")}
         for f in trained.bundle.catalogue.features
     ]
     _write_json({"features": features}, folder / FEATURES_FILE)

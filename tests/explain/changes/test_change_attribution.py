@@ -16,7 +16,7 @@ from mqbg.contract import TABLES, BadInput
 from mqbg.explain.changes.change_attribution import changes
 from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features.tables.feature_table import feature_table
-from mqbg.features.time_rules.tables_as_of import in_memory, rows_of_group
+from mqbg.features.time_rules.tables_as_of import in_memory_source, rows_of_group
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit
@@ -74,7 +74,9 @@ def quiet(source, scores, world):
     group_id = min(
         (key for key in scores if 4 <= sizes.get(key, 0) <= 6), key=lambda k: -scores[k][0]
     )
-    rows = {name: t.to_pylist() for name, t in rows_of_group(source.given, group_id).items()}
+    rows = {
+        name: t.to_pylist() for name, t in rows_of_group(source.contract_tables, group_id).items()
+    }
     for name, time in TIMES.items():
         rows[name] = [row for row in rows[name] if row[time] < SINCE]
     rows["activities"] = [r for r in rows["activities"] if (r["recorded_at"] or SINCE) <= SINCE]
@@ -98,7 +100,7 @@ def as_arrow(tables, like):
 @pytest.fixture(scope="module")
 def opened(world):
     """`opened(tables)`: rows as a prepared source."""
-    return lambda tables: in_memory(as_arrow(tables, world), SETTINGS)
+    return lambda tables: in_memory_source(as_arrow(tables, world), SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ def test_rows_make_a_frame(source, bundle, scores):
 def test_a_group_that_is_not_open_is_refused(source, bundle, scores):
     shut = next(
         row["group_id"]
-        for row in source.given["buying_groups"].to_pyarrow().to_pylist()
+        for row in source.contract_tables["buying_groups"].to_pyarrow().to_pylist()
         if row["created_at"] > SINCE
     )
     with pytest.raises(BadInput, match="expected a group that is open at 2025-05-10 00:00"):

@@ -13,13 +13,13 @@ from mqbg.explain.language.formats import MINUS
 from mqbg.explain.language.language_files import OPEN, WHOLE, read_words
 from mqbg.explain.language.names import MAX_NAME, plain_name
 from mqbg.explain.language.placeholders import SAMPLES, SENTENCES, trials
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Role
 
 LANGUAGES = ("en", "ja")
-FEATURES = catalogue(
+FEATURES = build_catalogue(
     Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",))
 ).features
 ISOLATE, POP = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"

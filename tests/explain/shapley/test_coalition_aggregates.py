@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.explain.shapley.coalition_aggregates import Totals, alike, stack
-from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 
 NAN = math.nan
-REDUCES = (Reduce.SUM, Reduce.MAX, Reduce.MIN, Reduce.SUM, Reduce.MIN)
+REDUCES = (Aggregation.SUM, Aggregation.MAX, Aggregation.MIN, Aggregation.SUM, Aggregation.MIN)
 TOTALS = Totals(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 
-sums = st.integers(-(2**40), 2**40).map(lambda n: n * 2.0**-20)  # what `exact` makes
+sums = st.integers(-(2**40), 2**40).map(lambda n: n * 2.0**-20)  # what `to_fixed_point` makes
 extremes = st.just(NAN) | st.sampled_from([-3.0, 0.0, 0.5, 7.0]) | sums
-row = st.tuples(*(sums if reduce is Reduce.SUM else extremes for reduce in REDUCES))
+row = st.tuples(*(sums if reduce is Aggregation.SUM else extremes for reduce in REDUCES))
 base_and_rows = st.tuples(row, st.lists(row, max_size=6))
 
 
@@ -27,8 +27,8 @@ def reduced(rows):
     totals = []
     for reduce, values in zip(REDUCES, zip(*rows, strict=True), strict=True):
         said = [value for value in values if not math.isnan(value)]
-        how = {Reduce.SUM: sum, Reduce.MAX: max, Reduce.MIN: min}[reduce]
-        totals.append(how(said) if said or reduce is Reduce.SUM else NAN)
+        how = {Aggregation.SUM: sum, Aggregation.MAX: max, Aggregation.MIN: min}[reduce]
+        totals.append(how(said) if said or reduce is Aggregation.SUM else NAN)
     return totals
 
 

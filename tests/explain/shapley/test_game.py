@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.explain.shapley.coalition_aggregates import Totals
 from mqbg.explain.shapley.game import play, stakeholder_game
-from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain
 
 NAN = math.nan
-REDUCES = (Reduce.SUM, Reduce.SUM, Reduce.MAX, Reduce.MIN)
+REDUCES = (Aggregation.SUM, Aggregation.SUM, Aggregation.MAX, Aggregation.MIN)
 TOTALS = Totals(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
 BASE = np.array([0.5, 0.0, NAN, NAN])
 NO_EFFECT = (0.0, 0.0, NAN, NAN)
@@ -73,7 +73,7 @@ def outcome(members, how, **options):
 
 
 def people(count, seed=1):
-    """Distinct members: multiples of 2**-20 as `exact` makes them, a fifth of the extremes null."""
+    """Distinct members: multiples of 2**-20, by `to_fixed_point`, a fifth of the extremes null."""
     draw = np.random.default_rng(seed)
     rows = np.round(draw.normal(0.4, 1.0, (count, len(REDUCES))) * 2**20) / 2**20
     rows[:, 1] = draw.integers(0, 2, count)

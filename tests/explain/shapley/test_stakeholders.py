@@ -21,9 +21,9 @@ from mqbg.explain.shapley.coalition_aggregates import Totals
 from mqbg.explain.shapley.stakeholders import stakeholders
 from mqbg.explain.shapley.theme_attribution import themes_of
 from mqbg.explain.shapley.valuation import Valuation
-from mqbg.features.declare.signals import Reduce
-from mqbg.features.tables.feature_table import feature_table, moment
-from mqbg.features.tables.group_features import group_features, member_terms, reduce_terms
+from mqbg.features.declare.signals import Aggregation
+from mqbg.features.tables.feature_table import feature_table, open_snapshot
+from mqbg.features.tables.group_features import aggregate_terms, group_features, member_terms
 from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit
@@ -113,7 +113,7 @@ def bundle(source):
 
 @pytest.fixture(scope="module")
 def at(source, bundle):
-    with moment(source, bundle.catalogue, AS_OF) as opened:
+    with open_snapshot(source, bundle.catalogue, AS_OF) as opened:
         yield opened
 
 
@@ -203,7 +203,7 @@ def test_numpy_reductions_equal_stage_2_of_every_coalition_to_the_bit(world, at,
     group_id, catalogue = world[0][8], bundle.catalogue
     subsets, repeated = coalitions(rows_of(at.members, group_id))
     terms = member_terms(in_engine(repeated, at.members), catalogue)
-    reduced = reduce_terms(terms, catalogue, ("group_id", "coalition"))
+    reduced = aggregate_terms(terms, catalogue, ("group_id", "coalition"))
     engine = reduced.order_by("coalition").to_pyarrow()
     (group,) = (group for group in members_of(at) if group.group_id == group_id)
     totals = Totals(catalogue.terms)
@@ -211,11 +211,15 @@ def test_numpy_reductions_equal_stage_2_of_every_coalition_to_the_bit(world, at,
     assert len(subsets) == 2**8
     for place, term in enumerate(catalogue.terms):
         column = engine[term.name].to_numpy()
-        if term.empty is not None:
-            np.testing.assert_array_equal(np.nan_to_num(own[:, place], nan=term.empty), column)
+        if term.default is not None:
+            np.testing.assert_array_equal(np.nan_to_num(own[:, place], nan=term.default), column)
         else:
             np.testing.assert_array_equal(own[:, place], column)
-    assert {term.reduce for term in catalogue.terms} == {Reduce.SUM, Reduce.MAX, Reduce.MIN}
+    assert {term.aggregation for term in catalogue.terms} == {
+        Aggregation.SUM,
+        Aggregation.MAX,
+        Aggregation.MIN,
+    }
 
 
 @pytest.mark.parametrize("size", [1, 2, 8])
@@ -249,7 +253,7 @@ def test_a_group_has_the_same_answer_alone_and_in_any_batch(
 ):
     monkeypatch.setattr(room, "ROWS_PER_BATCH", rows_per_batch)
     for only in ([world[0][400]], [world[0][size] for size in (8, 2, 0)]):
-        with moment(source, bundle.catalogue, AS_OF, only) as few:
+        with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
             for one in stakeholders(few, bundle, quiet):
                 other = found[one.group.group_id]
                 assert same(one.outcome, other.outcome)
@@ -261,7 +265,7 @@ def test_a_group_has_the_same_answer_alone_and_in_any_batch(
 def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source, bundle, found):
     other = replace(bundle, settings=replace(SETTINGS, model=replace(SETTINGS.model, seed=8)))
     only = [world[0][400], world[0][8]]
-    with moment(source, bundle.catalogue, AS_OF, only) as few:
+    with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         drawn = {one.group.group_id: one for one in stakeholders(few, other, quiet)}
     large, small = (drawn[group_id].outcome for group_id in only)
     assert not same(large, found[only[0]].outcome)
@@ -409,7 +413,7 @@ def test_a_step_with_less_support_than_the_minimum_is_refused(at, bundle):
 def test_without_enough_support_there_are_no_actions(world, source, bundle):
     settings = replace(SETTINGS, explain=replace(SETTINGS.explain, min_support=10**9))
     only = [world[0][size] for size in (0, 1, 2, 8)]
-    with moment(source, bundle.catalogue, AS_OF, only) as few:
+    with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         assert all(
             not one.actions for one in stakeholders(few, replace(bundle, settings=settings), quiet)
         )
@@ -421,7 +425,7 @@ def test_the_single_point_of_failure_costs_the_share_of_what_the_group_adds(
 ):
     settings = replace(SETTINGS, explain=replace(SETTINGS.explain, dependence_share=share))
     only = [key for key, one in found.items() if len(one.group.contact_ids) < 9][:60]
-    with moment(source, bundle.catalogue, AS_OF, only) as few:
+    with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         again = list(stakeholders(few, replace(bundle, settings=settings), quiet))
     points = 0
     for one in again:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.explain.shapley.game import play, stakeholder_game
 from mqbg.explain.shapley.transition_game import Moves
-from mqbg.features.declare.signals import Reduce
+from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain
 
 NAN = math.nan
-REDUCES = (Reduce.SUM, Reduce.MAX, Reduce.MIN)
+REDUCES = (Aggregation.SUM, Aggregation.MAX, Aggregation.MIN)
 MOVES = Moves(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
 GONE = (0.0, NAN, NAN)
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.features import feature_table
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.feature import Theme
-from mqbg.features.declare.template import Template, TemplateRole, slugs, taken
+from mqbg.features.declare.template import Template, TemplateRole, reserved_parts, slugs
 from mqbg.features.declare.vocabulary import MAX_FAMILIES, Vocabulary, find_vocabulary
 from mqbg.settings import FeatureSettings, Role, Settings
 
@@ -24,9 +24,9 @@ FAMILIES = ("web", "Web", "page: view", "資料 請求", 'a"b,c', "[x]")
 
 
 def words_for(roles=ROLES, families=FAMILIES):
-    parts = slugs(roles, taken(FeatureSettings()))
+    parts = slugs(roles, reserved_parts(FeatureSettings()))
     template = Template(tuple(TemplateRole(r, parts[r], Role(), {}) for r in roles))
-    return catalogue(Vocabulary(template, families))
+    return build_catalogue(Vocabulary(template, families))
 
 
 @pytest.mark.parametrize("feature", words_for().features, ids=lambda feature: feature.name)
@@ -58,12 +58,16 @@ def endings(words):
 
 def test_a_role_named_like_any_other_column_gets_a_column_of_its_own():
     plain = words_for((), FAMILIES)
-    declared = [*plain.names, *(term.name for term in plain.terms)]
+    declared = [*plain.feature_names, *(term.name for term in plain.terms)]
     assert_distinct(words_for(tuple(sorted(endings(declared))), FAMILIES))
 
 
 def assert_distinct(words):
-    for names in (words.names, [t.name for t in words.terms], [s.name for s in words.signals]):
+    for names in (
+        words.feature_names,
+        [t.name for t in words.terms],
+        [s.name for s in words.signals],
+    ):
         folded = [name.lower() for name in names]  # DuckDB takes Web and web for one column
         assert len(set(folded)) == len(folded)
 
@@ -76,17 +80,17 @@ def assert_distinct(words):
 def test_names_are_distinct_and_hold_word_characters_alone(roles, families):
     words = words_for(tuple(roles), tuple(families))
     assert_distinct(words)
-    assert not [name for name in words.names if re.search(r'[\s",:\[\]{}]', name)]
+    assert not [name for name in words.feature_names if re.search(r'[\s",:\[\]{}]', name)]
 
 
 def test_lightgbm_takes_the_names_as_they_are():
     words = words_for()
-    x = np.random.default_rng(1).normal(size=(50, len(words.names)))
-    data = lgb.Dataset(x, x[:, 0] > 0, feature_name=list(words.names))
+    x = np.random.default_rng(1).normal(size=(50, len(words.feature_names)))
+    data = lgb.Dataset(x, x[:, 0] > 0, feature_name=list(words.feature_names))
     booster = lgb.train({"verbosity": -1, "objective": "binary", "num_threads": 1}, data, 1)
-    assert booster.feature_name() == list(words.names)
+    assert booster.feature_name() == list(words.feature_names)
     reloaded = lgb.Booster(model_str=booster.model_to_string())
-    assert reloaded.feature_name() == list(words.names)
+    assert reloaded.feature_name() == list(words.feature_names)
 
 
 def test_odd_names_of_roles_and_kinds_make_columns_that_count(features_at):
@@ -111,10 +115,10 @@ def test_odd_names_of_roles_and_kinds_make_columns_that_count(features_at):
 
 def test_categories_are_text_and_all_else_is_numbers(open_tables):
     source = open_tables({"members": [{"group_id": "g1", "contact_id": "c1"}]})
-    words = catalogue(find_vocabulary(source, AS_OF))
+    words = build_catalogue(find_vocabulary(source, AS_OF))
     schema = feature_table(source, words, [AS_OF]).schema
-    for name in words.names:
-        expected = "string" if name in words.categories else "double"
+    for name in words.feature_names:
+        expected = "string" if name in words.categorical_features else "double"
         assert str(schema.field(name).type) == expected
 
 

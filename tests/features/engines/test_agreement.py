@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.features import feature_table, group_features
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.features.tables import feature_table as table
-from mqbg.features.tables.feature_table import moment
-from mqbg.features.tables.group_features import GROUP
+from mqbg.features.tables.feature_table import open_snapshot
+from mqbg.features.tables.group_features import GROUP_KEY
 
 AS_OF = datetime(2024, 6, 1)
 CUTOFFS = (AS_OF - timedelta(days=30), AS_OF, AS_OF + timedelta(days=7))
@@ -85,7 +85,7 @@ def batch(open_tables, random_tables, bits):
     """An awkward world, its catalogue, and its features to the bit at three cut-offs together."""
     tables = random_tables(SEED, AS_OF)
     source = open_tables(tables)
-    words = catalogue(find_vocabulary(source, AS_OF))
+    words = build_catalogue(find_vocabulary(source, AS_OF))
     return tables, source, words, keyed(feature_table(source, words, CUTOFFS), bits)
 
 
@@ -98,7 +98,7 @@ def test_every_cutoff_alone_agrees_with_several_together(batch, bits):
 def test_rows_come_sorted_by_group_in_the_catalogue_s_columns(batch):
     _tables, source, words, expected = batch
     table = feature_table(source, words, [AS_OF])
-    assert table.column_names == ["group_id", "as_of", *words.names]
+    assert table.column_names == ["group_id", "as_of", *words.feature_names]
     ids = table["group_id"].to_pylist()
     assert ids == sorted(group_id for group_id, as_of in expected if as_of == AS_OF)
 
@@ -114,23 +114,23 @@ def test_a_moment_keeps_its_cutoff_when_another_was_open_inside(batch):
     _tables, source, words, expected = batch
     group_id = max(group_id for group_id, as_of in expected if as_of == AS_OF)
     other = next(as_of for as_of in CUTOFFS if as_of != AS_OF)
-    with moment(source, words, AS_OF, only=[group_id]) as outer:
+    with open_snapshot(source, words, AS_OF, only=[group_id]) as outer:
         before = outer.features()
-        with moment(source, words, other):
+        with open_snapshot(source, words, other):
             pass
         assert outer.features().equals(before)
 
 
 def test_groups_computed_in_portions_agree(batch, bits, monkeypatch):
     _tables, source, words, expected = batch
-    monkeypatch.setattr(table, "PORTION", 2)
+    monkeypatch.setattr(table, "MAX_CELLS_PER_BATCH", 2)
     assert keyed(feature_table(source, words, CUTOFFS), bits) == expected
 
 
 def test_permuted_rows_of_every_table_agree(batch, open_tables, bits):
     tables, _source, words, expected = batch
     source = open_tables(shuffled(tables, SEED), threads=2)
-    assert catalogue(find_vocabulary(source, AS_OF)).names == words.names
+    assert build_catalogue(find_vocabulary(source, AS_OF)).feature_names == words.feature_names
     assert keyed(feature_table(source, words, CUTOFFS), bits) == expected
 
 
@@ -140,7 +140,7 @@ def test_one_thread_and_two_agree_on_many_permuted_rows(open_tables, bits):
     results = []
     for threads, rows in ((1, tables), (2, tables), (2, shuffled(tables, SEED))):
         source = open_tables(rows, threads=threads)
-        words = catalogue(find_vocabulary(source, AS_OF))
+        words = build_catalogue(find_vocabulary(source, AS_OF))
         results.append(keyed(feature_table(source, words, [AS_OF]), bits))
     assert results[0] == results[1] == results[2]
     assert len(results[0]) == 80
@@ -155,7 +155,7 @@ def subsets(contacts):
 
 def played(source, words, bits):
     """Stage 2 with `coalition` as a key: features by group and set of members."""
-    with moment(source, words, AS_OF) as at:
+    with open_snapshot(source, words, AS_OF) as at:
         rows = at.members.to_pyarrow().to_pylist()
         schema = at.members.schema().to_pyarrow()
         sets = {
@@ -174,11 +174,11 @@ def played(source, words, bits):
         ]
         table = pa.Table.from_pylist(repeated, schema.append(pa.field("coalition", pa.int64())))
         game = group_features(
-            ibis.memtable(table), at.facts, words, (*GROUP, "coalition")
+            ibis.memtable(table), at.facts, words, (*GROUP_KEY, "coalition")
         ).to_pyarrow()
     return {
         (row["group_id"], sets[row["group_id"]][row.pop("coalition")]): bits(
-            {name: row[name] for name in words.names}
+            {name: row[name] for name in words.feature_names}
         )
         for row in game.to_pylist()
     }
@@ -217,7 +217,7 @@ def test_every_coalition_equals_features_recomputed_without_the_others(
 ):
     tables = random_tables(seed, AS_OF)
     source = open_tables(tables)
-    words = catalogue(find_vocabulary(source, AS_OF))
+    words = build_catalogue(find_vocabulary(source, AS_OF))
     game = played(source, words, bits)
     sets = {group_id: [] for group_id, _members in game}
     for group_id, members in game:
@@ -228,7 +228,7 @@ def test_every_coalition_equals_features_recomputed_without_the_others(
     everyone = {group_id: frozenset().union(*found) for group_id, found in sets.items()}
     deleted = [{(g, c) for g in sets for c in everyone[g] - coalition[g]} for coalition in chosen]
     copies = open_tables(edited_copies(tables, deleted))
-    own = [name for name in words.names if name not in OF_OTHER_GROUPS]
+    own = [name for name in words.feature_names if name not in OF_OTHER_GROUPS]
     game = {key: {name: row[name] for name in own} for key, row in game.items()}
     recomputed = {
         (name, chosen[int(number)][name]): bits({n: row[n] for n in own})
@@ -248,6 +248,6 @@ def test_the_game_of_groups_of_no_to_five_members_has_every_coalition(open_table
         ],
     }
     source = open_tables(tables)
-    game = played(source, catalogue(find_vocabulary(source, AS_OF)), bits)
+    game = played(source, build_catalogue(find_vocabulary(source, AS_OF)), bits)
     sizes = [group_id for group_id, _members in game]
     assert [sizes.count(f"g{size}") for size in range(6)] == [1, 2, 4, 8, 16, 32]

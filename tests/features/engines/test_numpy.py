@@ -17,25 +17,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BUYING_JOBS
-from mqbg.features.declare.catalogue import catalogue, member_row, totals
-from mqbg.features.declare.expressions import at, days_before, days_between, whole
-from mqbg.features.declare.fixed_point import exact
-from mqbg.features.declare.signals import Reduce, Rows, Signal
-from mqbg.features.declare.template import Template, TemplateRole, slugs, taken
+from mqbg.features.declare.catalogue import build_catalogue, unbound_aggregates, unbound_member_rows
+from mqbg.features.declare.expressions import cutoff_literal, days_before, days_between, indicator
+from mqbg.features.declare.fixed_point import to_fixed_point
+from mqbg.features.declare.signals import Aggregation, InputRows, Signal
+from mqbg.features.declare.template import Template, TemplateRole, reserved_parts, slugs
 from mqbg.features.declare.vocabulary import Vocabulary, find_vocabulary
 from mqbg.features.engines.numpy import (
-    BLOCK,
-    READ,
+    BLOCK_ROWS,
+    COLUMNS_READ,
     Evaluator,
-    compiled,
-    features_of_terms,
-    reduced,
-    signals_of,
-    terms_of,
+    aggregate_signals,
+    compile_expressions,
+    feature_evaluator,
+    signal_evaluator,
+    term_evaluator,
 )
-from mqbg.features.tables.feature_table import moment
-from mqbg.features.tables.group_features import GROUP, features_of, member_terms, reduce_terms
-from mqbg.features.tables.member_signals import _READERS, dated
+from mqbg.features.tables.feature_table import open_snapshot
+from mqbg.features.tables.group_features import (
+    GROUP_KEY,
+    aggregate_terms,
+    features_from_aggregates,
+    member_terms,
+)
+from mqbg.features.tables.member_signals import _READERS, with_age_days
 from mqbg.settings import FeatureSettings, Role
 
 AS_OF = datetime(2024, 6, 1)
@@ -45,9 +50,9 @@ QUICK = settings(max_examples=25, deadline=None, derandomize=True)
 
 
 def words():
-    parts = slugs(ROLES, taken(FeatureSettings()))
+    parts = slugs(ROLES, reserved_parts(FeatureSettings()))
     roles = tuple(TemplateRole(role, parts[role], Role(), {}) for role in ROLES)
-    return catalogue(
+    return build_catalogue(
         Vocabulary(Template(roles), ("web", "mail"), ("budget", "timing"), ("it", "人事"))
     )
 
@@ -132,48 +137,56 @@ def assert_equal(found, expected):
 def world(request, open_tables, random_tables):
     """The catalogue of a random world, and what stage 1 holds of it at the cut-off."""
     source = open_tables(random_tables(request.param, AS_OF, groups=12))
-    known = catalogue(find_vocabulary(source, AS_OF))
-    with moment(source, known, AS_OF) as held:
+    known = build_catalogue(find_vocabulary(source, AS_OF))
+    with open_snapshot(source, known, AS_OF) as held:
         yield known, held
 
 
 def test_terms_of_a_world_are_the_engine_s_to_the_bit(world):
     known, held = world
     expected = member_terms(held.members, known).to_pyarrow()
-    found = terms_of(known)(columns_of(held.members.to_pyarrow()))
+    found = term_evaluator(known)(columns_of(held.members.to_pyarrow()))
     terms = [f"term_{name}" for name in found]
     assert_equal(found, expected.select(terms).rename_columns(list(found)))
 
 
 def test_features_of_a_world_are_the_engine_s_to_the_bit(world):
     known, held = world
-    reduced = reduce_terms(member_terms(held.members, known), known)
+    reduced = aggregate_terms(member_terms(held.members, known), known)
     given = reduced.join(held.facts, "group_id").order_by("group_id").to_pyarrow()
-    expected = features_of(reduced, held.facts, known).order_by("group_id").to_pyarrow()
+    expected = (
+        features_from_aggregates(reduced, held.facts, known).order_by("group_id").to_pyarrow()
+    )
     assert expected.num_rows > 3
-    assert_equal(features_of_terms(known)(columns_of(given)), expected.drop_columns(GROUP))
+    assert_equal(feature_evaluator(known)(columns_of(given)), expected.drop_columns(GROUP_KEY))
 
 
 def test_membership_signals_of_a_world_are_the_engine_s_to_the_bit(world):
     known, held = world
-    declared = [signal for signal in known.signals if signal.rows is Rows.MEMBERSHIP]
+    declared = [signal for signal in known.signals if signal.input_rows is InputRows.MEMBERSHIP]
     expected = held.people.select(
-        **{s.name: s.value(held.people, at(AS_OF)) for s in declared}
+        **{s.name: s.value(held.people, cutoff_literal(AS_OF)) for s in declared}
     ).to_pyarrow()
     given = columns_of(held.people.to_pyarrow())
-    found = signals_of(known, Rows.MEMBERSHIP)({**given, "as_of": np.datetime64(AS_OF)})
+    found = signal_evaluator(known, InputRows.MEMBERSHIP)({**given, "as_of": np.datetime64(AS_OF)})
     assert_equal(found, expected)
 
 
 def test_activity_signals_of_a_world_are_the_engine_s_to_the_bit(open_tables, random_tables):
     source = open_tables(random_tables(SEEDS[0], AS_OF))
-    rows = dated(source.activities.filter(lambda t: t.counts_from < at(AS_OF)), at(AS_OF))
-    declared = [signal for signal in WORDS.signals if signal.rows is Rows.ACTIVITIES]
+    rows = with_age_days(
+        source.activities.filter(lambda t: t.counts_from < cutoff_literal(AS_OF)),
+        cutoff_literal(AS_OF),
+    )
+    declared = [signal for signal in WORDS.signals if signal.input_rows is InputRows.ACTIVITIES]
     both = rows.select(
-        *READ[Rows.ACTIVITIES], **{f"is_{s.name}": s.value(rows, at(AS_OF)) for s in declared}
+        *COLUMNS_READ[InputRows.ACTIVITIES],
+        **{f"is_{s.name}": s.value(rows, cutoff_literal(AS_OF)) for s in declared},
     ).to_pyarrow()
     assert both.num_rows > 50
-    found = signals_of(WORDS, Rows.ACTIVITIES)({**columns_of(both), "as_of": np.datetime64(AS_OF)})
+    found = signal_evaluator(WORDS, InputRows.ACTIVITIES)(
+        {**columns_of(both), "as_of": np.datetime64(AS_OF)}
+    )
     expected = both.select([f"is_{name}" for name in found]).rename_columns(list(found))
     assert_equal(found, expected)
 
@@ -196,11 +209,14 @@ def with_contents(tables, seed):
 
 def read_of(source, kind, people):
     """Rows of a kind at the cut-off, as the engine reads them, and whose place among `people`."""
-    if kind is Rows.MEMBERSHIP:
+    if kind is InputRows.MEMBERSHIP:
         rows = people
     else:
-        scanned = {Rows.ACTIVITIES: source.activities, Rows.CONTENTS: source.contents_seen}
-        rows = _READERS[kind](scanned, at(AS_OF)).to_pyarrow()
+        scanned = {
+            InputRows.ACTIVITIES: source.activities,
+            InputRows.CONTENTS: source.contents_seen,
+        }
+        rows = _READERS[kind](scanned, cutoff_literal(AS_OF)).to_pyarrow()
     places = {number: i for i, number in enumerate(people["member_no"].to_pylist())}
     known = [number in places for number in rows["member_no"].to_pylist()]
     rows = rows.filter(pa.array(known, pa.bool_()))
@@ -211,16 +227,16 @@ def read_of(source, kind, people):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_reduced_signals_of_a_world_are_the_engine_s_to_the_bit(open_tables, random_tables, seed):
     source = open_tables(with_contents(random_tables(seed, AS_OF, groups=12), seed))
-    known = catalogue(find_vocabulary(source, AS_OF))
+    known = build_catalogue(find_vocabulary(source, AS_OF))
     keys = ["group_id", "contact_id"]
-    with moment(source, known, AS_OF) as held:
+    with open_snapshot(source, known, AS_OF) as held:
         people = held.people.order_by(keys).to_pyarrow()
         expected = held.members.order_by(keys).to_pyarrow()
         found = {}
-        for kind in Rows:
+        for kind in InputRows:
             rows, member = read_of(source, kind, people)
             assert member.size, kind
-            found |= reduced(known, kind, rows, member, people.num_rows)
+            found |= aggregate_signals(known, kind, rows, member, people.num_rows)
     assert people.select(keys) == expected.select(keys)
     assert_equal(
         {name: found[name] for name in expected.column_names[3:]},
@@ -233,12 +249,12 @@ REDUCTIONS = tuple(
     Signal(
         f"{reduce}_{empty}",
         (lambda rows, _as_of: rows.content_no)
-        if reduce is Reduce.BITS
-        else (lambda rows, _as_of: exact(rows.points)),
+        if reduce is Aggregation.BITS
+        else (lambda rows, _as_of: to_fixed_point(rows.points)),
         reduce,
         empty,
     )
-    for reduce in Reduce
+    for reduce in Aggregation
     for empty in (None, 0.0, 3.0)
 )
 
@@ -257,21 +273,21 @@ def test_each_reduction_leaves_nulls_out_and_fills_in_for_members_without_rows(c
         "points": np.array([np.nan if p is None else p for _place, p, _content in cells], float),
         "content_no": np.array([content for _place, _points, content in cells], np.int64),
     }
-    found = reduced(known, Rows.ACTIVITIES, rows, member, 5)
-    plain = {Reduce.SUM: sum, Reduce.MIN: min, Reduce.MAX: max}
+    found = aggregate_signals(known, InputRows.ACTIVITIES, rows, member, 5)
+    plain = {Aggregation.SUM: sum, Aggregation.MIN: min, Aggregation.MAX: max}
     for signal in REDUCTIONS:
         expected = []
         for place in range(5):
             mine = [(points, content) for who, points, content in cells if who == place]
-            if signal.reduce is Reduce.BITS:
+            if signal.aggregation is Aggregation.BITS:
                 values = [content for _points, content in mine]
                 bits = 0
                 for value in values:
                     bits |= value
-                expected.append(bits if values else signal.empty)
+                expected.append(bits if values else signal.default)
             else:
                 values = [points for points, _content in mine if points is not None]
-                expected.append(plain[signal.reduce](values) if values else signal.empty)
+                expected.append(plain[signal.aggregation](values) if values else signal.default)
         values = found[signal.name].tolist()
         assert [None if v is None or v != v else v for v in values] == expected
 
@@ -288,7 +304,7 @@ def test_rows_of_members_who_are_not_there_are_refused(member, message):
     known = replace(WORDS, signals=REDUCTIONS)
     rows = {"points": np.ones(2), "content_no": np.ones(2, np.int64)}
     with pytest.raises(ValueError, match=message):
-        reduced(known, Rows.ACTIVITIES, rows, np.array(member, np.intp), 2)
+        aggregate_signals(known, InputRows.ACTIVITIES, rows, np.array(member, np.intp), 2)
 
 
 # The catalogue, on rows that no world would hold.
@@ -313,7 +329,7 @@ def rows_of(table, special=None):
 
 
 weeks = st.integers(0, 2**13 - 1)
-MEMBER_ROW = member_row(WORDS.signals)
+MEMBER_ROW = unbound_member_rows(WORDS.signals)
 MEMBER_ROWS = rows_of(
     MEMBER_ROW,
     {
@@ -326,7 +342,7 @@ MEMBER_ROWS = rows_of(
 )
 
 
-TOTALS = totals(WORDS.vocabulary, WORDS.terms)
+TOTALS = unbound_aggregates(WORDS.vocabulary, WORDS.terms)
 
 
 @pytest.fixture(scope="module")
@@ -344,39 +360,39 @@ def asked_features():
 @given(rows=MEMBER_ROWS)
 @QUICK
 def test_terms_of_any_member_rows_are_the_engine_s_to_the_bit(asked_terms, rows):
-    assert_agree(terms_of(WORDS), asked_terms, rows)
+    assert_agree(term_evaluator(WORDS), asked_terms, rows)
 
 
 @given(rows=rows_of(TOTALS))
 @QUICK
 def test_features_of_any_totals_and_facts_are_the_engine_s_to_the_bit(asked_features, rows):
-    assert_agree(features_of_terms(WORDS), asked_features, rows)
+    assert_agree(feature_evaluator(WORDS), asked_features, rows)
 
 
 def activity_rows(kind):
     present = {
         "boolean": st.booleans(), "int64": st.integers(0, 5), "timestamp(6)": instants,
     }  # fmt: skip
-    table = ibis.table({**READ[kind], "as_of": "!timestamp(6)"})
+    table = ibis.table({**COLUMNS_READ[kind], "as_of": "!timestamp(6)"})
     special = {
         name: present[str(t.copy(nullable=True))]
         for name, t in table.schema().items()
         if not t.nullable
     }
     special["as_of"] = st.just(datetime(2200, 1, 1))
-    if kind is Rows.MEMBERSHIP:
+    if kind is InputRows.MEMBERSHIP:
         special["memberships"] = st.none() | st.integers(1, 9)
     return table, rows_of(table, special)
 
 
-@pytest.mark.parametrize("kind", list(Rows))
+@pytest.mark.parametrize("kind", list(InputRows))
 def test_signals_of_any_rows_are_the_engine_s_to_the_bit(kind):
     unbound, rows = activity_rows(kind)
 
-    declared = [signal for signal in WORDS.signals if signal.rows is kind]
+    declared = [signal for signal in WORDS.signals if signal.input_rows is kind]
 
     def build(table):
-        seen = dated(table, table.as_of) if kind is Rows.ACTIVITIES else table
+        seen = with_age_days(table, table.as_of) if kind is InputRows.ACTIVITIES else table
         return seen.select(**{signal.name: signal.value(seen, seen.as_of) for signal in declared})
 
     asked = Query(unbound, build)
@@ -384,7 +400,7 @@ def test_signals_of_any_rows_are_the_engine_s_to_the_bit(kind):
     @given(rows=rows)
     @QUICK
     def check(rows):
-        assert_agree(signals_of(WORDS, kind), asked, rows)
+        assert_agree(signal_evaluator(WORDS, kind), asked, rows)
 
     check()
 
@@ -422,7 +438,7 @@ OPERATIONS = {
     "power of null": lambda t: t.x ** ibis.literal(0.0),
     "round": lambda t: t.x.round(),
     "floor": lambda t: t.x.floor(),
-    "exact": lambda t: exact(t.x),
+    "exact": lambda t: to_fixed_point(t.x),
     "cast number to whole": lambda t: t.x.cast("int64"),
     "cast whole to number": lambda t: t.n.cast("float64"),
     "cast condition to number": lambda t: t.p.cast("float64"),
@@ -449,13 +465,15 @@ OPERATIONS = {
     "not": lambda t: ~t.p,
     "not and": lambda t: ~(t.p & (t.x > t.y)),
     "not or": lambda t: ~(t.p | t.s.isnull()),
-    "whole number of a condition": lambda t: whole(t.p & (t.x >= 1)),
-    "where not": lambda t: whole(~t.p),
-    "where not and": lambda t: whole(~(t.p & (t.x > t.y))),
-    "where not or": lambda t: whole(~(t.p | t.q)),
-    "where whole numbers compare": lambda t: whole(t.n >= t.m) + whole(t.m < 3),
-    "where texts are not equal": lambda t: whole(~(t.s == "it")),
-    "where an instant is in a window": lambda t: whole(t.at >= days_before(at(AS_OF), 30)),
+    "whole number of a condition": lambda t: indicator(t.p & (t.x >= 1)),
+    "where not": lambda t: indicator(~t.p),
+    "where not and": lambda t: indicator(~(t.p & (t.x > t.y))),
+    "where not or": lambda t: indicator(~(t.p | t.q)),
+    "where whole numbers compare": lambda t: indicator(t.n >= t.m) + indicator(t.m < 3),
+    "where texts are not equal": lambda t: indicator(~(t.s == "it")),
+    "where an instant is in a window": lambda t: indicator(
+        t.at >= days_before(cutoff_literal(AS_OF), 30)
+    ),
     "equal": lambda t: t.x == t.y,
     "greater": lambda t: t.x > t.y,
     "greater or equal": lambda t: t.n >= t.m,
@@ -473,9 +491,9 @@ OPERATIONS = {
     "shift": lambda t: t.n << t.m,
     "instant": lambda t: t.at,
     "text": lambda t: t.s,
-    "window": lambda t: t.at >= days_before(at(AS_OF), 30),
+    "window": lambda t: t.at >= days_before(cutoff_literal(AS_OF), 30),
     "days before": lambda t: t.at - ibis.interval(days=30),
-    "days between": lambda t: days_between(t.at, at(AS_OF)),
+    "days between": lambda t: days_between(t.at, cutoff_literal(AS_OF)),
     "missing": lambda _t: ibis.null("float64"),
     "constant": lambda _t: ibis.literal(2.5) * 2,
 }
@@ -513,14 +531,14 @@ def edges(asked_operations):
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_answers_as_the_engine_does(edges, name):
     columns, expected = edges
-    found = compiled({name: OPERATIONS[name](ANY)}, ANY)(columns)
+    found = compile_expressions({name: OPERATIONS[name](ANY)}, ANY)(columns)
     assert bits_of(found[name]) == bits_of(expected[name])
 
 
 @given(rows=st.lists(CELLS, min_size=1, max_size=12))
 @QUICK
 def test_all_operations_together_answer_as_the_engine_does(asked_operations, rows):
-    evaluate = compiled({name: build(ANY) for name, build in OPERATIONS.items()}, ANY)
+    evaluate = compile_expressions({name: build(ANY) for name, build in OPERATIONS.items()}, ANY)
     assert_agree(evaluate, asked_operations, rows)
 
 
@@ -530,7 +548,7 @@ def test_a_hundred_thousand_values_are_the_engine_s_to_the_bit(name):
     given_rows = pa.table({"place": np.arange(len(values)), "x": values})
     table = ENGINE.create_table("many_values", given_rows, temp=True, overwrite=True)
     expected = table.order_by("place").select(found=OPERATIONS[name](table)).to_pyarrow()
-    evaluate = compiled({"found": OPERATIONS[name](table)}, table)
+    evaluate = compile_expressions({"found": OPERATIONS[name](table)}, table)
     np.testing.assert_array_equal(evaluate({"x": values})["found"], expected["found"].to_numpy())
 
 
@@ -544,9 +562,9 @@ def operations_of(values):
 def test_every_operation_of_the_catalogue_is_tested_alone():
     declared = [term.value(MEMBER_ROW) for term in WORDS.terms]
     declared += [feature.value(TOTALS) for feature in WORDS.features]
-    for kind in Rows:
-        table = ibis.table({**READ[kind], "as_of": "timestamp(6)", "age_days": "int64"})
-        found = [signal for signal in WORDS.signals if signal.rows is kind]
+    for kind in InputRows:
+        table = ibis.table({**COLUMNS_READ[kind], "as_of": "timestamp(6)", "age_days": "int64"})
+        found = [signal for signal in WORDS.signals if signal.input_rows is kind]
         declared += [signal.value(table, table.as_of) for signal in found]
     alone = operations_of([build(ANY) for build in OPERATIONS.values()])
     named = {kind for kind in operations_of(declared) if not issubclass(kind, ops.ScalarUDF)}
@@ -559,7 +577,7 @@ def test_every_operation_of_the_catalogue_is_tested_alone():
         (lambda t: t.x.sin(), "Sin"),
         (lambda t: t.x.isnan(), "IsNan"),
         (lambda t: (t.x.exp() + 1.0) * 2.0, "Exp"),
-        (lambda t: whole(t.n.cast("string") == "1"), "Cast"),
+        (lambda t: indicator(t.n.cast("string") == "1"), "Cast"),
         (lambda t: t.x.round(2), "Round"),
         (lambda t: t.s < "it", "Less"),
         (lambda t: t.s == t.s.upper(), "Uppercase"),
@@ -571,13 +589,13 @@ def test_every_operation_of_the_catalogue_is_tested_alone():
 )
 def test_an_operation_without_a_rule_is_refused_by_its_name(build, name):
     with pytest.raises(TypeError, match=name):
-        compiled({"found": build(ANY)}, ANY)
+        compile_expressions({"found": build(ANY)}, ANY)
 
 
 def test_a_column_of_another_table_is_refused():
     other = ibis.table({"x": "float64", "z": "float64"}, name="other")
     with pytest.raises(TypeError, match="one table, got 'z' of another"):
-        compiled({"found": other.z}, ANY)
+        compile_expressions({"found": other.z}, ANY)
 
 
 # What is given and what comes back.
@@ -585,65 +603,74 @@ def test_a_column_of_another_table_is_refused():
 
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="expected a column 'y', got \\['x'\\]"):
-        compiled({"found": ANY.x + ANY.y}, ANY)({"x": np.ones(2)})
+        compile_expressions({"found": ANY.x + ANY.y}, ANY)({"x": np.ones(2)})
 
 
 def test_columns_of_two_lengths_are_refused():
     with pytest.raises(ValueError, match="one length, got lengths \\[2, 3\\]"):
-        compiled({"found": ANY.x + ANY.y}, ANY)({"x": np.ones(2), "y": np.ones(3)})
+        compile_expressions({"found": ANY.x + ANY.y}, ANY)({"x": np.ones(2), "y": np.ones(3)})
 
 
 def test_nulls_in_a_column_that_has_none_are_refused():
     table = ibis.table({"n": "!int64"})
     with pytest.raises(ValueError, match=r"'n'.*without nulls"):
-        compiled({"found": table.n + 1}, table)({"n": np.ma.MaskedArray([1, 2], [True, False])})
+        compile_expressions({"found": table.n + 1}, table)(
+            {"n": np.ma.MaskedArray([1, 2], [True, False])}
+        )
 
 
 def test_a_number_too_great_for_the_engine_is_refused_here_too():
     with pytest.raises(OverflowError, match="64 bits"):
-        compiled({"found": exact(ANY.x)}, ANY)({"x": np.array([1.0, 1e14])})
+        compile_expressions({"found": to_fixed_point(ANY.x)}, ANY)({"x": np.array([1.0, 1e14])})
 
 
 def test_shared_parts_are_evaluated_once():
     root = ibis.greatest(ANY.x, 0.0).sqrt()
-    one = compiled({"a": root}, ANY)
-    three = compiled({"a": root, "b": root, "c": ibis.greatest(ANY.x, 0.0).sqrt()}, ANY)
-    assert three.steps == one.steps
+    one = compile_expressions({"a": root}, ANY)
+    three = compile_expressions({"a": root, "b": root, "c": ibis.greatest(ANY.x, 0.0).sqrt()}, ANY)
+    assert three.step_count == one.step_count
 
 
 def test_constants_are_folded():
-    evaluate = compiled({"found": (ibis.literal(3.0) + 4.0).sqrt().ln() + ANY.x * 0.0}, ANY)
-    assert evaluate.steps == 2
+    evaluate = compile_expressions(
+        {"found": (ibis.literal(3.0) + 4.0).sqrt().ln() + ANY.x * 0.0}, ANY
+    )
+    assert evaluate.step_count == 2
 
 
 def test_only_columns_that_are_read_are_wanted():
-    assert compiled({"a": ANY.x + 1.0, "b": ANY.s.isnull()}, ANY).reads == ("x", "s")
+    assert compile_expressions({"a": ANY.x + 1.0, "b": ANY.s.isnull()}, ANY).input_columns == (
+        "x",
+        "s",
+    )
 
 
 def test_a_scalar_column_stands_for_every_row():
-    found = compiled({"found": ANY.x + ANY.y}, ANY)({"x": np.arange(3.0), "y": np.float64(2)})
+    found = compile_expressions({"found": ANY.x + ANY.y}, ANY)(
+        {"x": np.arange(3.0), "y": np.float64(2)}
+    )
     assert found["found"].tolist() == [2.0, 3.0, 4.0]
 
 
-@pytest.mark.parametrize("rows", [0, 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7])
+@pytest.mark.parametrize("rows", [0, 1, BLOCK_ROWS, BLOCK_ROWS + 1, 2 * BLOCK_ROWS + 7])
 def test_any_number_of_rows_gives_the_same_as_row_by_row(rows):
     draw = np.random.default_rng(11)
     number = np.where(draw.random(rows) < 0.2, np.nan, draw.integers(0, 9, rows))
-    whole_number = np.ma.MaskedArray(np.arange(rows), np.arange(rows) > BLOCK)
+    whole_number = np.ma.MaskedArray(np.arange(rows), np.arange(rows) > BLOCK_ROWS)
     text = np.array([("a", None, "b")[i % 3] for i in range(rows)], object)
-    evaluate = compiled(
+    evaluate = compile_expressions(
         {"n": ANY.n + 1, "x": (ANY.s == "a").ifelse(ANY.x, -1.0), "s": ANY.s, "c": ANY.x * 0 + 1},
         ANY,
     )
     found = evaluate({"n": whole_number, "x": number, "s": text})
-    assert found["n"].tolist() == [i + 1 if i <= BLOCK else None for i in range(rows)]
+    assert found["n"].tolist() == [i + 1 if i <= BLOCK_ROWS else None for i in range(rows)]
     expected = [v if i % 3 == 0 else -1.0 for i, v in enumerate(number.tolist())]
     np.testing.assert_array_equal(found["x"], expected)
     assert found["s"].tolist() == text.tolist()
 
 
 def test_what_is_compiled_of_a_catalogue_is_kept():
-    assert terms_of(WORDS) is terms_of(WORDS)
-    assert features_of_terms(WORDS) is features_of_terms(WORDS)
-    assert terms_of(words()) is not terms_of(WORDS)
-    assert isinstance(signals_of(WORDS, Rows.DAYS), Evaluator)
+    assert term_evaluator(WORDS) is term_evaluator(WORDS)
+    assert feature_evaluator(WORDS) is feature_evaluator(WORDS)
+    assert term_evaluator(words()) is not term_evaluator(WORDS)
+    assert isinstance(signal_evaluator(WORDS, InputRows.DAYS), Evaluator)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import TABLES, schema
-from mqbg.features import feature_source, feature_table
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features import feature_table, prepare_source
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.engines.python import Plain, planned, rows_of
-from mqbg.features.tables.feature_table import moment
+from mqbg.features.engines.python import PythonEngine, compile_query, list_table_from_arrow
+from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.settings import Settings
 from mqbg.source import Source
 
@@ -25,12 +25,12 @@ SCHEMA = {"key": "string", "whole": "int64", "number": "float64", "at": "timesta
 
 def opened(tables):
     """Tables of Arrow as a source that the plain engine holds."""
-    engine = Plain()
+    engine = PythonEngine()
     found = {}
     for name in TABLES:
-        engine.tables[name] = rows_of(tables[name])
+        engine.tables[name] = list_table_from_arrow(tables[name])
         found[name] = ops.DatabaseTable(name, schema(name), engine).to_expr()
-    return feature_source(Source(engine, found, {}, (), "test"), Settings())
+    return prepare_source(Source(engine, found, {}, (), "test"), Settings())
 
 
 def terms_of(at):
@@ -46,12 +46,12 @@ def terms_of(at):
 @pytest.fixture(scope="module", params=range(3))
 def sources(request, open_tables, random_tables):
     big = open_tables(random_tables(request.param, AS_OF))
-    return big, opened({name: rows.to_pyarrow() for name, rows in big.given.items()})
+    return big, opened({name: rows.to_pyarrow() for name, rows in big.contract_tables.items()})
 
 
 def test_features_are_those_of_the_big_scan(sources, bits):
     big, small = sources
-    words = catalogue(find_vocabulary(big, AS_OF))
+    words = build_catalogue(find_vocabulary(big, AS_OF))
     for as_of in (AS_OF - timedelta(days=30), AS_OF):
         wanted = [bits(row) for row in feature_table(big, words, [as_of]).to_pylist()]
         ids = [row["group_id"] for row in wanted]
@@ -61,11 +61,11 @@ def test_features_are_those_of_the_big_scan(sources, bits):
 
 def test_a_moment_holds_the_same_facts_and_terms(sources, bits):
     big, small = sources
-    words = catalogue(find_vocabulary(big, AS_OF))
+    words = build_catalogue(find_vocabulary(big, AS_OF))
     ids = feature_table(big, words, [AS_OF])["group_id"].to_pylist()
-    with moment(big, words, AS_OF, only=ids) as at:
+    with open_snapshot(big, words, AS_OF, only=ids) as at:
         wanted = [at.fact_rows().to_pylist(), terms_of(at)]
-    with moment(small, words, AS_OF, only=ids) as at:
+    with open_snapshot(small, words, AS_OF, only=ids) as at:
         got = [at.fact_rows().to_pylist(), terms_of(at)]
     for ours, theirs in zip(got, wanted, strict=True):
         assert [bits(row) for row in ours] == [bits(row) for row in theirs]
@@ -73,11 +73,11 @@ def test_a_moment_holds_the_same_facts_and_terms(sources, bits):
 
 def test_nothing_is_left_in_the_engine_after_a_moment(sources):
     big, small = sources
-    words = catalogue(find_vocabulary(big, AS_OF))
-    with moment(small, words, AS_OF, only=["g0"]) as at:
+    words = build_catalogue(find_vocabulary(big, AS_OF))
+    with open_snapshot(small, words, AS_OF, only=["g0"]) as at:
         at.features()
     before = set(small.backend.tables)
-    with moment(small, words, AS_OF, only=["g0"]) as at:
+    with open_snapshot(small, words, AS_OF, only=["g0"]) as at:
         at.features()
         assert set(small.backend.tables) > before
     assert set(small.backend.tables) == before
@@ -178,13 +178,13 @@ def test_an_operation_answers_as_duckdb_does(name, duck, data):
     tables = [
         pa.Table.from_pylist(data.draw(ROWS), ibis.schema(SCHEMA).to_pyarrow()) for _ in range(2)
     ]
-    engine = Plain()
+    engine = PythonEngine()
     for place, table in enumerate(tables):
         duck.create_table(f"t{place}", table, overwrite=True)
-        engine.tables[f"t{place}"] = rows_of(table)
+        engine.tables[f"t{place}"] = list_table_from_arrow(table)
     query = QUERIES[name](*(duck.table(f"t{place}") for place in range(2)))
     wanted = query.to_pyarrow()
-    got = planned(query)(engine).table(wanted.schema)
+    got = compile_query(query)(engine).to_arrow(wanted.schema)
     assert sorted(map(repr, got.to_pylist())) == sorted(map(repr, wanted.to_pylist()))
 
 
@@ -199,16 +199,16 @@ def duck():
 @settings(max_examples=15, deadline=None)
 def test_rows_are_sorted_as_duckdb_sorts_them(duck, rows, ascending, nulls_first):
     table = pa.Table.from_pylist(rows, ibis.schema(SCHEMA).to_pyarrow())
-    engine = Plain({"sorted": rows_of(table)})
+    engine = PythonEngine({"sorted": list_table_from_arrow(table)})
     given_rows = duck.create_table("sorted", table, overwrite=True)
     order = ibis.asc if ascending else ibis.desc
     keys = [order(given_rows[c], nulls_first=nulls_first) for c in ("whole", "key", "number", "at")]
     query = given_rows.order_by(*keys)
     wanted = query.to_pyarrow()
-    assert planned(query)(engine).table(wanted.schema).to_pylist() == wanted.to_pylist()
+    assert compile_query(query)(engine).to_arrow(wanted.schema).to_pylist() == wanted.to_pylist()
 
 
 def test_an_operation_without_a_rule_is_refused():
-    table = ops.DatabaseTable("t", ibis.schema({"key": "string"}), Plain()).to_expr()
+    table = ops.DatabaseTable("t", ibis.schema({"key": "string"}), PythonEngine()).to_expr()
     with pytest.raises(TypeError, match="plain Python has a rule for, got Uppercase"):
-        planned(table.select(upper=table.key.upper()))
+        compile_query(table.select(upper=table.key.upper()))

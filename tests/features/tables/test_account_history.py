@@ -6,7 +6,7 @@ import random
 from datetime import datetime, timedelta
 
 import pytest
-from mqbg.features.declare.expressions import at
+from mqbg.features.declare.expressions import cutoff_literal
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.features.tables.group_facts import group_facts
 from mqbg.features.time_rules.eligible_groups import eligible_groups
@@ -19,9 +19,14 @@ STAGES = ("demo", "demo", "opportunity", "opportunity", "won", "lost", "dropped"
 
 
 def facts_of(source, *, few):
-    groups = eligible_groups(source.tables, source.settings, at(AS_OF)).cache()
+    groups = eligible_groups(source.tables, source.settings, cutoff_literal(AS_OF)).cache()
     facts = group_facts(
-        source.tables, source.settings, find_vocabulary(source, AS_OF), groups, at(AS_OF), few=few
+        source.tables,
+        source.settings,
+        find_vocabulary(source, AS_OF),
+        groups,
+        cutoff_literal(AS_OF),
+        subset=few,
     )
     return {row["group_id"]: row for row in facts.to_pyarrow().to_pylist()}
 
@@ -111,7 +116,11 @@ def test_facts_of_other_groups_equal_plain_python(open_tables, seed, few):
 @pytest.mark.parametrize("seed", range(3))
 def test_open_groups_of_an_account_are_the_eligible_ones(open_tables, seed):
     source = open_tables(world(seed), SETTINGS)
-    eligible = eligible_groups(source.tables, source.settings, at(AS_OF)).to_pyarrow().to_pylist()
+    eligible = (
+        eligible_groups(source.tables, source.settings, cutoff_literal(AS_OF))
+        .to_pyarrow()
+        .to_pylist()
+    )
     accounts = [row["account_id"] for row in eligible]
     facts = facts_of(source, few=False)
     for row in eligible:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from mqbg.features.declare.expressions import at
+from mqbg.features.declare.expressions import cutoff_literal
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.engines.queries import Queries
+from mqbg.features.engines.query_runner import QueryRunner
 from mqbg.features.tables.group_facts import fact_types, group_facts
 from mqbg.features.time_rules.eligible_groups import eligible_groups
 from mqbg.settings import Role, Settings, Solution, Target
@@ -21,15 +21,15 @@ def ago(days):
 
 
 def facts_query(source, groups=None, as_of=None, *, few=False):
-    as_of = at(AS_OF) if as_of is None else as_of
+    as_of = cutoff_literal(AS_OF) if as_of is None else as_of
     if groups is None:
         groups = eligible_groups(source.tables, source.settings, as_of)
     vocabulary = find_vocabulary(source, AS_OF)
-    return group_facts(source.tables, source.settings, vocabulary, groups, as_of, few=few)
+    return group_facts(source.tables, source.settings, vocabulary, groups, as_of, subset=few)
 
 
 def facts_of(source, *ids, few=False):
-    groups = eligible_groups(source.tables, source.settings, at(AS_OF))
+    groups = eligible_groups(source.tables, source.settings, cutoff_literal(AS_OF))
     if ids:
         groups = groups.filter(groups.group_id.isin(ids))
     rows = facts_query(source, groups.cache(), few=few).to_pyarrow().to_pylist()
@@ -163,9 +163,9 @@ def test_a_role_found_in_the_data_counts_after_a_member_first_had_it(open_tables
     member = {"group_id": "g1", "contact_id": "c1", "role": "sponsor", "joined_at": since}
     source = open_tables({"members": [member]})
     vocabulary = find_vocabulary(source, AS_OF + timedelta(days=1))
-    groups = eligible_groups(source.tables, source.settings, at(AS_OF))
+    groups = eligible_groups(source.tables, source.settings, cutoff_literal(AS_OF))
     facts = group_facts(
-        source.tables, source.settings, vocabulary, groups, at(AS_OF), few=False
+        source.tables, source.settings, vocabulary, groups, cutoff_literal(AS_OF), subset=False
     ).to_pyarrow()
     assert facts["required_sponsor"].to_pylist() == [required]
     assert facts["weight_sponsor"].to_pylist() == [100 * required]
@@ -190,7 +190,7 @@ def test_the_declared_types_are_those_the_engine_gives(open_tables, random_table
     declared = fact_types(find_vocabulary(source, AS_OF))
     assert {name: str(kind) for name, kind in query.schema().items()} == declared
     # Kept in the engine they are the same: 1.0 as a literal is a decimal in DuckDB.
-    kept = Queries(source.backend, "test").keep("facts", lambda: query)
+    kept = QueryRunner(source.backend, "test").materialize("facts", lambda: query)
     assert {name: str(kind) for name, kind in kept.schema().items()} == declared
 
 
@@ -208,11 +208,11 @@ def test_facts_of_a_few_groups_are_those_of_the_same_groups_among_all(
 @pytest.mark.parametrize("few", [True, False])
 def test_the_sql_is_one_text_for_all_cutoffs(open_tables, few):
     source = open_tables({"members": [{"group_id": "g1", "contact_id": "c1"}]})
-    queries = Queries(source.backend, "test")
+    queries = QueryRunner(source.backend, "test")
     texts = set()
     for as_of in (AS_OF, ago(100)):
         groups = source.tables["buying_groups"]
-        query = facts_query(source, groups, queries.as_of(as_of), few=few)
+        query = facts_query(source, groups, queries.set_as_of(as_of), few=few)
         texts.add(str(source.backend.compile(query)))
     assert len(texts) == 1
 

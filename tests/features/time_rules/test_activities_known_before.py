@@ -9,7 +9,11 @@ import ibis
 import pyarrow as pa
 import pytest
 from mqbg.contract import schema
-from mqbg.features.time_rules.activities_known_before import once, shared_hashes, with_known_at
+from mqbg.features.time_rules.activities_known_before import (
+    deduplicate,
+    repeated_id_hashes,
+    with_known_at,
+)
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
@@ -123,8 +127,8 @@ def activities(rows):
 
 
 def counted(rows):
-    """What `once` keeps of rows: the kind by activity_id."""
-    kept = once(with_known_at(activities(rows))).to_pyarrow().to_pylist()
+    """What `deduplicate` keeps of rows: the kind by activity_id."""
+    kept = deduplicate(with_known_at(activities(rows))).to_pyarrow().to_pylist()
     assert len({row["activity_id"] for row in kept}) == len(kept)
     return {row["activity_id"]: row["kind"] for row in kept}
 
@@ -163,7 +167,7 @@ def test_hashes_shared_by_rows_are_the_same_by_sorting_as_by_grouping():
     names = [f"a{number % 700}" for number in range(1000)]
     rows = with_known_at(activities([copy_of("a", 3, activity_id=name) for name in names]))
     by_grouping, by_sorting = (
-        sorted(shared_hashes(rows, by_sorting=how).to_pyarrow()["hashed"].to_pylist())
+        sorted(repeated_id_hashes(rows, by_sorting=how).to_pyarrow()["hashed"].to_pylist())
         for how in (False, True)
     )
     assert by_sorting == by_grouping

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.features import cutoffs, eligible_groups, end_of_observation
-from mqbg.features.time_rules.eligible_groups import first_instant, training_cutoffs
+from mqbg.features.time_rules.eligible_groups import start_of_history, training_cutoffs
 from mqbg.settings import Observation, Settings, Snapshots, Target
 
 AS_OF = datetime(2024, 6, 1)
@@ -145,7 +145,7 @@ def test_observation_ends_with_the_latest_known_time_of_any_table(open_tables, u
 def test_the_first_instant_is_that_of_an_activity_or_of_a_group(open_tables):
     groups = [{"group_id": "g1", "created_at": ago(9)}]
     with_activity = {"buying_groups": groups, "activities": [OBSERVED["activities"]]}
-    assert first_instant(open_tables(with_activity).tables) == ago(9)
+    assert start_of_history(open_tables(with_activity).tables) == ago(9)
 
 
 def test_the_last_training_cutoff_has_its_whole_horizon_observed():

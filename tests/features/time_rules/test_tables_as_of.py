@@ -8,10 +8,15 @@ import ibis
 import pytest
 from mqbg.contract import TABLES
 from mqbg.features import feature_table
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.tables.feature_table import moment
-from mqbg.features.time_rules.tables_as_of import in_memory, knowing, left_lately, rows_of_group
+from mqbg.features.tables.feature_table import open_snapshot
+from mqbg.features.time_rules.tables_as_of import (
+    in_memory_source,
+    recent_leavers,
+    rows_of_group,
+    tables_as_of,
+)
 from mqbg.settings import Settings
 
 AS_OF = datetime(2024, 5, 1)
@@ -20,7 +25,10 @@ SEEDS = range(4)
 
 
 def known(source, until):
-    return {name: rows.to_pyarrow() for name, rows in knowing(source.given, until).items()}
+    return {
+        name: rows.to_pyarrow()
+        for name, rows in tables_as_of(source.contract_tables, until).items()
+    }
 
 
 def features(source, words, as_of, bits, only=None):
@@ -67,8 +75,8 @@ def test_the_rows_are_those_that_plain_python_knows(random_tables, open_tables, 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_at_the_instant_itself_every_feature_is_as_it_was(random_tables, open_tables, bits, seed):
     source = open_tables(random_tables(seed, AS_OF))
-    words = catalogue(find_vocabulary(source, LATER))
-    with in_memory(known(source, AS_OF), Settings()) as then:
+    words = build_catalogue(find_vocabulary(source, LATER))
+    with in_memory_source(known(source, AS_OF), Settings()) as then:
         assert features(then, words, AS_OF, bits) == features(source, words, AS_OF, bits)
 
 
@@ -77,10 +85,10 @@ def test_at_the_instant_itself_every_feature_is_as_it_was(random_tables, open_ta
 @pytest.mark.parametrize("as_of", [AS_OF, LATER])
 def test_a_group_s_own_rows_give_its_features(random_tables, open_tables, bits, seed, as_of):
     source = open_tables(random_tables(seed, AS_OF))
-    words = catalogue(find_vocabulary(source, LATER))
+    words = build_catalogue(find_vocabulary(source, LATER))
     expected = features(source, words, as_of, bits)
     for group_id, row in expected.items():
-        with in_memory(rows_of_group(source.given, group_id), Settings()) as alone:
+        with in_memory_source(rows_of_group(source.contract_tables, group_id), Settings()) as alone:
             assert features(alone, words, as_of, bits, only=[group_id]) == {group_id: row}
 
 
@@ -94,8 +102,8 @@ def test_a_copy_of_an_activity_that_names_somebody_else_stays(open_tables, bits)
         ],
     }
     source = open_tables(tables)
-    words = catalogue(find_vocabulary(source, AS_OF))
-    with in_memory(rows_of_group(source.given, "g"), Settings()) as alone:
+    words = build_catalogue(find_vocabulary(source, AS_OF))
+    with in_memory_source(rows_of_group(source.contract_tables, "g"), Settings()) as alone:
         (row,) = features(alone, words, AS_OF, bits, only=["g"]).values()
     assert row["inbound_30d"] == (0.0).hex()
 
@@ -104,25 +112,25 @@ def test_kinds_without_settings_are_told_once(open_tables, caplog):
     tables = {"activities": [{"contact_id": "c", "occurred_at": AS_OF, "kind": "fax"}]}
     source = open_tables({**tables, "members": [{"group_id": "g", "contact_id": "c"}]})
     caplog.clear()
-    with in_memory(rows_of_group(source.given, "g"), Settings()):
+    with in_memory_source(rows_of_group(source.contract_tables, "g"), Settings()):
         assert not caplog.records
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_who_left_lately_is_counted_by_the_fact(random_tables, open_tables, seed):
     source = open_tables(random_tables(seed, AS_OF))
-    words = catalogue(find_vocabulary(source, LATER))
-    members = source.given["members"]
-    with moment(source, words, AS_OF) as at:
+    words = build_catalogue(find_vocabulary(source, LATER))
+    members = source.contract_tables["members"]
+    with open_snapshot(source, words, AS_OF) as at:
         counts = at.facts.select("group_id", "members_left_90d").to_pyarrow().to_pylist()
     for row in counts:
         mine = members.filter(members.group_id == row["group_id"])
-        assert len(left_lately(mine, AS_OF)) == row["members_left_90d"]
+        assert len(recent_leavers(mine, AS_OF)) == row["members_left_90d"]
 
 
 def test_rows_in_memory_are_read_as_the_source_read_them(random_tables, open_tables):
     source = open_tables(random_tables(1, AS_OF))
-    rows = rows_of_group(source.given, "g3")
+    rows = rows_of_group(source.contract_tables, "g3")
     assert {name: ibis.memtable(table).schema() for name, table in rows.items()} == {
-        name: table.schema() for name, table in source.given.items()
+        name: table.schema() for name, table in source.contract_tables.items()
     }

@@ -134,7 +134,7 @@ def body_of(small_model):
     def body(group_id: str) -> dict[str, Any]:
         rows = {
             name: [_plain(row) for row in table.to_pylist()]
-            for name, table in rows_of_group(source.given, group_id).items()
+            for name, table in rows_of_group(source.contract_tables, group_id).items()
             if name in TABLES
         }
         (group,) = [row for row in rows["buying_groups"] if row["group_id"] == group_id]

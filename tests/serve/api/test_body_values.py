@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
-from mqbg.features.engines.python import rows_from
+from mqbg.features.engines.python import list_table
 from mqbg.serve.api.body_values import Values
 from mqbg.source.conversion import convert
 
@@ -40,7 +40,7 @@ def by_the_batch(connection, column, texts):
 def converted(connection, table, column, values):
     """The same of values as JSON has them."""
     empty = {one.name: [None] * len(values) for one in TABLES[table].columns}
-    rows = rows_from(len(values), {**empty, column: values})
+    rows = list_table(len(values), {**empty, column: values})
     columns = Values().converted(connection, {table: rows})[table].columns
     given = columns.get(f"given_{column}", [None] * len(values))
     return [

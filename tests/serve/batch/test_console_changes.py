@@ -60,7 +60,7 @@ def test_the_rows_lead_from_one_score_to_the_other(sheet, groups, language):
 
 @pytest.mark.slow
 def test_people_are_called_by_their_names(sheet, small_model, groups):
-    contacts = small_model[0].given["contacts"].to_pyarrow().to_pylist()
+    contacts = small_model[0].contract_tables["contacts"].to_pyarrow().to_pylist()
     names = [row["full_name"] for row in contacts if row["full_name"]]
     assert any(f"New activity: {name}" in sheet(group) for group in groups for name in names)
 

@@ -25,7 +25,7 @@ def test_the_model_s_page_says_what_it_learned_from_and_how_good_it_is(source, t
         texts
     )
     assert "all accounts: 1,000 snapshots, 90 conversions, 200 accounts" in texts
-    names = set(model().catalogue.names)
+    names = set(model().catalogue.feature_names)
     assert names <= set(texts)
     # One outcome only: the figure is a dash, not a NaN.
     assert "–" in texts

@@ -205,5 +205,5 @@ def test_no_english_label_stands_in_a_japanese_page(source, tmp_path):
     written(two_groups(), source, tmp_path / "out", "ja", record=record())
     english, japanese = (set(words(code).words["labels"].values()) for code in ("en", "ja"))
     for page in all_pages(tmp_path / "out").values():
-        texts = set(page.texts) - set(model().catalogue.names)  # columns stay as they are
+        texts = set(page.texts) - set(model().catalogue.feature_names)  # columns stay as they are
         assert texts & (english - japanese) == set()

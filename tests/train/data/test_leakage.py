@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
-from mqbg.features.time_rules.activities_known_before import once, with_known_at
+from mqbg.features.time_rules.activities_known_before import deduplicate, with_known_at
 from mqbg.settings import Model, Observation, Probe, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.data.leakage import (
@@ -78,7 +78,7 @@ def world(open_tables, activities=(), **tables):
 
 
 def counted(tables):
-    return once(with_known_at(tables["activities"])).select(*READ)
+    return deduplicate(with_known_at(tables["activities"])).select(*READ)
 
 
 def acts(groups, kind, at, recorded=None, **more):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.settings import Settings, Target
 from mqbg.train.data.snapshots import collect, fingerprint
@@ -35,7 +35,7 @@ def opened(open_tables, events, **target):
 
 
 def collected(source, cutoffs=CUTOFFS):
-    return collect(source, catalogue(find_vocabulary(source, AS_OF)), cutoffs, quiet)
+    return collect(source, build_catalogue(find_vocabulary(source, AS_OF)), cutoffs, quiet)
 
 
 def labels(snapshots, converted):

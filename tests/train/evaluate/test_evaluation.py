@@ -137,13 +137,13 @@ def test_a_baseline_reads_unknown_category_values_as_missing(words):
     table = pa.table(
         {
             f.name: pa.array(["A", "new", None], pa.string())
-            if f.category
+            if f.categorical
             else pa.array([1, 2, None], pa.int64())
             for f in words.features
         }
     )
-    values = {f.name: ("A",) for f in words.features if f.category}
+    values = {f.name: ("A",) for f in words.features if f.categorical}
     frame = frame_of(table, words, values)
     assert frame["tier"].isna().tolist() == [False, True, True]
     assert frame["members"].tolist()[:2] == [1.0, 2.0]
-    assert list(frame.columns) == list(words.names)
+    assert list(frame.columns) == list(words.feature_names)

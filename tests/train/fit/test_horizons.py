@@ -34,7 +34,7 @@ def random_trees(columns, seed):
 
 @pytest.fixture(scope="module")
 def trees(with_signal):
-    columns = len(with_signal.bundle.catalogue.names)
+    columns = len(with_signal.bundle.catalogue.feature_names)
     return [random_trees(columns, seed) for seed in range(4)]
 
 
@@ -52,7 +52,7 @@ def test_a_longer_horizon_is_never_less_likely_whatever_its_trees_say(
         for n, one in enumerate(sorted(days))
     )
     bundle = replace(with_signal.bundle, horizons=horizons)
-    matrix = draw.normal(size=(30, len(bundle.catalogue.names)))
+    matrix = draw.normal(size=(30, len(bundle.catalogue.feature_names)))
     readiness = bundle.readiness(bundle.raw(matrix))
     chances = bundle.readiness_by_horizon(matrix, readiness)
     assert list(chances) == sorted([*days, 60])
@@ -61,7 +61,9 @@ def test_a_longer_horizon_is_never_less_likely_whatever_its_trees_say(
 
 
 def test_horizons_that_agree_already_stay_as_their_trees_say(with_signal, trees):
-    matrix = np.random.default_rng(1).normal(size=(30, len(with_signal.bundle.catalogue.names)))
+    matrix = np.random.default_rng(1).normal(
+        size=(30, len(with_signal.bundle.catalogue.feature_names))
+    )
     raw = lgb.Booster(model_str=trees[0]).predict(matrix, raw_score=True)
     ends = (Horizon(30, trees[0], Platt(1.0, -9.0)), Horizon(90, trees[0], Platt(1.0, 9.0)))
     bundle = replace(with_signal.bundle, horizons=ends)
@@ -72,7 +74,7 @@ def test_horizons_that_agree_already_stay_as_their_trees_say(with_signal, trees)
 
 def test_no_rows_have_no_chances(with_signal, trees):
     bundle = replace(with_signal.bundle, horizons=(Horizon(30, trees[0], Platt(1.0, 0.0)),))
-    empty = np.empty((0, len(bundle.catalogue.names)))
+    empty = np.empty((0, len(bundle.catalogue.feature_names)))
     chances = bundle.readiness_by_horizon(empty, np.empty(0))
     assert {days: len(chance) for days, chance in chances.items()} == {30: 0, 60: 0}
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.features.declare.catalogue import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.features.tables.feature_table import moment
+from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.settings import Role
 from mqbg.train.fit.reference_members import engaged_members, typical_members
 
@@ -19,7 +19,9 @@ def role(name):
     return TemplateRole(name, name, Role(), {})
 
 
-WORDS = catalogue(Vocabulary(Template((role("user"), role("buyer"), role("champion"))), ("web",)))
+WORDS = build_catalogue(
+    Vocabulary(Template((role("user"), role("buyer"), role("champion"))), ("web",))
+)
 SIGNALS = [signal.name for signal in WORDS.signals]
 
 
@@ -108,7 +110,7 @@ def test_engaged_members_were_active_in_the_last_thirty_days(open_tables):
             ],
         }
     )
-    with moment(source, WORDS, AS_OF) as at:
+    with open_snapshot(source, WORDS, AS_OF) as at:
         found = engaged_members(at, WORDS, pa.array(["g2", "g7"]))
     rows = found[["group_id", "role", "as_of", "converted", "inbound_30d"]]
     assert rows.to_dict("split")["data"] == [

@@ -132,7 +132,7 @@ def test_the_tables_are_the_data_set_of_the_run(store, with_signal):
     given = one.dataset
     assert (given.name, given.digest) == ("world", with_signal.bundle.training.fingerprint)
     columns = {one["name"] for one in json.loads(given.schema)["mlflow_colspec"]}
-    assert columns == set(with_signal.bundle.catalogue.names)
+    assert columns == set(with_signal.bundle.catalogue.feature_names)
 
 
 def test_the_card_and_the_figures_are_artifacts(store, folder):
@@ -153,7 +153,7 @@ def test_the_version_says_what_it_was_trained_on(store, with_signal):
 def test_the_model_has_a_signature_and_an_example(store, with_signal):
     model = mlflow.models.get_model_info("models:/mqbg/1")
     names = [column.name for column in model.signature.inputs]
-    assert names == list(with_signal.bundle.catalogue.names)
+    assert names == list(with_signal.bundle.catalogue.feature_names)
     assert [column.name for column in model.signature.outputs] == ["log_odds", "readiness"]
     assert model.saved_input_example_info is not None
 
@@ -161,9 +161,9 @@ def test_the_model_has_a_signature_and_an_example(store, with_signal):
 def test_mlflow_loads_the_model_and_gives_the_readiness_of_the_bundle(
     store, with_signal, made_snapshots
 ):
-    features = made_snapshots(groups=20).features.select(with_signal.bundle.catalogue.names)
+    features = made_snapshots(groups=20).features.select(with_signal.bundle.catalogue.feature_names)
     frame = features.to_pandas().astype(
-        {f.name: float for f in with_signal.bundle.catalogue.features if not f.category}
+        {f.name: float for f in with_signal.bundle.catalogue.features if not f.categorical}
     )
     served = mlflow.pyfunc.load_model("models:/mqbg/1").predict(frame)
     log_odds = with_signal.bundle.log_odds(features)

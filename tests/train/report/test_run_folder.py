@@ -107,7 +107,7 @@ def test_every_fold_has_its_loss_tree_by_tree(with_signal, run):
 
 def test_the_example_is_a_few_rows_of_the_catalogue_and_names_no_group(with_signal, folder):
     example = pq.read_table(folder / EXAMPLE_FILE)
-    assert example.column_names == list(with_signal.bundle.catalogue.names)
+    assert example.column_names == list(with_signal.bundle.catalogue.feature_names)
     assert example.num_rows == 5
 
 

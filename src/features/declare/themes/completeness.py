@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from ..expressions import Expression, ratio, same, total, whole
+from ..expressions import Expression, column, indicator, ratio, total
 from ..feature import Feature
 from ..template import Template, TemplateRole
 from ..vocabulary import Vocabulary
@@ -17,21 +17,23 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     return (
         Feature(
             "completeness", "completeness", "share",
-            "share of roles filled", "役割の充足率", filled(template, "members", False), "up",
+            "share of roles filled", "役割の充足率",
+            role_completeness(template, "members", False), "up",
         ),
         Feature(
             "weighted_completeness", "completeness", "share",
             "share of roles filled, by weight", "役割の充足率（重み付き）",
-            filled(template, "members", True), "up",
+            role_completeness(template, "members", True), "up",
         ),
         Feature(
             "engaged_completeness", "completeness", "share",
             "share of roles filled by active people", "活動中の人による役割の充足率",
-            filled(template, "engaged", False), "up",
+            role_completeness(template, "engaged", False), "up",
         ),
         Feature(
             "roles_missing", "completeness", "roles",
-            "required roles missing", "不足している必須の役割の数", _missing(template), "down",
+            "required roles missing", "不足している必須の役割の数",
+            _roles_missing(template), "down",
         ),
         Feature(
             "days_since_complete", "completeness", "days",
@@ -41,12 +43,12 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "members_left_90d", "completeness", "members",
             "members who left in 90 days", "直近90日間に抜けた人数",
-            same("members_left_90d"), "down",
+            column("members_left_90d"), "down",
         ),
         Feature(
             "members_joined_90d", "completeness", "members",
             "members who joined in 90 days", "直近90日間に加わった人数",
-            same("members_joined_90d"), "up",
+            column("members_joined_90d"), "up",
         ),
         Feature(
             "dependence", "completeness", "share",
@@ -56,7 +58,7 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     )  # fmt: skip
 
 
-def filled(template: Template, prefix: str, weighted: bool) -> Expression:
+def role_completeness(template: Template, prefix: str, weighted: bool) -> Expression:
     """Mean over the template's required roles of min(1, members / required) (design.md)."""
 
     def value(t: ir.Table) -> ir.Value:
@@ -64,20 +66,20 @@ def filled(template: Template, prefix: str, weighted: bool) -> Expression:
         for role in template.roles:
             required = t[f"required_{role.slug}"]
             weight = t[f"weight_{role.slug}"] if weighted else ibis.literal(1.0)
-            counts = (required > 0).ifelse(weight, 0.0)
+            role_weight = (required > 0).ifelse(weight, 0.0)
             share = ibis.least(1.0, ratio(t[f"{prefix}_{role.slug}"], required))
-            parts.append(counts * share.fill_null(0.0))
-            weights.append(counts)
+            parts.append(role_weight * share.fill_null(0.0))
+            weights.append(role_weight)
         return ratio(total(parts), total(weights)).fill_null(0.0)
 
     return value
 
 
-def _missing(template: Template) -> Expression:
-    return lambda t: total([whole(_lacks(t, role)) for role in template.roles])
+def _roles_missing(template: Template) -> Expression:
+    return lambda t: total([indicator(_is_short_of(t, role)) for role in template.roles])
 
 
-def _lacks(t: ir.Table, role: TemplateRole) -> ir.BooleanValue:
+def _is_short_of(t: ir.Table, role: TemplateRole) -> ir.BooleanValue:
     return t[f"members_{role.slug}"] < t[f"required_{role.slug}"]
 
 
@@ -89,16 +91,18 @@ def _days_since_complete(template: Template) -> Expression:
     """
 
     def value(t: ir.Table) -> ir.Value:
-        nothing = ibis.null("float64")
+        null = ibis.null("float64")
         days = []
         for role in template.roles:
             required = t[f"required_{role.slug}"]
-            alone = (required <= 1).ifelse(t[f"longest_{role.slug}"], t[f"newest_{role.slug}"])
-            filled_since = _lacks(t, role).ifelse(-1.0, alone.fill_null(-1.0))
-            days.append((required > 0).ifelse(filled_since, nothing))
+            filled_days = (required <= 1).ifelse(
+                t[f"longest_{role.slug}"], t[f"newest_{role.slug}"]
+            )
+            days_filled = _is_short_of(t, role).ifelse(-1.0, filled_days.fill_null(-1.0))
+            days.append((required > 0).ifelse(days_filled, null))
         if not days:
-            return nothing
+            return null
         last = ibis.least(*days)  # of the roles that are required
-        return (last >= 0).ifelse(last, nothing)
+        return (last >= 0).ifelse(last, null)
 
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..expressions import ratio, same
+from ..expressions import column, ratio
 from ..feature import Feature
 from ..template import slugs
 from ..vocabulary import Vocabulary
@@ -10,23 +10,28 @@ from ..vocabulary import Vocabulary
 
 def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     """Features of the theme."""
-    return (*_counts(vocabulary), *_decayed(vocabulary), *_contents(), *_families(vocabulary))
+    return (
+        *_activity_counts(vocabulary),
+        *_decayed_engagement(vocabulary),
+        *_content_features(),
+        *_family_features(vocabulary),
+    )
 
 
-def _counts(vocabulary: Vocabulary) -> tuple[Feature, ...]:
+def _activity_counts(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     windows = vocabulary.settings.windows_days
     return (
         *(
             Feature(
                 f"inbound_{days}d", "engagement", "activities",
                 f"activities in the last {days} days", f"直近{days}日間の活動件数",
-                same(f"inbound_{days}d"), "up",
+                column(f"inbound_{days}d"), "up",
             )
             for days in windows
         ),
         Feature(
             "inbound_ever", "engagement", "activities",
-            "activities so far", "これまでの活動件数", same("inbound_ever"), "up",
+            "activities so far", "これまでの活動件数", column("inbound_ever"), "up",
         ),
         Feature(
             "inbound_mean_30d", "engagement", "activities per member",
@@ -36,13 +41,14 @@ def _counts(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "inbound_max_30d", "engagement", "activities",
             "activities of the busiest member in 30 days", "直近30日間で最も活発な人の活動件数",
-            same("inbound_30d_max"), "up",
+            column("inbound_30d_max"), "up",
         ),
         *(
             Feature(
                 f"high_intent_{days}d", "engagement", "activities",
                 f"high-intent activities in the last {days} days",
-                f"直近{days}日間の高関心活動（価格・事例など）", same(f"high_intent_{days}d"), "up",
+                f"直近{days}日間の高関心活動（価格・事例など）",
+                column(f"high_intent_{days}d"), "up",
             )
             for days in windows
         ),
@@ -54,7 +60,7 @@ def _counts(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "high_intent_max_90d", "engagement", "activities",
             "high-intent activities of one member in 90 days",
-            "直近90日間の1人での高関心活動の最多件数", same("high_intent_90d_max"), "up",
+            "直近90日間の1人での高関心活動の最多件数", column("high_intent_90d_max"), "up",
         ),
         Feature(
             "inbound_share_90d", "engagement", "share",
@@ -64,41 +70,41 @@ def _counts(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "logged_90d", "engagement", "activities",
             "activities logged on the group in 90 days", "直近90日間に案件へ記録された活動",
-            same("logged_90d"), "up",
+            column("logged_90d"), "up",
         ),
     )  # fmt: skip
 
 
-def _decayed(vocabulary: Vocabulary) -> tuple[Feature, ...]:
-    middle = f"engagement_{vocabulary.settings.half_life_days}"
+def _decayed_engagement(vocabulary: Vocabulary) -> tuple[Feature, ...]:
+    engagement = f"engagement_{vocabulary.settings.half_life_days}"
     return (
         *(
             Feature(
                 f"engagement_{days}", "engagement", "points",
                 f"engagement (half-life {days} days)", f"エンゲージメント（半減期{days}日）",
-                same(f"engagement_{days}"), "up",
+                column(f"engagement_{days}"), "up",
             )
             for days in vocabulary.settings.half_lives_days
         ),
         Feature(
             "engagement_mean", "engagement", "points per member",
             "engagement per member", "メンバー1人あたりのエンゲージメント",
-            lambda t: ratio(t[middle], t.members), "up",
+            lambda t: ratio(t[engagement], t.members), "up",
         ),
         Feature(
             "engagement_max", "engagement", "points",
             "engagement of the strongest member", "最も活発なメンバーのエンゲージメント",
-            same("strongest"), "up",
+            column("strongest"), "up",
         ),
     )  # fmt: skip
 
 
-def _contents() -> tuple[Feature, ...]:
+def _content_features() -> tuple[Feature, ...]:
     return (
         Feature(
             "contents_seen", "engagement", "contents",
             "different contents seen, by each member", "各メンバーが見たコンテンツの種類の合計",
-            same("contents_seen"), "up",
+            column("contents_seen"), "up",
         ),
         Feature(
             "contents_per_member", "engagement", "contents per member",
@@ -108,12 +114,12 @@ def _contents() -> tuple[Feature, ...]:
         Feature(
             "contents_new_30d", "engagement", "contents",
             "contents seen for the first time in 30 days", "直近30日間に初めて見たコンテンツ",
-            same("contents_new_30d"), "up",
+            column("contents_new_30d"), "up",
         ),
         Feature(
             "gated_90d", "engagement", "activities",
             "gated contents taken in 90 days", "直近90日間の登録制コンテンツの利用",
-            same("gated_90d"), "up",
+            column("gated_90d"), "up",
         ),
         Feature(
             "gated_share_90d", "engagement", "share",
@@ -122,7 +128,7 @@ def _contents() -> tuple[Feature, ...]:
         ),
         Feature(
             "minutes_90d", "engagement", "minutes",
-            "time spent in 90 days", "直近90日間の滞在時間", same("minutes_90d"), "up",
+            "time spent in 90 days", "直近90日間の滞在時間", column("minutes_90d"), "up",
         ),
         Feature(
             "minutes_mean_90d", "engagement", "minutes per member",
@@ -132,19 +138,19 @@ def _contents() -> tuple[Feature, ...]:
         Feature(
             "minutes_max_90d", "engagement", "minutes",
             "time spent by one member in 90 days", "直近90日間の1人での最長滞在時間",
-            same("minutes_90d_max"), "up",
+            column("minutes_90d_max"), "up",
         ),
     )  # fmt: skip
 
 
-def _families(vocabulary: Vocabulary) -> tuple[Feature, ...]:
+def _family_features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     parts = slugs(vocabulary.families)
     return tuple(
         Feature(
             f"kind_{parts[family]}_{days}d", "engagement", "activities",
             f"activity of kind {{subject}} in {days} days",
             f"直近{days}日間の「{{subject}}」の活動",
-            same(f"family_{number}_{days}d"), subject=("families", family),
+            column(f"family_{number}_{days}d"), subject=("families", family),
         )
         for number, family in enumerate(vocabulary.families)
         for days in vocabulary.settings.windows_days

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..expressions import same
+from ..expressions import column
 from ..feature import Feature
 from ..vocabulary import Vocabulary
 
-WORDS = {
+LABELS = {
     "solution": ("solution", "ソリューション"),
     "industry": ("industry", "業種"),
     "country": ("country", "国"),
@@ -18,8 +18,8 @@ def features(_vocabulary: Vocabulary) -> tuple[Feature, ...]:
     """Features of the theme."""
     return (
         *(
-            Feature(name, "fit", "category", *words, same(name), category=True)
-            for name, words in WORDS.items()
+            Feature(name, "fit", "category", *labels, column(name), categorical=True)
+            for name, labels in LABELS.items()
         ),
-        Feature("employees", "fit", "people", "employees", "従業員数", same("employees")),
+        Feature("employees", "fit", "people", "employees", "従業員数", column("employees")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..expressions import Expression, ratio, same
+from ..expressions import Expression, column, ratio
 from ..feature import Feature
 from ..vocabulary import Vocabulary
 
@@ -19,27 +19,27 @@ def features(_vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "account", "history", "category",
             "which of the large accounts it is", "どの大口アカウントか",
-            same("account"), category=True, least_groups=LARGE_ACCOUNT_GROUPS,
+            column("account"), categorical=True, min_groups=LARGE_ACCOUNT_GROUPS,
         ),
         Feature(
             "account_conversion_rate", "history", "share",
             "how often this account's other groups converted", "この企業の他グループの案件化率",
-            _rate("account_conversions", "account_groups"), "up",
+            _smoothed_rate("account_conversions", "account_groups"), "up",
         ),
         Feature(
             "account_loss_rate", "history", "share",
             "how often this account's other groups were lost", "この企業の他グループの失注率",
-            _rate("account_losses", "account_groups"), "down",
+            _smoothed_rate("account_losses", "account_groups"), "down",
         ),
         Feature(
             "account_open_groups", "history", "groups",
             "other open groups of the account", "この企業で進行中の他グループの数",
-            same("account_open_groups"),
+            column("account_open_groups"),
         ),
         Feature(
             "shared_members", "history", "members",
             "members who are in other groups too", "他グループにも属する人数",
-            same("shared_members"),
+            column("shared_members"),
         ),
         Feature(
             "shared_members_share", "history", "share",
@@ -50,15 +50,15 @@ def features(_vocabulary: Vocabulary) -> tuple[Feature, ...]:
             "industry_conversion_rate", "history", "share",
             "how often groups for this solution in this industry converted",
             "同じ業種・同じソリューションの他グループの案件化率",
-            _rate("peers_converted", "peers"), "up",
+            _smoothed_rate("peers_converted", "peers"), "up",
         ),
     )  # fmt: skip
 
 
-def _rate(happened: str, groups: str) -> Expression:
+def _smoothed_rate(event_count: str, group_count: str) -> Expression:
     """A share of groups, drawn towards the prior where they are few; null without any count.
 
     Rates, not counts: a count grows with the length of the history, so that a test after the
     training would lie outside of everything the trees have seen.
     """
-    return lambda t: (t[happened] + PRIOR_RATE * PRIOR_GROUPS) / (t[groups] + PRIOR_GROUPS)
+    return lambda t: (t[event_count] + PRIOR_RATE * PRIOR_GROUPS) / (t[group_count] + PRIOR_GROUPS)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from ....contract import BUYING_JOBS
-from ..expressions import ratio, same, total, whole
+from ..expressions import column, indicator, ratio, total
 from ..feature import Feature
 from ..vocabulary import Vocabulary
 
-JOBS = {
+JOB_LABELS = {
     "problem_identification": ("identifying the problem", "課題の特定"),
     "solution_exploration": ("exploring solutions", "解決策の探索"),
     "requirements_building": ("building requirements", "要件の整理"),
@@ -17,30 +17,30 @@ JOBS = {
     "validation": ("validating the choice", "選定内容の検証"),
     "consensus_creation": ("creating consensus", "社内の合意形成"),
 }
-DECIDING = ("validation", "consensus_creation")  # the jobs of a group that is about to decide
+DECISION_JOBS = ("validation", "consensus_creation")  # the jobs of a group that is about to decide
 
 
 def features(_vocabulary: Vocabulary) -> tuple[Feature, ...]:
     """Features of the theme."""
-    return (*_jobs(), *_deciding(), *_stage(), *_verdicts())
+    return (*_job_features(), *_decision_features(), *_stage_features(), *_verdict_features())
 
 
-def _in_job(t: ir.Table, job: str) -> ir.Value:
+def _job_activity(t: ir.Table, job: str) -> ir.Value:
     return t[f"job_{BUYING_JOBS.index(job)}_90d"]
 
 
-def _in_jobs(t: ir.Table) -> ir.Value:
-    return total([_in_job(t, job) for job in BUYING_JOBS])
+def _all_jobs_activity(t: ir.Table) -> ir.Value:
+    return total([_job_activity(t, job) for job in BUYING_JOBS])
 
 
-def _jobs() -> tuple[Feature, ...]:
+def _job_features() -> tuple[Feature, ...]:
     return (
         *(
             Feature(
                 f"job_{job}_90d", "journey", "activities",
-                f"activity about {JOBS[job][0]} in 90 days",
-                f"直近90日間の「{JOBS[job][1]}」に関する活動",
-                same(f"job_{place}_90d"), "up",
+                f"activity about {JOB_LABELS[job][0]} in 90 days",
+                f"直近90日間の「{JOB_LABELS[job][1]}」に関する活動",
+                column(f"job_{place}_90d"), "up",
             )
             for place, job in enumerate(BUYING_JOBS)
         ),
@@ -48,12 +48,12 @@ def _jobs() -> tuple[Feature, ...]:
             "jobs_touched_90d", "journey", "jobs",
             "buying jobs of the six touched in 90 days",
             "直近90日間に取り組んだ購買タスクの数（6つ中）",
-            lambda t: total([whole(_in_job(t, job) > 0) for job in BUYING_JOBS]), "up",
+            lambda t: total([indicator(_job_activity(t, job) > 0) for job in BUYING_JOBS]), "up",
         ),
         Feature(
             "returns", "journey", "weeks",
             "weeks in which members went back to an earlier buying job",
-            "前の購買タスクに戻った週の数（メンバーの合計）", same("returns"),
+            "前の購買タスクに戻った週の数（メンバーの合計）", column("returns"),
         ),
         Feature(
             "returns_per_member", "journey", "weeks per member",
@@ -63,18 +63,20 @@ def _jobs() -> tuple[Feature, ...]:
     )  # fmt: skip
 
 
-def _deciding() -> tuple[Feature, ...]:
+def _decision_features() -> tuple[Feature, ...]:
     return (
         Feature(
             "deciding_share_90d", "journey", "share",
             "share of validation and consensus in the activity of 90 days",
             "直近90日間の購買タスクに占める検証と合意形成の割合",
-            lambda t: ratio(total([_in_job(t, job) for job in DECIDING]), _in_jobs(t)), "up",
+            lambda t: ratio(
+                total([_job_activity(t, job) for job in DECISION_JOBS]), _all_jobs_activity(t)
+            ), "up",
         ),
         Feature(
             "deciding_members_90d", "journey", "members",
             "members busy with validation or consensus in 90 days",
-            "直近90日間に検証や合意形成に動いた人数", same("deciding_members_90d"), "up",
+            "直近90日間に検証や合意形成に動いた人数", column("deciding_members_90d"), "up",
         ),
         Feature(
             "deciding_members_share_90d", "journey", "share",
@@ -85,39 +87,39 @@ def _deciding() -> tuple[Feature, ...]:
     )  # fmt: skip
 
 
-def _stage() -> tuple[Feature, ...]:
+def _stage_features() -> tuple[Feature, ...]:
     return (
         Feature(
             "stage", "journey", "category",
-            "current stage", "現在の商談段階", same("stage"), category=True,
+            "current stage", "現在の商談段階", column("stage"), categorical=True,
         ),
         Feature(
             "days_in_stage", "journey", "days",
-            "days in the current stage", "現在の段階での日数", same("days_in_stage"),
+            "days in the current stage", "現在の段階での日数", column("days_in_stage"),
         ),
         Feature(
             "stage_changes", "journey", "changes",
-            "stage changes so far", "これまでの商談段階の変化", same("stage_changes"),
+            "stage changes so far", "これまでの商談段階の変化", column("stage_changes"),
         ),
         Feature(
             "closings", "journey", "closings",
-            "times it was closed before", "これまでに一度終了した回数", same("closings"),
+            "times it was closed before", "これまでに一度終了した回数", column("closings"),
         ),
         Feature(
             "group_age_days", "journey", "days",
-            "days since the group was formed", "グループ発足からの日数", same("group_age_days"),
+            "days since the group was formed", "グループ発足からの日数", column("group_age_days"),
         ),
     )  # fmt: skip
 
 
-def _verdicts() -> tuple[Feature, ...]:
+def _verdict_features() -> tuple[Feature, ...]:
     return (
         Feature(
             "verdicts_rejected", "journey", "verdicts",
-            "times sales sent it back", "営業が差し戻した回数", same("verdicts_rejected"), "down",
+            "times sales sent it back", "営業が差し戻した回数", column("verdicts_rejected"), "down",
         ),
         Feature(
             "days_since_verdict", "journey", "days",
-            "days since sales decided", "営業の判断からの日数", same("days_since_verdict"),
+            "days since sales decided", "営業の判断からの日数", column("days_since_verdict"),
         ),
     )  # fmt: skip

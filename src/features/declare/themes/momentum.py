@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from ..expressions import ratio, same, total, whole
+from ..expressions import column, indicator, ratio, total
 from ..feature import Feature
 from ..terms import JOINT_WEEKS
 from ..vocabulary import Vocabulary
@@ -34,27 +34,27 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "days_since_inbound", "momentum", "days",
             "days since the last activity", "最後の活動からの日数",
-            same("days_since_inbound"), "down",
+            column("days_since_inbound"), "down",
         ),
         Feature(
             "days_since_high_intent", "momentum", "days",
             "days since the last high-intent activity", "最後の高関心活動からの日数",
-            same("days_since_high_intent"), "down",
+            column("days_since_high_intent"), "down",
         ),
         Feature(
             "days_since_meeting", "momentum", "days",
             "days since the last meeting", "最後の面談からの日数",
-            same("days_since_meeting"), "down",
+            column("days_since_meeting"), "down",
         ),
         Feature(
             "weeks_in_a_row", "momentum", "weeks",
             "active weeks in a row, up to now", "直近まで連続して活動のあった週の数",
-            _in_a_row, "up",
+            _consecutive_active_weeks, "up",
         ),
         Feature(
             "newly_awake", "momentum", "members",
             "members who woke in the last 30 days", "直近30日間に動き始めた人数",
-            same("newly_awake"), "up",
+            column("newly_awake"), "up",
         ),
         Feature(
             "newly_awake_share", "momentum", "share",
@@ -64,7 +64,7 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     )  # fmt: skip
 
 
-def _in_a_row(t: ir.Table) -> ir.Value:
+def _consecutive_active_weeks(t: ir.Table) -> ir.Value:
     """Weeks before the cut-off without a gap, of the last `JOINT_WEEKS`."""
     active = [t[f"active_week_{week}"] > 0 for week in range(JOINT_WEEKS)]
-    return total([whole(ibis.and_(*active[: week + 1])) for week in range(JOINT_WEEKS)])
+    return total([indicator(ibis.and_(*active[: week + 1])) for week in range(JOINT_WEEKS)])

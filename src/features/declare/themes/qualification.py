@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ...tables.group_facts import answer_columns
-from ..expressions import Expression, ratio, same, total, whole
+from ..expressions import Expression, column, indicator, ratio, total
 from ..feature import Feature
 from ..vocabulary import Vocabulary
 
@@ -17,17 +17,17 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "questions_answered", "qualification", "questions",
             "different questions answered to inside sales",
-            "インサイドセールスの質問への回答数（質問の種類）", same("questions_answered"), "up",
+            "インサイドセールスの質問への回答数（質問の種類）", column("questions_answered"), "up",
         ),
         Feature(
             "questions_share", "qualification", "share",
             "share of the usual questions answered", "主な質問のうち回答を得た割合",
-            _share_answered(vocabulary), "up",
+            _answered_share(vocabulary), "up",
         ),
         Feature(
             "answering_people", "qualification", "people",
             "people who answered inside sales", "インサイドセールスに回答した人数",
-            same("answering_people"), "up",
+            column("answering_people"), "up",
         ),
         Feature(
             "answers_with_person_share", "qualification", "share",
@@ -36,25 +36,26 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         ),
         Feature(
             "days_since_answer", "qualification", "days",
-            "days since the last answer", "最後の回答からの日数", same("days_since_answer"), "down",
+            "days since the last answer", "最後の回答からの日数",
+            column("days_since_answer"), "down",
         ),
         *(
             Feature(
-                column, "qualification", "category",
+                answer_column, "qualification", "category",
                 "latest answer about {subject}", "「{subject}」についての最新の回答",
-                same(column), category=True, subject=("questions", question),
+                column(answer_column), categorical=True, subject=("questions", question),
             )
-            for question, column in answer_columns(vocabulary).items()
+            for question, answer_column in answer_columns(vocabulary).items()
         ),
     )  # fmt: skip
 
 
-def _share_answered(vocabulary: Vocabulary) -> Expression:
+def _answered_share(vocabulary: Vocabulary) -> Expression:
     columns = tuple(answer_columns(vocabulary).values())
 
     def value(t: ir.Table) -> ir.Value:
         if not columns:
             return ibis.null("float64")
-        return total([whole(t[column].notnull()) for column in columns]) / float(len(columns))
+        return total([indicator(t[column].notnull()) for column in columns]) / float(len(columns))
 
     return value

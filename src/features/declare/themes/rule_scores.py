@@ -5,19 +5,19 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from ..expressions import Expression, ratio, same, total
+from ..expressions import Expression, column, ratio, total
 from ..feature import Feature
 from ..template import Template
 from ..vocabulary import Vocabulary
-from .completeness import filled
+from .completeness import role_completeness
 
-BEHAVIOUR, ATTRIBUTES = 0.75, 0.25
+BEHAVIOUR_WEIGHT, ATTRIBUTE_WEIGHT = 0.75, 0.25
 
 
 def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     """Features of the theme."""
     engagement = rule_engagement(vocabulary.template)
-    complete = filled(vocabulary.template, "members", False)
+    completeness = role_completeness(vocabulary.template, "members", False)
     return (
         Feature(
             "rule_engagement", "rule scores", "points of 100",
@@ -26,12 +26,14 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "points_75_25", "rule scores", "points of 100",
             "points, 75 % behaviour and 25 % attributes", "行動75%・属性25%の点数",
-            lambda t: BEHAVIOUR * engagement(t) + ATTRIBUTES * 100.0 * complete(t), "up",
+            lambda t: (
+                BEHAVIOUR_WEIGHT * engagement(t) + ATTRIBUTE_WEIGHT * 100.0 * completeness(t)
+            ), "up",
         ),
         Feature(
             "rule_linear", "rule scores", "points",
             "points that fade by half a month", "1か月ごとに半分ずつ直線的に減る点数",
-            same("linear_points"), "up",
+            column("linear_points"), "up",
         ),
         Feature(
             "rule_linear_mean", "rule scores", "points per member",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..expressions import ratio, same
+from ..expressions import column, ratio
 from ..feature import Feature
 from ..vocabulary import Vocabulary
 
@@ -14,7 +14,7 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
             Feature(
                 f"outbound_{days}d", "sales touch", "activities",
                 f"touches by us in {days} days", f"直近{days}日間のこちらからの接触",
-                same(f"outbound_{days}d"),
+                column(f"outbound_{days}d"),
             )
             for days in vocabulary.settings.windows_days
         ),
@@ -26,12 +26,12 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         Feature(
             "days_since_outbound", "sales touch", "days",
             "days since our last touch", "こちらからの最後の接触からの日数",
-            same("days_since_outbound"),
+            column("days_since_outbound"),
         ),
         Feature(
             "touched_members_30d", "sales touch", "members",
             "members touched by us in 30 days", "直近30日間にこちらから接触した人数",
-            same("touched_members_30d"),
+            column("touched_members_30d"),
         ),
         Feature(
             "touched_share_30d", "sales touch", "share",
@@ -39,16 +39,16 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
             "直近30日間にこちらから接触した人の割合",
             lambda t: ratio(t.touched_members_30d, t.members),
         ),
-        *_answered(),
+        *_response_features(),
     )  # fmt: skip
 
 
-def _answered() -> tuple[Feature, ...]:
+def _response_features() -> tuple[Feature, ...]:
     return (
         Feature(
             "weeks_touched", "sales touch", "weeks",
             "weeks with a touch by us, added up over members",
-            "こちらから接触した週の数（メンバーの合計）", same("weeks_touched"),
+            "こちらから接触した週の数（メンバーの合計）", column("weeks_touched"),
         ),
         Feature(
             "weeks_touched_mean", "sales touch", "weeks per member",

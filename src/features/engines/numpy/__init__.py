@@ -10,17 +10,23 @@ condition is two: where it is true and where it is false; where it is neither, i
 logic of three values needs no masks, and a number that may be null is a float64 with NaN.
 """
 
-from .compiled_cache import READ, features_of_terms, reduced, signals_of, terms_of
-from .compiler import compiled
-from .evaluator import BLOCK, Evaluator
+from .compiled_cache import (
+    COLUMNS_READ,
+    aggregate_signals,
+    feature_evaluator,
+    signal_evaluator,
+    term_evaluator,
+)
+from .compiler import compile_expressions
+from .evaluator import BLOCK_ROWS, Evaluator
 
 __all__ = [
-    "BLOCK",
-    "READ",
+    "BLOCK_ROWS",
+    "COLUMNS_READ",
     "Evaluator",
-    "compiled",
-    "features_of_terms",
-    "reduced",
-    "signals_of",
-    "terms_of",
+    "aggregate_signals",
+    "compile_expressions",
+    "feature_evaluator",
+    "signal_evaluator",
+    "term_evaluator",
 ]

@@ -11,79 +11,82 @@ import ibis
 import numpy as np
 from numpy.typing import NDArray
 
-from ...declare.catalogue import Catalogue, member_row, totals
-from ...declare.signals import Reduce, Rows, Signal
-from ...tables.member_signals import dated
-from .compiler import compiled
+from ...declare.catalogue import Catalogue, unbound_aggregates, unbound_member_rows
+from ...declare.signals import Aggregation, InputRows, Signal
+from ...tables.member_signals import with_age_days
+from .compiler import compile_expressions
 from .evaluator import Array, Evaluator
 
-KEPT = 32  # compiled catalogues; the least used goes first
+CACHE_SIZE = 32  # compiled catalogues; the least used goes first
 
-# Columns that signals read of each kind of row, beside the cut-off (see `members`, `prepared`).
-READ: Mapping[Rows, Mapping[str, str]] = {
-    Rows.ACTIVITIES: {
+# Columns that signals read of each kind of row, beside the cut-off (see `member_signals`,
+# `feature_source`).
+COLUMNS_READ: Mapping[InputRows, Mapping[str, str]] = {
+    InputRows.ACTIVITIES: {
         "occurred_at": "!timestamp(6)", "inbound": "!boolean", "high_intent": "!boolean",
         "gated": "!boolean", "family": "string", "points": "float64", "minutes": "float64",
         "job": "!int64", "content_no": "!int64",
     },
-    Rows.DAYS: {"points": "float64", "times": "!int64"},
-    Rows.CONTENTS: {"member_no": "!int64", "counts_from": "!timestamp(6)"},
-    Rows.MEMBERSHIP: {
+    InputRows.DAYS: {"points": "float64", "times": "!int64"},
+    InputRows.CONTENTS: {"member_no": "!int64", "counts_from": "!timestamp(6)"},
+    InputRows.MEMBERSHIP: {
         "joined_at": "timestamp(6)", "department": "string", "memberships": "int64",
     },
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
+class _CatalogueKey:
     """A catalogue as a key: the same object, for comparing declarations would take longer."""
 
     catalogue: Catalogue
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Kept) and other.catalogue is self.catalogue
+        return isinstance(other, _CatalogueKey) and other.catalogue is self.catalogue
 
     def __hash__(self) -> int:
         return id(self.catalogue)
 
 
-def terms_of(catalogue: Catalogue) -> Evaluator:
+def term_evaluator(catalogue: Catalogue) -> Evaluator:
     """Terms, by name, of member rows: `role`, `contact_id` and the catalogue's signals."""
-    return _terms(_Kept(catalogue))
+    return _cached_term_evaluator(_CatalogueKey(catalogue))
 
 
-def features_of_terms(catalogue: Catalogue) -> Evaluator:
+def feature_evaluator(catalogue: Catalogue) -> Evaluator:
     """Features, by name, of reduced terms and the facts of their groups, side by side."""
-    return _features(_Kept(catalogue))
+    return _cached_feature_evaluator(_CatalogueKey(catalogue))
 
 
-def signals_of(catalogue: Catalogue, rows: Rows) -> Evaluator:
-    """Signals, by name, of one kind of row: the columns of `READ`, and `as_of`, a scalar."""
-    return _signals(_Kept(catalogue), rows)
+def signal_evaluator(catalogue: Catalogue, input_rows: InputRows) -> Evaluator:
+    """Signals, by name, of one kind of row: `COLUMNS_READ`, and `as_of`, a scalar."""
+    return _cached_signal_evaluator(_CatalogueKey(catalogue), input_rows)
 
 
-def reduced(
+def aggregate_signals(
     catalogue: Catalogue,
-    kind: Rows,
+    input_rows: InputRows,
     rows: Mapping[str, Any],
     member: NDArray[np.intp],
     members: int,
 ) -> dict[str, Array]:
-    """Signals of one kind of row, reduced per member as `members.member_rows` reduces them.
+    """Signals of one kind of row, reduced per member as `member_signals.member_rows` reduces them.
 
-    Sums agree with the engine's to the bit because declared amounts are exact (see `exact`).
+    Sums agree with the engine's to the bit because declared amounts are exact (see
+    `to_fixed_point`).
 
     Args:
         catalogue: the declarations.
-        kind: of the rows.
-        rows: what `members` reads of that kind: the columns of `READ`, of shape (rows,), and
-            `as_of`, a scalar. Rows that do not count at the cut-off are the caller's to leave out.
+        input_rows: of the rows.
+        rows: what `member_signals` reads of that kind: the columns of `COLUMNS_READ`, of shape
+            (rows,), and `as_of`, a scalar. Rows that do not count at the cut-off are the caller's
+            to leave out.
         member: shape (rows,); whose row it is, as a place in 0..members - 1.
         members: how many there are, also those without rows.
 
     Returns:
         By name, of shape (members,): float64 with NaN where there is nothing to say, or int64 of
-        bits, a masked array where some are null. A member without rows has the signal's `empty`.
+        bits, a masked array where some are null. A member without rows has the signal's `default`.
 
     Raises:
         ValueError: `member` has another length than the rows, or a place outside the range.
@@ -92,60 +95,69 @@ def reduced(
         raise ValueError(
             f"expected members in 0..{members - 1}, got {member.min()}..{member.max()}"
         )
-    declared = {signal.name: signal for signal in catalogue.signals}
-    found = signals_of(catalogue, kind)(rows)
-    for name, values in found.items():
+    signals = {signal.name: signal for signal in catalogue.signals}
+    values_by_name = signal_evaluator(catalogue, input_rows)(rows)
+    for name, values in values_by_name.items():
         if values.shape != member.shape:
             raise ValueError(
                 f"expected one member for each row, got members of shape {member.shape} and "
                 f"{name!r} of shape {values.shape}"
             )
-    return {name: _of_members(declared[name], found[name], member, members) for name in found}
+    return {
+        name: _aggregate_by_member(signals[name], values_by_name[name], member, members)
+        for name in values_by_name
+    }
 
 
-def _of_members(signal: Signal, values: Array, member: NDArray[np.intp], members: int) -> Array:
-    known = ~np.ma.getmaskarray(values)
+def _aggregate_by_member(
+    signal: Signal, values: Array, member: NDArray[np.intp], members: int
+) -> Array:
+    not_null = ~np.ma.getmaskarray(values)
     if values.dtype.kind == "f":
-        known &= ~np.isnan(values)
-    if not known.all():
-        values, member = values[known], member[known]
+        not_null &= ~np.isnan(values)
+    if not not_null.all():
+        values, member = values[not_null], member[not_null]
     values = np.ma.getdata(values)
-    if signal.reduce is Reduce.BITS:
+    if signal.aggregation is Aggregation.BITS:
         bits = np.zeros(members, np.int64)
         np.bitwise_or.at(bits, member, values)
-        return _filled_bits(signal, bits, np.bincount(member, minlength=members) == 0)
-    if signal.reduce is Reduce.SUM:
+        return _fill_default_bits(signal, bits, np.bincount(member, minlength=members) == 0)
+    if signal.aggregation is Aggregation.SUM:
         # Of no rows numpy counts in whole numbers, weights or not.
         numbers = np.bincount(member, values, members).astype(np.float64)
         numbers[np.bincount(member, minlength=members) == 0] = np.nan
     else:
         numbers = np.full(members, np.nan)
-        best = np.fmin if signal.reduce is Reduce.MIN else np.fmax
+        best = np.fmin if signal.aggregation is Aggregation.MIN else np.fmax
         best.at(numbers, member, values)
-    return numbers if signal.empty is None else np.where(np.isnan(numbers), signal.empty, numbers)
+    return (
+        numbers if signal.default is None else np.where(np.isnan(numbers), signal.default, numbers)
+    )
 
 
-def _filled_bits(signal: Signal, bits: Array, nothing: NDArray[np.bool_]) -> Array:
-    if signal.empty is not None:
-        return np.where(nothing, np.int64(signal.empty), bits)
-    return np.ma.MaskedArray(bits, nothing) if nothing.any() else bits
+def _fill_default_bits(signal: Signal, bits: Array, without_rows: NDArray[np.bool_]) -> Array:
+    if signal.default is not None:
+        return np.where(without_rows, np.int64(signal.default), bits)
+    return np.ma.MaskedArray(bits, without_rows) if without_rows.any() else bits
 
 
-@lru_cache(KEPT)
-def _terms(kept: _Kept) -> Evaluator:
-    row = member_row(kept.catalogue.signals)
-    return compiled({term.name: term.value(row) for term in kept.catalogue.terms}, row)
+@lru_cache(CACHE_SIZE)
+def _cached_term_evaluator(key: _CatalogueKey) -> Evaluator:
+    row = unbound_member_rows(key.catalogue.signals)
+    return compile_expressions({term.name: term.value(row) for term in key.catalogue.terms}, row)
 
 
-@lru_cache(KEPT)
-def _features(kept: _Kept) -> Evaluator:
-    table = totals(kept.catalogue.vocabulary, kept.catalogue.terms)
-    return compiled({f.name: f.value(table) for f in kept.catalogue.features}, table)
+@lru_cache(CACHE_SIZE)
+def _cached_feature_evaluator(key: _CatalogueKey) -> Evaluator:
+    table = unbound_aggregates(key.catalogue.vocabulary, key.catalogue.terms)
+    return compile_expressions({f.name: f.value(table) for f in key.catalogue.features}, table)
 
 
-@lru_cache(KEPT)
-def _signals(kept: _Kept, kind: Rows) -> Evaluator:
-    table = ibis.table({**READ[kind], "as_of": "!timestamp(6)"}, name=kind.value)
-    rows = dated(table, table.as_of) if kind is Rows.ACTIVITIES else table
-    found = [signal for signal in kept.catalogue.signals if signal.rows is kind]
-    return compiled({s.name: s.value(rows, table.as_of) for s in found}, table)
+@lru_cache(CACHE_SIZE)
+def _cached_signal_evaluator(key: _CatalogueKey, input_rows: InputRows) -> Evaluator:
+    table = ibis.table(
+        {**COLUMNS_READ[input_rows], "as_of": "!timestamp(6)"}, name=input_rows.value
+    )
+    rows = with_age_days(table, table.as_of) if input_rows is InputRows.ACTIVITIES else table
+    signals = [signal for signal in key.catalogue.signals if signal.input_rows is input_rows]
+    return compile_expressions({s.name: s.value(rows, table.as_of) for s in signals}, table)

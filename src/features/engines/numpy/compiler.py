@@ -15,25 +15,34 @@ from ibis.common.graph import Graph
 
 from .evaluator import (
     FALSE,
+    FLOAT,
+    INTEGER,
     NULL,
-    NUMBER,
     TEXT,
     TRUE,
-    WHOLE,
     Aspect,
     Evaluator,
     Function,
     Output,
     Step,
-    evaluator,
+    generate_evaluator,
 )
-from .primitives import NULL_TEXT, Codes, as_it_is, as_number, as_whole, encode, instants, masked
-from .rules import RULED, RULES, kind_of, named
+from .primitives import (
+    NULL_TEXT,
+    TextCodes,
+    encode_texts,
+    identity,
+    mask_nulls,
+    to_float,
+    to_instants,
+    to_integer,
+)
+from .rules import RULES, SUPPORTED_OPERATIONS, describe_operation, operation_key
 
-Derived: TypeAlias = Callable[["Compiler", Any], int]
+Derivation: TypeAlias = Callable[["ExpressionCompiler", Any], int]
 
 
-def compiled(expressions: Mapping[str, ir.Value], table: ir.Table) -> Evaluator:
+def compile_expressions(expressions: Mapping[str, ir.Value], table: ir.Table) -> Evaluator:
     """Compiles expressions over one table; what they share is evaluated once.
 
     Args:
@@ -47,13 +56,13 @@ def compiled(expressions: Mapping[str, ir.Value], table: ir.Table) -> Evaluator:
     Raises:
         TypeError: an expression has an operation that there is no rule for.
     """
-    compiler = Compiler(table.op())
+    compiler = ExpressionCompiler(table.op())
     outputs = {name: compiler.output(value.op()) for name, value in expressions.items()}
-    return compiler.evaluator(outputs)
+    return compiler.build_evaluator(outputs)
 
 
 @dataclass
-class Compiler:
+class ExpressionCompiler:
     """Makes the steps of expressions.
 
     Attributes:
@@ -65,136 +74,142 @@ class Compiler:
     _steps: list[Step] = field(default_factory=list)
     _inputs: dict[int, tuple[str, Function]] = field(default_factory=dict)
     _constants: set[int] = field(default_factory=set)
-    _known: dict[Any, int] = field(default_factory=dict)
-    _codes: Codes = field(default_factory=lambda: Codes({None: NULL_TEXT}))
+    _register_by_key: dict[Any, int] = field(default_factory=dict)
+    _codes: TextCodes = field(default_factory=lambda: TextCodes({None: NULL_TEXT}))
 
-    def slot(self, op: Any, aspect: Aspect) -> int:
+    def register(self, op: Any, aspect: Aspect) -> int:
         """The register that will hold an aspect of an operation's value."""
         key = (op, aspect)
-        if key not in self._known:
-            self._known[key] = self._made(op, aspect)
-        return self._known[key]
+        if key not in self._register_by_key:
+            self._register_by_key[key] = self._emit_aspect(op, aspect)
+        return self._register_by_key[key]
 
-    def _made(self, op: Any, aspect: Aspect) -> int:
-        kind = kind_of(op)
-        if (aspect, kind) in RULES:
-            return RULES[aspect, kind](self, op, aspect)
-        if kind in RULED and (derived := _derived(op, aspect)) is not None:
-            return derived(self, op)
+    def _emit_aspect(self, op: Any, aspect: Aspect) -> int:
+        operation = operation_key(op)
+        if (aspect, operation) in RULES:
+            return RULES[aspect, operation](self, op, aspect)
+        if (
+            operation in SUPPORTED_OPERATIONS
+            and (derivation := _derivation(op, aspect)) is not None
+        ):
+            return derivation(self, op)
         raise TypeError(
-            f"expected an operation that numpy has a rule for, got {named(op)}; declare it "
-            "with operations that have one, or add a rule to features/engines/numpy/rules.py"
+            f"expected an operation that numpy has a rule for, got {describe_operation(op)}; "
+            "declare it with operations that have one, or add a rule to "
+            "features/engines/numpy/rules.py"
         )
 
     def emit(self, function: Function, *arguments: int) -> int:
         """The register of a call's result; a call of constants is made at once."""
         key = (function, arguments)
-        if key not in self._known:
+        if key not in self._register_by_key:
             if self._constants.issuperset(arguments):
                 with np.errstate(all="ignore"):
                     value = function(*[self._registers[i] for i in arguments])
-                self._known[key] = self.constant(value)
+                self._register_by_key[key] = self.constant(value)
             else:
-                self._known[key] = self._new()
-                self._steps.append(Step(function, arguments, self._known[key]))
-        return self._known[key]
+                self._register_by_key[key] = self._new_register()
+                self._steps.append(Step(function, arguments, self._register_by_key[key]))
+        return self._register_by_key[key]
 
     def constant(self, value: Any) -> int:
         """The register of a constant."""
         values = np.asarray(value)
         key = (values.dtype.str, values.tobytes())
-        if key not in self._known:
-            self._known[key] = self._new(values)
-            self._constants.add(self._known[key])
-        return self._known[key]
+        if key not in self._register_by_key:
+            self._register_by_key[key] = self._new_register(values)
+            self._constants.add(self._register_by_key[key])
+        return self._register_by_key[key]
 
     def input(self, name: str, load: Function) -> int:
         """The register of a column, read by a function."""
         key = (name, load)
-        if key not in self._known:
-            self._known[key] = self._new()
-            self._inputs[self._known[key]] = key
-        return self._known[key]
+        if key not in self._register_by_key:
+            self._register_by_key[key] = self._new_register()
+            self._inputs[self._register_by_key[key]] = key
+        return self._register_by_key[key]
 
-    def _new(self, value: Any = None) -> int:
+    def _new_register(self, value: Any = None) -> int:
         self._registers.append(value)
         return len(self._registers) - 1
 
-    def says(self, slot: int, answer: bool) -> bool:
+    def is_always(self, register: int, value: bool) -> bool:
         """Whether a condition is known to have one answer in every row."""
-        return slot in self._constants and bool(self._registers[slot]) is answer
+        return register in self._constants and bool(self._registers[register]) is value
 
-    def both(self, *conditions: int) -> int:
+    def all_of(self, *conditions: int) -> int:
         """Where all of some conditions hold."""
-        return self._joined(np.logical_and, conditions, neutral=True)
+        return self._combine(np.logical_and, conditions, neutral=True)
 
-    def either(self, *conditions: int) -> int:
+    def any_of(self, *conditions: int) -> int:
         """Where any of some conditions holds."""
-        return self._joined(np.logical_or, conditions, neutral=False)
+        return self._combine(np.logical_or, conditions, neutral=False)
 
-    def _joined(self, function: Function, conditions: Sequence[int], *, neutral: bool) -> int:
-        wanted = [c for c in dict.fromkeys(conditions) if not self.says(c, neutral)]
-        if not wanted or any(self.says(c, not neutral) for c in wanted):
-            return self.constant(neutral if not wanted else not neutral)
-        return reduce(partial(self.emit, function), wanted)
+    def _combine(self, function: Function, conditions: Sequence[int], *, neutral: bool) -> int:
+        needed = [c for c in dict.fromkeys(conditions) if not self.is_always(c, neutral)]
+        if not needed or any(self.is_always(c, not neutral) for c in needed):
+            return self.constant(neutral if not needed else not neutral)
+        return reduce(partial(self.emit, function), needed)
 
-    def opposite(self, condition: int) -> int:
+    def negate(self, condition: int) -> int:
         """Where a condition does not hold."""
         return self.emit(np.logical_not, condition)
 
-    def not_a_number(self, op: Any) -> int:
+    def is_nan(self, op: Any) -> int:
         """Where a number is null."""
-        return self.emit(np.isnan, self.slot(op, NUMBER))
+        return self.emit(np.isnan, self.register(op, FLOAT))
 
-    def strict(self, op: Any) -> int:
+    def any_argument_null(self, op: Any) -> int:
         """Where any argument is null."""
         parts = (part for part in op.__args__ if isinstance(part, ops.Value))
-        return self.either(*(self.slot(part, NULL) for part in parts))
+        return self.any_of(*(self.register(part, NULL) for part in parts))
 
-    def neither_true_nor_null(self, op: Any) -> int:
+    def is_false(self, op: Any) -> int:
         """Where a condition is false."""
-        return self.opposite(self.either(self.slot(op, TRUE), self.slot(op, NULL)))
+        return self.negate(self.any_of(self.register(op, TRUE), self.register(op, NULL)))
 
-    def number_of_whole(self, op: Any) -> int:
+    def integer_to_float(self, op: Any) -> int:
         """A whole number as float64."""
-        number = self.emit(as_number, self.slot(op, WHOLE))
-        return self.unless(self.slot(op, NULL), number, self.constant(math.nan))
+        number = self.emit(to_float, self.register(op, INTEGER))
+        return self.unless(self.register(op, NULL), number, self.constant(math.nan))
 
-    def whole_of_number(self, op: Any) -> int:
+    def float_to_integer(self, op: Any) -> int:
         """A number as int64."""
-        known = self.unless(self.slot(op, NULL), self.slot(op, NUMBER), self.constant(0.0))
-        return self.emit(as_whole, known)
+        non_null = self.unless(
+            self.register(op, NULL), self.register(op, FLOAT), self.constant(0.0)
+        )
+        return self.emit(to_integer, non_null)
 
     def unless(self, condition: int, value: int, otherwise: int) -> int:
         """`value` where the condition does not hold."""
-        if self.says(condition, False):
+        if self.is_always(condition, False):
             return value
         return self.emit(np.where, condition, otherwise, value)
 
-    def code(self, text: str | None) -> int:
+    def text_code(self, text: str | None) -> int:
         """The code of a text that an expression names."""
         return self._codes.setdefault(text, len(self._codes))
 
-    def encoded(self, op: Any) -> int:
+    def encode_column(self, op: Any) -> int:
         """The codes of a column of texts. All texts are known before the first row is read."""
-        return self.emit(partial(encode, self._codes), self.slot(op, TEXT))
+        return self.emit(partial(encode_texts, self._codes), self.register(op, TEXT))
 
     def output(self, op: Any) -> Output:
         """What finishes an expression. Arguments go before what reads them: no deep recursion."""
         ordered, _readers = Graph.from_bfs(op, filter=ops.Value).toposort()
         for part in ordered:
             if not isinstance(part, ops.Literal):
-                self.slot(part, _natural(part))
-        aspect, kind = _natural(op), op.dtype
-        if aspect in (NUMBER, TEXT) and not kind.is_integer():
-            return Output(as_it_is, (self.slot(op, aspect),))
-        finish = instants if kind.is_timestamp() else masked
-        aspect = TRUE if kind.is_boolean() else WHOLE
-        return Output(finish, (self.slot(op, aspect), self.slot(op, NULL)))
+                self.register(part, _preferred_aspect(part))
+        aspect, kind = _preferred_aspect(op), op.dtype
+        if aspect in (FLOAT, TEXT) and not kind.is_integer():
+            return Output(identity, (self.register(op, aspect),))
+        finish = to_instants if kind.is_timestamp() else mask_nulls
+        aspect = TRUE if kind.is_boolean() else INTEGER
+        return Output(finish, (self.register(op, aspect), self.register(op, NULL)))
 
-    def evaluator(self, outputs: Mapping[str, Output]) -> Evaluator:
+    def build_evaluator(self, outputs: Mapping[str, Output]) -> Evaluator:
         """Only the steps that some output reads, each with the registers read there last."""
-        read = {slot for output in outputs.values() for slot in output.slots}
+        read = {slot for output in outputs.values() for slot in output.registers}
         steps = []
         for step in reversed(self._steps):
             if step.target in read:
@@ -202,27 +217,33 @@ class Compiler:
                 read.update(step.arguments)
                 steps.append(Step(step.function, step.arguments, step.target, tuple(last)))
         inputs = {slot: known for slot, known in self._inputs.items() if slot in read}
-        return evaluator(self._registers, inputs, steps[::-1], outputs)
+        return generate_evaluator(self._registers, inputs, steps[::-1], outputs)
 
 
-def _natural(op: Any) -> Aspect:
+def _preferred_aspect(op: Any) -> Aspect:
     """The aspect that says most of a value of its type."""
-    kind = op.dtype
-    if kind.is_boolean():
+    dtype = op.dtype
+    if dtype.is_boolean():
         return TRUE
-    if kind.is_integer() or kind.is_timestamp():
-        return NUMBER if (WHOLE, kind_of(op)) not in RULES and kind.is_integer() else WHOLE
-    return TEXT if kind.is_string() else NUMBER
+    if dtype.is_integer() or dtype.is_timestamp():
+        return (
+            FLOAT if (INTEGER, operation_key(op)) not in RULES and dtype.is_integer() else INTEGER
+        )
+    return TEXT if dtype.is_string() else FLOAT
 
 
-def _derived(op: Any, aspect: Aspect) -> Derived | None:
+def _derivation(op: Any, aspect: Aspect) -> Derivation | None:
     """What makes an aspect that follows from the others, if it does."""
     if aspect is NULL:
-        return Compiler.not_a_number if op.dtype.is_floating() else Compiler.strict
-    if aspect is FALSE and (TRUE, kind_of(op)) in RULES:
-        return Compiler.neither_true_nor_null
-    if aspect is NUMBER and op.dtype.is_integer() and (WHOLE, kind_of(op)) in RULES:
-        return Compiler.number_of_whole
-    if aspect is WHOLE and op.dtype.is_integer() and (NUMBER, kind_of(op)) in RULES:
-        return Compiler.whole_of_number
+        return (
+            ExpressionCompiler.is_nan
+            if op.dtype.is_floating()
+            else ExpressionCompiler.any_argument_null
+        )
+    if aspect is FALSE and (TRUE, operation_key(op)) in RULES:
+        return ExpressionCompiler.is_false
+    if aspect is FLOAT and op.dtype.is_integer() and (INTEGER, operation_key(op)) in RULES:
+        return ExpressionCompiler.integer_to_float
+    if aspect is INTEGER and op.dtype.is_integer() and (FLOAT, operation_key(op)) in RULES:
+        return ExpressionCompiler.float_to_integer
     return None

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
 
-BLOCK = 4096  # rows evaluated at a time, so that what lies between two calls stays in the cache
+BLOCK_ROWS = (
+    4096  # rows evaluated at a time, so that what lies between two calls stays in the cache
+)
 
 
 class Aspect(Enum):
     """What an array says of a value.
 
-    NUMBER  float64, NaN where null
-    WHOLE   int64, anything where null; of an instant, microseconds since 1970
+    FLOAT   float64, NaN where null
+    INTEGER int64, anything where null; of an instant, microseconds since 1970
     TRUE    bool, where a condition is true
     FALSE   bool, where a condition is false
     NULL    bool, where the value is null
@@ -28,8 +30,8 @@ class Aspect(Enum):
     CODE    int64, equal where texts are
     """
 
-    NUMBER = auto()
-    WHOLE = auto()
+    FLOAT = auto()
+    INTEGER = auto()
     TRUE = auto()
     FALSE = auto()
     NULL = auto()
@@ -37,17 +39,17 @@ class Aspect(Enum):
     CODE = auto()
 
 
-NUMBER, WHOLE, TRUE, FALSE, NULL, TEXT, CODE = Aspect
+FLOAT, INTEGER, TRUE, FALSE, NULL, TEXT, CODE = Aspect
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call: `registers[target] = function(*registers[arguments])`, then `last` are let go."""
+    """One call: `registers[target] = function(*registers[arguments])`; then `released` go."""
 
     function: Function
     arguments: tuple[int, ...]
     target: int
-    last: tuple[int, ...] = ()
+    released: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,20 @@ class Output:
     """A result: the registers of its value and, for some types, its nulls; and what joins them."""
 
     finish: Function
-    slots: tuple[int, ...]
+    registers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Expressions compiled over one table; made by `compiled`, called any number of times.
+    """Expressions compiled over one table by `compile_expressions`, called any number of times.
 
     Attributes:
-        reads: names of the columns that it needs.
-        steps: how many calls it makes.
+        input_columns: names of the columns that it needs.
+        step_count: how many calls it makes.
     """
 
-    reads: tuple[str, ...]
-    steps: int
+    input_columns: tuple[str, ...]
+    step_count: int
     _inputs: tuple[tuple[str, Function], ...]
     _outputs: tuple[str, ...]
     _run: Function
@@ -92,31 +94,35 @@ class Evaluator:
             OverflowError: a whole number is too great for int64, where the engine fails as well.
                 Sums and products of whole numbers are not watched.
         """
-        given = [_loaded(columns, *read) for read in self._inputs]
-        rows = _rows(given, columns)
+        inputs = [_load_column(columns, *read) for read in self._inputs]
+        rows = _row_count(inputs, columns)
         # Divisions by zero and comparisons with NaN have the results that they should.
         with np.errstate(all="ignore"):
-            return self._block(given, rows) if rows <= BLOCK else self._blocks(given, rows)
+            return (
+                self._evaluate_block(inputs, rows)
+                if rows <= BLOCK_ROWS
+                else self._evaluate_in_blocks(inputs, rows)
+            )
 
-    def _block(self, given: Sequence[Any], rows: int) -> dict[str, Array]:
-        return dict(zip(self._outputs, self._run(given, rows), strict=True))
+    def _evaluate_block(self, inputs: Sequence[Any], rows: int) -> dict[str, Array]:
+        return dict(zip(self._outputs, self._run(inputs, rows), strict=True))
 
-    def _blocks(self, given: Sequence[Any], rows: int) -> dict[str, Array]:
-        """As `_block`, some rows at a time."""
+    def _evaluate_in_blocks(self, inputs: Sequence[Any], rows: int) -> dict[str, Array]:
+        """As `_evaluate_block`, some rows at a time."""
         found: dict[str, Array] = {}
-        for start in range(0, rows, BLOCK):
-            here = slice(start, min(start + BLOCK, rows))
-            part = [values[here] if values.ndim else values for values in given]
-            for name, values in self._block(part, here.stop - start).items():
+        for start in range(0, rows, BLOCK_ROWS):
+            block = slice(start, min(start + BLOCK_ROWS, rows))
+            part = [values[block] if values.ndim else values for values in inputs]
+            for name, values in self._evaluate_block(part, block.stop - start).items():
                 if name not in found:
                     found[name] = np.empty(rows, values.dtype)
                 if isinstance(values, np.ma.MaskedArray):
                     found[name] = np.ma.asarray(found[name])
-                found[name][here] = values
+                found[name][block] = values
         return found
 
 
-def evaluator(
+def generate_evaluator(
     registers: Sequence[Any],
     inputs: Mapping[int, tuple[str, Function]],
     steps: Sequence[Step],
@@ -133,29 +139,31 @@ def evaluator(
         steps: the calls.
         outputs: results by name.
     """
-    known: dict[str, Any] = {f"r{slot}": value for slot, value in enumerate(registers)}
+    namespace: dict[str, Any] = {f"r{slot}": value for slot, value in enumerate(registers)}
     lines = [f"r{slot} = given[{place}]" for place, slot in enumerate(inputs)]
     for place, step in enumerate(steps):
-        known[f"step{place}"] = step.function
-        lines.append(f"r{step.target} = step{place}({_names(step.arguments)})")
-        lines += [f"r{slot} = None" for slot in step.last]
+        namespace[f"step{place}"] = step.function
+        lines.append(f"r{step.target} = step{place}({_argument_list(step.arguments)})")
+        lines += [f"r{slot} = None" for slot in step.released]
     for place, output in enumerate(outputs.values()):
-        known[f"finish{place}"] = output.finish
-        lines.append(f"found.append(full(finish{place}({_names(output.slots)}), rows))")
-    known["full"] = _full
+        namespace[f"finish{place}"] = output.finish
+        lines.append(f"found.append(full(finish{place}({_argument_list(output.registers)}), rows))")
+    namespace["full"] = _broadcast
     for line in ("found = []", "def run(given, rows):"):
         lines.insert(0, line)
-    text = "\n    ".join([*lines, "return found"])
-    exec(compile(text, "<calls of an evaluator>", "exec"), known)  # noqa: S102 - of numbers alone
+    source_code = "\n    ".join([*lines, "return found"])
+    exec(compile(source_code, "<calls of an evaluator>", "exec"), namespace)  # noqa: S102 - of numbers alone
     names = dict.fromkeys(name for name, _load in inputs.values())
-    return Evaluator(tuple(names), len(steps), tuple(inputs.values()), tuple(outputs), known["run"])
+    return Evaluator(
+        tuple(names), len(steps), tuple(inputs.values()), tuple(outputs), namespace["run"]
+    )
 
 
-def _names(slots: Sequence[int]) -> str:
-    return ", ".join(f"r{slot}" for slot in slots)
+def _argument_list(registers: Sequence[int]) -> str:
+    return ", ".join(f"r{slot}" for slot in registers)
 
 
-def _loaded(columns: Mapping[str, Any], name: str, load: Function) -> Any:
+def _load_column(columns: Mapping[str, Any], name: str, load: Function) -> Any:
     if name not in columns:
         raise ValueError(f"expected a column {name!r}, got {sorted(columns)}")
     try:
@@ -164,9 +172,9 @@ def _loaded(columns: Mapping[str, Any], name: str, load: Function) -> Any:
         raise ValueError(f"column {name!r}: {error}") from error
 
 
-def _rows(given: Any, columns: Mapping[str, Any]) -> int:
+def _row_count(inputs: Any, columns: Mapping[str, Any]) -> int:
     """How many rows there are: the length of every column that is read."""
-    lengths = {len(values) for values in given if values.ndim}
+    lengths = {len(values) for values in inputs if values.ndim}
     if not lengths:
         lengths = {len(values) for values in columns.values() if np.ndim(values)} or {1}
     if len(lengths) > 1:
@@ -174,6 +182,6 @@ def _rows(given: Any, columns: Mapping[str, Any]) -> int:
     return lengths.pop()
 
 
-def _full(values: Any, rows: int) -> Array:
+def _broadcast(values: Any, rows: int) -> Array:
     """An array of all rows, also of a constant."""
     return values if np.ndim(values) else np.full(rows, values)

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import ibis.expr.operations as ops
 import numpy as np
 
-from .evaluator import CODE, FALSE, NULL, NUMBER, TEXT, TRUE, WHOLE, Aspect, Function
+from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TEXT, TRUE, Aspect, Function
 
 if TYPE_CHECKING:
-    from .compiler import Compiler
+    from .compiler import ExpressionCompiler
 
-NOTHING = np.iinfo(np.int64).min  # how numpy writes an instant that is null
+NAT = np.iinfo(np.int64).min  # how numpy writes an instant that is null
 
 
-def _load_number(column: Any) -> Any:
+def _load_float(column: Any) -> Any:
     return np.asarray(column, np.float64)
 
 
-def _load_whole(column: Any) -> Any:
+def _load_integer(column: Any) -> Any:
     return np.asarray(np.ma.filled(column, 0), np.int64)
 
 
@@ -39,48 +39,48 @@ def _load_instant(column: Any) -> Any:
     return np.asarray(column, "datetime64[us]").view(np.int64)
 
 
-def _without_null(load: Function, column: Any) -> Any:
+def _load_non_null(load: Function, column: Any) -> Any:
     values = load(column)
-    if np.ma.is_masked(column) or (load is _load_instant and (values == NOTHING).any()):
+    if np.ma.is_masked(column) or (load is _load_instant and (values == NAT).any()):
         raise ValueError("expected a column without nulls, got some in one that is never null")
     return values
 
 
 _LOADERS: Mapping[Aspect | None, Function] = {
-    NUMBER: _load_number, WHOLE: _load_whole, TRUE: _load_condition, TEXT: _load_text,
+    FLOAT: _load_float, INTEGER: _load_integer, TRUE: _load_condition, TEXT: _load_text,
     None: _load_instant,
 }  # fmt: skip
-_COMPLETE = {load: partial(_without_null, load) for load in _LOADERS.values()}
+_NON_NULL_LOADERS = {load: partial(_load_non_null, load) for load in _LOADERS.values()}
 
 
-def field_rule(c: Compiler, op: Any, aspect: Aspect) -> int:
+def field_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
     """The rule of a column, also of one made by `mutate` or `select`."""
     if isinstance(op.rel, ops.Project):
-        return c.slot(op.rel.values[op.name], aspect)
+        return c.register(op.rel.values[op.name], aspect)
     if op.rel != c.table:
         raise TypeError(f"expected columns of one table, got {op.name!r} of another")
-    kind = op.dtype
+    dtype = op.dtype
     if aspect is CODE:
-        return c.encoded(op)
-    if aspect is NUMBER and kind.is_integer():
-        return c.number_of_whole(op)
+        return c.encode_column(op)
+    if aspect is FLOAT and dtype.is_integer():
+        return c.integer_to_float(op)
     if aspect is FALSE:
-        return c.neither_true_nor_null(op)
+        return c.is_false(op)
     if aspect is not NULL:
-        load = _LOADERS[aspect if not kind.is_timestamp() else None]
-        return c.input(op.name, load if kind.nullable else _COMPLETE[load])
-    if not kind.nullable:
+        load = _LOADERS[aspect if not dtype.is_timestamp() else None]
+        return c.input(op.name, load if dtype.nullable else _NON_NULL_LOADERS[load])
+    if not dtype.nullable:
         return c.constant(False)
-    if kind.is_floating():
-        return c.not_a_number(op)
-    if kind.is_string():
-        return c.emit(np.equal, c.slot(op, TEXT), c.constant(None))
-    if kind.is_timestamp():
-        return c.emit(np.equal, c.slot(op, WHOLE), c.constant(NOTHING))
+    if dtype.is_floating():
+        return c.is_nan(op)
+    if dtype.is_string():
+        return c.emit(np.equal, c.register(op, TEXT), c.constant(None))
+    if dtype.is_timestamp():
+        return c.emit(np.equal, c.register(op, INTEGER), c.constant(NAT))
     return c.input(op.name, np.ma.getmaskarray)
 
 
-def literal_rule(c: Compiler, op: Any, aspect: Aspect) -> int:
+def literal_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
     """The rule of a constant."""
     value = op.value
     if aspect is NULL:
@@ -88,8 +88,8 @@ def literal_rule(c: Compiler, op: Any, aspect: Aspect) -> int:
     if aspect in (TRUE, FALSE):
         return c.constant(value is (aspect is TRUE))
     if aspect is CODE:
-        return c.constant(c.code(value))
-    if aspect is NUMBER:
+        return c.constant(c.text_code(value))
+    if aspect is FLOAT:
         return c.constant(math.nan if value is None else float(value))
     if op.dtype.is_interval():
         value = timedelta(**{op.dtype.unit.plural: value}) // timedelta(microseconds=1)

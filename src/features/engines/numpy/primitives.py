@@ -7,102 +7,102 @@ from typing import Any
 
 import numpy as np
 
-from .loaders import NOTHING
+from .loaders import NAT
 
-MICROSECONDS = 1_000_000  # in a second
-UNKNOWN, NULL_TEXT = -1, -2  # codes of a text that no expression names, and of none
-HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
+MICROSECONDS_PER_SECOND = 1_000_000  # in a second
+UNKNOWN_TEXT, NULL_TEXT = -1, -2  # codes of a text that no expression names, and of none
+BELOW_HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
 
 
-class Codes(dict[str | None, int]):
+class TextCodes(dict[str | None, int]):
     """Codes of the texts that expressions name; any other text is unknown."""
 
     def __missing__(self, text: str | None) -> int:
-        return UNKNOWN
+        return UNKNOWN_TEXT
 
 
-def as_it_is(values: Any) -> Any:
+def identity(values: Any) -> Any:
     """A result that needs no finishing."""
     return values
 
 
-def masked(values: Any, nulls: Any) -> Any:
+def mask_nulls(values: Any, nulls: Any) -> Any:
     """Whole numbers or conditions, masked only where some are null."""
     return np.ma.MaskedArray(values, nulls) if np.any(nulls) else values
 
 
-def instants(microseconds: Any, nulls: Any) -> Any:
+def to_instants(microseconds: Any, nulls: Any) -> Any:
     """Instants of microseconds since 1970, NaT where null."""
-    return np.where(nulls, NOTHING, microseconds).view("datetime64[us]")
+    return np.where(nulls, NAT, microseconds).view("datetime64[us]")
 
 
-def as_number(values: Any) -> Any:
+def to_float(values: Any) -> Any:
     """Whole numbers or conditions as float64."""
     return values.astype(np.float64)
 
 
-def bool_to_whole(values: Any) -> Any:
+def bool_to_integer(values: Any) -> Any:
     """Conditions as int64."""
     return values.astype(np.int64)
 
 
-def _fitting(values: Any) -> Any:
+def _check_int64_range(values: Any) -> Any:
     if (np.abs(values) >= 2.0**63).any():
         raise OverflowError(f"expected whole numbers of 64 bits, got {np.nanmax(np.abs(values))}")
     return values
 
 
-def as_whole(values: Any) -> Any:
+def to_integer(values: Any) -> Any:
     """Numbers without a fraction as int64."""
-    return _fitting(values).astype(np.int64)
+    return _check_int64_range(values).astype(np.int64)
 
 
-def to_even(values: Any) -> Any:
+def round_half_even(values: Any) -> Any:
     """Half to the even neighbour, as the engine's cast to a whole number."""
-    return _fitting(np.rint(values)) + 0.0
+    return _check_int64_range(np.rint(values)) + 0.0
 
 
-def rounded(values: Any) -> Any:
+def round_half_away(values: Any) -> Any:
     """Half away from zero, as the engine's ROUND; + 0.0, for a whole number has no -0."""
-    return np.trunc(_fitting(values + np.copysign(HALF, values))) + 0.0
+    return np.trunc(_check_int64_range(values + np.copysign(BELOW_HALF, values))) + 0.0
 
 
-def floored(values: Any) -> Any:
+def floor(values: Any) -> Any:
     """The whole number below; + 0.0, for a whole number has no -0."""
-    return _fitting(np.floor(values)) + 0.0
+    return _check_int64_range(np.floor(values)) + 0.0
 
 
-def shifted(bits: Any, places: Any) -> Any:
+def shift_left(bits: Any, places: Any) -> Any:
     """Bits moved up; refused where the engine refuses as well."""
-    moved = np.left_shift(bits, places)
-    if ((np.right_shift(moved, places) != bits) | (bits < 0)).any():
+    shifted = np.left_shift(bits, places)
+    if ((np.right_shift(shifted, places) != bits) | (bits < 0)).any():
         raise OverflowError("expected bits to stay within 63 when they are shifted, got more")
-    return moved
+    return shifted
 
 
-def bits_set(bits: Any) -> Any:
+def count_bits(bits: Any) -> Any:
     """How many bits are set."""
     return np.bitwise_count(bits.view(np.uint64)).astype(np.int64)
 
 
-def seconds(microseconds: Any) -> Any:
+def to_seconds(microseconds: Any) -> Any:
     """Seconds with their fraction."""
-    return microseconds / MICROSECONDS
+    return microseconds / MICROSECONDS_PER_SECOND
 
 
 # The logarithm and power of numpy itself differ from those of the C library, which the engine
 # takes, in the last bit.
 
 
-def logarithms(values: Any) -> Any:
+def c_log(values: Any) -> Any:
     """Natural logarithms, as the C library has them."""
     positive = values > 0
     found = map(math.log, np.where(positive, values, 1.0).ravel().tolist())
-    exact = np.fromiter(found, np.float64, np.size(values)).reshape(np.shape(values))
-    return np.where(positive, exact, np.log(values))
+    logs = np.fromiter(found, np.float64, np.size(values)).reshape(np.shape(values))
+    return np.where(positive, logs, np.log(values))
 
 
-def powers(base: Any, exponent: Any) -> Any:
+def c_power(base: Any, exponent: Any) -> Any:
     """Powers, as the C library has them."""
     bases, exponents = np.broadcast_arrays(base, exponent)
     try:
@@ -112,7 +112,7 @@ def powers(base: Any, exponent: Any) -> Any:
         return np.power(base, exponent)
 
 
-def encode(codes: Codes, texts: Any) -> Any:
+def encode_texts(codes: TextCodes, texts: Any) -> Any:
     """The code of each text."""
     found = map(codes.__getitem__, texts.ravel().tolist())
     return np.fromiter(found, np.int64, texts.size).reshape(texts.shape)

@@ -4,10 +4,18 @@ An engine of columns takes a millisecond or more to plan a query, however few th
 group is looked up with some forty queries. Here a query is compiled once, from the graph of its
 operations, into calls that run over lists; a test holds the answers equal to DuckDB's to the bit.
 An operation without a rule is refused when it is compiled. Sums of numbers that are not exact (see
-`exact`) would depend on the order of the rows, as in any engine.
+`to_fixed_point`) would depend on the order of the rows, as in any engine.
 """
 
-from .engine import PLAIN, Plain, Plan, planned
-from .rows import Rows, rows_from, rows_of
+from .engine import PYTHON, CompiledQuery, PythonEngine, compile_query
+from .rows import ListTable, list_table, list_table_from_arrow
 
-__all__ = ["PLAIN", "Plain", "Plan", "Rows", "planned", "rows_from", "rows_of"]
+__all__ = [
+    "PYTHON",
+    "CompiledQuery",
+    "ListTable",
+    "PythonEngine",
+    "compile_query",
+    "list_table",
+    "list_table_from_arrow",
+]

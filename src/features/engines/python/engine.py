@@ -10,28 +10,35 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from .primitives import (
-    column_named,
-    contained,
-    each_one,
-    greatest_before,
-    mapped_over,
-    numbered,
-    ordered_parts,
-    over_groups,
-    over_parts,
-    parts_of,
-    repeated,
+    aggregate_groups,
+    aggregate_partitions,
+    column_getter,
+    is_in,
+    map_columns,
+    order_partitions,
+    partition_rows,
+    repeat_value,
+    row_numbers,
+    running_max_before,
+    true_column,
 )
-from .relations import RELATIONS, Frame
-from .rows import Rows
-from .values import REDUCTIONS, Function, constant, kind_of, made, unknown
+from .relations import RELATIONS, Scope
+from .rows import ListTable
+from .values import (
+    AGGREGATE_FUNCTIONS,
+    Function,
+    literal_value,
+    operation_key,
+    unsupported_operation,
+    value_call,
+)
 
-PLAIN = "plain"
-VARIABLE = "getvariable"  # the function that says the cut-off
+PYTHON = "python"
+AS_OF_FUNCTION = "getvariable"  # the function that says the cut-off
 
 
 @dataclass
-class Plain:
+class PythonEngine:
     """The engine.
 
     Attributes:
@@ -40,10 +47,10 @@ class Plain:
         expressions: of tables that queries keep, by the query (see `engine`).
     """
 
-    tables: dict[str, Rows] = field(default_factory=dict)
+    tables: dict[str, ListTable] = field(default_factory=dict)
     as_of: int = 0
     expressions: dict[Any, ir.Table] = field(default_factory=dict)
-    name: str = PLAIN
+    name: str = PYTHON
 
     __hash__ = object.__hash__
 
@@ -52,76 +59,76 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CompiledQuery:
     """A compiled query.
 
     Attributes:
         registers: constants in their places.
-        reads: names of tables by their places.
-        cutoffs: places that hold the cut-off.
+        tables_read: names of tables by their places.
+        as_of_registers: places that hold the cut-off.
         steps: calls, with the places of their arguments and of their result.
-        answer: place of the rows.
+        result: place of the rows.
     """
 
     registers: tuple[Any, ...]
-    reads: Mapping[int, str]
-    cutoffs: tuple[int, ...]
+    tables_read: Mapping[int, str]
+    as_of_registers: tuple[int, ...]
     steps: tuple[tuple[Function, tuple[int, ...], int], ...]
-    answer: int
+    result: int
 
-    def __call__(self, engine: Plain) -> Rows:
+    def __call__(self, engine: PythonEngine) -> ListTable:
         """The rows that the query asks for."""
         registers = list(self.registers)
-        for place, name in self.reads.items():
+        for place, name in self.tables_read.items():
             registers[place] = engine.tables[name]
-        for place in self.cutoffs:
+        for place in self.as_of_registers:
             registers[place] = engine.as_of
         for function, arguments, target in self.steps:
             registers[target] = function(*[registers[place] for place in arguments])
-        answer: Rows = registers[self.answer]
+        answer: ListTable = registers[self.result]
         return answer
 
 
-def planned(query: ir.Table) -> Plan:
+def compile_query(query: ir.Table) -> CompiledQuery:
     """Compiles a query.
 
     Raises:
         TypeError: an operation has no rule.
     """
-    compiler = Compiler()
-    answer = compiler.relation(query.op())
-    return Plan(
-        tuple(compiler.registers), compiler.reads, tuple(compiler.cutoffs),
-        tuple(compiler.steps), answer,
+    compiler = QueryCompiler()
+    result = compiler.relation(query.op())
+    return CompiledQuery(
+        tuple(compiler.registers), compiler.tables_read, tuple(compiler.as_of_registers),
+        tuple(compiler.steps), result,
     )  # fmt: skip
 
 
 @dataclass
-class Compiler:
+class QueryCompiler:
     """Makes the steps of a query.
 
     Attributes:
         registers: constants in their places, None in those of results.
-        reads: names of tables by their places.
-        cutoffs: places of the cut-off.
+        tables_read: names of tables by their places.
+        as_of_registers: places of the cut-off.
         steps: as a plan has them.
     """
 
     registers: list[Any] = field(default_factory=list)
-    reads: dict[int, str] = field(default_factory=dict)
-    cutoffs: list[int] = field(default_factory=list)
+    tables_read: dict[int, str] = field(default_factory=dict)
+    as_of_registers: list[int] = field(default_factory=list)
     steps: list[tuple[Function, tuple[int, ...], int]] = field(default_factory=list)
     _relations: dict[Any, int] = field(default_factory=dict)
-    _frames: dict[Any, Frame] = field(default_factory=dict)
+    _scopes: dict[Any, Scope] = field(default_factory=dict)
     _values: dict[Any, tuple[int, bool]] = field(default_factory=dict)
 
     def emit(self, function: Function, *arguments: int) -> int:
         """The place of a call's result."""
-        target = self.place()
+        target = self.new_register()
         self.steps.append((function, arguments, target))
         return target
 
-    def place(self, value: Any = None) -> int:
+    def new_register(self, value: Any = None) -> int:
         """A new place."""
         self.registers.append(value)
         return len(self.registers) - 1
@@ -131,80 +138,87 @@ class Compiler:
         if op not in self._relations:
             rule = RELATIONS.get(type(op))
             if rule is None:
-                raise unknown(op)
+                raise unsupported_operation(op)
             self._relations[op] = rule(self, op)
         return self._relations[op]
 
-    def frame(self, op: Any) -> Frame:
+    def scope(self, op: Any) -> Scope:
         """Where the columns of one relation are found."""
-        if op not in self._frames:
-            self._frames[op] = Frame({op: self.relation(op)})
-        return self._frames[op]
+        if op not in self._scopes:
+            self._scopes[op] = Scope({op: self.relation(op)})
+        return self._scopes[op]
 
-    def value(self, op: Any, frame: Frame) -> tuple[int, bool]:
+    def value(self, op: Any, scope: Scope) -> tuple[int, bool]:
         """The place of a value, and whether it is one for all rows."""
-        key = (op, frame)
+        key = (op, scope)
         if key not in self._values:
-            self._values[key] = self._made(op, frame)
+            self._values[key] = self._compile_value(op, scope)
         return self._values[key]
 
-    def _made(self, op: Any, frame: Frame) -> tuple[int, bool]:
+    def _compile_value(self, op: Any, scope: Scope) -> tuple[int, bool]:
         if isinstance(op, ops.Literal):
-            return self.place(constant(op)), True
-        if kind_of(op) == VARIABLE:
-            self.cutoffs.append(self.place())
-            return self.cutoffs[-1], True
+            return self.new_register(literal_value(op)), True
+        if operation_key(op) == AS_OF_FUNCTION:
+            self.as_of_registers.append(self.new_register())
+            return self.as_of_registers[-1], True
         if isinstance(op, ops.Field):
-            return self.emit(column_named(op.name), frame.rows[op.rel]), False
+            return self.emit(column_getter(op.name), scope.rows[op.rel]), False
         if isinstance(op, ops.WindowFunction):
-            return self._window(op, frame), False
+            return self._compile_window(op, scope), False
         if isinstance(op, ops.InSubquery):
-            needle = self.column(op.needle, frame)
-            return self.emit(contained, needle, self.relation(op.rel)), False
-        if isinstance(op, ops.Reduction | ops.AggUDF) and frame.of_groups is not None:
-            return self._reduced(op, *frame.of_groups), False
-        function, parts = made(op)
-        found = [self.value(part, frame) for part in parts]
+            needle = self.column(op.needle, scope)
+            return self.emit(is_in, needle, self.relation(op.rel)), False
+        if isinstance(op, ops.Reduction | ops.AggUDF) and scope.groups is not None:
+            return self._compile_aggregate(op, *scope.groups), False
+        function, parts = value_call(op)
+        found = [self.value(part, scope) for part in parts]
         places, single = [place for place, _single in found], [one for _place, one in found]
         if all(single):
             return self.emit(function, *places), True
-        return self.emit(mapped_over(function, single), *places), False
+        return self.emit(map_columns(function, single), *places), False
 
-    def column(self, op: Any, frame: Frame) -> int:
+    def column(self, op: Any, scope: Scope) -> int:
         """The place of a value of every row."""
-        place, single = self.value(op, frame)
-        return self.emit(repeated, place, *list(frame.rows.values())[:1]) if single else place
+        place, single = self.value(op, scope)
+        return self.emit(repeat_value, place, *list(scope.rows.values())[:1]) if single else place
 
-    def _reduced(self, op: Any, groups: int, frame: Frame) -> int:
-        reduce = REDUCTIONS.get(kind_of(op))
-        if reduce is None:
-            raise unknown(op)
-        rows = next(iter(frame.rows.values()))
+    def _compile_aggregate(self, op: Any, groups: int, scope: Scope) -> int:
+        aggregate = AGGREGATE_FUNCTIONS.get(operation_key(op))
+        if aggregate is None:
+            raise unsupported_operation(op)
+        rows = next(iter(scope.rows.values()))
         counted = isinstance(op, ops.CountStar)
-        argument = self.emit(each_one, rows) if counted else self.column(op.__args__[0], frame)
-        where = [] if op.where is None else [self.column(op.where, frame)]
-        return self.emit(over_groups(reduce), groups, argument, *where)
+        argument = self.emit(true_column, rows) if counted else self.column(op.__args__[0], scope)
+        where = [] if op.where is None else [self.column(op.where, scope)]
+        return self.emit(aggregate_groups(aggregate), groups, argument, *where)
 
-    def _window(self, op: Any, frame: Frame) -> int:
-        kind, rows = type(op.func), next(iter(frame.rows.values()))
-        parts = self.emit(parts_of, rows, *(self.column(one, frame) for one in op.group_by))
+    def _compile_window(self, op: Any, scope: Scope) -> int:
+        kind, rows = type(op.func), next(iter(scope.rows.values()))
+        parts = self.emit(partition_rows, rows, *(self.column(one, scope) for one in op.group_by))
         keys = [(key.ascending, key.nulls_first) for key in op.order_by]
         ordered = self.emit(
-            ordered_parts(keys), parts, *(self.column(key.arg, frame) for key in op.order_by)
+            order_partitions(keys), parts, *(self.column(key.arg, scope) for key in op.order_by)
         )
         if kind is ops.RowNumber:
-            return self.emit(numbered, rows, ordered)
+            return self.emit(row_numbers, rows, ordered)
         if kind not in (ops.Max, ops.Min) or op.func.where is not None:
-            raise unknown(op.func)
-        argument = self.column(op.func.arg, frame)
+            raise unsupported_operation(op.func)
+        argument = self.column(op.func.arg, scope)
         if not op.order_by and op.start is None and op.end is None:
-            return self.emit(over_parts(REDUCTIONS[kind]), rows, ordered, argument)
-        if op.how == "rows" and op.start is None and kind is ops.Max and _is_before(op.end):
-            return self.emit(greatest_before, rows, ordered, argument)
-        raise unknown(op)
+            return self.emit(
+                aggregate_partitions(AGGREGATE_FUNCTIONS[kind]), rows, ordered, argument
+            )
+        if (
+            op.how == "rows"
+            and op.start is None
+            and kind is ops.Max
+            and _ends_before_current_row(op.end)
+        ):
+            return self.emit(running_max_before, rows, ordered, argument)
+        raise unsupported_operation(op)
 
 
-def _is_before(boundary: Any) -> bool:
+def _ends_before_current_row(boundary: Any) -> bool:
     """Whether a window ends with the row before."""
     return (
         isinstance(boundary, ops.WindowBoundary)

@@ -8,47 +8,51 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
-from .rows import Rows
-from .values import Function, Strict
+from .rows import ListTable
+from .values import Function, NullPropagating
 
 
-def column_named(name: str) -> Function:
+def column_getter(name: str) -> Function:
     """What gives a column of rows."""
     return lambda rows: rows.columns[name]
 
 
-def mapped_over(function: Function, single: Sequence[bool]) -> Function:
+def map_columns(function: Function, is_scalar: Sequence[bool]) -> Function:
     """What makes a column, value by value; some arguments are one value for all rows."""
-    over = function.over if isinstance(function, Strict) else partial(_called, function)
-    if not any(single):
+    over = (
+        function.over_columns
+        if isinstance(function, NullPropagating)
+        else partial(_call_on_columns, function)
+    )
+    if not any(is_scalar):
         return over
 
     def mapped(*columns: Any) -> list[Any]:
-        given = zip(columns, single, strict=True)
-        return over(*[repeat(one) if alone else one for one, alone in given])
+        arguments = zip(columns, is_scalar, strict=True)
+        return over(*[repeat(one) if alone else one for one, alone in arguments])
 
     return mapped
 
 
-def _called(function: Function, *columns: Any) -> list[Any]:
+def _call_on_columns(function: Function, *columns: Any) -> list[Any]:
     return list(map(function, *columns))
 
 
-def repeated(value: Any, rows: Rows) -> list[Any]:
+def repeat_value(value: Any, rows: ListTable) -> list[Any]:
     """A column of one value."""
     return [value] * rows.size
 
 
-def each_one(rows: Rows) -> list[Any]:
+def true_column(rows: ListTable) -> list[Any]:
     """A column that is never null, for counting rows."""
     return [True] * rows.size
 
 
-def contained(needles: list[Any], rows: Rows) -> list[Any]:
+def is_in(needles: list[Any], rows: ListTable) -> list[Any]:
     """Whether each value is among those of a table's one column, null as SQL has it."""
-    known = frozenset(rows.columns[rows.names[0]])
-    missing = None if None in known else False
-    return [None if one is None and known else one in known or missing for one in needles]
+    options = frozenset(rows.columns[rows.column_names[0]])
+    missing = None if None in options else False
+    return [None if one is None and options else one in options or missing for one in needles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,76 +60,76 @@ class Groups:
     """Places of the rows of each group, in the order of their first rows."""
 
     keys: list[tuple[Any, ...]]
-    places: list[list[int]]
+    row_indices: list[list[int]]
 
 
-def grouped(rows: Rows, *keys: list[Any]) -> Groups:
+def group_rows(rows: ListTable, *keys: list[Any]) -> Groups:
     """Groups of rows with the same keys; without keys one group, also of no rows."""
     if not keys:
         return Groups([()], [list(range(rows.size))])
-    found: dict[tuple[Any, ...], list[int]] = {}
+    indices_by_key: dict[tuple[Any, ...], list[int]] = {}
     for place, key in enumerate(zip(*keys, strict=True)):
-        found.setdefault(key, []).append(place)
-    return Groups(list(found), list(found.values()))
+        indices_by_key.setdefault(key, []).append(place)
+    return Groups(list(indices_by_key), list(indices_by_key.values()))
 
 
-def over_groups(reduce: Callable[[list[Any]], Any]) -> Function:
+def aggregate_groups(aggregate: Callable[[list[Any]], Any]) -> Function:
     """What reduces a column per group: values that are not null, and where a condition holds."""
 
     def reduced(groups: Groups, values: list[Any], where: list[Any] | None = None) -> list[Any]:
         return [
-            reduce(
+            aggregate(
                 [
                     values[place]
                     for place in places
                     if values[place] is not None and (where is None or where[place])
                 ]
             )
-            for places in groups.places
+            for places in groups.row_indices
         ]
 
     return reduced
 
 
-def parts_of(rows: Rows, *keys: list[Any]) -> list[list[int]]:
+def partition_rows(rows: ListTable, *keys: list[Any]) -> list[list[int]]:
     """Places of the rows of each group."""
-    return grouped(rows, *keys).places
+    return group_rows(rows, *keys).row_indices
 
 
-def ordered_parts(keys: Sequence[tuple[bool, bool]]) -> Function:
+def order_partitions(keys: Sequence[tuple[bool, bool]]) -> Function:
     """What sorts the places of each part by columns: (ascending, nulls first) of each."""
-    return lambda parts, *columns: [in_order(part, keys, columns) for part in parts]
+    return lambda parts, *columns: [sort_indices(part, keys, columns) for part in parts]
 
 
-def in_order(
-    places: list[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
+def sort_indices(
+    indices: list[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
 ) -> list[int]:
     """Places of rows, sorted; rows that are equal keep their order."""
-    ordered = list(places)
+    ordered = list(indices)
     for (ascending, nulls_first), column in reversed(list(zip(keys, columns, strict=True))):
         nulls = [place for place in ordered if column[place] is None]
-        known = [place for place in ordered if column[place] is not None]
-        known.sort(key=column.__getitem__, reverse=not ascending)
-        ordered = nulls + known if nulls_first else known + nulls
+        not_null = [place for place in ordered if column[place] is not None]
+        not_null.sort(key=column.__getitem__, reverse=not ascending)
+        ordered = nulls + not_null if nulls_first else not_null + nulls
     return ordered
 
 
-def numbered(rows: Rows, parts: list[list[int]]) -> list[int]:
+def row_numbers(rows: ListTable, parts: list[list[int]]) -> list[int]:
     """The place of each row within its part, from 0."""
-    found = [0] * rows.size
+    numbers = [0] * rows.size
     for part in parts:
         for number, place in enumerate(part):
-            found[place] = number
-    return found
+            numbers[place] = number
+    return numbers
 
 
-def over_parts(reduce: Callable[[list[Any]], Any]) -> Function:
+def aggregate_partitions(aggregate: Callable[[list[Any]], Any]) -> Function:
     """What gives each row what its part reduces to."""
 
-    def reduced(rows: Rows, parts: list[list[int]], values: list[Any]) -> list[Any]:
+    def reduced(rows: ListTable, parts: list[list[int]], values: list[Any]) -> list[Any]:
         found = [None] * rows.size
         for part in parts:
-            best = reduce([values[place] for place in part if values[place] is not None])
+            best = aggregate([values[place] for place in part if values[place] is not None])
             for place in part:
                 found[place] = best
         return found
@@ -133,13 +137,13 @@ def over_parts(reduce: Callable[[list[Any]], Any]) -> Function:
     return reduced
 
 
-def greatest_before(rows: Rows, parts: list[list[int]], values: list[Any]) -> list[Any]:
+def running_max_before(rows: ListTable, parts: list[list[int]], values: list[Any]) -> list[Any]:
     """The greatest value of the rows before each in its part; null for the first."""
     found: list[Any] = [None] * rows.size
     for part in parts:
-        best = None
+        greatest = None
         for place in part:
-            found[place] = best
-            if values[place] is not None and (best is None or values[place] > best):
-                best = values[place]
+            found[place] = greatest
+            if values[place] is not None and (greatest is None or values[place] > greatest):
+                greatest = values[place]
     return found

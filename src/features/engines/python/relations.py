@@ -9,228 +9,235 @@ from typing import TYPE_CHECKING, Any
 
 import ibis.expr.operations as ops
 
-from .primitives import grouped, in_order, parts_of
-from .rows import Passed, Rows
-from .values import Function, unknown
+from .primitives import group_rows, partition_rows, sort_indices
+from .rows import LazyColumns, ListTable
+from .values import Function, unsupported_operation
 
 if TYPE_CHECKING:
-    from .engine import Compiler
+    from .engine import QueryCompiler
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Scope:
     """Where the columns of an expression are found.
 
     Attributes:
         rows: place of the rows of each relation.
-        of_groups: places of the groups that reductions reduce to, and the frame of their rows.
+        groups: places of the groups that reductions reduce to, and the scope of their rows.
     """
 
     rows: Mapping[Any, int]
-    of_groups: tuple[int, Frame] | None = None
+    groups: tuple[int, Scope] | None = None
 
 
-def _read(c: Compiler, op: Any) -> int:
-    place = c.place()
-    c.reads[place] = op.name
+def _table(c: QueryCompiler, op: Any) -> int:
+    place = c.new_register()
+    c.tables_read[place] = op.name
     return place
 
 
-def _projected(c: Compiler, op: Any) -> int:
-    return selected(c, op.values, c.relation(op.parent), c.frame(op.parent))
+def _project(c: QueryCompiler, op: Any) -> int:
+    return select_columns(c, op.values, c.relation(op.parent), c.scope(op.parent))
 
 
-def selected(c: Compiler, values: Mapping[str, Any], rows: int, frame: Frame) -> int:
+def select_columns(c: QueryCompiler, values: Mapping[str, Any], rows: int, scope: Scope) -> int:
     """Rows with the values as columns; columns that stay as they are wait until they are asked."""
-    passed = {name: one for name, one in values.items() if isinstance(one, ops.Field)}
-    sources = list(dict.fromkeys(frame.rows[one.rel] for one in passed.values()))
-    origins = {name: (sources.index(frame.rows[one.rel]), one.name) for name, one in passed.items()}
-    computed = {name: c.column(one, frame) for name, one in values.items() if name not in passed}
-    names, made, width = tuple(values), tuple(computed), len(sources)
+    copied = {name: one for name, one in values.items() if isinstance(one, ops.Field)}
+    sources = list(dict.fromkeys(scope.rows[one.rel] for one in copied.values()))
+    origins = {name: (sources.index(scope.rows[one.rel]), one.name) for name, one in copied.items()}
+    computed = {name: c.column(one, scope) for name, one in values.items() if name not in copied}
+    names, computed_names, width = tuple(values), tuple(computed), len(sources)
 
-    def select(rows: Rows, *given: Any) -> Rows:
-        columns = Passed(origins, given[:width])
-        columns.update(zip(made, given[width:], strict=True))
-        return Rows(rows.size, columns, names)
+    def select(rows: ListTable, *given: Any) -> ListTable:
+        columns = LazyColumns(origins, given[:width])
+        columns.update(zip(computed_names, given[width:], strict=True))
+        return ListTable(rows.size, columns, names)
 
     return c.emit(select, rows, *sources, *computed.values())
 
 
-def _filtered(c: Compiler, op: Any) -> int:
-    rows, frame = c.relation(op.parent), c.frame(op.parent)
-    return c.emit(_kept, rows, *(c.column(one, frame) for one in op.predicates))
+def _filter(c: QueryCompiler, op: Any) -> int:
+    rows, scope = c.relation(op.parent), c.scope(op.parent)
+    return c.emit(_keep_rows, rows, *(c.column(one, scope) for one in op.predicates))
 
 
-def _kept(rows: Rows, *conditions: list[Any]) -> Rows:
+def _keep_rows(rows: ListTable, *conditions: list[Any]) -> ListTable:
     return rows.take(
         [place for place, held in enumerate(zip(*conditions, strict=True)) if all(held)]
     )
 
 
-def _sorted(c: Compiler, op: Any) -> int:
-    rows, frame = c.relation(op.parent), c.frame(op.parent)
+def _sort(c: QueryCompiler, op: Any) -> int:
+    rows, scope = c.relation(op.parent), c.scope(op.parent)
     keys = [(key.ascending, key.nulls_first) for key in op.keys]
     return c.emit(
-        lambda rows, *columns: rows.take(in_order(list(range(rows.size)), keys, columns)),
+        lambda rows, *columns: rows.take(sort_indices(list(range(rows.size)), keys, columns)),
         rows,
-        *(c.column(key.arg, frame) for key in op.keys),
+        *(c.column(key.arg, scope) for key in op.keys),
     )
 
 
-def _limited(c: Compiler, op: Any) -> int:
+def _limit(c: QueryCompiler, op: Any) -> int:
     if not isinstance(op.n, int) or op.offset:
-        raise unknown(op)
+        raise unsupported_operation(op)
     return c.emit(lambda rows: rows.take(range(min(op.n, rows.size))), c.relation(op.parent))
 
 
-def _distinct(c: Compiler, op: Any) -> int:
-    return c.emit(_each_once, c.relation(op.parent))
+def _distinct(c: QueryCompiler, op: Any) -> int:
+    return c.emit(_distinct_rows, c.relation(op.parent))
 
 
-def _each_once(rows: Rows) -> Rows:
+def _distinct_rows(rows: ListTable) -> ListTable:
     return rows.take(
-        [places[0] for places in parts_of(rows, *(rows.columns[name] for name in rows.names))]
+        [
+            places[0]
+            for places in partition_rows(rows, *(rows.columns[name] for name in rows.column_names))
+        ]
     )
 
 
-def _united(c: Compiler, op: Any) -> int:
-    both = c.emit(_together, c.relation(op.left), c.relation(op.right))
-    return c.emit(_each_once, both) if op.distinct else both
+def _union(c: QueryCompiler, op: Any) -> int:
+    combined = c.emit(_concatenate, c.relation(op.left), c.relation(op.right))
+    return c.emit(_distinct_rows, combined) if op.distinct else combined
 
 
-def _together(left: Rows, right: Rows) -> Rows:
-    columns = {name: left.columns[name] + right.columns[name] for name in left.names}
-    return Rows(left.size + right.size, columns, left.names)
+def _concatenate(left: ListTable, right: ListTable) -> ListTable:
+    columns = {name: left.columns[name] + right.columns[name] for name in left.column_names}
+    return ListTable(left.size + right.size, columns, left.column_names)
 
 
-def _without(c: Compiler, op: Any) -> int:
+def _drop_columns(c: QueryCompiler, op: Any) -> int:
     names = tuple(op.schema)
-    return c.emit(lambda rows: Rows(rows.size, rows.columns, names), c.relation(op.parent))
+    return c.emit(lambda rows: ListTable(rows.size, rows.columns, names), c.relation(op.parent))
 
 
-def _aggregated(c: Compiler, op: Any) -> int:
-    rows, frame = c.relation(op.parent), c.frame(op.parent)
-    groups = c.emit(grouped, rows, *(c.column(one, frame) for one in op.groups.values()))
-    keys = [c.emit(_key(place), groups) for place in range(len(op.groups))]
-    size = c.emit(lambda groups: Rows(len(groups.keys), {}, ()), groups)
-    # The rows of this frame are asked only for how many there are.
-    over = Frame({None: size}, (groups, frame))
-    metrics = [c.column(one, over) for one in op.metrics.values()]
-    return c.emit(_named([*op.groups, *op.metrics]), size, *keys, *metrics)
+def _aggregate(c: QueryCompiler, op: Any) -> int:
+    rows, scope = c.relation(op.parent), c.scope(op.parent)
+    groups = c.emit(group_rows, rows, *(c.column(one, scope) for one in op.groups.values()))
+    keys = [c.emit(_key_column(place), groups) for place in range(len(op.groups))]
+    size = c.emit(lambda groups: ListTable(len(groups.keys), {}, ()), groups)
+    # The rows of this scope are asked only for how many there are.
+    group_scope = Scope({None: size}, (groups, scope))
+    metrics = [c.column(one, group_scope) for one in op.metrics.values()]
+    return c.emit(_name_columns([*op.groups, *op.metrics]), size, *keys, *metrics)
 
 
-def _named(names: Sequence[str]) -> Function:
-    known = tuple(names)
-    return lambda rows, *columns: Rows(rows.size, dict(zip(known, columns, strict=True)), known)
+def _name_columns(names: Sequence[str]) -> Function:
+    column_names = tuple(names)
+    return lambda rows, *columns: ListTable(
+        rows.size, dict(zip(column_names, columns, strict=True)), column_names
+    )
 
 
-def _key(place: int) -> Function:
+def _key_column(place: int) -> Function:
     return lambda groups: [key[place] for key in groups.keys]
 
 
-def joined(c: Compiler, op: Any) -> int:
+def join_chain(c: QueryCompiler, op: Any) -> int:
     """Rows of a chain of joins: places in each relation, from which the columns are taken."""
     first = c.relation(op.first)
-    places = {op.first: c.emit(_all_places, first)}
+    places = {op.first: c.emit(_all_indices, first)}
     for link in op.rest:
         right = c.relation(link.table)
-        pairs = [_sides(one, link.table) for one in link.predicates]
-        ours = [_reached(c, left, places) for left, _right in pairs]
-        theirs = [c.column(one, c.frame(link.table)) for _left, one in pairs]
-        found = c.emit(_MATCHES[link.how](len(pairs)), right, *ours, *theirs)
-        places = {known: c.emit(_picked_left, place, found) for known, place in places.items()}
+        key_pairs = [_key_sides(one, link.table) for one in link.predicates]
+        left_keys = [_left_key_column(c, left, places) for left, _right in key_pairs]
+        right_keys = [c.column(one, c.scope(link.table)) for _left, one in key_pairs]
+        matches = c.emit(_JOIN_KINDS[link.how](len(key_pairs)), right, *left_keys, *right_keys)
+        places = {known: c.emit(_pick_left, place, matches) for known, place in places.items()}
         if link.how in ("inner", "left"):
-            places[link.table] = c.emit(itemgetter(1), found)
-    taken = {known: c.emit(_taken, c.relation(known), place) for known, place in places.items()}
-    return selected(c, op.values, taken[op.first], Frame(taken))
+            places[link.table] = c.emit(itemgetter(1), matches)
+    taken = {known: c.emit(_take, c.relation(known), place) for known, place in places.items()}
+    return select_columns(c, op.values, taken[op.first], Scope(taken))
 
 
-def _taken(rows: Rows, places: list[int]) -> Rows:
+def _take(rows: ListTable, places: list[int]) -> ListTable:
     return rows.take(places)
 
 
-def _all_places(rows: Rows) -> list[int]:
+def _all_indices(rows: ListTable) -> list[int]:
     return list(range(rows.size))
 
 
-def _picked_left(places: list[int], found: tuple[list[int], list[int]]) -> list[int]:
+def _pick_left(places: list[int], found: tuple[list[int], list[int]]) -> list[int]:
     return [places[place] for place in found[0]]
 
 
-def _sides(predicate: Any, table: Any) -> tuple[Any, Any]:
+def _key_sides(predicate: Any, table: Any) -> tuple[Any, Any]:
     if not isinstance(predicate, ops.Equals):
-        raise unknown(predicate)
+        raise unsupported_operation(predicate)
     if predicate.right.relations == frozenset({table}):
         return predicate.left, predicate.right
     return predicate.right, predicate.left
 
 
-def _reached(c: Compiler, op: Any, places: Mapping[Any, int]) -> int:
+def _left_key_column(c: QueryCompiler, op: Any, places: Mapping[Any, int]) -> int:
     """A column of the relation that it is of, for each row of the chain so far."""
-    (known,) = op.relations
-    values = c.column(op, c.frame(known))
-    return c.emit(_picked, values, places[known])
+    (relation,) = op.relations
+    values = c.column(op, c.scope(relation))
+    return c.emit(_pick, values, places[relation])
 
 
-def _picked(values: list[Any], places: list[int]) -> list[Any]:
+def _pick(values: list[Any], places: list[int]) -> list[Any]:
     return [None if place < 0 else values[place] for place in places]
 
 
-def _keys(columns: Sequence[list[Any]]) -> list[Any]:
+def _row_keys(columns: Sequence[list[Any]]) -> list[Any]:
     """One key for each row; None where a part of it is null, for null equals nothing."""
     if len(columns) == 1:
         return columns[0]
     return [None if None in key else key for key in zip(*columns, strict=True)]
 
 
-def _pairs(width: int, *, outer: bool) -> Function:
-    def found(_right: Rows, *columns: list[Any]) -> tuple[list[int], list[int]]:
+def _match_pairs(width: int, *, outer: bool) -> Function:
+    def match_pairs(_right: ListTable, *columns: list[Any]) -> tuple[list[int], list[int]]:
         places: dict[Any, list[int]] = {}
-        for place, key in enumerate(_keys(columns[width:])):
+        for place, key in enumerate(_row_keys(columns[width:])):
             if key is not None:
                 places.setdefault(key, []).append(place)
         nothing = [-1] if outer else []
         lefts: list[int] = []
         rights: list[int] = []
-        for place, key in enumerate(_keys(columns[:width])):
+        for place, key in enumerate(_row_keys(columns[:width])):
             matches = places.get(key, nothing)
             lefts += [place] * len(matches)
             rights += matches
         return lefts, rights
 
-    return found
+    return match_pairs
 
 
-def _members(width: int, *, wanted: bool) -> Function:
-    def found(_right: Rows, *columns: list[Any]) -> tuple[list[int], list[int]]:
-        known = set(_keys(columns[width:]))
+def _match_members(width: int, *, keep_matches: bool) -> Function:
+    def found(_right: ListTable, *columns: list[Any]) -> tuple[list[int], list[int]]:
+        known = set(_row_keys(columns[width:]))
         known.discard(None)
         kept = [
-            place for place, key in enumerate(_keys(columns[:width])) if (key in known) is wanted
+            place
+            for place, key in enumerate(_row_keys(columns[:width]))
+            if (key in known) is keep_matches
         ]
         return kept, []
 
     return found
 
 
-_MATCHES: Mapping[str, Callable[[int], Function]] = {
-    "inner": lambda width: _pairs(width, outer=False),
-    "left": lambda width: _pairs(width, outer=True),
-    "semi": lambda width: _members(width, wanted=True),
-    "anti": lambda width: _members(width, wanted=False),
+_JOIN_KINDS: Mapping[str, Callable[[int], Function]] = {
+    "inner": lambda width: _match_pairs(width, outer=False),
+    "left": lambda width: _match_pairs(width, outer=True),
+    "semi": lambda width: _match_members(width, keep_matches=True),
+    "anti": lambda width: _match_members(width, keep_matches=False),
 }
 
-RELATIONS: Mapping[Any, Callable[[Compiler, Any], int]] = {
-    ops.DatabaseTable: _read,
-    ops.Project: _projected,
-    ops.Filter: _filtered,
-    ops.Sort: _sorted,
-    ops.Limit: _limited,
+RELATIONS: Mapping[Any, Callable[[QueryCompiler, Any], int]] = {
+    ops.DatabaseTable: _table,
+    ops.Project: _project,
+    ops.Filter: _filter,
+    ops.Sort: _sort,
+    ops.Limit: _limit,
     ops.Distinct: _distinct,
-    ops.Union: _united,
-    ops.DropColumns: _without,
-    ops.Aggregate: _aggregated,
-    ops.JoinChain: joined,
+    ops.Union: _union,
+    ops.DropColumns: _drop_columns,
+    ops.Aggregate: _aggregate,
+    ops.JoinChain: join_chain,
     ops.JoinReference: lambda c, op: c.relation(op.parent),
     ops.SelfReference: lambda c, op: c.relation(op.parent),
 }

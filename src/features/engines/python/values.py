@@ -13,33 +13,33 @@ import ibis.expr.operations as ops
 import numpy as np
 
 Function: TypeAlias = Callable[..., Any]
-Made: TypeAlias = tuple[Function, Sequence[Any]]
+ValueCall: TypeAlias = tuple[Function, Sequence[Any]]
 """What makes a value, and the operations whose values it takes."""
 
-MICROSECONDS = 1_000_000  # in a second
-DAY = 86_400 * MICROSECONDS
-EPOCH = date(1970, 1, 1).toordinal()
-HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
+MICROSECONDS_PER_SECOND = 1_000_000  # in a second
+MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+BELOW_HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
 
 
-def kind_of(op: Any) -> Any:
+def operation_key(op: Any) -> Any:
     """What rules are known by: the class, of a function of the engine its name."""
     return op.__func_name__ if isinstance(op, ops.ScalarUDF | ops.AggUDF) else type(op)
 
 
-def made(op: Any) -> Made:
+def value_call(op: Any) -> ValueCall:
     """How the value of an operation is made.
 
     Raises:
         TypeError: there is no rule for it.
     """
-    rule = RULES.get(kind_of(op))
+    rule = RULES.get(operation_key(op))
     if rule is None:
-        raise unknown(op)
+        raise unsupported_operation(op)
     return rule(op)
 
 
-def unknown(op: Any) -> TypeError:
+def unsupported_operation(op: Any) -> TypeError:
     """The error of an operation without a rule."""
     return TypeError(
         f"expected an operation that plain Python has a rule for, got {type(op).__name__}; "
@@ -48,7 +48,7 @@ def unknown(op: Any) -> TypeError:
     )
 
 
-def constant(op: Any) -> Any:
+def literal_value(op: Any) -> Any:
     """The value of a literal: instants and intervals in microseconds."""
     value = op.value
     if value is None:
@@ -61,7 +61,7 @@ def constant(op: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Strict:
+class NullPropagating:
     """A function of one value or two that is null where a value is.
 
     Over columns it is asked without a call of ours for each row.
@@ -73,7 +73,7 @@ class Strict:
         """Of values."""
         return None if any(value is None for value in values) else self.function(*values)
 
-    def over(self, *columns: Any) -> list[Any]:
+    def over_columns(self, *columns: Any) -> list[Any]:
         """Of each row of one column or two, of which one may be endless."""
         function = self.function
         if len(columns) == 1:
@@ -85,13 +85,13 @@ class Strict:
         ]
 
 
-def _unary(function: Function) -> Callable[[Any], Made]:
-    strict = Strict(function)
+def _unary(function: Function) -> Callable[[Any], ValueCall]:
+    strict = NullPropagating(function)
     return lambda op: (strict, (op.arg,))
 
 
-def _binary(function: Function) -> Callable[[Any], Made]:
-    strict = Strict(function)
+def _binary(function: Function) -> Callable[[Any], ValueCall]:
+    strict = NullPropagating(function)
     return lambda op: (strict, (op.left, op.right))
 
 
@@ -109,12 +109,12 @@ def _or(left: Any, right: Any) -> Any:
 
 def _between(value: Any, low: Any, high: Any) -> Any:
     # Either bound alone may decide it.
-    above = None if value is None or low is None else value >= low
-    below = None if value is None or high is None else value <= high
-    return _and(above, below)
+    at_least_low = None if value is None or low is None else value >= low
+    at_most_high = None if value is None or high is None else value <= high
+    return _and(at_least_low, at_most_high)
 
 
-def _first_known(value: Any, *others: Any) -> Any:
+def _coalesce(value: Any, *others: Any) -> Any:
     for other in others:
         if value is not None:
             return value
@@ -122,8 +122,8 @@ def _first_known(value: Any, *others: Any) -> Any:
     return value
 
 
-def _best(function: Function) -> Function:
-    def found(value: Any, *others: Any) -> Any:
+def _extreme(function: Function) -> Function:
+    def extreme(value: Any, *others: Any) -> Any:
         for other in others:
             if value is None:
                 value = other
@@ -131,10 +131,10 @@ def _best(function: Function) -> Function:
                 value = function(value, other)
         return value
 
-    return found
+    return extreme
 
 
-def _clip(op: Any) -> Made:
+def _clip(op: Any) -> ValueCall:
     def clipped(value: Any, *bounds: Any) -> Any:
         low, high = (bounds[0] if op.lower else None), (bounds[-1] if op.upper else None)
         if value is None:
@@ -145,17 +145,17 @@ def _clip(op: Any) -> Made:
     return clipped, [part for part in (op.arg, op.lower, op.upper) if part is not None]
 
 
-def _in_values(op: Any) -> Made:
+def _in_values(op: Any) -> ValueCall:
     if not all(isinstance(option, ops.Literal) for option in op.options):
-        raise unknown(op)
-    options = frozenset(constant(option) for option in op.options)
-    return Strict(options.__contains__), (op.value,)
+        raise unsupported_operation(op)
+    options = frozenset(literal_value(option) for option in op.options)
+    return NullPropagating(options.__contains__), (op.value,)
 
 
-def _simple_case(op: Any) -> Made:
+def _simple_case(op: Any) -> ValueCall:
     if not all(isinstance(case, ops.Literal) for case in op.cases):
-        raise unknown(op)
-    places = {constant(case): place for place, case in reversed(list(enumerate(op.cases)))}
+        raise unsupported_operation(op)
+    places = {literal_value(case): place for place, case in reversed(list(enumerate(op.cases)))}
 
     def chosen(value: Any, *results: Any) -> Any:
         return results[-1] if value is None else results[places.get(value, -1)]
@@ -163,64 +163,66 @@ def _simple_case(op: Any) -> Made:
     return chosen, (op.base, *op.results, op.default)
 
 
-def _cast(op: Any) -> Made:
-    source, wanted = op.arg.dtype, op.to
-    number = source.is_boolean() or source.is_integer() or source.is_floating()
-    if wanted.is_floating() and (number or isinstance(op.arg, ops.Literal)):
-        return Strict(float), (op.arg,)
-    if wanted.is_integer() and number:
-        return Strict(round), (op.arg,)  # half to the even neighbour, as the engine does
-    if type(source) is type(wanted):
-        return _same, (op.arg,)
-    raise unknown(op)
+def _cast(op: Any) -> ValueCall:
+    source, target = op.arg.dtype, op.to
+    is_number = source.is_boolean() or source.is_integer() or source.is_floating()
+    if target.is_floating() and (is_number or isinstance(op.arg, ops.Literal)):
+        return NullPropagating(float), (op.arg,)
+    if target.is_integer() and is_number:
+        return NullPropagating(round), (op.arg,)  # half to the even neighbour, as the engine does
+    if type(source) is type(target):
+        return _identity, (op.arg,)
+    raise unsupported_operation(op)
 
 
-def _same(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
-def _rounded(op: Any) -> Made:
+def _round(op: Any) -> ValueCall:
     if op.digits is not None and not (isinstance(op.digits, ops.Literal) and not op.digits.value):
-        raise unknown(op)
+        raise unsupported_operation(op)
     # Half away from zero, as the engine's ROUND.
-    return Strict(_to_whole), (op.arg,)
+    return NullPropagating(_round_half_away), (op.arg,)
 
 
-def _to_whole(value: float) -> int:
+def _round_half_away(value: float) -> int:
     if abs(value) >= 2.0**63:
         raise OverflowError(f"expected whole numbers of 64 bits, got {value}")
-    return int(value + math.copysign(HALF, value))
+    return int(value + math.copysign(BELOW_HALF, value))
 
 
-def _truncated(op: Any) -> Made:
+def _truncate_to_day(op: Any) -> ValueCall:
     if op.unit.short != "D":
-        raise unknown(op)
-    return Strict(lambda instant: instant // DAY * DAY), (op.arg,)
+        raise unsupported_operation(op)
+    return NullPropagating(
+        lambda instant: instant // MICROSECONDS_PER_DAY * MICROSECONDS_PER_DAY
+    ), (op.arg,)
 
 
-def _day(instant: int) -> date:
-    return date.fromordinal(instant // DAY + EPOCH)
+def _date_of_instant(instant: int) -> date:
+    return date.fromordinal(instant // MICROSECONDS_PER_DAY + EPOCH_ORDINAL)
 
 
-def _days_apart(op: Any) -> Made:
-    if constant(op.part) != "day":
-        raise unknown(op)
-    return Strict(lambda left, right: (left - right).days), (op.left, op.right)
+def _date_delta(op: Any) -> ValueCall:
+    if literal_value(op.part) != "day":
+        raise unsupported_operation(op)
+    return NullPropagating(lambda left, right: (left - right).days), (op.left, op.right)
 
 
-def _date_of(op: Any) -> Made:
-    def day(*parts: Any) -> Any:
+def _date_from_ymd(op: Any) -> ValueCall:
+    def from_parts(*parts: Any) -> Any:
         return None if None in parts else date(*parts)
 
-    return day, (op.year, op.month, op.day)
+    return from_parts, (op.year, op.month, op.day)
 
 
-def _field(op: Any) -> Made:
+def _struct_field(op: Any) -> ValueCall:
     place = list(op.arg.dtype.names).index(op.field)
-    return Strict(lambda struct: struct[place]), (op.arg,)
+    return NullPropagating(lambda struct: struct[place]), (op.arg,)
 
 
-RULES: dict[Any, Callable[[Any], Made]] = {
+RULES: dict[Any, Callable[[Any], ValueCall]] = {
     ops.Equals: _binary(operator.eq),
     ops.NotEquals: _binary(operator.ne),
     ops.Less: _binary(operator.lt),
@@ -234,9 +236,9 @@ RULES: dict[Any, Callable[[Any], Made]] = {
     ops.Not: _unary(operator.not_),
     ops.IsNull: lambda op: (lambda value: value is None, (op.arg,)),
     ops.NotNull: lambda op: (lambda value: value is not None, (op.arg,)),
-    ops.Coalesce: lambda op: (_first_known, op.arg),
-    ops.Greatest: lambda op: (_best(max), op.arg),
-    ops.Least: lambda op: (_best(min), op.arg),
+    ops.Coalesce: lambda op: (_coalesce, op.arg),
+    ops.Greatest: lambda op: (_extreme(max), op.arg),
+    ops.Least: lambda op: (_extreme(min), op.arg),
     ops.Clip: _clip,
     ops.IfElse: lambda op: (
         lambda condition, true, false: true if condition else false,
@@ -250,42 +252,42 @@ RULES: dict[Any, Callable[[Any], Made]] = {
     ops.Divide: _binary(operator.truediv),
     ops.FloorDivide: _binary(lambda left, right: math.floor(left / right)),
     ops.Floor: _unary(math.floor),
-    ops.Round: _rounded,
+    ops.Round: _round,
     ops.BitwiseAnd: _binary(operator.and_),
     ops.TimestampSub: _binary(operator.sub),
-    ops.TimestampTruncate: _truncated,
-    ops.ExtractEpochSeconds: _unary(lambda instant: instant / MICROSECONDS),
-    ops.ExtractYear: _unary(lambda instant: _day(instant).year),
-    ops.ExtractQuarter: _unary(lambda instant: (_day(instant).month + 2) // 3),
-    ops.ExtractMonth: _unary(lambda instant: _day(instant).month),
-    ops.Date: _unary(_day),
-    ops.DateFromYMD: _date_of,
-    ops.DateDelta: _days_apart,
+    ops.TimestampTruncate: _truncate_to_day,
+    ops.ExtractEpochSeconds: _unary(lambda instant: instant / MICROSECONDS_PER_SECOND),
+    ops.ExtractYear: _unary(lambda instant: _date_of_instant(instant).year),
+    ops.ExtractQuarter: _unary(lambda instant: (_date_of_instant(instant).month + 2) // 3),
+    ops.ExtractMonth: _unary(lambda instant: _date_of_instant(instant).month),
+    ops.Date: _unary(_date_of_instant),
+    ops.DateFromYMD: _date_from_ymd,
+    ops.DateDelta: _date_delta,
     ops.StructColumn: lambda op: (lambda *values: values, op.values),
-    ops.StructField: _field,
+    ops.StructField: _struct_field,
     ops.Hash: lambda op: (hash, (op.arg,)),
     # By its name; what it is for holds of any hash (see `activities`).
     "hash": lambda op: (hash, tuple(op.__args__[:1])),
 }
 
 
-def _distinct(values: list[Any]) -> int:
+def _count_distinct(values: list[Any]) -> int:
     return len(set(values))
 
 
-def _or_null(function: Function) -> Callable[[list[Any]], Any]:
+def _null_if_empty(function: Function) -> Callable[[list[Any]], Any]:
     return lambda values: function(values) if values else None
 
 
-REDUCTIONS: dict[Any, Callable[[list[Any]], Any]] = {
+AGGREGATE_FUNCTIONS: dict[Any, Callable[[list[Any]], Any]] = {
     ops.CountStar: len,
     ops.Count: len,
-    ops.CountDistinct: _distinct,
-    ops.Sum: _or_null(sum),
-    ops.Max: _or_null(max),
-    ops.Min: _or_null(min),
-    ops.Any: _or_null(any),
-    "max": _or_null(lambda structs: max(structs, key=_nulls_last)),
+    ops.CountDistinct: _count_distinct,
+    ops.Sum: _null_if_empty(sum),
+    ops.Max: _null_if_empty(max),
+    ops.Min: _null_if_empty(min),
+    ops.Any: _null_if_empty(any),
+    "max": _null_if_empty(lambda structs: max(structs, key=_nulls_last)),
 }
 """What is made of the values of one group that are not null."""
 

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.features.declare.expressions import at
+from mqbg.features.declare.expressions import cutoff_literal
 from mqbg.features.declare.template import Template
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.features.tables.group_facts import CALENDAR, group_facts
+from mqbg.features.tables.group_facts import CALENDAR_FACTS, group_facts
 from mqbg.settings import FeatureSettings
 
 
@@ -21,8 +21,10 @@ def calendar_at(open_tables):
     def columns(as_of, end_month):
         words = Vocabulary(Template(()), settings=FeatureSettings(fiscal_year_end_month=end_month))
         groups = source.tables["buying_groups"]
-        facts = group_facts(source.tables, source.settings, words, groups, at(as_of), few=False)
-        return tuple(facts.select(*CALENDAR).to_pyarrow().to_pylist()[0].values())
+        facts = group_facts(
+            source.tables, source.settings, words, groups, cutoff_literal(as_of), subset=False
+        )
+        return tuple(facts.select(*CALENDAR_FACTS).to_pyarrow().to_pylist()[0].values())
 
     return columns
 

@@ -105,9 +105,9 @@ def test_roles_of_the_settings_stand_in_their_order_and_the_data_adds_none(open_
     )
     template = template_of(open_tables, ["guest"], settings)
     assert [role.name for role in template.roles] == ["user", "buyer", "expert"]
-    assert template.overridden == ("s9",)
-    assert template.roles[2].line("s9", AS_OF) == Role(2)
-    assert template.roles[2].line("s1", AS_OF) is None
+    assert template.overridden_solutions == ("s9",)
+    assert template.roles[2].requirement("s9", AS_OF) == Role(2)
+    assert template.roles[2].requirement("s1", AS_OF) is None
 
 
 @pytest.mark.parametrize(

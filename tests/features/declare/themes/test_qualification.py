@@ -72,10 +72,10 @@ def test_without_answers_counts_are_zero_and_the_rest_is_null(row):
 
 def test_an_answer_is_a_category_that_names_its_question():
     words = Vocabulary(Template(()), questions=("予算 (年)",))
-    found = [feature for feature in qualification.features(words) if feature.category]
+    found = [feature for feature in qualification.features(words) if feature.categorical]
     assert [feature.name for feature in found] == ["answer_予算_年"]
     assert found[0].subject == ("questions", "予算 (年)")
-    assert found[0].described("ja") == "「予算 (年)」についての最新の回答"
+    assert found[0].describe("ja") == "「予算 (年)」についての最新の回答"
 
 
 @settings(max_examples=60, derandomize=True)
