@@ -8,8 +8,7 @@ from pathlib import Path
 
 import ibis.backends.duckdb  # noqa: F401 - else it is imported, and timed, at the first connection
 import pyarrow as pa
-from mqbg.features import feature_table, find_vocabulary, prepare_source
-from mqbg.features.declare import catalogue
+from mqbg.features import catalogue, feature_table, find_vocabulary, prepare_source
 from mqbg.settings import Settings
 from mqbg.source import open_source
 
