@@ -48,7 +48,7 @@ def _against_rival(name: str, data: Path, settings: Settings, test_from: datetim
     trained = _trained(data, settings, test_from)
     rows = trained.judged.rows
     target, threads = settings.target.stage, settings.model.threads
-    theirs = chances(data, trained.learned.scored, rows, target, threads)
+    theirs = chances(data, trained.learned.scored_rows, rows, target, threads)
     ours = trained.judged.probabilities[MODEL]
     for figure, measure in (("AUC", roc_auc_score), ("AP", average_precision_score)):
         one, other = measure(rows["converted"], ours), measure(rows["converted"], theirs)

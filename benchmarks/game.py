@@ -14,8 +14,8 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from mqbg.explain.group_members import members_of
-from mqbg.explain.shapley.stakeholders import stakeholders
+from mqbg.explain.group_members import group_members_at
+from mqbg.explain.shapley.stakeholders import group_stakeholders
 from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features import prepare_source
 from mqbg.features.tables.feature_table import Snapshot, open_snapshot
@@ -50,11 +50,11 @@ def run(_data: Path) -> None:
 
 def _large_trees(bundle: Bundle, features: pa.Table) -> Bundle:
     """The bundle with as many and as large trees as promised, fitted to what it says itself."""
-    known = bundle.matrix(features)
+    known = bundle.feature_matrix(features)
     draw = np.random.default_rng(SEED)
     one, other = (known[draw.integers(0, len(known), ROWS)] for _ in range(2))
     x = np.where(draw.random(one.shape) < 0.2, other, one)
-    y = draw.random(ROWS) < 1 / (1 + np.exp(-bundle.raw(x)))
+    y = draw.random(ROWS) < 1 / (1 + np.exp(-bundle.log_odds_of_matrix(x)))
     params = {
         "objective": "binary", "num_leaves": LEAVES, "learning_rate": 0.03, "seed": SEED,
         "num_threads": 1, "verbose": -1, "feature_fraction": 0.7,
@@ -67,7 +67,7 @@ def _large_trees(bundle: Bundle, features: pa.Table) -> Bundle:
 
 def _many(at: Snapshot) -> Snapshot:
     """100,000 groups of 3 to 8 members: those that there are, again and again under new ids."""
-    known = [g.group_id for g in members_of(at) if SMALL[0] <= len(g.roles) <= SMALL[1]]
+    known = [g.group_id for g in group_members_at(at) if SMALL[0] <= len(g.roles) <= SMALL[1]]
     copies = pa.table(
         {
             "group_id": [known[number % len(known)] for number in range(GROUPS)],
@@ -79,7 +79,7 @@ def _many(at: Snapshot) -> Snapshot:
 
 def _large(at: Snapshot) -> Snapshot:
     """Groups of 400 members, each with members of many groups, as different as they come."""
-    ids = [g.group_id for g in members_of(at)]
+    ids = [g.group_id for g in group_members_at(at)]
     rows = at.members.filter(at.members.contact_id.notnull()).to_pyarrow()
     draw = np.random.default_rng(SEED)
     parts = []
@@ -117,11 +117,11 @@ def _measure(at: Snapshot, bundle: Bundle, most_ms: float) -> None:
     if CLEAR_PEAK.exists():
         CLEAR_PEAK.write_text("5")  # the peak so far is forgotten
     start, groups, people, gap, error = time.process_time(), 0, 0, 0.0, 0.0
-    for one in stakeholders(at, bundle, lambda _label, _share: None):
+    for one in group_stakeholders(at, bundle, lambda _label, _share: None):
         groups, people = groups + 1, people + len(one.points)
         total = one.outcome.base + math.fsum(one.outcome.contribution)
         gap = max(gap, abs(total - one.outcome.everyone))
-        error = max(error, float(one.outcome.error.max(initial=0.0)))
+        error = max(error, float(one.outcome.standard_error.max(initial=0.0)))
     each_ms = 1000 * (time.process_time() - start) / groups
     print(
         f"{groups:,} groups of {people / groups:.1f} members: {each_ms:.2f} CPU ms a group "

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from mqbg.serve.batch.score_tables import FILES
-from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
+from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.delivery.nightly_job import push
 from mqbg.serve.delivery.targets.hubspot_batch_upsert import BATCH
 from mqbg.serve.delivery.targets.rate_limiter import WINDOW
@@ -51,7 +51,7 @@ def run(groups: int = GROUPS) -> None:
     print(f"most requests in any 10 s, as they arrived: {most}")
 
 
-def _measure(url: str, scored: Scored, settings: Settings, groups: int) -> None:
+def _measure(url: str, scored: ScoreTables, settings: Settings, groups: int) -> None:
     limits = groups / BATCH / settings.push.hubspot.requests_per_10_seconds * WINDOW
     with opened(url) as store:
         wall, cpu = time.perf_counter(), _cpu()
@@ -87,7 +87,7 @@ def _stand_in(connection: Connection) -> None:
         connection.send((len(crm.held), len(crm.problems), most))
 
 
-def _scored(groups: int) -> Scored:
+def _scored(groups: int) -> ScoreTables:
     """Scores with the texts that real ones have."""
     draw = np.random.default_rng(7)
     ids = [f"0065g00000{number:08d}" for number in range(groups)]
@@ -108,15 +108,19 @@ def _scored(groups: int) -> Scored:
         "missing_roles": pa.array([["champion", "budget_holder"][: n % 3] for n in range(groups)]),
         "top_reasons": pa.array([[reasons[n * k % 90] for k in (1, 7, 11)] for n in range(groups)]),
     }
-    scores = pa.table([columns[name] for name in FILES["scores"].names], schema=FILES["scores"])
+    scores = pa.table(
+        [columns[name] for name in SCORE_SCHEMAS["scores"].names], schema=SCORE_SCHEMAS["scores"]
+    )
     action = {name: pa.nulls(groups, field.type) for name, field in _fields("actions")} | {
         "group_id": pa.array(ids),
         "text": pa.array([steps[n % 3] for n in range(groups)]),
     }
-    actions = pa.table([action[name] for name in FILES["actions"].names], schema=FILES["actions"])
-    others = {name: schema.empty_table() for name, schema in FILES.items()}
-    return Scored(**(others | {"scores": scores, "actions": actions}))
+    actions = pa.table(
+        [action[name] for name in SCORE_SCHEMAS["actions"].names], schema=SCORE_SCHEMAS["actions"]
+    )
+    others = {name: schema.empty_table() for name, schema in SCORE_SCHEMAS.items()}
+    return ScoreTables(**(others | {"scores": scores, "actions": actions}))
 
 
 def _fields(name: str) -> list[tuple[str, pa.Field]]:
-    return [(field.name, field) for field in FILES[name]]
+    return [(field.name, field) for field in SCORE_SCHEMAS[name]]

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from mqbg.explain.group_members import GroupMembers, members_of, recent_activity
-from mqbg.explain.shapley.coalition_aggregates import Floats, Totals
-from mqbg.explain.shapley.game import Game, play, stakeholder_game
-from mqbg.explain.shapley.stakeholders import stakeholders
-from mqbg.explain.shapley.theme_attribution import themes_of
+from mqbg.explain.group_members import GroupMembers, group_members_at, recent_activity
+from mqbg.explain.shapley.coalition_aggregates import Aggregator, Floats
+from mqbg.explain.shapley.game import Game, play_games, stakeholder_game
+from mqbg.explain.shapley.stakeholders import group_stakeholders
+from mqbg.explain.shapley.theme_attribution import catalogue_themes
 from mqbg.explain.shapley.valuation import Valuation, with_compiled_trees
 from mqbg.features import prepare_source
 from mqbg.features.tables.feature_source import FeatureSource
@@ -66,15 +66,15 @@ def run(data: Path) -> None:
 
 def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
     """Every member's value by each way; index group_id and contact_id."""
-    totals = Totals(bundle.catalogue.terms)
+    totals = Aggregator(bundle.catalogue.terms)
     valuation = Valuation(bundle, at.fact_rows())
     few = replace(bundle.settings.explain, max_sets=1, standard_error=1e-9, max_pairs=16)
     members = {
-        group.group_id: group for group in members_of(at) if 2 <= len(group.roles) <= LARGEST
+        group.group_id: group for group in group_members_at(at) if 2 <= len(group.roles) <= LARGEST
     }
-    sampled = dict(play(_games(members, totals, few), valuation, 10_000))
+    sampled = dict(play_games(_games(members, totals, few), valuation, 10_000))
     parts = []
-    for one in stakeholders(at, bundle, lambda _label, _share: None):
+    for one in group_stakeholders(at, bundle, lambda _label, _share: None):
         if one.group.group_id not in members:
             continue
         group, outcome = members[one.group.group_id], one.outcome
@@ -97,7 +97,7 @@ def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
 
 
 def _games(
-    members: Mapping[str, GroupMembers], totals: Totals, how: Explain
+    members: Mapping[str, GroupMembers], totals: Aggregator, how: Explain
 ) -> Iterator[tuple[str, Game]]:
     for number, (key, group) in enumerate(members.items()):
         draw = np.random.default_rng([SEED, number])
@@ -108,7 +108,8 @@ def _shared_out(at: Snapshot, bundle: Bundle, active: pd.Series) -> pd.Series:
     """The obvious way: TreeSHAP of the group, shared out among members by their activities."""
     features = at.features()
     shap = pd.Series(
-        bundle.contributions(bundle.matrix(features)).sum(axis=1), features["group_id"].to_pylist()
+        bundle.contributions(bundle.feature_matrix(features)).sum(axis=1),
+        features["group_id"].to_pylist(),
     )
     by_group = active.groupby("group_id")
     share = (active / by_group.transform("sum")).fillna(1 / by_group.transform("size"))
@@ -153,16 +154,19 @@ def _within(found: pd.Series, true: pd.Series) -> float:
 
 def _themes(at: Snapshot, bundle: Bundle) -> None:
     """How near themes from the first and the last step come to those over all coalitions."""
-    totals, valuation = Totals(bundle.catalogue.terms), Valuation(bundle, at.fact_rows())
-    members = {g.group_id: g for g in members_of(at) if 2 <= len(g.roles) <= 6}
+    totals, valuation = Aggregator(bundle.catalogue.terms), Valuation(bundle, at.fact_rows())
+    members = {g.group_id: g for g in group_members_at(at) if 2 <= len(g.roles) <= 6}
     of_theme = np.array(
-        [[f.theme == t for t in themes_of(bundle.catalogue)] for f in bundle.catalogue.features],
+        [
+            [f.theme == t for t in catalogue_themes(bundle.catalogue)]
+            for f in bundle.catalogue.features
+        ],
         float,
     )
     ours, exact = [], []
-    for one in stakeholders(at, bundle, lambda _label, _share: None):
+    for one in group_stakeholders(at, bundle, lambda _label, _share: None):
         if (group := members.get(one.group.group_id)) is not None and len(ours) < THEME_GROUPS:
-            ours.append(one.by_theme)
+            ours.append(one.contributions_by_theme)
             exact.append(_all_coalitions(group, totals, valuation) @ of_theme)
     mine, theirs = np.vstack(ours), np.vstack(exact)
     top = np.mean(np.abs(mine).argmax(axis=1) == np.abs(theirs).argmax(axis=1))
@@ -173,14 +177,14 @@ def _themes(at: Snapshot, bundle: Bundle) -> None:
     )
 
 
-def _all_coalitions(group: GroupMembers, totals: Totals, valuation: Valuation) -> Floats:
+def _all_coalitions(group: GroupMembers, totals: Aggregator, valuation: Valuation) -> Floats:
     """Shapley-weighted changes of TreeSHAP over every coalition, shape (members, features)."""
     people = len(group.roles)
     sets = totals.coalitions(group.base, group.terms, np.ones(people, dtype=np.int64))
     parts = np.vstack(
         [
             valuation.bundle.contributions(matrix)
-            for _rows, matrix in valuation.matrices([(group.group_id, len(sets))], sets)
+            for _rows, matrix in valuation.feature_matrices([(group.group_id, len(sets))], sets)
         ]
     )
     found = np.zeros((people, parts.shape[1]))
@@ -256,6 +260,6 @@ def _contributions(
                     one.outcome.contribution,
                     pd.MultiIndex.from_product([[one.group.group_id], one.group.contact_ids]),
                 )
-                for one in stakeholders(at, bundle, lambda _label, _share: None)
+                for one in group_stakeholders(at, bundle, lambda _label, _share: None)
             ]
     return pd.concat(parts).rename_axis(["group_id", "contact_id"])

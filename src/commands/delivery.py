@@ -22,7 +22,7 @@ from .store import Replay, store_for
 if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
-    from ..serve.batch.scoring import Scored
+    from ..serve.batch.scoring import ScoreTables
     from ..serve.delivery.nightly_job import Pushed
     from ..serve.store.connection import Store
 
@@ -53,13 +53,13 @@ def push(
     config: Config = None,
 ) -> None:
     """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
-    from ..serve.batch.score_files import read_scored
+    from ..serve.batch.score_files import read_score_tables
     from ..serve.delivery.nightly_job import push as push_to
     from ..serve.delivery.targets.open_target import require_target
 
     settings = settings_of(config)
     require_target(to)
-    scored = read_scored(scores)
+    scored = read_score_tables(scores)
     if dry_run:
         _show_differences(scored, to, settings)
         return
@@ -124,30 +124,30 @@ def _scored(
     settings: Settings,
     store: Store,
     replay: bool,
-) -> Scored:
+) -> ScoreTables:
     """The scores of a night, in the folder and in the store."""
-    from ..serve.batch.score_files import is_ours, write_scored
+    from ..serve.batch.score_files import is_score_file, write_score_tables
     from ..serve.batch.scoring_job import scoring_job
-    from ..serve.batch.verdicts import verdicts_known
+    from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import remembered
     from ..support.atomic_output import replaced_folder
 
     with (
-        replaced_folder(out, is_ours) as aside,
+        replaced_folder(out, is_score_file) as aside,
         progress_shown() as progress,
         scoring_job(
             data,
             settings,
             progress=progress,
             version=version,
-            language=lang,
+            language_code=lang,
             quarantine=quarantine,
             engine=engine,
         ) as job,
     ):
-        scored, verdicts = job.score(at), verdicts_known(job.source, at)
+        scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
         with remembered(store, scored, verdicts, settings, at, replay=replay) as kept:
-            write_scored(kept.scored, aside)
+            write_score_tables(kept.scored, aside)
         return kept.scored
 
 
@@ -195,7 +195,7 @@ def _quiet_retries() -> None:
     stamina.instrumentation.set_on_retry_hooks([told])
 
 
-def _show_differences(scored: Scored, to: str, settings: Settings) -> None:
+def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
     from ..serve.delivery.nightly_job import given_of
     from ..serve.delivery.outbox.differences import differences
     from ..serve.delivery.targets.open_target import RECORDS
@@ -258,7 +258,7 @@ def _list_rejected(store: Store, done: Sequence[Pushed], path: Path | None) -> N
     write_csv(path, names, [[row[name] for name in names] for row in rows])
 
 
-def _write_summary(path: Path, at: datetime, scored: Scored, done: Sequence[Pushed]) -> None:
+def _write_summary(path: Path, at: datetime, scored: ScoreTables, done: Sequence[Pushed]) -> None:
     told = {
         "as_of": at.isoformat(),
         "groups": scored.scores.num_rows,

@@ -17,14 +17,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..contract import BadInput
-from ..explain.language import Words, words
+from ..explain.language import Language, load_language
 from ..features.tables.feature_source import prepare_source
 from ..model.registry import FIRST
-from ..serve.batch.names import names_of
-from ..serve.batch.score_files import write_scored
+from ..serve.batch.names import read_names
+from ..serve.batch.score_files import write_score_tables
 from ..serve.batch.scoring import score
 from ..serve.pages import training_record, write_report
-from ..serve.pages.portfolio import Line, portfolio
+from ..serve.pages.portfolio import PortfolioGroup, portfolio
 from ..settings import Settings
 from ..simulate import simulate
 from ..source import checked_source
@@ -58,7 +58,7 @@ class Demonstrated:
     as_of: datetime
     trained: Trained
     version: str
-    lines: tuple[Line, ...]
+    lines: tuple[PortfolioGroup, ...]
     page: Path
 
 
@@ -101,22 +101,22 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
             trained.bundle,
             as_of,
             model_version=str(logged.version),
-            words=language,
+            language=language,
             progress=progress,
         )
         with new_folder(out / "scores") as aside:
-            write_scored(scored, aside)
+            write_score_tables(scored, aside)
         page = write_report(
             scored,
             source,
             trained.bundle,
             out / "report",
-            words=language,
+            language=language,
             figures=trained.judged.figures,
             record=training_record(settings.model.registered_name, str(logged.version)),
             progress=progress,
         )
-        lines = portfolio(scored, names_of(scored, source), language).lines[:SHOWN]
+        lines = portfolio(scored, read_names(scored, source), language).listed_groups[:SHOWN]
     return Demonstrated(out, as_of, trained, str(logged.version), lines, page)
 
 
@@ -137,8 +137,8 @@ def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[Renderable
     )
 
 
-def _words(settings: Settings) -> Words:
-    return words(settings.explain.language, settings.explain.languages_folder)
+def _words(settings: Settings) -> Language:
+    return load_language(settings.explain.language, settings.explain.languages_folder)
 
 
 def _command(name: str) -> str:
@@ -149,7 +149,7 @@ def _command(name: str) -> str:
     return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
-def readiest(lines: Sequence[Line], language: Words) -> Table:
+def readiest(lines: Sequence[PortfolioGroup], language: Language) -> Table:
     """The readiest groups, each with its strongest stakeholder."""
     table = Table(title="The ten readiest groups", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("account", overflow="fold")
@@ -166,7 +166,7 @@ def readiest(lines: Sequence[Line], language: Words) -> Table:
             f"{line.score['readiness']:.0%}",
             f"{line.score['completeness']:.0%}",
             language.word("status", line.score["status"]),
-            escape(line.strongest[0]) if line.strongest else "",
-            escape(language.roles(line.score["missing_roles"])),
+            escape(line.strongest_member[0]) if line.strongest_member else "",
+            escape(language.list_roles(line.score["missing_roles"])),
         )
     return table

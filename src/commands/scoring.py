@@ -28,7 +28,7 @@ from .options import (
 from .store import Replay, UseStore, store_for, warn_if_rescored
 
 if TYPE_CHECKING:
-    from ..serve.batch.scoring_job import Job
+    from ..serve.batch.scoring_job import ScoringJob
 
 
 def score(
@@ -45,28 +45,28 @@ def score(
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
-    from ..serve.batch.incremental import require_same_run
-    from ..serve.batch.score_files import is_ours, read_scored, write_scored
-    from ..serve.batch.verdicts import verdicts_known
+    from ..serve.batch.incremental import require_matching_scores
+    from ..serve.batch.score_files import is_score_file, read_score_tables, write_score_tables
+    from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import remembered_if
     from ..support.atomic_output import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)
     since = earlier_cutoff(changed_since, [at])
-    before = None if since is None else read_scored(out)
+    before = None if since is None else read_score_tables(out)
     with (
-        replaced_folder(out, is_ours) as aside,
+        replaced_folder(out, is_score_file) as aside,
         _job(data, version, lang, quarantine, settings, engine) as job,
         store_for(settings, at, use=store, replay=replay, past_is_left_out=True) as kept,
     ):
         if since is None or before is None:
             scored = job.score(at)
         else:
-            require_same_run(before, since, job.model.version, str(out))
+            require_matching_scores(before, since, job.model.version, str(out))
             scored = job.score_changed(at, since, before)
-        verdicts = verdicts_known(job.source, at)
+        verdicts = verdicts_as_of(job.source, at)
         with remembered_if(kept, scored, verdicts, settings, at, replay=replay) as told:
-            write_scored(told.scored, aside)
+            write_score_tables(told.scored, aside)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
     if kept is not None:
         moves = len(told.transitions)
@@ -92,21 +92,21 @@ def explain(
     config: Config = None,
 ) -> None:
     """Explain one group's score: who adds what, why, and what goes with a higher one."""
-    from ..serve.batch.console_changes import require_earlier, since_sheet
-    from ..serve.batch.console_report import group_sheet
+    from ..serve.batch.console_changes import change_report, require_earlier_cutoff
+    from ..serve.batch.console_report import group_report
 
     at, earlier = instant(as_of), None if since is None else instant(since)
     settings = settings_of(config)
-    require_earlier(earlier, since_version, at)
+    require_earlier_cutoff(earlier, since_version, at)
     with _job(data, version, lang, quarantine, settings) as job:
         if earlier is None:
-            job.require_open(group_id, at)
-            scored = job.score(at, only=[group_id])
+            job.require_open_group(group_id, at)
+            scored = job.score(at, group_ids=[group_id])
             warn_if_rescored(settings, scored)
-            people = job.names(scored.stakeholders["contact_id"].to_pylist())
-            parts = list(group_sheet(scored, people, job.bundle, job.words))
+            people = job.contact_names(scored.stakeholders["contact_id"].to_pylist())
+            parts = list(group_report(scored, people, job.bundle, job.language))
         else:
-            parts = list(since_sheet(job, group_id, earlier, at, since_version))
+            parts = list(change_report(job, group_id, earlier, at, since_version))
     console = results()
     for part in parts:
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))
@@ -120,7 +120,7 @@ def _job(
     quarantine: Path | None,
     settings: Settings,
     engine: str = "duckdb",
-) -> Iterator[Job]:
+) -> Iterator[ScoringJob]:
     from ..serve.batch.scoring_job import scoring_job
 
     with (
@@ -130,7 +130,7 @@ def _job(
             settings,
             progress=progress,
             version=version,
-            language=lang,
+            language_code=lang,
             quarantine=quarantine,
             engine=engine,
         ) as job,
@@ -151,20 +151,20 @@ def report(
     config: Config = None,
 ) -> None:
     """Write the scores as pages that open without a server."""
-    from ..explain.language import words
-    from ..model.registry import load_registered
-    from ..serve.batch.score_files import read_scored
+    from ..explain.language import load_language
+    from ..model.registry import load_registered_bundle
+    from ..serve.batch.score_files import read_score_tables
     from ..serve.pages import training_record, write_report
     from ..source import checked_source
 
     settings = settings_of(config)
-    language = words(lang or settings.explain.language, settings.explain.languages_folder)
-    scored = read_scored(scores)
+    language = load_language(lang or settings.explain.language, settings.explain.languages_folder)
+    scored = read_score_tables(scores)
     if not scored.scores.num_rows:
         raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")
     version = scored.scores["model_version"][0].as_py()
     name = settings.model.registered_name
-    bundle = load_registered(name, version).bundle
+    bundle = load_registered_bundle(name, version).bundle
     with (
         progress_shown() as progress,
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
@@ -174,9 +174,9 @@ def report(
             source,
             bundle,
             out,
-            words=language,
+            language=language,
             record=training_record(name, version),
-            before=None if before is None else read_scored(before),
+            before=None if before is None else read_score_tables(before),
             progress=progress,
         )
     print(f"open {page}")  # noqa: T201 - the result

@@ -18,7 +18,7 @@ from ..support.terminal import ERRORS
 from .options import Config, settings_of
 
 if TYPE_CHECKING:
-    from ..serve.batch.scoring import Scored
+    from ..serve.batch.scoring import ScoreTables
     from ..serve.forget.person import Person
     from ..serve.store.connection import Store
 
@@ -84,7 +84,7 @@ def store_for(
         yield store
 
 
-def warn_if_rescored(settings: Settings, scored: Scored) -> None:
+def warn_if_rescored(settings: Settings, scored: ScoreTables) -> None:
     """Warns of groups that the store has with another score, at the same cut-off by the same model.
 
     A score depends on nothing but data, model and cut-off, so their data has changed: rows came

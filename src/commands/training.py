@@ -47,7 +47,7 @@ def train(
 
     Exit status 3: there is nothing to learn; nothing was registered.
     """
-    from ..model.registry import require_store
+    from ..model.registry import require_tracking_store
     from ..source import shown_name
     from ..support.atomic_output import replaced_file
     from ..train.report.metrics import figures_tree
@@ -58,7 +58,7 @@ def train(
     with ExitStack() as opened:
         aside = opened.enter_context(replaced_file(json_file)) if json_file else None
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        require_store()
+        require_tracking_store()
         trained = _train(data, settings, since, quarantine, trials)
         write_run(trained, scratch, shown_name(data), installed_version("mqbg"))
         logged = _logged(scratch)
@@ -92,14 +92,14 @@ def _train(
 
 def _logged(folder: Path) -> Logged:
     """Logs a training; if MLflow goes away meanwhile, keeps the folder and says what to do."""
-    from ..model.registry import FIRST, connect, store_errors
+    from ..model.registry import FIRST, connect_mlflow, tracking_store_errors
     from ..train.report.mlflow_logging import log_folder
     from .versions import signed
 
     try:
         with progress_shown() as progress:
             return log_folder(folder, signed(FIRST, "the first version"), progress)
-    except store_errors(connect()) as error:
+    except tracking_store_errors(connect_mlflow()) as error:
         _keep(folder, error)
 
 
@@ -146,11 +146,11 @@ def register(
     folder: Annotated[Path, typer.Argument(help="What `mqbg train` kept when MLflow went away.")],
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
-    from ..model.registry import require_store
+    from ..model.registry import require_tracking_store
     from ..train.report.mlflow_logging import read_run
 
     read_run(folder)
-    require_store()
+    require_tracking_store()
     logged = _logged(folder)
     where = f"version {logged.version}" if logged.version else f"run {logged.run_id}"
     role = ", and is the champion" if logged.champion else ""

@@ -17,7 +17,7 @@ from ..support.terminal import ERRORS, progress_shown, results
 from .options import Config, settings_of
 
 if TYPE_CHECKING:
-    from ..model.registry import Move, Recorded
+    from ..model.registry import ChampionChange, RecordedChange
     from ..train.report.promotion import Judgement
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.
@@ -63,11 +63,11 @@ def compare(
 
 
 def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
-    from ..model.registry import existing_store, history
+    from ..model.registry import champion_history, open_existing_tracking_store
     from ..train.report.version_comparison import moves_table, tree_of_move
 
-    with existing_store() as (_mlflow, client):
-        found = history(client, name)
+    with open_existing_tracking_store() as (_mlflow, client):
+        found = champion_history(client, name)
     shown = moves_table(found) if found else f"No move of the champion of {name} is recorded."
     return {"history": [tree_of_move(one) for one in found]}, [shown]
 
@@ -75,7 +75,7 @@ def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
 def _compared(
     settings: Settings, chosen: tuple[str, ...], everything: bool
 ) -> tuple[dict[str, Any], list[Any]]:
-    from ..model.registry import existing_store, find_version
+    from ..model.registry import find_version, open_existing_tracking_store
     from ..train.report.mlflow_versions import SHOWN_AT_ONCE, read_trainings, reference_of
     from ..train.report.paired_differences import MIN_RESAMPLES, pairs_against
     from ..train.report.version_comparison import (
@@ -88,7 +88,7 @@ def _compared(
     )
 
     name, limit = settings.model.registered_name, None if everything else SHOWN_AT_ONCE
-    with existing_store() as (mlflow, client), progress_shown() as progress:
+    with open_existing_tracking_store() as (mlflow, client), progress_shown() as progress:
         first = str(find_version(client, name, chosen[0]).version) if chosen else None
         trainings = read_trainings(mlflow, client, name, chosen, limit=limit)
         reference = reference_of(trainings, first)
@@ -122,23 +122,23 @@ def promote(
     """Make a version the champion, unless it is worse than the one there is."""
     from ..model.registry import (
         PROMOTE,
-        champion_of,
-        existing_store,
+        champion_version,
         find_version,
-        load_registered,
+        load_registered_bundle,
+        open_existing_tracking_store,
         set_champion,
     )
 
     settings = settings_of(config)
     name = settings.model.registered_name
-    with existing_store() as (mlflow, client):
+    with open_existing_tracking_store() as (mlflow, client):
         number = str(find_version(client, name, version).version)
-        champion = champion_of(client, name)
+        champion = champion_version(client, name)
         if number == champion:
             print(f"Version {number} is the champion already.")  # noqa: T201 - the result
             return
         move = signed(PROMOTE, why, by)  # refuses a text that is too long before the work
-        load_registered(name, number)  # one that cannot be read here can score nothing here
+        load_registered_bundle(name, number)  # one that cannot be read here can score nothing here
         judgement = _judged(mlflow, client, settings, number, champion)
         if not judgement.holds and not force:
             _refuse(judgement, champion)
@@ -182,7 +182,7 @@ def _refuse(judgement: Judgement, champion: str | None) -> None:
     raise typer.Exit(1)
 
 
-def _with_judgement(move: Move, judgement: Judgement) -> Move:
+def _with_judgement(move: ChampionChange, judgement: Judgement) -> ChampionChange:
     return replace(move, forced=not judgement.holds, figures=judgement.figures)
 
 
@@ -191,25 +191,25 @@ def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
     from ..model.registry import (
         ROLLBACK,
         all_versions,
-        champion_of,
-        champions_before,
-        existing_store,
-        history,
-        load_registered,
+        champion_history,
+        champion_version,
+        load_registered_bundle,
+        open_existing_tracking_store,
+        previous_champions,
         set_champion,
     )
 
     name = settings_of(config).model.registered_name
-    with existing_store() as (_mlflow, client):
-        champion = champion_of(client, name)
-        before = champions_before(history(client, name), champion)
+    with open_existing_tracking_store() as (_mlflow, client):
+        champion = champion_version(client, name)
+        before = previous_champions(champion_history(client, name), champion)
         present = {str(found.version) for found in all_versions(client, name)}
         deleted = tuple(version for version in before if version not in present)
         back = [version for version in before if version in present and version != champion]
         if not back:
             raise BadInput(_nothing_before(name, champion, deleted))
         move = signed(ROLLBACK, why, by)
-        load_registered(name, back[0])
+        load_registered_bundle(name, back[0])
         recorded = set_champion(client, name, back[0], move)
     skipped = tuple(v for v in before[: before.index(back[0])] if v in deleted)
     print(_rolled_back(recorded, skipped))  # noqa: T201 - the result
@@ -224,7 +224,7 @@ def _nothing_before(name: str, champion: str | None, deleted: tuple[str, ...]) -
     )
 
 
-def _rolled_back(recorded: Recorded, skipped: tuple[str, ...]) -> str:
+def _rolled_back(recorded: RecordedChange, skipped: tuple[str, ...]) -> str:
     past = f"Skipped {_versions(skipped)}, since deleted. " if skipped else ""
     place = f", in place of version {recorded.previous}" if recorded.previous else ""
     return f"{past}Version {recorded.version} is the champion again{place}."
@@ -234,7 +234,7 @@ def _versions(numbers: tuple[str, ...]) -> str:
     return f"version{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
-def signed(action: str, why: str = "", by: str | None = None) -> Move:
+def signed(action: str, why: str = "", by: str | None = None) -> ChampionChange:
     """A move of the champion, made now by the user of this process unless another is named.
 
     Args:
@@ -245,9 +245,9 @@ def signed(action: str, why: str = "", by: str | None = None) -> Move:
     Raises:
         BadInput: a text is too long to be kept.
     """
-    from ..model.registry import Move
+    from ..model.registry import ChampionChange
 
-    return Move(action, by or _user(), datetime.now(UTC), why)
+    return ChampionChange(action, by or _user(), datetime.now(UTC), why)
 
 
 def _user() -> str:

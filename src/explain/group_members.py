@@ -20,13 +20,13 @@ from ..features.tables.feature_table import Snapshot
 from ..features.tables.lookup import TermRows
 from ..features.tables.member_signals import rows_of_people
 from ..features.time_rules.activities_known_before import known_before
-from ..model.bundle import Bundle, TypicalMember
+from ..model.bundle import Bundle, ReferenceMember
 from .shapley.coalition_aggregates import Floats
 
 TOP_KINDS = TOP_CONTENTS = 3
-MEMBER = ("group_id", "contact_id")
-GROUPS_AT_A_TIME = 8192
-KEPT = 8  # bundles whose typical members are kept
+MEMBER_KEYS = ("group_id", "contact_id")
+GROUPS_PER_BATCH = 8192
+CACHED_BUNDLES = 8  # bundles whose typical members are kept
 
 
 @dataclass(frozen=True)
@@ -57,75 +57,77 @@ class GroupMembers(Group):
     terms: Floats
 
     @property
-    def named(self) -> Group:
+    def without_terms(self) -> Group:
         """The same without its rows, which are the greater part of it."""
         return Group(self.group_id, self.contact_ids, self.roles)
 
 
-def members_of(at: Snapshot) -> Iterator[GroupMembers]:
+def group_members_at(snapshot: Snapshot) -> Iterator[GroupMembers]:
     """The members of every group at a moment, in order of group_id and contact_id.
 
     Some thousand groups are in memory at a time.
     """
-    ids = at.group_rows["group_id"].to_pylist()
-    if len(ids) <= GROUPS_AT_A_TIME:
-        yield from _groups_of(at.term_rows())
+    ids = snapshot.group_rows["group_id"].to_pylist()
+    if len(ids) <= GROUPS_PER_BATCH:
+        yield from _split_by_group(snapshot.term_rows())
         return
-    for start in range(0, len(ids), GROUPS_AT_A_TIME):
-        here = ids[start : start + GROUPS_AT_A_TIME]
-        yield from _groups_of(at.term_rows(here[0], here[-1]))
+    for start in range(0, len(ids), GROUPS_PER_BATCH):
+        batch = ids[start : start + GROUPS_PER_BATCH]
+        yield from _split_by_group(snapshot.term_rows(batch[0], batch[-1]))
 
 
-def _groups_of(rows: TermRows) -> Iterator[GroupMembers]:
-    bases = np.fromiter((who is None for who in rows.contact_ids), bool, len(rows.contact_ids))
-    starts = np.flatnonzero(bases)
+def _split_by_group(rows: TermRows) -> Iterator[GroupMembers]:
+    is_base = np.fromiter(
+        (contact_id is None for contact_id in rows.contact_ids), bool, len(rows.contact_ids)
+    )
+    starts = np.flatnonzero(is_base)
     for start, end in zip(starts, [*starts[1:], len(rows.group_ids)], strict=True):
-        people = slice(start + 1, end)
+        member_rows = slice(start + 1, end)
         yield GroupMembers(
-            rows.group_ids[start], rows.contact_ids[people], rows.roles[people],
-            rows.values[start], rows.values[people],
+            rows.group_ids[start], rows.contact_ids[member_rows], rows.roles[member_rows],
+            rows.values[start], rows.values[member_rows],
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Same:
+class _BundleIdentity:
     """A bundle as a key: the same object, for comparing models would take longer."""
 
     bundle: Bundle
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.bundle is self.bundle
+        return isinstance(other, _BundleIdentity) and other.bundle is self.bundle
 
     def __hash__(self) -> int:
         return id(self.bundle)
 
 
-def typical_terms(bundle: Bundle) -> Mapping[str, Floats]:
+def reference_member_terms(bundle: Bundle) -> Mapping[str, Floats]:
     """Terms of the typical engaged member of each role, where that has enough support."""
-    return _typical_terms(_Same(bundle))
+    return _cached_reference_terms(_BundleIdentity(bundle))
 
 
-@lru_cache(KEPT)
-def _typical_terms(same: _Same) -> Mapping[str, Floats]:
-    bundle = same.bundle
-    enough = [
+@lru_cache(CACHED_BUNDLES)
+def _cached_reference_terms(key: _BundleIdentity) -> Mapping[str, Floats]:
+    bundle = key.bundle
+    supported = [
         member
-        for member in bundle.typical
+        for member in bundle.reference_members
         if member.snapshots >= bundle.settings.explain.min_support
     ]
-    if not enough:
+    if not supported:
         return {}
     columns = {
-        "contact_id": np.array([f"typical {m.role}" for m in enough], dtype=object),
-        "role": np.array([m.role for m in enough], dtype=object),
-        **{signal.name: _signal_of(enough, signal) for signal in bundle.catalogue.signals},
+        "contact_id": np.array([f"reference {m.role}" for m in supported], dtype=object),
+        "role": np.array([m.role for m in supported], dtype=object),
+        **{signal.name: _signal_values(supported, signal) for signal in bundle.catalogue.signals},
     }
-    found = term_evaluator(bundle.catalogue)(columns)
-    matrix = np.column_stack([found[term.name] for term in bundle.catalogue.terms])
-    return {member.role: row for member, row in zip(enough, matrix, strict=True)}
+    values = term_evaluator(bundle.catalogue)(columns)
+    matrix = np.column_stack([values[term.name] for term in bundle.catalogue.terms])
+    return {member.role: row for member, row in zip(supported, matrix, strict=True)}
 
 
-def _signal_of(members: Sequence[TypicalMember], signal: Signal) -> Floats:
+def _signal_values(members: Sequence[ReferenceMember], signal: Signal) -> Floats:
     values = np.array([member.signals[signal.name] for member in members], dtype=np.float64)
     if signal.type == "float64":
         return values
@@ -137,7 +139,7 @@ def _signal_of(members: Sequence[TypicalMember], signal: Signal) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentActivity:
     """What a member did: inbound activities that count for the group, known at the cut-off.
 
     Attributes:
@@ -155,15 +157,17 @@ class Recent:
     contents: tuple[str, ...] = ()
 
 
-def recent_activity(source: FeatureSource, at: Snapshot) -> dict[tuple[str, str], Recent]:
+def recent_activity(
+    source: FeatureSource, snapshot: Snapshot
+) -> dict[tuple[str, str], RecentActivity]:
     """What the members of a moment did, by group_id and contact_id.
 
     Members who never did anything are not in it.
     """
-    as_of = at.as_of_expression
+    as_of = snapshot.as_of_expression
 
     def people() -> ir.Table:
-        return at.people.filter(at.people.contact_id.notnull())
+        return snapshot.people.filter(snapshot.people.contact_id.notnull())
 
     def inbound() -> ir.Table:
         known = known_before(rows_of_people(source.activities, people()), as_of)
@@ -171,33 +175,33 @@ def recent_activity(source: FeatureSource, at: Snapshot) -> dict[tuple[str, str]
 
     def by_kind() -> ir.Table:
         rows = inbound()
-        summed = rows.group_by("member_no", "kind").agg(
+        counts = rows.group_by("member_no", "kind").agg(
             last_at=rows.occurred_at.max(),
             times=rows.count(),
             times_30d=in_window(rows, as_of, 30).cast("int64").sum(),
         )
-        return _named(summed, people())
+        return _with_member_keys(counts, people())
 
-    def seen() -> ir.Table:
+    def by_content() -> ir.Table:
         rows = inbound()
         last = rows.group_by("member_no", "content_no").agg(last_at=rows.occurred_at.max())
-        titled = number_contents(source.contract_tables["contents"])
-        titles = titled.filter(titled.title.notnull()).select("content_no", "title")
-        return _named(last.join(titles, "content_no"), people())
+        contents = number_contents(source.contract_tables["contents"])
+        titles = contents.filter(contents.title.notnull()).select("content_no", "title")
+        return _with_member_keys(last.join(titles, "content_no"), people())
 
-    found = _summed_up(at.fetch("recent_kinds", by_kind))
-    for member, titles in _latest(at.fetch("recent_contents", seen)).items():
+    found = _summarise_recent(snapshot.fetch("recent_kinds", by_kind))
+    for member, titles in _latest_titles(snapshot.fetch("recent_contents", by_content)).items():
         found[member] = replace(found[member], contents=titles)
     return found
 
 
-def _named(rows: ir.Table, people: ir.Table) -> ir.Table:
-    return rows.join(people.select("member_no", *MEMBER), "member_no").drop("member_no")
+def _with_member_keys(rows: ir.Table, people: ir.Table) -> ir.Table:
+    return rows.join(people.select("member_no", *MEMBER_KEYS), "member_no").drop("member_no")
 
 
 def _by_member(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str, str], list[Any]]:
     """Tuples of some columns, by member."""
-    members = zip(*(table[name].to_pylist() for name in MEMBER), strict=True)
+    members = zip(*(table[name].to_pylist() for name in MEMBER_KEYS), strict=True)
     rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
     found: dict[tuple[str, str], list[Any]] = {}
     for member, row in zip(members, rows, strict=True):
@@ -205,25 +209,25 @@ def _by_member(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str, str],
     return found
 
 
-def _latest(seen: pa.Table) -> dict[tuple[str, str], tuple[str, ...]]:
+def _latest_titles(contents: pa.Table) -> dict[tuple[str, str], tuple[str, ...]]:
     """Titles that each member saw last."""
     found = {}
-    for member, rows in _by_member(seen, ("title", "last_at")).items():
+    for member, rows in _by_member(contents, ("title", "last_at")).items():
         last: dict[str, datetime] = {}
-        for title, at in rows:
-            last[title] = max(at, last.get(title, at))
+        for title, seen_at in rows:
+            last[title] = max(seen_at, last.get(title, seen_at))
         by_title = sorted(last)
         by_title.sort(key=last.__getitem__, reverse=True)  # keeps the order of those that are equal
         found[member] = tuple(by_title[:TOP_CONTENTS])
     return found
 
 
-def _summed_up(by_kind: pa.Table) -> dict[tuple[str, str], Recent]:
+def _summarise_recent(by_kind: pa.Table) -> dict[tuple[str, str], RecentActivity]:
     found = {}
     for member, rows in _by_member(by_kind, ("kind", "last_at", "times", "times_30d")).items():
         last_at, last_kind = max((last_at, kind) for kind, last_at, _times, _recent in rows)
         frequent = sorted((-times, kind) for kind, _last_at, times, _recent in rows)
-        found[member] = Recent(
+        found[member] = RecentActivity(
             last_at,
             last_kind,
             sum(recent for *_kind, recent in rows),

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from ..features.declare.feature import Feature
 from ..model.bundle import Bundle
-from .language import Words
+from .language import Language
 
-TOP = 3
+TOP_REASONS = 3
 
 
 @dataclass(frozen=True)
-class Parts:
+class FeatureContributions:
     """TreeSHAP of some rows.
 
     Attributes:
@@ -39,20 +39,20 @@ class Parts:
         return tuple(dict.fromkeys(feature.theme for feature in self.features))
 
     @cached_property
-    def of_theme(self) -> NDArray[np.bool_]:
+    def theme_mask(self) -> NDArray[np.bool_]:
         """Shape (themes, features)."""
         return np.array([[f.theme == theme for f in self.features] for theme in self.themes])
 
     @cached_property
     def by_theme(self) -> NDArray[np.float64]:
         """Shape (rows, themes); each theme's features added up."""
-        summed: NDArray[np.float64] = self.values @ self.of_theme.T
+        summed: NDArray[np.float64] = self.values @ self.theme_mask.T
         return summed
 
 
-def parts_of(
+def feature_contributions(
     bundle: Bundle, features: pa.Table, matrix: NDArray[np.float64] | None = None
-) -> Parts:
+) -> FeatureContributions:
     """What each feature adds to each row, from the average on.
 
     Args:
@@ -60,14 +60,14 @@ def parts_of(
         features: the feature table, any number of rows.
         matrix: of the feature table, where it is known.
     """
-    matrix = bundle.matrix(features) if matrix is None else matrix
-    return Parts(bundle.catalogue.features, bundle.contributions(matrix))
+    matrix = bundle.feature_matrix(features) if matrix is None else matrix
+    return FeatureContributions(bundle.catalogue.features, bundle.contributions(matrix))
 
 
 def top_reasons(
     bundle: Bundle,
     features: pa.Table,
-    words: Words,
+    language: Language,
     matrix: NDArray[np.float64] | None = None,
 ) -> list[list[str]]:
     """For each row the strongest themes in words, each with its strongest feature.
@@ -75,24 +75,28 @@ def top_reasons(
     Args:
         bundle: the model.
         features: the feature table, any number of rows.
-        words: the language.
+        language: the language.
         matrix: of the feature table, where it is known.
     """
     if not features.num_rows:
         return []
-    parts = parts_of(bundle, features, matrix)
-    order = np.argsort(-np.abs(parts.by_theme), axis=1, kind="stable")[:, :TOP]
+    contributions = feature_contributions(bundle, features, matrix)
+    order = np.argsort(-np.abs(contributions.by_theme), axis=1, kind="stable")[:, :TOP_REASONS]
     reasons = []
     for row in range(features.num_rows):
         sentences = []
         for theme in order[row]:
-            total = parts.by_theme[row, theme]
+            total = contributions.by_theme[row, theme]
             if total != 0:
                 # The feature that pulls the theme its way the most.
-                pull = np.where(parts.of_theme[theme], parts.values[row] * np.sign(total), -np.inf)
-                feature = parts.features[int(np.argmax(pull))]
+                pull = np.where(
+                    contributions.theme_mask[theme],
+                    contributions.values[row] * np.sign(total),
+                    -np.inf,
+                )
+                feature = contributions.features[int(np.argmax(pull))]
                 sentences.append(
-                    _sentence(feature, features[feature.name][row].as_py(), total, words)
+                    _reason_sentence(feature, features[feature.name][row].as_py(), total, language)
                 )
         reasons.append(sentences)
     return reasons
@@ -117,18 +121,23 @@ def reasons_of_row(bundle: Bundle, features: pa.Table, *, strongest: int = 2) ->
     """
     if features.num_rows != 1:
         raise ValueError(f"expected the feature table of one row, got {features.num_rows} rows")
-    parts = parts_of(bundle, features)
-    amounts, by_theme = parts.values[0], parts.by_theme[0]
-    found: list[tuple[str, str | None, float, Any]] = []
+    contributions = feature_contributions(bundle, features)
+    log_odds, by_theme = contributions.values[0], contributions.by_theme[0]
+    rows: list[tuple[str, str | None, float, Any]] = []
     for theme in np.argsort(-np.abs(by_theme), kind="stable"):
-        found.append((parts.themes[theme], None, by_theme[theme], None))
-        own = np.flatnonzero(parts.of_theme[theme] & (amounts != 0))
-        falling = own[np.argsort(-amounts[own], kind="stable")]
-        up, down = falling[amounts[falling] > 0], falling[amounts[falling] < 0]
-        for place in (*up[:strongest], *down[max(0, down.size - strongest) :]):
-            name = parts.features[place].name
-            found.append((parts.themes[theme], name, amounts[place], features[name][0].as_py()))
-    theme_of, feature_of, contribution, value = zip(*found, strict=True)
+        rows.append((contributions.themes[theme], None, by_theme[theme], None))
+        nonzero = np.flatnonzero(contributions.theme_mask[theme] & (log_odds != 0))
+        descending = nonzero[np.argsort(-log_odds[nonzero], kind="stable")]
+        positive, negative = (
+            descending[log_odds[descending] > 0],
+            descending[log_odds[descending] < 0],
+        )
+        for index in (*positive[:strongest], *negative[max(0, negative.size - strongest) :]):
+            name = contributions.features[index].name
+            rows.append(
+                (contributions.themes[theme], name, log_odds[index], features[name][0].as_py())
+            )
+    theme_of, feature_of, contribution, value = zip(*rows, strict=True)
     return pd.DataFrame(
         {
             "theme": theme_of,
@@ -139,21 +148,21 @@ def reasons_of_row(bundle: Bundle, features: pa.Table, *, strongest: int = 2) ->
     )
 
 
-def _sentence(feature: Feature, value: object, total: float, words: Words) -> str:
-    return words.say(
+def _reason_sentence(feature: Feature, value: object, total: float, language: Language) -> str:
+    return language.render(
         "reason",
-        theme=words.word("themes", feature.theme),
+        theme=language.word("themes", feature.theme),
         up=bool(total > 0),
-        feature=words.feature(feature),
-        value=_written(value, feature.unit, words),
-        counter=words.counter(feature.unit),
+        feature=language.feature_name(feature),
+        value=_format_value(value, feature.unit, language),
+        counter=language.unit_counter(feature.unit),
     )
 
 
-def _written(value: object, unit: str, words: Words) -> str | None:
+def _format_value(value: object, unit: str, language: Language) -> str | None:
     if isinstance(value, float) and unit == "share":
         # A small share needs its decimal, a large one would only pretend to be exact.
-        return words.formats.percent(value, 0 if abs(value) >= 0.1 else 1)
+        return language.formats.percent(value, 0 if abs(value) >= 0.1 else 1)
     if isinstance(value, int | float):
-        return words.formats.brief(value)
+        return language.formats.compact(value)
     return None if value is None else str(value)

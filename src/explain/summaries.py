@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .language import Words
-from .language.names import plain_name
+from .language import Language
+from .language.names import display_name
 
 MAX_NAMED = 3
 """People named one by one in a group's summary; the others are counted."""
@@ -37,7 +37,7 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ActionFacts:
     """A step that goes with a higher score.
 
     Attributes:
@@ -56,7 +56,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class MemberFacts:
     """A stakeholder.
 
     Attributes:
@@ -71,7 +71,7 @@ class Person:
         contents: titles of what they looked at, where known.
         theme: which of their signals carried the contribution, where known.
         single_point: whether the group depends on them.
-        step: the best step that is about them, if there is one.
+        best_action: the best step that is about them, if there is one.
     """
 
     contact: Contact
@@ -85,7 +85,7 @@ class Person:
     contents: tuple[str, ...] = ()
     theme: str | None = None
     single_point: bool = False
-    step: Step | None = None
+    best_action: ActionFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class GroupFacts:
         completeness: 0..1.
         completeness_threshold: what a qualified group needs.
         missing_roles: required roles with too few members.
-        people: the members, in any order.
-        step: the best step, if there is one.
+        members: the members, in any order.
+        best_action: the best step, if there is one.
     """
 
     account: str
@@ -121,187 +121,193 @@ class GroupFacts:
     completeness: float
     completeness_threshold: float
     missing_roles: Sequence[str]
-    people: Sequence[Person]
-    step: Step | None = None
+    members: Sequence[MemberFacts]
+    best_action: ActionFacts | None = None
 
 
-def person_text(contact: Contact, words: Words, sentence: str = "person") -> str:
+def contact_text(contact: Contact, language: Language, sentence: str = "person") -> str:
     """How a contact is called, such as 株式会社山川商事 情報システム部 部長 佐藤花子様.
 
     A title that stands in the name, and a department that stands in the title, are not repeated.
 
     Args:
         contact: who it is.
-        words: the language.
+        language: the language.
         sentence: `person`, or `person_brief` for lists.
     """
-    name = plain_name(contact.full_name) or ""
-    title, department = plain_name(contact.title), plain_name(contact.department)
+    name = display_name(contact.full_name) or ""
+    title, department = display_name(contact.title), display_name(contact.department)
     if title and name.endswith(title):
         title = None
     if title and department and (title.startswith(department) or department in title.split()):
         department = None
-    return words.say(
+    return language.render(
         sentence,
-        name=words.addressed(contact.full_name, contact.contact_id),
+        name=language.contact_name_with_honorific(contact.full_name, contact.contact_id),
         title=title,
         department=department,
-        company=plain_name(contact.company),
+        company=display_name(contact.company),
     )
 
 
-def step_text(step: Step, words: Words) -> str:
+def action_text(action: ActionFacts, language: Language) -> str:
     """What goes with a higher score, with its support; an association, no promise."""
-    person = None if step.contact is None else person_text(step.contact, words)
-    return words.say(
-        step.action,
-        person=person,
-        role=words.word("roles", step.role),
-        points=step.points,
-        support=step.support,
+    contact = None if action.contact is None else contact_text(action.contact, language)
+    return language.render(
+        action.action,
+        person=contact,
+        role=language.word("roles", action.role),
+        points=action.points,
+        support=action.support,
     )
 
 
-def person_summary(person: Person, words: Words) -> str:
+def member_summary(member: MemberFacts, language: Language) -> str:
     """A stakeholder in one line: who, what they add, did and looked at, and what to do next."""
-    return words.together(_of_a_person(person, words))
+    return language.join_sentences(_member_sentences(member, language))
 
 
-def _of_a_person(person: Person, words: Words) -> Iterator[str]:
-    yield words.say(
+def _member_sentences(member: MemberFacts, language: Language) -> Iterator[str]:
+    yield language.render(
         "member_points",
-        person=person_text(person.contact, words),
-        role=words.word("roles", person.role),
-        points=person.points,
+        person=contact_text(member.contact, language),
+        role=language.word("roles", member.role),
+        points=member.points,
     )
-    yield _last_activity(person, words)
-    if person.top_kinds:
-        yield words.say("member_kinds", kinds=[words.word("kinds", k) for k in person.top_kinds])
-    if contents := [title for text in person.contents if (title := plain_name(text))]:
-        yield words.say("member_contents", contents=contents)
-    if person.theme is not None:
-        theme = words.word("themes", person.theme)
-        yield words.say("member_theme", theme=theme, points=person.points)
-    if person.single_point:
-        yield words.say("member_single")
-    if not _rounds_to_zero(person.if_leaves):
-        yield words.say("member_leaves", points=person.if_leaves)
-    if person.step is not None:
-        yield words.say(
-            f"next_{person.step.action}",
-            role=words.word("roles", person.step.role),
-            points=person.step.points,
-            support=person.step.support,
+    yield _last_activity(member, language)
+    if member.top_kinds:
+        yield language.render(
+            "member_kinds", kinds=[language.word("kinds", k) for k in member.top_kinds]
+        )
+    if contents := [title for text in member.contents if (title := display_name(text))]:
+        yield language.render("member_contents", contents=contents)
+    if member.theme is not None:
+        theme = language.word("themes", member.theme)
+        yield language.render("member_theme", theme=theme, points=member.points)
+    if member.single_point:
+        yield language.render("member_single")
+    if not _rounds_to_zero(member.if_leaves):
+        yield language.render("member_leaves", points=member.if_leaves)
+    if member.best_action is not None:
+        yield language.render(
+            f"next_{member.best_action.action}",
+            role=language.word("roles", member.best_action.role),
+            points=member.best_action.points,
+            support=member.best_action.support,
         )
 
 
-def _last_activity(person: Person, words: Words) -> str:
-    if person.last_activity_at is None:
-        return words.say("member_silent")
-    return words.say(
-        "member_active" if person.activities_30d else "member_dormant",
-        date=person.last_activity_at,
-        kind=words.word("kinds", person.last_activity_kind or ""),
-        count=person.activities_30d,
+def _last_activity(member: MemberFacts, language: Language) -> str:
+    if member.last_activity_at is None:
+        return language.render("member_silent")
+    return language.render(
+        "member_active" if member.activities_30d else "member_dormant",
+        date=member.last_activity_at,
+        kind=language.word("kinds", member.last_activity_kind or ""),
+        count=member.activities_30d,
     )
 
 
-def group_summary(facts: GroupFacts, words: Words) -> str:
+def group_summary(facts: GroupFacts, language: Language) -> str:
     """A group in a few lines: where it stands, who carries it, who is silent, what to do next."""
-    return "\n".join(_of_a_group(facts, words))
+    return "\n".join(_group_sentences(facts, language))
 
 
-def _of_a_group(facts: GroupFacts, words: Words) -> Iterator[str]:
-    yield words.say(
+def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
+    yield language.render(
         "heading",
-        account=plain_name(facts.account) or facts.account,
-        solution=plain_name(facts.solution) or facts.solution,
+        account=display_name(facts.account) or facts.account,
+        solution=display_name(facts.solution) or facts.solution,
         as_of=facts.as_of,
     )
-    yield words.say(
+    yield language.render(
         "group_readiness",
         readiness=facts.readiness,
         low=facts.low,
         high=facts.high,
         threshold=facts.threshold,
-        status=words.word("status", facts.status),
+        status=language.word("status", facts.status),
         days=facts.horizon_days,
     )
-    yield _roles(facts, words)
-    if facts.people:
-        yield _carried(facts, words)
-        yield _silent(facts, words)
+    yield _role_sentence(facts, language)
+    if facts.members:
+        yield _strongest_members(facts, language)
+        yield _silent_members(facts, language)
     else:
-        yield words.words["labels"]["no_stakeholders"]
-    for person in facts.people:
-        if person.single_point:
-            yield words.say(
+        yield language.word_tables["labels"]["no_stakeholders"]
+    for member in facts.members:
+        if member.single_point:
+            yield language.render(
                 "group_single",
-                person=_brief(person, facts, words),
-                role=words.word("roles", person.role),
-                points=abs(person.if_leaves),
+                person=_short_contact_text(member, facts, language),
+                role=language.word("roles", member.role),
+                points=abs(member.if_leaves),
             )
-    if facts.step is not None:
-        contact = facts.step.contact
-        about = replace(facts.step, contact=contact and _at_home(contact, facts))
-        yield words.say("group_step", step=step_text(about, words))
+    if facts.best_action is not None:
+        contact = facts.best_action.contact
+        action = replace(
+            facts.best_action, contact=contact and _without_own_company(contact, facts)
+        )
+        yield language.render("group_step", step=action_text(action, language))
 
 
-def _roles(facts: GroupFacts, words: Words) -> str:
-    filled = {person.role for person in facts.people} - set(facts.missing_roles)
-    return words.say(
+def _role_sentence(facts: GroupFacts, language: Language) -> str:
+    filled = {member.role for member in facts.members} - set(facts.missing_roles)
+    return language.render(
         "group_roles",
         completeness=facts.completeness,
         completeness_threshold=facts.completeness_threshold,
-        filled=[words.word("roles", role) for role in sorted(filled)],
-        missing=[words.word("roles", role) for role in facts.missing_roles],
+        filled=[language.word("roles", role) for role in sorted(filled)],
+        missing=[language.word("roles", role) for role in facts.missing_roles],
     )
 
 
-def _carried(facts: GroupFacts, words: Words) -> str:
+def _strongest_members(facts: GroupFacts, language: Language) -> str:
     """The strongest three, and all others together."""
-    order = sorted(facts.people, key=lambda p: (-p.points, p.contact.contact_id))
-    shown = [p for p in order[:MAX_NAMED] if p.points > 0 and not _rounds_to_zero(p.points)]
+    by_points = sorted(facts.members, key=lambda p: (-p.points, p.contact.contact_id))
+    shown = [p for p in by_points[:MAX_NAMED] if p.points > 0 and not _rounds_to_zero(p.points)]
     if not shown:
-        return words.say("group_not_carried")
+        return language.render("group_not_carried")
     texts = [
-        words.say(
+        language.render(
             "carrier",
-            person=_brief(person, facts, words),
-            role=words.word("roles", person.role),
-            points=person.points,
+            person=_short_contact_text(member, facts, language),
+            role=language.word("roles", member.role),
+            points=member.points,
         )
-        for person in shown
+        for member in shown
     ]
-    if others := order[len(shown) :]:
-        together = sum(person.points for person in others)
-        texts.append(words.say("more_carriers", count=len(others), points=together))
-    return words.say("group_carried", people=texts)
+    if others := by_points[len(shown) :]:
+        total = sum(member.points for member in others)
+        texts.append(language.render("more_carriers", count=len(others), points=total))
+    return language.render("group_carried", people=texts)
 
 
-def _silent(facts: GroupFacts, words: Words) -> str:
-    silent = [person for person in facts.people if not person.activities_30d]
+def _silent_members(facts: GroupFacts, language: Language) -> str:
+    silent = [member for member in facts.members if not member.activities_30d]
     if not silent:
-        return words.say("group_all_active")
-    if len(silent) == len(facts.people):
-        return words.say("group_all_silent")
+        return language.render("group_all_active")
+    if len(silent) == len(facts.members):
+        return language.render("group_all_silent")
     silent.sort(key=lambda p: (-p.points, p.contact.contact_id))
     texts = [
-        words.say(
-            "quiet", person=_brief(person, facts, words), role=words.word("roles", person.role)
+        language.render(
+            "quiet",
+            person=_short_contact_text(member, facts, language),
+            role=language.word("roles", member.role),
         )
-        for person in silent[:MAX_NAMED]
+        for member in silent[:MAX_NAMED]
     ]
     if others := silent[MAX_NAMED:]:
-        texts.append(words.say("more_people", count=len(others)))
-    return words.say("group_silent", people=texts)
+        texts.append(language.render("more_people", count=len(others)))
+    return language.render("group_silent", people=texts)
 
 
-def _brief(person: Person, facts: GroupFacts, words: Words) -> str:
-    return person_text(_at_home(person.contact, facts), words, "person_brief")
+def _short_contact_text(member: MemberFacts, facts: GroupFacts, language: Language) -> str:
+    return contact_text(_without_own_company(member.contact, facts), language, "person_brief")
 
 
-def _at_home(contact: Contact, facts: GroupFacts) -> Contact:
+def _without_own_company(contact: Contact, facts: GroupFacts) -> Contact:
     """The contact without the company, where that is the group's, which the heading names."""
     return replace(contact, company=None) if contact.company == facts.account else contact
 

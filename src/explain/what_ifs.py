@@ -12,26 +12,26 @@ from ..features.declare.template import Template
 from ..model.bundle import Bundle
 from ..settings import Role
 from .group_members import GroupMembers
-from .shapley.coalition_aggregates import Floats, Totals, stack
+from .shapley.coalition_aggregates import Aggregator, Floats, stack
 
 MAX_ACTIONS = 10  # per group, the best ones
 
 
 @dataclass(frozen=True)
-class Edit:
+class WhatIf:
     """One edited group to value.
 
     Attributes:
         action: `fill_role` or `wake_member`.
         role: of the person added or woken.
-        members: places of the members it is about; alike members share one edit.
-        totals: shape (terms,).
+        member_indices: places of the members it is about; alike members share one edit.
+        aggregates: shape (terms,).
     """
 
     action: str
     role: str
-    members: tuple[int, ...]
-    totals: Floats
+    member_indices: tuple[int, ...]
+    aggregates: Floats
 
 
 @dataclass(frozen=True)
@@ -41,83 +41,93 @@ class Action:
     Attributes:
         action: `fill_role`, `engage_role`, `wake_member` or `protect_member`.
         role: the role concerned.
-        member: place of the member concerned, None for a missing role.
+        member_index: place of the member concerned, None for a missing role.
         points: expected gain in score points.
         support: training snapshots that were like the edited group.
     """
 
     action: str
     role: str
-    member: int | None
+    member_index: int | None
     points: float
     support: int
 
 
 @dataclass(frozen=True)
-class RoleState:
+class RoleCoverage:
     """One line of a template, and who fills it."""
 
     name: str
-    line: Role
-    filled: int
-    engaged: int
+    requirement: Role
+    member_count: int
+    engaged_count: int
 
     @property
     def missing(self) -> bool:
         """Fewer members than required."""
-        return self.filled < self.line.required
+        return self.member_count < self.requirement.required
 
 
-def role_states(
+def role_coverage(
     template: Template, group: GroupMembers, solution_id: str, as_of: datetime, engaged: Floats
-) -> tuple[RoleState, ...]:
+) -> tuple[RoleCoverage, ...]:
     """Each role of the solution's template with its members and engaged members."""
-    states = []
+    coverage = []
     for role in template.roles:
-        line = role.requirement(solution_id, as_of)
-        if line is not None:
-            has = group.roles == role.name
-            states.append(RoleState(role.name, line, int(has.sum()), int(engaged[has].sum())))
-    return tuple(states)
+        requirement = role.requirement(solution_id, as_of)
+        if requirement is not None:
+            in_role = group.roles == role.name
+            coverage.append(
+                RoleCoverage(
+                    role.name, requirement, int(in_role.sum()), int(engaged[in_role].sum())
+                )
+            )
+    return tuple(coverage)
 
 
-def edits(
-    totals: Totals,
+def build_what_ifs(
+    aggregator: Aggregator,
     group: GroupMembers,
-    states: tuple[RoleState, ...],
-    typical: Mapping[str, Floats],
+    coverage: tuple[RoleCoverage, ...],
+    reference_terms: Mapping[str, Floats],
     engaged: Floats,
-) -> list[Edit]:
+) -> list[WhatIf]:
     """A typical engaged member in each missing role, and each silent member woken."""
-    everyone = totals.prefixes(group.base, group.terms)[-1:]
-    found = [
-        Edit("fill_role", state.name, (), totals.add(everyone, typical[state.name])[0])
-        for state in states
-        if state.missing and state.name in typical
+    with_everyone = aggregator.prefixes(group.base, group.terms)[-1:]
+    what_ifs = [
+        WhatIf(
+            "fill_role", role.name, (), aggregator.add(with_everyone, reference_terms[role.name])[0]
+        )
+        for role in coverage
+        if role.missing and role.name in reference_terms
     ]
-    silent = [place for place in np.flatnonzero(engaged == 0) if group.roles[place] in typical]
+    silent = [
+        index for index in np.flatnonzero(engaged == 0) if group.roles[index] in reference_terms
+    ]
     if not silent:
-        return found
-    without = totals.without_each(group.base, group.terms)
-    same: dict[tuple[str, bytes], list[int]] = {}
-    for place in silent:
-        same.setdefault((group.roles[place], group.terms[place].tobytes()), []).append(int(place))
-    for (role, _terms), places in same.items():
-        woken = totals.add(without[places[0]][None, :], typical[role])[0]
-        found.append(Edit("wake_member", role, tuple(places), woken))
-    return found
+        return what_ifs
+    without = aggregator.leave_one_out(group.base, group.terms)
+    interchangeable: dict[tuple[str, bytes], list[int]] = {}
+    for index in silent:
+        interchangeable.setdefault((group.roles[index], group.terms[index].tobytes()), []).append(
+            int(index)
+        )
+    for (role, _terms), indices in interchangeable.items():
+        reactivated = aggregator.add(without[indices[0]][None, :], reference_terms[role])[0]
+        what_ifs.append(WhatIf("wake_member", role, tuple(indices), reactivated))
+    return what_ifs
 
 
-def edited_totals(found: list[Edit], width: int) -> Floats:
+def stack_what_ifs(what_ifs: list[WhatIf], width: int) -> Floats:
     """Totals of all edits, shape (edits, terms)."""
-    return stack([edit.totals[None, :] for edit in found], width)
+    return stack([what_if.aggregates[None, :] for what_if in what_ifs], width)
 
 
-def actions(
-    found: list[Edit],
+def rank_actions(
+    what_ifs: list[WhatIf],
     gains: Floats,
-    states: tuple[RoleState, ...],
-    single_point: int | None,
+    coverage: tuple[RoleCoverage, ...],
+    single_point_index: int | None,
     group: GroupMembers,
     loss: Floats,
     bundle: Bundle,
@@ -125,36 +135,45 @@ def actions(
     """Actions with an expected gain, best first.
 
     Args:
-        found: the edits.
+        what_ifs: the edits.
         gains: shape (edits,); score points above the group as it is.
-        states: the template's roles.
-        single_point: place of the member on whom the group depends, if any.
+        coverage: the template's roles.
+        single_point_index: place of the member on whom the group depends, if any.
         group: the members.
         loss: shape (members,); score points lost if the member leaves.
         bundle: gives the support and its minimum.
     """
-    support = {member.role: member.snapshots for member in bundle.typical}
-    steps: list[Action] = []
-    for edit, gain in zip(found, gains, strict=True):
-        places = edit.members or (None,)
-        steps.extend(
-            Action(edit.action, edit.role, place, float(gain), support[edit.role])
-            for place in places
+    support = {member.role: member.snapshots for member in bundle.reference_members}
+    actions: list[Action] = []
+    for what_if, gain in zip(what_ifs, gains, strict=True):
+        indices = what_if.member_indices or (None,)
+        actions.extend(
+            Action(what_if.action, what_if.role, index, float(gain), support[what_if.role])
+            for index in indices
         )
-    for state in states:
-        wakes = [s for s in steps if s.action == "wake_member" and s.role == state.name]
-        if state.filled and not state.engaged and wakes:
-            best = max(wakes, key=lambda step: step.points)
-            steps.append(Action("engage_role", state.name, None, best.points, best.support))
-    leavers = bundle.training.snapshots_with_leavers
-    if single_point is not None and leavers >= bundle.settings.explain.min_support:
-        steps.append(
+    for role_state in coverage:
+        reactivations = [
+            s for s in actions if s.action == "wake_member" and s.role == role_state.name
+        ]
+        if role_state.member_count and not role_state.engaged_count and reactivations:
+            best = max(reactivations, key=lambda action: action.points)
+            actions.append(Action("engage_role", role_state.name, None, best.points, best.support))
+    leaver_support = bundle.training.snapshots_with_leavers
+    if single_point_index is not None and leaver_support >= bundle.settings.explain.min_support:
+        actions.append(
             Action(
-                "protect_member", group.roles[single_point], single_point,
-                float(loss[single_point]), leavers,
+                "protect_member", group.roles[single_point_index], single_point_index,
+                float(loss[single_point_index]), leaver_support,
             )
         )  # fmt: skip
-    helpful = [step for step in steps if step.points > 0]
+    helpful = [action for action in actions if action.points > 0]
     # engage_role says the same as its best wake_member, one level up: it comes first.
-    helpful.sort(key=lambda s: (-s.points, s.action, s.role, -1 if s.member is None else s.member))
+    helpful.sort(
+        key=lambda s: (
+            -s.points,
+            s.action,
+            s.role,
+            -1 if s.member_index is None else s.member_index,
+        )
+    )
     return helpful[:MAX_ACTIONS]

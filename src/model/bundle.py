@@ -23,19 +23,20 @@ from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.template import Template, TemplateRole
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import Role, Settings, model_tree, settings_from
-from .calibrators import Blend, Calibrator, VennAbers, calibrator_from
+from .calibrators import Blend, Calibrator, VennAbers, calibrator_from_dict
 from .thresholds import Thresholds
 
 FORMAT = 3  # raised when a bundle can no longer be read by the release before
-TREES, CARD = "trees.txt", "bundle.json"
+TREES_FILE, MANIFEST_FILE = "trees.txt", "bundle.json"
 
-NUMBER, CATEGORY = "number", "category"  # kinds of feature columns
-FEW = 64  # rows; so many texts are looked up one by one, which takes less than a call of Arrow
-OUTPUTS = ("log_odds", "readiness")  # columns that MLflow gets from a bundle
+NUMERIC, CATEGORICAL = "number", "category"  # kinds of feature columns
+MAX_DICT_LOOKUPS = 64
+"""Rows up to which texts are looked up one by one, which takes less than a call of Arrow."""
+OUTPUT_COLUMNS = ("log_odds", "readiness")  # columns that MLflow gets from a bundle
 
 
 @dataclass(frozen=True, slots=True)
-class TypicalMember:
+class ReferenceMember:
     """The median engaged member of a role in groups that converted, as of the training data.
 
     Attributes:
@@ -52,7 +53,7 @@ class TypicalMember:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainingSummary:
     """What the model was trained on, for the model card and for support counts."""
 
     fingerprint: str
@@ -65,7 +66,7 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
-class Horizon:
+class HorizonModel:
     """Trees and calibrator of one further horizon.
 
     Attributes:
@@ -79,8 +80,8 @@ class Horizon:
     calibrator: Calibrator
 
 
-class Ensemble(Protocol):
-    """What runs the trees in LightGBM's place, with the same numbers (see `explain.trees`)."""
+class TreeEngine(Protocol):
+    """What runs the trees in LightGBM's place, with the same numbers (see `explain.treeshap`)."""
 
     def predict(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
         """Raw score of each row, shape (rows,)."""
@@ -100,14 +101,14 @@ class Bundle:
         blend: how much the trees say of the raw score, and what the rule score says.
         settings: those of the training; definitions at scoring time come from here.
         vocabulary: roles and kind families of the training data.
-        category_values: known values of each category column; a value's code is its place.
+        category_values: known values of each category column; a value's code is its index.
         calibrator: raw log-odds to readiness.
         interval: raw log-odds to the two ends of the readiness interval.
         thresholds: the learned line between nurture and qualified.
-        typical: one typical engaged member per role, where there were any.
+        reference_members: one typical engaged member per role, where there were any.
         training: what it was trained on.
-        horizons: further horizons, the shortest first.
-        ensemble: what runs the trees; None for LightGBM itself. Never saved.
+        horizon_models: further horizons, the shortest first.
+        tree_engine: what runs the trees; None for LightGBM itself. Never saved.
     """
 
     trees: str
@@ -118,10 +119,10 @@ class Bundle:
     calibrator: Calibrator
     interval: VennAbers
     thresholds: Thresholds
-    typical: tuple[TypicalMember, ...]
-    training: Training
-    horizons: tuple[Horizon, ...] = ()
-    ensemble: Ensemble | None = field(default=None, compare=False, repr=False)
+    reference_members: tuple[ReferenceMember, ...]
+    training: TrainingSummary
+    horizon_models: tuple[HorizonModel, ...] = ()
+    tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -133,9 +134,9 @@ class Bundle:
         """The trees, read from their text."""
         return lgb.Booster(model_str=self.trees)
 
-    def matrix(self, features: pa.Table) -> NDArray[np.float64]:
+    def feature_matrix(self, features: pa.Table) -> NDArray[np.float64]:
         """The feature table as the trees read it, shape (rows, features)."""
-        return matrix(features, self.catalogue.feature_names, self.category_values)
+        return feature_matrix(features, self.catalogue.feature_names, self.category_values)
 
     def log_odds(self, features: pa.Table) -> NDArray[np.float64]:
         """Raw output of the trees, before calibration, shape (rows,).
@@ -143,22 +144,24 @@ class Bundle:
         Raises:
             ValueError: a feature column is missing.
         """
-        return self.raw(self.matrix(features))
+        return self.log_odds_of_matrix(self.feature_matrix(features))
 
-    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def log_odds_of_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw score for rows of `matrix`, shape (rows,): the trees', or their blend with the rule.
 
         With conversions enough the trees stand alone (design.md, few labels).
         """
         if not len(matrix):
             return np.empty(0)
-        share = self.blend.trees_share
-        if share == 1:
-            return self._trees_of(matrix)
-        rule = self.blend.rule(*(matrix[:, place] for place in self._rule_places))
-        if not share:
-            return rule
-        return share * self._trees_of(matrix) + (1 - share) * rule
+        trees_share = self.blend.trees_share
+        if trees_share == 1:
+            return self._predict_trees(matrix)
+        rule_log_odds = self.blend.rule_log_odds(
+            *(matrix[:, index] for index in self._rule_columns)
+        )
+        if not trees_share:
+            return rule_log_odds
+        return trees_share * self._predict_trees(matrix) + (1 - trees_share) * rule_log_odds
 
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the raw score, above the average, shape (rows, features).
@@ -167,58 +170,62 @@ class Bundle:
         two columns of the rule score times the rest.
         """
         blend = self.blend
-        parts = np.zeros(matrix.shape)
+        contributions = np.zeros(matrix.shape)
         if blend.trees_share and len(matrix):
-            parts = blend.trees_share * self._shap_of(matrix)[:, :-1]
+            contributions = blend.trees_share * self._tree_contributions(matrix)[:, :-1]
         if blend.trees_share < 1:
-            places = self._rule_places
-            added = blend.rule_parts(*(matrix[:, place] for place in places))
-            for place, part in zip(places, added, strict=True):
-                parts[:, place] += part
-        return parts
+            rule_columns = self._rule_columns
+            rule_contributions = blend.rule_contributions(
+                *(matrix[:, index] for index in rule_columns)
+            )
+            for index, contribution in zip(rule_columns, rule_contributions, strict=True):
+                contributions[:, index] += contribution
+        return contributions
 
     @cached_property
-    def read_features(self) -> frozenset[str]:
+    def used_features(self) -> frozenset[str]:
         """The features that the raw score depends on; it is the same whatever the others are."""
         names = self.catalogue.feature_names
-        read = (
-            {names[place] for place in self._rule_places} if self.blend.trees_share < 1 else set()
+        used = (
+            {names[index] for index in self._rule_columns} if self.blend.trees_share < 1 else set()
         )
         if self.blend.trees_share:
-            splits = self.booster.feature_importance("split")
-            read |= {name for name, count in zip(names, splits, strict=True) if count}
-        return frozenset(read)
+            split_counts = self.booster.feature_importance("split")
+            used |= {name for name, count in zip(names, split_counts, strict=True) if count}
+        return frozenset(used)
 
     @cached_property
-    def read_numbers(self) -> Catalogue:
+    def used_numeric_catalogue(self) -> Catalogue:
         """The catalogue with those features alone, without categories."""
-        read = self.read_features
-        wanted = (f for f in self.catalogue.features if f.name in read and not f.categorical)
-        return replace(self.catalogue, features=tuple(wanted))
+        used = self.used_features
+        numeric = (f for f in self.catalogue.features if f.name in used and not f.categorical)
+        return replace(self.catalogue, features=tuple(numeric))
 
     @cached_property
     def _horizon_boosters(self) -> Mapping[int, lgb.Booster]:
         """The trees of further horizons, by days."""
-        return {one.days: lgb.Booster(model_str=one.trees) for one in self.horizons}
+        return {one.days: lgb.Booster(model_str=one.trees) for one in self.horizon_models}
 
     @cached_property
-    def _rule_places(self) -> tuple[int, int]:
+    def _rule_columns(self) -> tuple[int, int]:
         names = self.catalogue.feature_names
         return names.index("rule_engagement"), names.index("completeness")
 
-    def _trees_of(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.ensemble is None:
-            return self._predicted(self.booster, matrix)
-        return self.ensemble.predict(matrix, self.settings.model.threads)
+    def _predict_trees(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.tree_engine is None:
+            return self._predict_booster(self.booster, matrix)
+        return self.tree_engine.predict(matrix, self.settings.model.threads)
 
-    def _shap_of(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _tree_contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         threads = self.settings.model.threads
-        if self.ensemble is not None:
-            return self.ensemble.contributions(matrix, threads)
-        found = self.booster.predict(matrix, pred_contrib=True, num_threads=threads)
-        return np.asarray(found, dtype=np.float64)
+        if self.tree_engine is not None:
+            return self.tree_engine.contributions(matrix, threads)
+        values = self.booster.predict(matrix, pred_contrib=True, num_threads=threads)
+        return np.asarray(values, dtype=np.float64)
 
-    def _predicted(self, booster: lgb.Booster, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _predict_booster(
+        self, booster: lgb.Booster, matrix: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         threads = self.settings.model.threads
         raw = booster.predict(matrix, raw_score=True, num_threads=threads)
         return np.asarray(raw, dtype=np.float64)
@@ -236,33 +243,36 @@ class Bundle:
             matrix: shape (rows, features).
             readiness: shape (rows,); of the model's own horizon.
         """
-        own = self.settings.target.horizon_days
-        chances = {
+        own_days = self.settings.target.horizon_days
+        readiness_by_days = {
             horizon.days: horizon.calibrator(
-                self._predicted(self._horizon_boosters[horizon.days], matrix)
+                self._predict_booster(self._horizon_boosters[horizon.days], matrix)
             )
             if len(matrix)
             else np.empty(0)
-            for horizon in self.horizons
+            for horizon in self.horizon_models
         }
-        nearest = readiness
-        for days in sorted((days for days in chances if days < own), reverse=True):
-            nearest = chances[days] = np.minimum(chances[days], nearest)
-        nearest = readiness
-        for days in sorted(days for days in chances if days > own):
-            nearest = chances[days] = np.maximum(chances[days], nearest)
-        return {days: {**chances, own: readiness}[days] for days in sorted({*chances, own})}
+        bound = readiness
+        for days in sorted((days for days in readiness_by_days if days < own_days), reverse=True):
+            bound = readiness_by_days[days] = np.minimum(readiness_by_days[days], bound)
+        bound = readiness
+        for days in sorted(days for days in readiness_by_days if days > own_days):
+            bound = readiness_by_days[days] = np.maximum(readiness_by_days[days], bound)
+        return {
+            days: {**readiness_by_days, own_days: readiness}[days]
+            for days in sorted({*readiness_by_days, own_days})
+        }
 
     def readiness(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probability of conversion within the horizon, shape as given."""
         return self.calibrator(log_odds)
 
-    def points(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score_points(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Readiness in score points, 0 to 100, not rounded."""
         return 100.0 * self.readiness(log_odds)
 
 
-def matrix(
+def feature_matrix(
     features: pa.Table, names: Sequence[str], category_values: Mapping[str, Sequence[str]]
 ) -> NDArray[np.float64]:
     """Feature columns as one float64 matrix; a category's unknown value is missing (NaN).
@@ -270,50 +280,52 @@ def matrix(
     Raises:
         ValueError: a column is missing.
     """
-    known = dict(zip(features.column_names, features.columns, strict=True))
-    if missing := [name for name in names if name not in known]:
+    columns = dict(zip(features.column_names, features.columns, strict=True))
+    if missing := [name for name in names if name not in columns]:
         raise ValueError(
             f"features missing: {missing}; got {features.column_names}; build the table with the "
             "catalogue of this bundle"
         )
     # Filled by columns, read by columns: the copy into rows would cost as much as the trees.
-    rows = np.empty((features.num_rows, len(names)), dtype=np.float64, order="F")
-    for place, name in enumerate(names):
-        column = known[name]
+    values = np.empty((features.num_rows, len(names)), dtype=np.float64, order="F")
+    for index, name in enumerate(names):
+        column = columns[name]
         if name in category_values:
-            rows[:, place] = encoded(column, category_values[name])
+            values[:, index] = encode_category(column, category_values[name])
         else:
-            rows[:, place] = _as(pa.float64(), column).to_numpy()
-    return rows
+            values[:, index] = _cast_if_needed(pa.float64(), column).to_numpy()
+    return values
 
 
-def _as(kind: pa.DataType, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _cast_if_needed(dtype: pa.DataType, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in a type; to cast what has it already takes longer than a few rows do."""
-    return column if column.type == kind else column.cast(kind)
+    return column if column.type == dtype else column.cast(dtype)
 
 
 @lru_cache(1024)
-def _value_set(known: tuple[str, ...]) -> pa.Array:
-    return pa.array(known, pa.string())
+def _value_set(known_values: tuple[str, ...]) -> pa.Array:
+    return pa.array(known_values, pa.string())
 
 
 @lru_cache(1024)
-def _codes(known: tuple[str, ...]) -> Mapping[str | None, float]:
-    return {value: float(code) for code, value in enumerate(known)}
+def _category_codes(known_values: tuple[str, ...]) -> Mapping[str | None, float]:
+    return {value: float(code) for code, value in enumerate(known_values)}
 
 
-def encoded(column: pa.ChunkedArray, known: Sequence[str]) -> NDArray[np.float64]:
+def encode_category(column: pa.ChunkedArray, known_values: Sequence[str]) -> NDArray[np.float64]:
     """Codes of a category's values, their places among the known ones; NaN for all others."""
-    if len(column) <= FEW:
-        codes_of = _codes(tuple(known))
+    if len(column) <= MAX_DICT_LOOKUPS:
+        codes_of = _category_codes(tuple(known_values))
         return np.array([codes_of.get(value, np.nan) for value in column.to_pylist()], np.float64)
     # A column without any value has no type of its own.
-    codes = pc.index_in(_as(pa.string(), column), value_set=_value_set(tuple(known)))
-    numbers: NDArray[np.float64] = codes.cast(pa.float64()).to_numpy()
-    return numbers
+    codes = pc.index_in(
+        _cast_if_needed(pa.string(), column), value_set=_value_set(tuple(known_values))
+    )
+    float_codes: NDArray[np.float64] = codes.cast(pa.float64()).to_numpy()
+    return float_codes
 
 
-def save(bundle: Bundle, folder: Path) -> None:
+def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Writes the two files of a bundle into an existing, empty folder.
 
     The number of threads stays out: it is the machine's, and the same data and seed shall give
@@ -321,129 +333,133 @@ def save(bundle: Bundle, folder: Path) -> None:
     """
     settings = model_tree(bundle.settings)
     del settings["model"]["threads"]
-    card = {
+    manifest = {
         "format": FORMAT,
         "settings": settings,
-        "roles": [_role_tree(role) for role in bundle.vocabulary.template.roles],
+        "roles": [_role_to_dict(role) for role in bundle.vocabulary.template.roles],
         "families": bundle.vocabulary.families,
         "questions": bundle.vocabulary.questions,
         "departments": bundle.vocabulary.departments,
         "features": bundle.catalogue.feature_names,
-        "trees_sha256": _digest(bundle.trees),
+        "trees_sha256": _sha256(bundle.trees),
         "blend": asdict(bundle.blend),
         "horizons": [
             {
                 "days": horizon.days,
-                "trees_sha256": _digest(horizon.trees),
+                "trees_sha256": _sha256(horizon.trees),
                 "calibrator": asdict(horizon.calibrator),
             }
-            for horizon in bundle.horizons
+            for horizon in bundle.horizon_models
         ],
         "category_values": bundle.category_values,
         "calibrator": asdict(bundle.calibrator),
         "interval": asdict(bundle.interval),
         "thresholds": asdict(bundle.thresholds),
-        "typical": [asdict(member) for member in bundle.typical],
+        "reference_members": [asdict(member) for member in bundle.reference_members],
         "training": {
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(bundle.training).items()
         },
     }
-    (folder / TREES).write_text(bundle.trees, encoding="utf-8")
-    for horizon in bundle.horizons:
-        (folder / _trees_of(horizon.days)).write_text(horizon.trees, encoding="utf-8")
-    text = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False)
-    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+    (folder / TREES_FILE).write_text(bundle.trees, encoding="utf-8")
+    for horizon in bundle.horizon_models:
+        (folder / _horizon_trees_file(horizon.days)).write_text(horizon.trees, encoding="utf-8")
+    text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> Bundle:
+def load_bundle(folder: Path) -> Bundle:
     """The bundle in a folder.
 
     Raises:
         BadInput: it is not a bundle, is damaged, or comes from a newer version.
     """
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        if card["format"] != FORMAT:
-            what = "update mqbg to read it" if card["format"] > FORMAT else "train again"
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT:
+            remedy = "update mqbg to read it" if manifest["format"] > FORMAT else "train again"
             raise BadInput(
-                f"{folder}: expected a bundle of format {FORMAT}, got format {card['format']}; "
-                f"{what}"
+                f"{folder}: expected a bundle of format {FORMAT}, got format {manifest['format']}; "
+                f"{remedy}"
             )
-        trees = _read_trees(folder / TREES, card["trees_sha256"])
+        trees = _read_trees(folder / TREES_FILE, manifest["trees_sha256"])
         horizons = tuple(
-            Horizon(
+            HorizonModel(
                 tree["days"],
-                _read_trees(folder / _trees_of(tree["days"]), tree["trees_sha256"]),
-                calibrator_from(tree["calibrator"]),
+                _read_trees(folder / _horizon_trees_file(tree["days"]), tree["trees_sha256"]),
+                calibrator_from_dict(tree["calibrator"]),
             )
-            for tree in card["horizons"]
+            for tree in manifest["horizons"]
         )
-        bundle = _from_card(card, trees, horizons)
-        listed = list(card["features"])
-        width = bundle.booster.num_feature() if trees else len(listed)
+        bundle = _bundle_from_manifest(manifest, trees, horizons)
+        saved_features = list(manifest["features"])
+        feature_count = bundle.booster.num_feature() if trees else len(saved_features)
     except (
         OSError, KeyError, TypeError, ValueError, AttributeError, lgb.basic.LightGBMError,
     ) as error:  # fmt: skip
         if isinstance(error, BadInput):
             raise
         raise BadInput(
-            f"{folder}: expected a bundle ({TREES} and {CARD}), could not read it: "
+            f"{folder}: expected a bundle ({TREES_FILE} and {MANIFEST_FILE}), could not read it: "
             f"{type(error).__name__}: {error}; train again or take another version"
         ) from error
     names = list(bundle.catalogue.feature_names)
-    if listed != names or width != len(names):
+    if saved_features != names or feature_count != len(names):
         raise BadInput(
-            f"{folder}: the bundle lists {len(listed)} features and its trees read "
-            f"{width}, this version's catalogue makes {len(names)} others; train again"
+            f"{folder}: the bundle lists {len(saved_features)} features and its trees read "
+            f"{feature_count}, this version's catalogue makes {len(names)} others; train again"
         )
     return bundle
 
 
-def _trees_of(days: int) -> str:
+def _horizon_trees_file(days: int) -> str:
     """File of the trees of a further horizon."""
     return f"trees_{days}d.txt"
 
 
-def _read_trees(path: Path, digest: str) -> str:
+def _read_trees(path: Path, sha256: str) -> str:
     trees = path.read_text(encoding="utf-8")
-    if _digest(trees) != digest:
+    if _sha256(trees) != sha256:
         # LightGBM may abort the whole process over a damaged text, so it never gets one.
-        raise ValueError(f"{path.name} is not the file that was saved with {CARD}")
+        raise ValueError(f"{path.name} is not the file that was saved with {MANIFEST_FILE}")
     return trees
 
 
-def _digest(text: str) -> str:
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _from_card(card: Mapping[str, Any], trees: str, horizons: tuple[Horizon, ...]) -> Bundle:
-    times = ("first_as_of", "last_as_of", "test_from")
-    training = dict(card["training"])
-    training.update({key: datetime.fromisoformat(training[key]) for key in times})
-    settings = settings_from(card["settings"], CARD)
+def _bundle_from_manifest(
+    manifest: Mapping[str, Any], trees: str, horizons: tuple[HorizonModel, ...]
+) -> Bundle:
+    time_keys = ("first_as_of", "last_as_of", "test_from")
+    training = dict(manifest["training"])
+    training.update({key: datetime.fromisoformat(training[key]) for key in time_keys})
+    settings = settings_from(manifest["settings"], MANIFEST_FILE)
     return Bundle(
         trees=trees,
-        blend=Blend(**card["blend"]),
+        blend=Blend(**manifest["blend"]),
         settings=settings,
         vocabulary=Vocabulary(
-            Template(tuple(_role_from(tree) for tree in card["roles"])),
-            tuple(card["families"]),
-            tuple(card["questions"]),
-            tuple(card["departments"]),
+            Template(tuple(_role_from_dict(tree) for tree in manifest["roles"])),
+            tuple(manifest["families"]),
+            tuple(manifest["questions"]),
+            tuple(manifest["departments"]),
             settings.features,
         ),
-        category_values={key: tuple(values) for key, values in card["category_values"].items()},
-        calibrator=calibrator_from(card["calibrator"]),
-        interval=VennAbers(**card["interval"]),
-        thresholds=Thresholds(**card["thresholds"]),
-        typical=tuple(TypicalMember(**member) for member in card["typical"]),
-        training=Training(**training),
-        horizons=horizons,
+        category_values={key: tuple(values) for key, values in manifest["category_values"].items()},
+        calibrator=calibrator_from_dict(manifest["calibrator"]),
+        interval=VennAbers(**manifest["interval"]),
+        thresholds=Thresholds(**manifest["thresholds"]),
+        reference_members=tuple(
+            ReferenceMember(**member) for member in manifest["reference_members"]
+        ),
+        training=TrainingSummary(**training),
+        horizon_models=horizons,
     )
 
 
-def _role_tree(role: TemplateRole) -> dict[str, Any]:
+def _role_to_dict(role: TemplateRole) -> dict[str, Any]:
     return {
         "name": role.name,
         "slug": role.slug,
@@ -453,17 +469,17 @@ def _role_tree(role: TemplateRole) -> dict[str, Any]:
     }
 
 
-def _role_from(tree: Mapping[str, Any]) -> TemplateRole:
+def _role_from_dict(fields: Mapping[str, Any]) -> TemplateRole:
     return TemplateRole(
-        name=tree["name"],
-        slug=tree["slug"],
-        default=Role(**tree["default"]) if tree["default"] else None,
-        solutions={solution: Role(**line) for solution, line in tree["solutions"].items()},
-        first_seen_at=datetime.fromisoformat(tree["since"]) if tree["since"] else None,
+        name=fields["name"],
+        slug=fields["slug"],
+        default=Role(**fields["default"]) if fields["default"] else None,
+        solutions={solution: Role(**line) for solution, line in fields["solutions"].items()},
+        first_seen_at=datetime.fromisoformat(fields["since"]) if fields["since"] else None,
     )
 
 
-class _Model:
+class _PyfuncModel:
     """What MLflow serves: features in, log-odds and readiness out."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -475,6 +491,6 @@ class _Model:
         return pd.DataFrame({"log_odds": log_odds, "readiness": self.bundle.readiness(log_odds)})
 
 
-def _load_pyfunc(path: str) -> _Model:
+def _load_pyfunc(path: str) -> _PyfuncModel:
     """Entry point that MLflow calls for `mlflow.pyfunc.load_model`."""
-    return _Model(load(Path(path)))
+    return _PyfuncModel(load_bundle(Path(path)))

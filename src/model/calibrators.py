@@ -38,16 +38,16 @@ class Beta:
 
     def __call__(self, log_odds: Floats) -> Floats:
         """The calibrated probability of each log-odds, same shape."""
-        bent = self.above * log_expit(log_odds) - self.below * log_expit(-log_odds)
-        return np.asarray(expit(bent + self.intercept), dtype=np.float64)
+        stretched = self.above * log_expit(log_odds) - self.below * log_expit(-log_odds)
+        return np.asarray(expit(stretched + self.intercept), dtype=np.float64)
 
 
 Calibrator = Platt | Beta
 
 
-def calibrator_from(tree: dict[str, Any]) -> Calibrator:
+def calibrator_from_dict(fields: dict[str, Any]) -> Calibrator:
     """The calibrator whose `dataclasses.asdict` this is."""
-    return Platt(**tree) if "slope" in tree else Beta(**tree)
+    return Platt(**fields) if "slope" in fields else Beta(**fields)
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class Blend:
     mean_engagement: float
     mean_completeness: float
 
-    def rule(self, engagement: Floats, completeness: Floats) -> Floats:
+    def rule_log_odds(self, engagement: Floats, completeness: Floats) -> Floats:
         """Log-odds by the rule alone, shape as given; a group that it has nothing on scores 0."""
-        points = (np.nan_to_num(engagement) + 100.0 * np.nan_to_num(completeness)) / 2.0
-        return self.slope * points + self.intercept
+        rule_score = (np.nan_to_num(engagement) + 100.0 * np.nan_to_num(completeness)) / 2.0
+        return self.slope * rule_score + self.intercept
 
-    def rule_parts(self, engagement: Floats, completeness: Floats) -> tuple[Floats, Floats]:
+    def rule_contributions(self, engagement: Floats, completeness: Floats) -> tuple[Floats, Floats]:
         """What the rule's two columns add to the raw score, above the average of training."""
         scale = (1.0 - self.trees_share) * self.slope / 2.0
         return (
@@ -111,7 +111,7 @@ class VennAbers:
                 f"got {lengths}: fit the interval again"
             )
 
-    def interval(self, log_odds: Floats) -> tuple[Floats, Floats]:
+    def bounds(self, log_odds: Floats) -> tuple[Floats, Floats]:
         """The interval (low, high) of each log-odds, both of its shape.
 
         Exact at the table's scores, linear between them, constant outside. It is made of

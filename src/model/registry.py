@@ -13,21 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from ..contract import BadInput
-from .bundle import Bundle, load
+from .bundle import Bundle, load_bundle
 
 CHAMPION = "champion"
 LATEST = "latest"
-DEFAULT_STORE = Path("mlruns") / "mlflow.db"
+DEFAULT_TRACKING_DB = Path("mlruns") / "mlflow.db"
 BUNDLE_FOLDER = "bundle"
 
 FIRST, PROMOTE, ROLLBACK = "first", "promote", "rollback"
-MOVE_TAG = "mqbg.champion."  # one tag of the registered model per move: .0001, .0002, ...
-LONGEST_NAME, LONGEST_REASON = 200, 2000  # characters; MLflow's stores hold 5,000 in a tag
-TAG_LENGTH = 5000
+CHAMPION_TAG_PREFIX = "mqbg.champion."
+"""One tag of the registered model for each change: .0001, .0002, ..."""
+
+MAX_NAME_LENGTH, MAX_REASON_LENGTH = 200, 2000  # characters; MLflow's stores hold 5,000 in a tag
+MAX_TAG_LENGTH = 5000
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredBundle:
     """A bundle and the version it is registered under."""
 
     bundle: Bundle
@@ -37,7 +39,7 @@ class Registered:
 
 
 @dataclass(frozen=True)
-class Move:
+class ChampionChange:
     """Why a version becomes champion.
 
     Attributes:
@@ -60,28 +62,28 @@ class Move:
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require_short("--by", self.by, LONGEST_NAME)
-        _require_short("--why", self.why, LONGEST_REASON)
+        _require_length("--by", self.by, MAX_NAME_LENGTH)
+        _require_length("--why", self.why, MAX_REASON_LENGTH)
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedChange:
     """A move as it stands in the registry: from `previous` (None: from nothing) to `version`."""
 
     number: int
-    move: Move
+    change: ChampionChange
     version: str
     previous: str | None
 
 
-def _require_short(option: str, text: str, longest: int) -> None:
-    if len(text) > longest:
+def _require_length(option: str, text: str, max_length: int) -> None:
+    if len(text) > max_length:
         raise BadInput(
-            f"{option}: expected at most {longest:,} characters, got {len(text):,}; shorten it"
+            f"{option}: expected at most {max_length:,} characters, got {len(text):,}; shorten it"
         )
 
 
-def connect() -> Any:
+def connect_mlflow() -> Any:
     """The mlflow module, pointed at `MLFLOW_TRACKING_URI` or at `mlruns/mlflow.db` here.
 
     Telemetry stays off unless the environment turns it on: a scoring job tells nobody that it ran.
@@ -92,23 +94,23 @@ def connect() -> Any:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow  # takes seconds, which `mqbg check` should not pay
 
-    for noisy in ("mlflow", "alembic"):  # importing it sets levels of its own
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for logger_name in ("mlflow", "alembic"):  # importing it sets levels of its own
+        logging.getLogger(logger_name).setLevel(logging.WARNING)
     # What went wrong is ours to say, in a sentence: these two print it too, one with a traceback.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    named = os.environ.get("MLFLOW_TRACKING_URI")
-    if not named:
-        DEFAULT_STORE.parent.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(named or f"sqlite:///{DEFAULT_STORE}")
+    tracking_uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not tracking_uri:
+        DEFAULT_TRACKING_DB.parent.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(tracking_uri or f"sqlite:///{DEFAULT_TRACKING_DB}")
     return mlflow
 
 
-def _default_store_is_absent() -> bool:
-    return not os.environ.get("MLFLOW_TRACKING_URI") and not DEFAULT_STORE.exists()
+def _default_tracking_db_missing() -> bool:
+    return not os.environ.get("MLFLOW_TRACKING_URI") and not DEFAULT_TRACKING_DB.exists()
 
 
-def store_errors(mlflow: Any) -> tuple[type[Exception], ...]:
+def tracking_store_errors(mlflow: Any) -> tuple[type[Exception], ...]:
     """What MLflow raises when its store does not answer, is damaged, refuses or lost a file."""
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -116,36 +118,37 @@ def store_errors(mlflow: Any) -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def opened_store() -> Iterator[tuple[Any, Any]]:
+def open_tracking_store() -> Iterator[tuple[Any, Any]]:
     """The mlflow module and a client; an error of the store becomes one sentence.
 
     Raises:
         BadInput: the store cannot be opened, or fails at what is asked of it.
     """
-    mlflow = connect()
+    mlflow = connect_mlflow()
     try:
         yield mlflow, mlflow.MlflowClient()
-    except store_errors(mlflow) as error:
-        raise BadInput(_unanswered(mlflow, error)) from None
+    except tracking_store_errors(mlflow) as error:
+        raise BadInput(_no_response_message(mlflow, error)) from None
 
 
 @contextmanager
-def existing_store() -> Iterator[tuple[Any, Any]]:
-    """`opened_store`, for commands that only make sense after a training.
+def open_existing_tracking_store() -> Iterator[tuple[Any, Any]]:
+    """`open_tracking_store`, for commands that only make sense after a training.
 
     Raises:
-        BadInput: as `opened_store`, and if nothing was ever stored here.
+        BadInput: as `open_tracking_store`, and if nothing was ever stored here.
     """
-    if _default_store_is_absent():
+    if _default_tracking_db_missing():
         raise BadInput(
-            f"MLflow: expected a store with trainings, but there is no {DEFAULT_STORE} in this "
-            "folder; run `mqbg train` first, or set MLFLOW_TRACKING_URI to the store that has them"
+            f"MLflow: expected a store with trainings, but there is no {DEFAULT_TRACKING_DB} in "
+            "this folder; run `mqbg train` first, or set MLFLOW_TRACKING_URI to the store that "
+            "has them"
         )
-    with opened_store() as opened:
-        yield opened
+    with open_tracking_store() as connection:
+        yield connection
 
 
-def require_store() -> None:
+def require_tracking_store() -> None:
     """Asks the store one question, so that a long job does not end at a door that is shut.
 
     The default store is not made before there is something to put into it.
@@ -153,24 +156,24 @@ def require_store() -> None:
     Raises:
         BadInput: a server does not answer, or a file is not a store.
     """
-    if _default_store_is_absent():
+    if _default_tracking_db_missing():
         return
-    with opened_store() as (_mlflow, client):
+    with open_tracking_store() as (_mlflow, client):
         client.search_experiments(max_results=1)
 
 
-def _unanswered(mlflow: Any, error: Exception) -> str:
+def _no_response_message(mlflow: Any, error: Exception) -> str:
     return (
         f"MLflow: expected a store that answers at {mlflow.get_tracking_uri()}, got: "
-        f"{_first_line(error)}; start it, or set MLFLOW_TRACKING_URI to another"
+        f"{_first_text_line(error)}; start it, or set MLFLOW_TRACKING_URI to another"
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_text_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0][:200].rstrip(". ")
 
 
-def load_registered(name: str, version: str = CHAMPION) -> Registered:
+def load_registered_bundle(name: str, version: str = CHAMPION) -> RegisteredBundle:
     """A registered bundle.
 
     Args:
@@ -180,18 +183,20 @@ def load_registered(name: str, version: str = CHAMPION) -> Registered:
     Raises:
         BadInput: there is no such model or version, or it cannot be read.
     """
-    if _default_store_is_absent():
-        raise BadInput(_absent(name, version, f"there is no {DEFAULT_STORE} in this folder"))
-    with opened_store() as (mlflow, client):
+    if _default_tracking_db_missing():
+        raise BadInput(
+            _not_found_message(name, version, f"there is no {DEFAULT_TRACKING_DB} in this folder")
+        )
+    with open_tracking_store() as (mlflow, client):
         found = find_version(client, name, version)
         try:
             folder = mlflow.artifacts.download_artifacts(
                 artifact_uri=f"models:/{name}/{found.version}"
             )
-        except store_errors(mlflow) as error:
-            raise BadInput(_absent(name, version, _first_line(error))) from None
-    bundle = load(Path(folder) / "data" / BUNDLE_FOLDER)
-    return Registered(bundle, name, str(found.version), found.run_id)
+        except tracking_store_errors(mlflow) as error:
+            raise BadInput(_not_found_message(name, version, _first_text_line(error))) from None
+    bundle = load_bundle(Path(folder) / "data" / BUNDLE_FOLDER)
+    return RegisteredBundle(bundle, name, str(found.version), found.run_id)
 
 
 def find_version(client: Any, name: str, version: str) -> Any:
@@ -208,7 +213,7 @@ def find_version(client: Any, name: str, version: str) -> Any:
     import mlflow
 
     if version == LATEST:
-        return latest(client, name)
+        return latest_version(client, name)
     try:
         if version.isdecimal():
             return client.get_model_version(name, version)
@@ -216,10 +221,10 @@ def find_version(client: Any, name: str, version: str) -> Any:
     except mlflow.exceptions.MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        raise BadInput(_absent(name, version, _first_line(error))) from None
+        raise BadInput(_not_found_message(name, version, _first_text_line(error))) from None
 
 
-def latest(client: Any, name: str) -> Any:
+def latest_version(client: Any, name: str) -> Any:
     """The version with the highest number.
 
     Raises:
@@ -227,7 +232,7 @@ def latest(client: Any, name: str) -> Any:
     """
     if versions := all_versions(client, name):
         return versions[0]
-    raise BadInput(_absent(name, LATEST, "it has no version"))
+    raise BadInput(_not_found_message(name, LATEST, "it has no version"))
 
 
 def all_versions(client: Any, name: str) -> list[Any]:
@@ -238,10 +243,10 @@ def all_versions(client: Any, name: str) -> list[Any]:
 
 def has_champion(client: Any, name: str) -> bool:
     """Whether a registered model has a champion; an error of the store is no answer and flies."""
-    return champion_of(client, name) is not None
+    return champion_version(client, name) is not None
 
 
-def champion_of(client: Any, name: str) -> str | None:
+def champion_version(client: Any, name: str) -> str | None:
     """The number of the champion; None if the model has none, or if there is no such model."""
     if not (found := client.search_registered_models(f"name = '{name}'")):
         return None
@@ -249,23 +254,25 @@ def champion_of(client: Any, name: str) -> str | None:
     return None if version is None else str(version)
 
 
-def set_champion(client: Any, name: str, version: str, move: Move) -> Recorded:
+def set_champion(client: Any, name: str, version: str, change: ChampionChange) -> RecordedChange:
     """Moves the alias `champion` to a version, and records the move.
 
     Args:
         client: of MLflow.
         name: of the registered model.
         version: number of one of its versions.
-        move: why.
+        change: why.
 
     Returns:
-        The move, as `history` gives it from now on.
+        The move, as `champion_history` gives it from now on.
     """
-    numbers = _move_tags(client, name)
-    recorded = Recorded(max(numbers, default=0) + 1, move, version, champion_of(client, name))
-    tag = f"{MOVE_TAG}{recorded.number:04d}"
+    tags = _change_tags(client, name)
+    recorded = RecordedChange(
+        max(tags, default=0) + 1, change, version, champion_version(client, name)
+    )
+    tag = f"{CHAMPION_TAG_PREFIX}{recorded.number:04d}"
     # The record goes first: a champion that nobody is named for would be worse than this order.
-    client.set_registered_model_tag(name, tag, _text_of(recorded))
+    client.set_registered_model_tag(name, tag, _encode_change(recorded))
     try:
         client.set_registered_model_alias(name, CHAMPION, version)
     except Exception:
@@ -275,95 +282,99 @@ def set_champion(client: Any, name: str, version: str, move: Move) -> Recorded:
     return recorded
 
 
-def history(client: Any, name: str) -> tuple[Recorded, ...]:
+def champion_history(client: Any, name: str) -> tuple[RecordedChange, ...]:
     """Every move of the champion that was recorded, the oldest first.
 
     Raises:
         BadInput: somebody changed a record into what is none.
     """
-    return tuple(_recorded(number, text) for number, text in _move_tags(client, name).items())
+    return tuple(
+        _decode_change(number, text) for number, text in _change_tags(client, name).items()
+    )
 
 
-def champions_before(moves: Sequence[Recorded], champion: str | None) -> tuple[str, ...]:
+def previous_champions(changes: Sequence[RecordedChange], champion: str | None) -> tuple[str, ...]:
     """The versions that a rollback goes back to, the nearest first.
 
     A promotion puts a version on top of those before, a rollback takes the top away. Moves that
     were made by hand in MLflow are in no record: they are seen where the next one starts.
 
     Args:
-        moves: what `history` gave.
+        changes: what `champion_history` gave.
         champion: the version that is champion now, if there is one.
     """
-    line: list[str] = []
-    for recorded in moves:
-        if recorded.move.action == ROLLBACK:
-            while line and line[-1] != recorded.version:
-                line.pop()
-        elif recorded.previous is not None and line[-1:] != [recorded.previous]:
-            line.append(recorded.previous)
-        if line[-1:] != [recorded.version]:
-            line.append(recorded.version)
-    if line[-1:] == [champion]:
-        line.pop()
-    return tuple(reversed(line))
+    stack: list[str] = []
+    for recorded in changes:
+        if recorded.change.action == ROLLBACK:
+            while stack and stack[-1] != recorded.version:
+                stack.pop()
+        elif recorded.previous is not None and stack[-1:] != [recorded.previous]:
+            stack.append(recorded.previous)
+        if stack[-1:] != [recorded.version]:
+            stack.append(recorded.version)
+    if stack[-1:] == [champion]:
+        stack.pop()
+    return tuple(reversed(stack))
 
 
-def _move_tags(client: Any, name: str) -> dict[int, str]:
+def _change_tags(client: Any, name: str) -> dict[int, str]:
     if not (found := client.search_registered_models(f"name = '{name}'")):
         return {}
     numbered = {
-        int(key.removeprefix(MOVE_TAG)): text
+        int(key.removeprefix(CHAMPION_TAG_PREFIX)): text
         for key, text in found[0].tags.items()
-        if key.startswith(MOVE_TAG) and key.removeprefix(MOVE_TAG).isdecimal()
+        if key.startswith(CHAMPION_TAG_PREFIX) and key.removeprefix(CHAMPION_TAG_PREFIX).isdecimal()
     }
     return dict(sorted(numbered.items()))
 
 
-def _text_of(recorded: Recorded) -> str:
-    move = recorded.move
-    tree = {
-        "action": move.action,
-        "by": move.by,
-        "at": _utc(move.at).isoformat(timespec="seconds"),
-        "why": move.why,
+def _encode_change(recorded: RecordedChange) -> str:
+    change = recorded.change
+    fields = {
+        "action": change.action,
+        "by": change.by,
+        "at": _to_utc(change.at).isoformat(timespec="seconds"),
+        "why": change.why,
         "from": recorded.previous,
         "to": recorded.version,
-        "forced": move.forced,
-        "figures": move.figures,
+        "forced": change.forced,
+        "figures": change.figures,
     }
-    text = json.dumps(tree, ensure_ascii=False, allow_nan=False)
-    if len(text) <= TAG_LENGTH:
+    text = json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    if len(text) <= MAX_TAG_LENGTH:
         return text
     # Who, when and why are what a record is for; the figures can be measured again.
-    return json.dumps({**tree, "figures": {}}, ensure_ascii=False, allow_nan=False)
+    return json.dumps({**fields, "figures": {}}, ensure_ascii=False, allow_nan=False)
 
 
-def _recorded(number: int, text: str) -> Recorded:
+def _decode_change(number: int, text: str) -> RecordedChange:
     try:
-        tree = json.loads(text)
-        move = Move(
-            action=str(tree["action"]),
-            by=str(tree["by"]),
-            at=_utc(datetime.fromisoformat(tree["at"])),
-            why=str(tree["why"]),
-            forced=bool(tree["forced"]),
-            figures=dict(tree["figures"]),
+        fields = json.loads(text)
+        change = ChampionChange(
+            action=str(fields["action"]),
+            by=str(fields["by"]),
+            at=_to_utc(datetime.fromisoformat(fields["at"])),
+            why=str(fields["why"]),
+            forced=bool(fields["forced"]),
+            figures=dict(fields["figures"]),
         )
-        previous = tree["from"]
-        return Recorded(number, move, str(tree["to"]), None if previous is None else str(previous))
+        previous = fields["from"]
+        return RecordedChange(
+            number, change, str(fields["to"]), None if previous is None else str(previous)
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(
-            f"model: expected a move of the champion in its tag {MOVE_TAG}{number:04d}, could not "
-            f"read it: {type(error).__name__}: {error}; delete that tag in MLflow"
+            f"model: expected a move of the champion in its tag {CHAMPION_TAG_PREFIX}{number:04d}, "
+            f"could not read it: {type(error).__name__}: {error}; delete that tag in MLflow"
         ) from error
 
 
-def _utc(at: datetime) -> datetime:
+def _to_utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _absent(name: str, version: str, what: str) -> str:
+def _not_found_message(name: str, version: str, cause: str) -> str:
     return (
-        f"model: expected a registered model {name!r} with a version {version!r}, but {what}; "
+        f"model: expected a registered model {name!r} with a version {version!r}, but {cause}; "
         "run `mqbg train` first, or set MLFLOW_TRACKING_URI to the store that has it"
     )

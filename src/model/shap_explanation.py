@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import shap
 
 
-def explanation(bundle: Bundle, features: pa.Table, language: str = "en") -> shap.Explanation:
+def explain_with_shap(bundle: Bundle, features: pa.Table, language: str = "en") -> shap.Explanation:
     """Why rows of the feature table lie above or below the average, feature by feature.
 
-    `shap.plots.beeswarm(explanation(bundle, table))` draws many rows,
-    `shap.plots.waterfall(explanation(bundle, table)[0])` one.
+    `shap.plots.beeswarm(explain_with_shap(bundle, table))` draws many rows,
+    `shap.plots.waterfall(explain_with_shap(bundle, table)[0])` one.
 
     Args:
         bundle: the model.
@@ -33,11 +33,11 @@ def explanation(bundle: Bundle, features: pa.Table, language: str = "en") -> sha
     # Importing shap takes seconds, which no command but `train` should wait for.
     import shap
 
-    rows = bundle.matrix(features)
-    values = bundle.contributions(rows)
+    matrix = bundle.feature_matrix(features)
+    contributions = bundle.contributions(matrix)
     return shap.Explanation(
-        values=values,
-        base_values=bundle.raw(rows) - values.sum(axis=1),
-        data=rows,
+        values=contributions,
+        base_values=bundle.log_odds_of_matrix(matrix) - contributions.sum(axis=1),
+        data=matrix,
         feature_names=[feature.describe(language) for feature in bundle.catalogue.features],
     )

@@ -22,21 +22,23 @@ from scipy.special import expit, logit
 from ..settings import Thresholds as ThresholdSettings
 from .thresholds import Floats, Thresholds, just_above
 
-TOLERANCE = 0.05
+CAPACITY_TOLERANCE = 0.05
 """The line stays while the flow lies within this share of the capacity."""
 
 SEGMENT_COLUMNS = {"tier": "tier", "solution": "solution_id", "country": "country"}
 """Column of the rows that holds each segment's value."""
 
 
-def follow(rows: pd.DataFrame, thresholds: Thresholds, settings: ThresholdSettings) -> Thresholds:
+def update_threshold(
+    rows: pd.DataFrame, thresholds: Thresholds, settings: ThresholdSettings
+) -> Thresholds:
     """Goes on with the schedule of a capacity line over the snapshots of `rows`.
 
     The first snapshot is stock: those who qualify there by the line in force are not new. At each
     later one the newly qualified are counted. The line stays if they are within 5 % of what sales
     can take between two snapshots, and otherwise it becomes the readiness of the last group that
     sales can take; what rounding to whole groups left over is made up for at the next. It never
-    falls under `thresholds.least`: where supply is short, capacity stays free.
+    falls under `thresholds.floor`: where supply is short, capacity stays free.
 
     The line of a snapshot depends on that snapshot and those before it, never on outcomes and
     never on what came later. Snapshots that the schedule has already keep their line.
@@ -53,50 +55,60 @@ def follow(rows: pd.DataFrame, thresholds: Thresholds, settings: ThresholdSettin
     """
     if thresholds.policy != "capacity" or rows.empty:
         return thresholds
-    inside: frozenset[Any] = frozenset()
-    owed, earlier = 0.0, None
-    for as_of, now in _snapshots(rows):
-        values = segment_values(now, thresholds)
-        reach = reach_by_snapshot(now, thresholds)
-        known = thresholds.followed_until
-        if earlier is not None and (known is None or as_of > known):
-            quota = owed + _weeks(earlier, as_of) * capacity_at(as_of.month, values, settings)
-            new = np.sort(reach[~now["group_id"].isin(inside).to_numpy()])[::-1]
-            line, let_in = _line(new, quota, thresholds.base(as_of), thresholds.least)
-            owed = float(np.clip(quota - let_in, -1.0, 1.0))
-            step = (as_of.isoformat(), line)
+    qualified_before: frozenset[Any] = frozenset()
+    balance, previous_as_of = 0.0, None
+    for as_of, snapshot in _rows_by_snapshot(rows):
+        segments = segment_values(snapshot, thresholds)
+        qualifying = qualifying_thresholds(snapshot, thresholds)
+        updated_until = thresholds.updated_until
+        if previous_as_of is not None and (updated_until is None or as_of > updated_until):
+            capacity = balance + _weeks_between(previous_as_of, as_of) * weekly_capacity(
+                as_of.month, segments, settings
+            )
+            entries = np.sort(qualifying[~snapshot["group_id"].isin(qualified_before).to_numpy()])[
+                ::-1
+            ]
+            threshold, admitted = _next_threshold(
+                entries, capacity, thresholds.pooled_at(as_of), thresholds.floor
+            )
+            balance = float(np.clip(capacity - admitted, -1.0, 1.0))
+            step = (as_of.isoformat(), threshold)
             thresholds = replace(thresholds, schedule=(*thresholds.schedule, step))
-        inside = frozenset(now["group_id"][reach >= thresholds.base(as_of)])
-        earlier = as_of
+        qualified_before = frozenset(
+            snapshot["group_id"][qualifying >= thresholds.pooled_at(as_of)]
+        )
+        previous_as_of = as_of
     return thresholds
 
 
-def _line(new: Floats, quota: float, line: float, least: float) -> tuple[float, int]:
+def _next_threshold(
+    entries: Floats, capacity: float, threshold: float, floor: float
+) -> tuple[float, int]:
     """The line for newcomers, strictest first, and how many of them it lets in."""
-    let_in, wanted = int((new >= line).sum()), min(round(quota), new.size)
-    stays = abs(let_in - quota) <= TOLERANCE * quota or let_in == wanted
-    if line < least or not stays:
-        if wanted > 0:
-            line = max(float(new[wanted - 1]), least)
-        elif new.size:
-            line = just_above(max(float(new[0]), least))
-        let_in = int((new >= line).sum())
-    return line, let_in
+    admitted, target = int((entries >= threshold).sum()), min(round(capacity), entries.size)
+    unchanged = abs(admitted - capacity) <= CAPACITY_TOLERANCE * capacity or admitted == target
+    if threshold < floor or not unchanged:
+        if target > 0:
+            threshold = max(float(entries[target - 1]), floor)
+        elif entries.size:
+            threshold = just_above(max(float(entries[0]), floor))
+        admitted = int((entries >= threshold).sum())
+    return threshold, admitted
 
 
-def capacity_at(month: int, values: Sequence[Any], settings: ThresholdSettings) -> float:
+def weekly_capacity(month: int, segments: Sequence[Any], settings: ThresholdSettings) -> float:
     """Groups a week that all teams together can take in a month.
 
     Args:
         month: 1 to 12.
-        values: the segments that there are; a team without groups takes none.
+        segments: the segments that there are; a team without groups takes none.
         settings: whose capacities count.
     """
-    present = set(values)
-    own = settings.capacity_by_segment
+    present = set(segments)
+    by_segment = settings.capacity_by_segment
     shared = settings.capacity_by_month.get(str(month), settings.capacity_per_week)
-    return (shared if present - set(own) else 0.0) + sum(
-        capacity for value, capacity in own.items() if value in present
+    return (shared if present - set(by_segment) else 0.0) + sum(
+        capacity for value, capacity in by_segment.items() if value in present
     )
 
 
@@ -107,16 +119,16 @@ def qualified(rows: pd.DataFrame, thresholds: Thresholds) -> NDArray[np.bool_]:
         rows: as_of, readiness, completeness and the column of the segment, if there are segments.
         thresholds: those in force.
     """
-    reached = np.zeros(len(rows), dtype=np.bool_)
-    for as_of, places in rows.groupby("as_of", sort=False).indices.items():
-        now = rows.iloc[places]
-        reached[places] = thresholds.qualifies(
-            now["readiness"].to_numpy(np.float64),
-            now["completeness"].to_numpy(np.float64),
-            segment_values(now, thresholds),
+    qualifies = np.zeros(len(rows), dtype=np.bool_)
+    for as_of, indices in rows.groupby("as_of", sort=False).indices.items():
+        snapshot = rows.iloc[indices]
+        qualifies[indices] = thresholds.qualifies(
+            snapshot["readiness"].to_numpy(np.float64),
+            snapshot["completeness"].to_numpy(np.float64),
+            segment_values(snapshot, thresholds),
             pd.Timestamp(as_of).to_pydatetime(),  # type: ignore[arg-type]
         )
-    return reached
+    return qualifies
 
 
 def segment_values(rows: pd.DataFrame, thresholds: Thresholds) -> list[Any]:
@@ -136,7 +148,7 @@ def segment_values(rows: pd.DataFrame, thresholds: Thresholds) -> list[Any]:
     return list(rows[column])
 
 
-def reach_by_snapshot(rows: pd.DataFrame, thresholds: Thresholds) -> Floats:
+def qualifying_thresholds(rows: pd.DataFrame, thresholds: Thresholds) -> Floats:
     """The highest pooled line at which each row still qualifies, shape (rows,).
 
     Minus infinity for a row whose completeness is too low.
@@ -145,21 +157,23 @@ def reach_by_snapshot(rows: pd.DataFrame, thresholds: Thresholds) -> Floats:
         rows: as for `qualified`.
         thresholds: whose shifts and completeness count.
     """
-    values, month = segment_values(rows, thresholds), pd.DatetimeIndex(rows["as_of"]).month
+    segments, month = segment_values(rows, thresholds), pd.DatetimeIndex(rows["as_of"]).month
     shift = np.zeros(len(rows))
-    for one in np.unique(month):
-        here = month == one
-        shift[here] = thresholds.shifts([values[i] for i in np.flatnonzero(here)], int(one))
+    for month_number in np.unique(month):
+        in_month = month == month_number
+        shift[in_month] = thresholds.shifts_from_pooled(
+            [segments[i] for i in np.flatnonzero(in_month)], int(month_number)
+        )
     readiness = rows["readiness"].to_numpy(np.float64)
-    reach = np.where(shift == 0, readiness, expit(logit(readiness) - shift))
+    qualifying = np.where(shift == 0, readiness, expit(logit(readiness) - shift))
     complete = rows["completeness"].to_numpy(np.float64) >= thresholds.completeness
-    return np.where(complete, reach, -np.inf)
+    return np.where(complete, qualifying, -np.inf)
 
 
-def _snapshots(rows: pd.DataFrame) -> list[tuple[datetime, pd.DataFrame]]:
+def _rows_by_snapshot(rows: pd.DataFrame) -> list[tuple[datetime, pd.DataFrame]]:
     parts = rows.groupby("as_of", sort=True)
     return [(pd.Timestamp(as_of).to_pydatetime(), part) for as_of, part in parts]  # type: ignore[arg-type]
 
 
-def _weeks(earlier: datetime, later: datetime) -> float:
+def _weeks_between(earlier: datetime, later: datetime) -> float:
     return (later - earlier).total_seconds() / (7 * 86_400)

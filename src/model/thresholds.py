@@ -15,10 +15,10 @@ from scipy.special import expit, logit
 Policy = Literal["capacity", "value", "precision"]
 Floats = NDArray[np.float64]
 
-NOBODY = 2.0
+UNREACHABLE = 2.0
 """A line that no readiness reaches: no line is worth it, or can be shown to be."""
 
-MONTHS = (
+MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
 )  # fmt: skip
@@ -34,8 +34,10 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What a line brings, measured on rows with known outcomes (see `train.yields`).
+class ThresholdPerformance:
+    """What a line brings, measured on rows with known outcomes.
+
+    See `train.thresholds.performance`.
 
     per_week        newly qualified groups a week
     precision       share of the newly qualified that convert within the horizon
@@ -50,10 +52,10 @@ class Expected:
     value_per_week: Estimate
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            given = getattr(self, item.name)
-            if isinstance(given, Mapping):  # as JSON gives it
-                object.__setattr__(self, item.name, Estimate(**given))
+        for measure in fields(self):
+            value = getattr(self, measure.name)
+            if isinstance(value, Mapping):  # as JSON gives it
+                object.__setattr__(self, measure.name, Estimate(**value))
 
 
 @dataclass(frozen=True)
@@ -67,63 +69,65 @@ class Thresholds:
         policy: how the line was chosen.
         completeness: 0..1; a group must be at or above it.
         pooled: readiness from which groups qualify before the first step of the schedule;
-            `NOBODY` if no line holds what the policy asks for.
-        least: readiness under which a line that follows the capacity never falls.
+            `UNREACHABLE` if no line holds what the policy asks for.
+        floor: readiness under which a line that follows the capacity never falls.
         segment: what the segments are values of; None without segments.
-        segments: shift of each segment; one that is absent has the pooled line.
-        months: shift of each month, 1 to 12; one that is absent has none.
-        schedule: (ISO time, pooled readiness from then on), ascending; see `following`.
-        expected: what the line brings; None where nobody measured it.
+        segment_shifts: shift of each segment; one that is absent has the pooled line.
+        month_shifts: shift of each month, 1 to 12; one that is absent has none.
+        schedule: (ISO time, pooled readiness from then on), ascending; see `threshold_update`.
+        forecast: what the line brings; None where nobody measured it.
     """
 
     policy: Policy
     completeness: float
     pooled: float
-    least: float = 0.0
+    floor: float = 0.0
     segment: Literal["tier", "solution", "country"] | None = None
-    segments: Mapping[str, float] = field(default_factory=dict)
-    months: Mapping[int, float] = field(default_factory=dict)
+    segment_shifts: Mapping[str, float] = field(default_factory=dict)
+    month_shifts: Mapping[int, float] = field(default_factory=dict)
     schedule: tuple[tuple[str, float], ...] = ()
-    expected: Expected | None = None
+    forecast: ThresholdPerformance | None = None
 
     def __post_init__(self) -> None:
         # JSON gives lists, text as keys and tables; what is read back must equal what was written.
-        steps = tuple((str(at), float(line)) for at, line in self.schedule)
-        object.__setattr__(self, "schedule", steps)
-        months = {int(month): float(shift) for month, shift in self.months.items()}
-        object.__setattr__(self, "months", months)
-        if isinstance(self.expected, Mapping):
-            object.__setattr__(self, "expected", Expected(**self.expected))
+        schedule = tuple((str(at), float(line)) for at, line in self.schedule)
+        object.__setattr__(self, "schedule", schedule)
+        month_shifts = {int(month): float(shift) for month, shift in self.month_shifts.items()}
+        object.__setattr__(self, "month_shifts", month_shifts)
+        if isinstance(self.forecast, Mapping):
+            object.__setattr__(self, "forecast", ThresholdPerformance(**self.forecast))
 
     @property
-    def followed_until(self) -> datetime | None:
+    def updated_until(self) -> datetime | None:
         """The last step of the schedule; its line holds from then on."""
         return datetime.fromisoformat(self.schedule[-1][0]) if self.schedule else None
 
-    def base(self, as_of: datetime) -> float:
+    def pooled_at(self, as_of: datetime) -> float:
         """The pooled line of a day, before the shifts of month and segment."""
-        line = self.pooled
-        for at, followed in self.schedule:
-            if datetime.fromisoformat(at) > as_of:
+        threshold = self.pooled
+        for starts_at, scheduled in self.schedule:
+            if datetime.fromisoformat(starts_at) > as_of:
                 break
-            line = followed
-        return line
+            threshold = scheduled
+        return threshold
 
-    def shifts(self, segment_values: Sequence[Any], month: int) -> Floats:
+    def shifts_from_pooled(self, segment_values: Sequence[Any], month: int) -> Floats:
         """Log-odds by which the line of each group lies above the pooled one, shape (groups,).
 
         Args:
             segment_values: of each group; a value that is unknown or missing has no shift.
             month: 1 to 12.
         """
-        own = np.array([self.segments.get(value, 0.0) for value in segment_values], np.float64)
-        return own + self.months.get(month, 0.0)
+        segment_shifts = np.array(
+            [self.segment_shifts.get(value, 0.0) for value in segment_values], np.float64
+        )
+        return segment_shifts + self.month_shifts.get(month, 0.0)
 
-    def held(self, as_of: datetime) -> Thresholds:
+    def frozen_at(self, as_of: datetime) -> Thresholds:
         """The same with the line of a day held for ever, before it and after."""
-        return replace(self, pooled=self.base(as_of), schedule=())
+        return replace(self, pooled=self.pooled_at(as_of), schedule=())
 
-    def at(self, segment_values: Sequence[Any], as_of: datetime) -> Floats:
+    def readiness_thresholds(self, segment_values: Sequence[Any], as_of: datetime) -> Floats:
         """The readiness from which each group qualifies, shape (groups,).
 
         Args:
@@ -131,7 +135,9 @@ class Thresholds:
                 say) without segments.
             as_of: the cut-off that groups are scored at.
         """
-        return moved(self.base(as_of), self.shifts(segment_values, as_of.month))
+        return shift_threshold(
+            self.pooled_at(as_of), self.shifts_from_pooled(segment_values, as_of.month)
+        )
 
     def qualifies(
         self,
@@ -141,58 +147,69 @@ class Thresholds:
         as_of: datetime,
     ) -> NDArray[np.bool_]:
         """Whether each group reaches both its thresholds, shape (groups,)."""
-        line = self.at(segment_values, as_of)
-        return reaches(readiness, completeness, line, np.full(line.shape, self.completeness))
+        threshold = self.readiness_thresholds(segment_values, as_of)
+        return meets_thresholds(
+            readiness, completeness, threshold, np.full(threshold.shape, self.completeness)
+        )
 
-    def sentence(self, as_of: datetime) -> str:
+    def description(self, as_of: datetime) -> str:
         """The line of a day for those who plan with it, pooled over segments."""
-        lines = {month: self._said(month, as_of) for month in range(1, 13)}
-        usual = Counter(lines.values()).most_common(1)[0][0]
-        if self.base(as_of) > 1:
+        by_month = {month: self._formatted_threshold(month, as_of) for month in range(1, 13)}
+        most_common = Counter(by_month.values()).most_common(1)[0][0]
+        if self.pooled_at(as_of) > 1:
             return (
                 f"No group qualifies: at no line could the policy {self.policy!r} be shown to hold "
                 "what it asks for; ask for less or bring a longer history."
             )
-        special = [
-            f"{line} in {MONTHS[month - 1]}" for month, line in lines.items() if line != usual
+        exceptions = [
+            f"{threshold} in {MONTH_NAMES[month - 1]}"
+            for month, threshold in by_month.items()
+            if threshold != most_common
         ]
-        most = f"{usual} in most months, {', '.join(special)}" if special else usual
-        said = f"A group qualifies from readiness {most}, with completeness {self.completeness:.0%}"
-        if self.segments:
-            said += f"; the line differs by {self.segment}"
+        by_month_text = (
+            f"{most_common} in most months, {', '.join(exceptions)}" if exceptions else most_common
+        )
+        text = (
+            f"A group qualifies from readiness {by_month_text}, "
+            f"with completeness {self.completeness:.0%}"
+        )
+        if self.segment_shifts:
+            text += f"; the line differs by {self.segment}"
         if self.schedule:
-            shift = self.shifts([None], as_of.month)
-            followed = [float(moved(line, shift)[0]) for _, line in self.schedule]
-            said += (
-                f"; it follows the capacity, between {_percent(min(followed))} and "
-                f"{_percent(max(followed))} since {self.schedule[0][0][:10]}"
+            shift = self.shifts_from_pooled([None], as_of.month)
+            scheduled = [float(shift_threshold(line, shift)[0]) for _, line in self.schedule]
+            text += (
+                f"; it follows the capacity, between {_format_percent(min(scheduled))} and "
+                f"{_format_percent(max(scheduled))} since {self.schedule[0][0][:10]}"
             )
-        return said + "."
+        return text + "."
 
-    def _said(self, month: int, as_of: datetime) -> str:
-        return _percent(float(moved(self.base(as_of), self.shifts([None], month))[0]))
+    def _formatted_threshold(self, month: int, as_of: datetime) -> str:
+        return _format_percent(
+            float(shift_threshold(self.pooled_at(as_of), self.shifts_from_pooled([None], month))[0])
+        )
 
 
-def reaches(
+def meets_thresholds(
     readiness: Floats, completeness: Floats, threshold: Floats, completeness_threshold: Floats
 ) -> NDArray[np.bool_]:
     """Whether each group is at or above both its lines, shape (groups,); what qualifying means."""
     return (readiness >= threshold) & (completeness >= completeness_threshold)
 
 
-def moved(line: float, shift: Floats) -> Floats:
+def shift_threshold(threshold: float, shift: Floats) -> Floats:
     """A readiness moved by shifts in log-odds, shape as `shift`; one above 1 stays there."""
-    if line > 1:
-        return np.full(shift.shape, line)
+    if threshold > 1:
+        return np.full(shift.shape, threshold)
     # A line is the readiness of the group that set it: unmoved it must stay equal to the last
     # bit, moved it yields by a hair, so that rounding does not shut that group out.
-    return np.where(shift == 0, line, expit(logit(line) + shift) * (1 - 1e-12))
+    return np.where(shift == 0, threshold, expit(logit(threshold) + shift) * (1 - 1e-12))
 
 
 def just_above(readiness: float) -> float:
-    """The line that shuts out the group of this readiness, by more than `moved` ever yields."""
+    """The line that shuts out the group of this readiness, whatever the shift."""
     return max(readiness, 1e-9) * (1 + 1e-9)
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..model.thresholds import NOBODY, reaches
+from ..model.thresholds import UNREACHABLE, meets_thresholds
 from ..settings import States
 
 NURTURE, QUALIFIED, ACCEPTED = "nurture", "qualified", "accepted"
 REJECTED, RECYCLED = "rejected", "recycled"
 
-REASONS = {
+TRANSITION_REASONS = {
     "reached": "readiness and completeness reached their thresholds",
     "fell": "one of them stayed below the lower line for the dwell time",
     "accepted": "sales accepted the group",
@@ -26,26 +26,26 @@ REASONS = {
 }
 """Why a group moved, by the word that a transition carries."""
 
-STATES = ("group_id", "as_of", "status", "since", "below_since", "alerted_at", "verdict_at")
-"""Columns of a state; those of `Moved.transitions` are `TRANSITIONS`."""
+STATE_COLUMNS = ("group_id", "as_of", "status", "since", "below_since", "alerted_at", "verdict_at")
+"""Columns of a state; those of `StateUpdate.transitions` are `TRANSITION_COLUMNS`."""
 
-TRANSITIONS = (
+TRANSITION_COLUMNS = (
     "group_id", "as_of", "from_status", "to_status", "reason", "score", "readiness", "threshold",
     "completeness", "completeness_threshold", "model_version", "alert",
 )  # fmt: skip
 
-_TIMES = ("since", "below_since", "alerted_at", "verdict_at")
+_TIME_COLUMNS = ("since", "below_since", "alerted_at", "verdict_at")
 
 
 @dataclass(frozen=True)
-class Moved:
+class StateUpdate:
     """What a run made of the states.
 
     Attributes:
         status: of each row of the scores, in their order.
-        states: of the groups where something changed; columns `STATES`.
-        transitions: of the groups whose status changed; columns `TRANSITIONS`. `alert` tells those
-            that deserve one: the group qualified, and its last alert is long enough ago.
+        states: of the groups where something changed; columns `STATE_COLUMNS`.
+        transitions: of the groups whose status changed; columns `TRANSITION_COLUMNS`. `alert` tells
+            those that deserve one: the group qualified, and its last alert is long enough ago.
     """
 
     status: pd.Series[str]
@@ -53,13 +53,13 @@ class Moved:
     transitions: pd.DataFrame
 
 
-def moved(
-    before: pd.DataFrame,
+def update_states(
+    earlier: pd.DataFrame,
     scores: pd.DataFrame,
     verdicts: pd.DataFrame,
     settings: States,
     as_of: datetime,
-) -> Moved:
+) -> StateUpdate:
     """Moves every scored group by at most one step.
 
     Depends on nothing but what was before the cut-off, so running past dates in order gives the
@@ -71,120 +71,134 @@ def moved(
     `recycled` and may qualify again.
 
     Args:
-        before: the latest state of each group before the cut-off; columns `STATES`. A group
+        earlier: the latest state of each group before the cut-off; columns `STATE_COLUMNS`. A group
             without one is in nurture.
-        scores: of one cut-off; the columns of `tables.SCORES`. `status` is not read.
-        verdicts: as `verdicts_known` gives them.
+        scores: of one cut-off; the columns of `score_tables.SCORES`. `status` is not read.
+        verdicts: as `verdicts_as_of` gives them.
         settings: lower line, dwell, recycling and pause.
         as_of: the cut-off.
     """
-    known = _joined(before, scores, verdicts)
-    old = known["status"]
-    below_since = _below_since(known, scores, settings, as_of)
-    new, reason = _next(known, scores, below_since, settings, as_of)
-    step = new != old
-    paused = as_of - known["alerted_at"] < pd.Timedelta(days=settings.alert_pause_days)
-    alert = step & (new == QUALIFIED) & ~paused
-    heard = _new_verdict(known)
+    current = _current_states(earlier, scores, verdicts)
+    old_status = current["status"]
+    below_since = _below_threshold_since(current, scores, settings, as_of)
+    new_status, reason = _next_status(current, scores, below_since, settings, as_of)
+    changed_status = new_status != old_status
+    paused = as_of - current["alerted_at"] < pd.Timedelta(days=settings.alert_pause_days)
+    alert = changed_status & (new_status == QUALIFIED) & ~paused
+    has_new_verdict = _has_new_verdict(current)
     after = pd.DataFrame(
         {
             "group_id": scores["group_id"].to_numpy(),
             "as_of": as_of,
-            "status": new,
-            "since": known["since"].mask(step, as_of),
-            "below_since": below_since.where(new == QUALIFIED),
-            "alerted_at": known["alerted_at"].mask(alert, as_of),
-            "verdict_at": known["verdict_at"].mask(heard, known["decided_at"]),
+            "status": new_status,
+            "since": current["since"].mask(changed_status, as_of),
+            "below_since": below_since.where(new_status == QUALIFIED),
+            "alerted_at": current["alerted_at"].mask(alert, as_of),
+            "verdict_at": current["verdict_at"].mask(has_new_verdict, current["decided_at"]),
         }
     )
-    changed = step | heard
-    for column in _TIMES:
-        same = (after[column] == known[column]) | (after[column].isna() & known[column].isna())
-        changed |= ~same
-    return Moved(new, after[changed], _transitions(scores, old, new, reason, alert, as_of)[step])
+    changed = changed_status | has_new_verdict
+    for column in _TIME_COLUMNS:
+        unchanged = (after[column] == current[column]) | (
+            after[column].isna() & current[column].isna()
+        )
+        changed |= ~unchanged
+    return StateUpdate(
+        new_status,
+        after[changed],
+        _transitions(scores, old_status, new_status, reason, alert, as_of)[changed_status],
+    )
 
 
-def _joined(before: pd.DataFrame, scores: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+def _current_states(
+    earlier: pd.DataFrame, scores: pd.DataFrame, verdicts: pd.DataFrame
+) -> pd.DataFrame:
     """State and verdict of each scored group, in the order of the scores."""
-    known = (
+    current = (
         scores[["group_id"]]
         .reset_index(drop=True)
-        .merge(before.drop(columns="as_of"), "left", "group_id", validate="one_to_one")
+        .merge(earlier.drop(columns="as_of"), "left", "group_id", validate="one_to_one")
         .merge(verdicts, "left", "group_id", validate="one_to_one")
     )
-    known["status"] = known["status"].astype(object).where(known["status"].notna(), NURTURE)
-    for column in (*_TIMES, "decided_at", "reopened_at"):
-        known[column] = known[column].astype("datetime64[us]")
-    return known
+    current["status"] = current["status"].astype(object).where(current["status"].notna(), NURTURE)
+    for column in (*_TIME_COLUMNS, "decided_at", "reopened_at"):
+        current[column] = current[column].astype("datetime64[us]")
+    return current
 
 
-def _below_since(
-    known: pd.DataFrame, scores: pd.DataFrame, settings: States, as_of: datetime
+def _below_threshold_since(
+    current: pd.DataFrame, scores: pd.DataFrame, settings: States, as_of: datetime
 ) -> pd.Series[Any]:
     """Since when each qualified group is under the lower line without a break."""
-    below = (known["status"] == QUALIFIED) & ~_reaches(scores, settings.leave_below)
-    return known["below_since"].fillna(pd.Timestamp(as_of)).where(below)
+    below = (current["status"] == QUALIFIED) & ~_meets_thresholds(scores, settings.leave_below)
+    return current["below_since"].fillna(pd.Timestamp(as_of)).where(below)
 
 
-def _reaches(scores: pd.DataFrame, share: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _meets_thresholds(scores: pd.DataFrame, share: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Whether each group reaches this share of both its thresholds."""
     threshold = scores["threshold"].to_numpy(np.float64)
     # The table writes a line that nobody reaches as 1; a share of 1 could be reached.
-    line = np.where(threshold >= 1, NOBODY / share, threshold)
-    return reaches(
+    reachable = np.where(threshold >= 1, UNREACHABLE / share, threshold)
+    return meets_thresholds(
         scores["readiness"].to_numpy(np.float64),
         scores["completeness"].to_numpy(np.float64),
-        share * line,
+        share * reachable,
         share * scores["completeness_threshold"].to_numpy(np.float64),
     )
 
 
-def _new_verdict(known: pd.DataFrame) -> pd.Series[bool]:
-    decided, counted = known["decided_at"], known["verdict_at"]
+def _has_new_verdict(current: pd.DataFrame) -> pd.Series[bool]:
+    decided, counted = current["decided_at"], current["verdict_at"]
     return decided.notna() & (counted.isna() | (decided > counted))
 
 
-def _next(
-    known: pd.DataFrame,
+def _next_status(
+    current: pd.DataFrame,
     scores: pd.DataFrame,
     below_since: pd.Series[Any],
     settings: States,
     as_of: datetime,
 ) -> tuple[pd.Series[Any], pd.Series[Any]]:
     """The next status of each group, and the reason where it differs. The first rule decides."""
-    old, heard = known["status"], _new_verdict(known)
+    old_status, has_new_verdict = current["status"], _has_new_verdict(current)
     sent_back = {text.strip().casefold() for text in settings.sent_back_reasons}
-    said = known["reason"].map(lambda text: isinstance(text, str) and text.strip().casefold())
-    rejection = heard & (known["verdict"] == REJECTED)
-    rejected_at = known["decided_at"].where(rejection, known["verdict_at"])
-    ended = as_of - rejected_at >= pd.Timedelta(days=settings.recycle_days)
-    dwelt = as_of - below_since >= pd.Timedelta(days=settings.dwell_days)
-    begun = old.isin([QUALIFIED, ACCEPTED, REJECTED])
+    verdict_reason = current["reason"].map(
+        lambda text: isinstance(text, str) and text.strip().casefold()
+    )
+    rejection = has_new_verdict & (current["verdict"] == REJECTED)
+    rejected_at = current["decided_at"].where(rejection, current["verdict_at"])
+    rejection_expired = as_of - rejected_at >= pd.Timedelta(days=settings.recycle_days)
+    dwell_passed = as_of - below_since >= pd.Timedelta(days=settings.dwell_days)
+    in_progress = old_status.isin([QUALIFIED, ACCEPTED, REJECTED])
     rules = (
-        (heard & (known["verdict"] == ACCEPTED), ACCEPTED, "accepted"),
-        (rejection & said.isin(sent_back), RECYCLED, "sent_back"),
-        (rejection & ~ended, REJECTED, "rejected"),
-        ((rejection | (old == REJECTED)) & ended, RECYCLED, "rejection_ended"),
-        (begun & (known["reopened_at"] >= known["since"]), RECYCLED, "reopened"),
-        ((old == QUALIFIED) & dwelt, RECYCLED, "fell"),
-        (old.isin([NURTURE, RECYCLED]) & _reaches(scores, 1.0), QUALIFIED, "reached"),
+        (has_new_verdict & (current["verdict"] == ACCEPTED), ACCEPTED, "accepted"),
+        (rejection & verdict_reason.isin(sent_back), RECYCLED, "sent_back"),
+        (rejection & ~rejection_expired, REJECTED, "rejected"),
+        ((rejection | (old_status == REJECTED)) & rejection_expired, RECYCLED, "rejection_ended"),
+        (in_progress & (current["reopened_at"] >= current["since"]), RECYCLED, "reopened"),
+        ((old_status == QUALIFIED) & dwell_passed, RECYCLED, "fell"),
+        (
+            old_status.isin([NURTURE, RECYCLED]) & _meets_thresholds(scores, 1.0),
+            QUALIFIED,
+            "reached",
+        ),
     )
     holds = [rule.to_numpy(bool) for rule, _to, _why in rules]
-    status = np.select(holds, [to for _rule, to, _why in rules], old.to_numpy(str))
+    status = np.select(holds, [to for _rule, to, _why in rules], old_status.to_numpy(str))
     reason = np.select(holds, [why for _rule, _to, why in rules], "")
     return pd.Series(status, dtype=object), pd.Series(reason, dtype=object)
 
 
 def _transitions(
     scores: pd.DataFrame,
-    old: pd.Series[Any],
-    new: pd.Series[Any],
+    old_status: pd.Series[Any],
+    new_status: pd.Series[Any],
     reason: pd.Series[Any],
     alert: pd.Series[bool],
     as_of: datetime,
 ) -> pd.DataFrame:
     """A row for each group, whether it moved or not."""
     rows = scores.reset_index(drop=True).assign(
-        as_of=as_of, from_status=old, to_status=new, reason=reason, alert=alert
+        as_of=as_of, from_status=old_status, to_status=new_status, reason=reason, alert=alert
     )
-    return rows[list(TRANSITIONS)]
+    return rows[list(TRANSITION_COLUMNS)]

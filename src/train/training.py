@@ -23,19 +23,19 @@ from ..features.time_rules.eligible_groups import (
     training_cutoffs,
 )
 from ..model.bundle import Bundle
-from ..model.threshold_update import follow
+from ..model.threshold_update import update_threshold
 from ..settings import Settings
-from .data.labels import require_target
+from .data.labels import require_target_stage
 from .data.leakage import Finding, find_leaks
-from .data.snapshots import Snapshots, collect, fingerprint
+from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import Split, forward_split
 from .evaluate.ablation import ablation
 from .evaluate.evaluation import MODEL, Judged, judge, touched_per_snapshot
-from .fit.monotone import cost_of_directions
-from .fit.procedure import Learned, learn, scored_rows, training_rows
-from .fit.tuning import Tuned, tune
+from .fit.monotone import cost_of_monotone_constraints
+from .fit.procedure import FitResult, build_training_matrix, fit_bundle, score_snapshots
+from .fit.tuning import TuningResult, tune
 from .thresholds.learn import require_policy
-from .thresholds.performance import promised
+from .thresholds.performance import forecast_performance
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +56,12 @@ class Trained:
         sample: some hundred of the test rows, likewise, to draw.
         findings: what the leak probes warn of.
         ablation: frame of `ablation.ablation`; None where it was not made.
-        directions: frame of `monotone.cost_of_directions`; None without directions.
+        directions: frame of `monotone.cost_of_monotone_constraints`; None without directions.
         tuned: what the trials found; None without trials.
     """
 
     bundle: Bundle
-    learned: Learned
+    learned: FitResult
     judged: Judged
     split: Split
     touched_per_snapshot: int
@@ -70,7 +70,7 @@ class Trained:
     findings: tuple[Finding, ...] = ()
     ablation: pd.DataFrame | None = None
     directions: pd.DataFrame | None = None
-    tuned: Tuned | None = None
+    tuned: TuningResult | None = None
 
     @property
     def few_labels(self) -> bool:
@@ -103,21 +103,21 @@ def train(
     """
     settings = source.settings
     require_policy(settings.thresholds)
-    require_target(source.tables["stage_events"], settings.target)
+    require_target_stage(source.tables["stage_events"], settings.target)
     split, words = _plan(source, test_from)
-    snapshots = collect(source, words, split.cutoffs, progress)
+    snapshots = collect_snapshots(source, words, split.cutoffs, progress)
     _require_groups(snapshots, split)
-    training = snapshots.at(split.train)
+    training = snapshots.at_cutoffs(split.train)
     findings = find_leaks(source.tables, settings, training.features, training.keys, progress)
     for finding in findings:
         logger.warning("%s", finding.sentence)
-    digest = fingerprint(source)
+    digest = data_fingerprint(source)
     tuned = None
     if trials:
-        rows = training_rows(training, words, settings)
+        rows = build_training_matrix(training, words, settings)
         as_of = training.keys["as_of"].to_numpy()
         tuned = tune(rows, as_of, settings, words.features, trials, studies, digest, progress)
-    learned = learn(
+    learned = fit_bundle(
         snapshots, split, words, settings, digest, progress, tuned.parameters if tuned else None
     )
     touched = touched_per_snapshot(split, settings)
@@ -126,7 +126,7 @@ def train(
         _published(learned, judged, snapshots, split), learned, judged, split, touched,
         snapshots.features.select(list(words.feature_names)).slice(0, 5),
         _drawn(
-            snapshots.at(split.test).features.select(list(words.feature_names)),
+            snapshots.at_cutoffs(split.test).features.select(list(words.feature_names)),
             settings.model.seed,
         ),
         findings, tuned=tuned,
@@ -156,7 +156,7 @@ def probe(
         BadInput: too little history for a training.
     """
     split, words = _plan(source, test_from)
-    snapshots = collect(source, words, split.train, progress)
+    snapshots = collect_snapshots(source, words, split.train, progress)
     return find_leaks(source.tables, source.settings, snapshots.features, snapshots.keys, progress)
 
 
@@ -173,9 +173,9 @@ def _plan(source: FeatureSource, test_from: datetime | None) -> tuple[Split, Cat
     return replace(split, before_test=()), words
 
 
-def _require_groups(snapshots: Snapshots, split: Split) -> None:
+def _require_groups(snapshots: SnapshotTable, split: Split) -> None:
     for part, cutoffs in (("training", split.train), ("test", split.test)):
-        if not len(snapshots.at(cutoffs).keys):
+        if not len(snapshots.at_cutoffs(cutoffs).keys):
             raise BadInput(
                 f"train: expected groups that were open in the {part} part, from "
                 f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}, found none; bring a longer "
@@ -183,46 +183,50 @@ def _require_groups(snapshots: Snapshots, split: Split) -> None:
             )
 
 
-def _published(learned: Learned, judged: Judged, snapshots: Snapshots, split: Split) -> Bundle:
+def _published(
+    learned: FitResult, judged: Judged, snapshots: SnapshotTable, split: Split
+) -> Bundle:
     """The bundle with its line followed up to the last cut-off, and what to expect from then on."""
     bundle, settings = learned.bundle, learned.bundle.settings
     if settings.thresholds.policy != "capacity":
         return bundle
-    after = scored_rows(bundle, snapshots.at(split.after_test))
-    late = pd.concat([learned.recent, judged.rows, after], ignore_index=True)
-    lines = follow(late, bundle.thresholds, settings.thresholds)
+    after = score_snapshots(bundle, snapshots.at_cutoffs(split.after_test))
+    late = pd.concat([learned.recent_rows, judged.rows, after], ignore_index=True)
+    lines = update_threshold(late, bundle.thresholds, settings.thresholds)
     latest = late[late["as_of"].isin(np.sort(late["as_of"].unique())[-RECENT:])]
     how = {"resamples": settings.model.resamples, "seed": settings.model.seed}
-    hopes = promised(learned.scored, latest, lines, settings.thresholds, **how)
-    return replace(bundle, thresholds=replace(lines, expected=hopes))
+    hopes = forecast_performance(learned.scored_rows, latest, lines, settings.thresholds, **how)
+    return replace(bundle, thresholds=replace(lines, forecast=hopes))
 
 
 RECENT = 4
 """Snapshots whose flow says how many groups to expect."""
 
 
-def _with_refits(trained: Trained, snapshots: Snapshots, progress: Progress) -> Trained:
+def _with_refits(trained: Trained, snapshots: SnapshotTable, progress: Progress) -> Trained:
     """What the themes and the directions are worth, by fitting without them.
 
     With few labels nothing is refitted: the differences would be those of chance.
     """
     learned, settings = trained.learned, trained.bundle.settings
-    if learned.fitted is None or trained.few_labels:
+    if learned.fitted_trees is None or trained.few_labels:
         return trained
-    test = learned.bundle.matrix(snapshots.at(trained.split.test).features)
+    test = learned.bundle.feature_matrix(snapshots.at_cutoffs(trained.split.test).features)
     rows, chance = trained.judged.rows, trained.judged.probabilities[MODEL]
     how = {
         "touched_per_snapshot": trained.touched_per_snapshot,
         "resamples": settings.model.resamples,
         "seed": settings.model.seed,
     }
-    fitted, calibrator = learned.fitted, learned.bundle.calibrator
+    fitted, calibrator = learned.fitted_trees, learned.bundle.calibrator
     if settings.model.monotone:
-        cost = cost_of_directions(learned.rows, test, rows, chance, fitted, calibrator, **how)
+        cost = cost_of_monotone_constraints(
+            learned.training_matrix, test, rows, chance, fitted, calibrator, **how
+        )
         trained = replace(trained, directions=cost)
     if settings.model.ablation and trained.judged.signal.found:
         worth = ablation(
-            learned.bundle.catalogue.features, learned.rows, test, rows, chance, fitted,
+            learned.bundle.catalogue.features, learned.training_matrix, test, rows, chance, fitted,
             calibrator, progress=progress, **how,
         )  # fmt: skip
         trained = replace(trained, ablation=worth)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from made_report import AS_OF, member_row, opened, score_row, tables, theme_rows
-from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.source import Source
 
 GROUPS = 40
 STATUSES = ("nurture", "qualified", "recycled")
 
 
-def scored_groups(as_of: datetime = AS_OF) -> Scored:
+def scored_groups(as_of: datetime = AS_OF) -> ScoreTables:
     scores, members, themes = [], [], []
     for n in range(GROUPS):
         size = 400 if n == GROUPS - 1 else n % 9

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from crowd import GROUPS
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.serve.pages import POLICY
 from mqbg.serve.pages.portfolio import page_name
 
@@ -63,7 +63,7 @@ def test_a_script_that_stands_in_a_page_is_refused(tab, folder, tmp_path):
     path.write_text(path.read_text().replace("<main>", f"<main>{evil}"))
     opened = tab()
     opened.page.goto(path.as_uri())
-    assert opened.page.title() == words("en").words["labels"]["model_page"]
+    assert opened.page.title() == load_language("en").word_tables["labels"]["model_page"]
     assert len(opened.said) == 2
     assert all("Content Security Policy" in text for text in opened.said)
 
@@ -198,7 +198,7 @@ def test_without_a_clipboard_the_summary_is_selected_instead(tab, folder):
     page.add_init_script("document.execCommand = () => false")
     page.goto((folder / "groups" / page_name("g5")).as_uri())
     page.get_by_role("button", name="Copy").press("Enter")
-    page.get_by_text(words("en").words["labels"]["not_copied"]).wait_for()
+    page.get_by_text(load_language("en").word_tables["labels"]["not_copied"]).wait_for()
     assert page.evaluate("getSelection().toString()") == "About g5.\nAs it is."
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from mqbg.commands.app import main
 from mqbg.serve.batch import scoring_job as job
-from mqbg.serve.batch.score_files import write_scored
+from mqbg.serve.batch.score_files import write_score_tables
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve" / "delivery"))  # crm.py and world.py
 
@@ -44,7 +44,7 @@ def mqbg(monkeypatch, capfd, tmp_path, crm):
         '[alerts]\nchannels = ["slack"]\nlink = "https://pages.example/{page}"\n'
     )
     Path("scores").mkdir()
-    write_scored(scored(5, AS_OF), Path("scores"))
+    write_score_tables(scored(5, AS_OF), Path("scores"))
 
     def run(*arguments: object) -> SimpleNamespace:
         monkeypatch.setattr(sys, "argv", ["mqbg", *map(str, arguments)])
@@ -86,7 +86,7 @@ def test_a_dry_run_shows_fields_and_sends_nothing(mqbg, crm):
     assert not crm.seen
     assert not Path("mqbg-store.duckdb").exists()
     mqbg("push", "scores", "--to", "hubspot")
-    write_scored(scored(5, AS_OF, score=77), Path("scores"))
+    write_score_tables(scored(5, AS_OF, score=77), Path("scores"))
     again = mqbg("push", "scores", "--to", "hubspot", "--dry-run")
     assert '-> "77"' in again.out
     assert "5 fields of 5 records would change at hubspot" in again.out
@@ -167,7 +167,7 @@ def nights(monkeypatch):
         yield SimpleNamespace(score=lambda _at: tables.pop(0), source=None)
 
     monkeypatch.setattr(job, "scoring_job", opened)
-    monkeypatch.setattr("mqbg.serve.batch.verdicts.verdicts_known", lambda *_: NO_VERDICTS)
+    monkeypatch.setattr("mqbg.serve.batch.verdicts.verdicts_as_of", lambda *_: NO_VERDICTS)
     return tables
 
 

@@ -16,9 +16,9 @@ from mqbg.commands import store as store_commands
 from mqbg.commands.app import main
 from mqbg.commands.store import store_for, warn_if_rescored
 from mqbg.contract import BadInput
-from mqbg.serve.batch.score_files import read_scored, write_scored
-from mqbg.serve.batch.score_tables import FILES
-from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.batch.score_files import read_score_tables, write_score_tables
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
+from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.store.connection import opened
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.queries import latest_run
@@ -51,12 +51,12 @@ ROWS = {
 
 
 def scored_at(as_of):
-    return Scored(
+    return ScoreTables(
         **{
             name: pa.Table.from_pylist(
                 [{**ROWS[name], "as_of": as_of}] if name in ROWS else [], schema
             )
-            for name, schema in FILES.items()
+            for name, schema in SCORE_SCHEMAS.items()
         }
     )
 
@@ -100,7 +100,7 @@ def score(mqbg, monkeypatch):
         return pd.DataFrame(columns=columns)
 
     monkeypatch.setattr(scoring, "_job", job)
-    monkeypatch.setattr(verdicts, "verdicts_known", none_known)
+    monkeypatch.setattr(verdicts, "verdicts_as_of", none_known)
     return lambda day, *more: mqbg("score", "data", "--as-of", day, "--out", "out", *more)
 
 
@@ -129,7 +129,7 @@ def statuses():
 def read_scored_status(folder):
     from pathlib import Path
 
-    return read_scored(Path(folder)).scores["status"].to_pylist()
+    return read_score_tables(Path(folder)).scores["status"].to_pylist()
 
 
 def runs():
@@ -243,7 +243,7 @@ def test_forget_refuses_what_it_cannot_do(mqbg, arguments, sentence):
 
 
 def test_forget_takes_names_from_the_command_line(mqbg, here):
-    write_scored(scored_at(JUNE), here)
+    write_score_tables(scored_at(JUNE), here)
     status, out, _ = mqbg("forget", "unknown", "--name", "Ann Lee", "--scores", here)
     assert status == 0
     assert out == f"tables {here}: stakeholders texts 1, summaries texts 1\n"

@@ -20,13 +20,13 @@ from mqbg.commands.app import main
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.registry import champion_of, connect
+from mqbg.model.registry import champion_version, connect_mlflow
 from mqbg.settings import Model, Role, Settings, Target
-from mqbg.train.data.snapshots import Snapshots
+from mqbg.train.data.snapshots import SnapshotTable
 from mqbg.train.data.split import Split
 from mqbg.train.evaluate.evaluation import judge, touched_per_snapshot
 from mqbg.train.fit import trees as fit
-from mqbg.train.fit.procedure import learn
+from mqbg.train.fit.procedure import fit_bundle
 from mqbg.train.training import Trained
 
 SEED = 8
@@ -69,13 +69,13 @@ def drawn(groups=120, shuffled=False):
     engaged = keys[["group_id", "as_of", "converted"]].assign(
         role="user", **{signal.name: 1.0 for signal in WORDS.signals}
     )
-    return Snapshots(pa.table(columns), keys, engaged, {})
+    return SnapshotTable(pa.table(columns), keys, engaged, {})
 
 
 def training(snapshots, settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "ROUNDS", 25)
-        learned = learn(snapshots, SPLIT, WORDS, settings, "f00d", quiet)
+        learned = fit_bundle(snapshots, SPLIT, WORDS, settings, "f00d", quiet)
     touched = touched_per_snapshot(SPLIT, settings)
     judged = judge(learned, snapshots, SPLIT, touched, quiet)
     example = snapshots.features.select(list(WORDS.feature_names)).slice(0, 3)
@@ -99,7 +99,7 @@ def empty_store(tmp_path_factory):
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect().MlflowClient().search_experiments()
+        connect_mlflow().MlflowClient().search_experiments()
     return file.read_bytes()
 
 
@@ -182,7 +182,7 @@ def test_on_shuffled_labels_the_status_is_3_and_nothing_is_registered(mqbg, give
     assert "Nothing was registered and no threshold is published" in ran.out
     assert "Registered as" not in ran.out
     assert "qualifies from" not in ran.out
-    client = connect().MlflowClient()
+    client = connect_mlflow().MlflowClient()
     assert not client.search_registered_models()
     figures = json.loads(Path("figures.json").read_text())
     assert (figures["version"], figures["threshold"]) == (None, None)
@@ -195,7 +195,7 @@ def test_with_no_signal_a_champion_stays_champion(mqbg, gives, store, trained, h
     mqbg("train", "world")
     gives(hopeless)
     assert mqbg("train", "world").status == 3
-    assert champion_of(connect().MlflowClient(), "mqbg") == "1"
+    assert champion_version(connect_mlflow().MlflowClient(), "mqbg") == "1"
 
 
 # `runs` fails at once, the others after the run has begun.
@@ -209,7 +209,7 @@ def test_a_store_that_fails_in_the_middle_costs_no_training(mqbg, gives, store, 
     assert f"the training is kept in {kept}" in ran.err
     assert f"log it with: mqbg register {kept}" in ran.err
     assert not Path("figures.json").exists()
-    assert champion_of(connect().MlflowClient(), "mqbg") is None
+    assert champion_version(connect_mlflow().MlflowClient(), "mqbg") is None
 
     still = mqbg("register", kept)
     assert still.status == 1
@@ -220,7 +220,7 @@ def test_a_store_that_fails_in_the_middle_costs_no_training(mqbg, gives, store, 
     later = mqbg("register", kept)
     assert later.status == 0
     assert "Logged as version 1 of mqbg, and is the champion" in later.out
-    assert champion_of(connect().MlflowClient(), "mqbg") == "1"
+    assert champion_version(connect_mlflow().MlflowClient(), "mqbg") == "1"
 
 
 def test_a_kept_training_without_signal_registers_nothing_later(mqbg, gives, store, hopeless):
@@ -230,7 +230,7 @@ def test_a_kept_training_without_signal_registers_nothing_later(mqbg, gives, sto
     later = mqbg("register", Path("mqbg-unlogged") / "f00d")
     assert later.status == 0
     assert "Logged as run " in later.out
-    assert not connect().MlflowClient().search_registered_models()
+    assert not connect_mlflow().MlflowClient().search_registered_models()
 
 
 class Answers(BaseHTTPRequestHandler):

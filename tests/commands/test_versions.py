@@ -21,7 +21,7 @@ import typer
 from mqbg.commands.versions import compare, promote, rollback, signed
 from mqbg.contract import BadInput
 from mqbg.model import registry
-from mqbg.model.registry import champion_of, connect, history
+from mqbg.model.registry import champion_history, champion_version, connect_mlflow
 from mqbg.train.evaluate.comparison import evaluate
 
 NAME = "mqbg"
@@ -67,7 +67,7 @@ class Store:
 
     def __init__(self, folder):
         self.folder = folder
-        self.mlflow = connect()
+        self.mlflow = connect_mlflow()
         self.client = self.mlflow.MlflowClient()
 
     def add(
@@ -114,10 +114,10 @@ class Store:
         return str(self.client.create_model_version(NAME, source, run_id).version)
 
     def champion(self):
-        return champion_of(self.client, NAME)
+        return champion_version(self.client, NAME)
 
     def history(self):
-        return history(self.client, NAME)
+        return champion_history(self.client, NAME)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def empty_store(tmp_path_factory):
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        client = connect().MlflowClient()
+        client = connect_mlflow().MlflowClient()
         client.create_experiment(NAME, (file.parent / "artifacts").as_uri())
         client.create_registered_model(NAME)
     return file
@@ -137,13 +137,13 @@ def store(empty_store, tmp_path, monkeypatch):
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
-    genuine = registry.load
+    genuine = registry.load_bundle
 
     def load(folder):
         """Bundles that say they are good need not be any; others meet the reader they deserve."""
         return None if (folder / "bundle.json").read_text() == "good" else genuine(folder)
 
-    monkeypatch.setattr(registry, "load", load)
+    monkeypatch.setattr(registry, "load_bundle", load)
     return Store(tmp_path)
 
 
@@ -568,8 +568,8 @@ def stop(process):
 
 @pytest.mark.slow
 def test_a_server_serves_as_well_as_a_file_until_it_goes_away(server, mqbg, monkeypatch, tmp_path):
-    monkeypatch.setattr(registry, "load", lambda _folder: None)
-    client = connect().MlflowClient()
+    monkeypatch.setattr(registry, "load_bundle", lambda _folder: None)
+    client = connect_mlflow().MlflowClient()
     client.rename_experiment(client.get_experiment_by_name(NAME).experiment_id, "kept in a folder")
     client.create_experiment(NAME)  # the server says where its files are
     store = Store(tmp_path)

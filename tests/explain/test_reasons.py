@@ -7,12 +7,12 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pytest
-from mqbg.explain.language import words
-from mqbg.explain.reasons import TOP, reasons_of_row, top_reasons
+from mqbg.explain.language import load_language
+from mqbg.explain.reasons import TOP_REASONS, reasons_of_row, top_reasons
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.bundle import Bundle, Training, matrix
+from mqbg.model.bundle import Bundle, TrainingSummary, feature_matrix
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Model, Role, Settings
@@ -44,7 +44,7 @@ def bundle(table):
     """Trees that learned noise: every feature matters somewhere."""
     noise = np.random.default_rng(SEED).random(ROWS) < 0.5
     data = lgb.Dataset(
-        matrix(table, NAMES, VALUES),
+        feature_matrix(table, NAMES, VALUES),
         noise,
         feature_name=NAMES,
         categorical_feature=[NAMES.index(name) for name in VALUES],
@@ -56,14 +56,14 @@ def bundle(table):
         trees, Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0), Settings(model=Model(threads=1)), VOCABULARY,
         VALUES, Platt(1.0, 0.0),
         VennAbers((0.0,), (0.1,), (0.2,)), Thresholds("capacity", 0.5, 0.5), (),
-        Training("", ROWS, 30, at, at, at, 0),
+        TrainingSummary("", ROWS, 30, at, at, at, 0),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def parts(bundle, table):
     """TreeSHAP of each row: one part per feature, and the average last."""
-    return bundle.booster.predict(bundle.matrix(table), pred_contrib=True)
+    return bundle.booster.predict(bundle.feature_matrix(table), pred_contrib=True)
 
 
 def by_theme(parts_of_row):
@@ -76,7 +76,7 @@ def by_theme(parts_of_row):
 
 def described(feature, language):
     text = feature.japanese if language == "ja" else feature.english
-    named = words(language).word(*feature.subject) if feature.subject else ""
+    named = load_language(language).word(*feature.subject) if feature.subject else ""
     return text.replace("{subject}", named)
 
 
@@ -98,23 +98,23 @@ def test_themes_and_the_average_sum_to_the_log_odds(bundle, table, parts):
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_reasons_are_the_strongest_themes_with_their_signs_in_order(bundle, table, parts, language):
-    chosen = words(language)
+    chosen = load_language(language)
     way = {"en": ("Raises", "Lowers"), "ja": ("押し上げて", "押し下げて")}[language]
     opening = {"en": "{way} the score: {theme} (", "ja": "{theme}がスコアを{way}います（"}[language]
     for sentences, row in zip(top_reasons(bundle, table, chosen), parts, strict=True):
         sums = by_theme(row)
-        strongest = sorted(sums, key=lambda theme: -abs(sums[theme]))[:TOP]
+        strongest = sorted(sums, key=lambda theme: -abs(sums[theme]))[:TOP_REASONS]
         expected = [
             opening.format(theme=chosen.word("themes", theme), way=way[int(sums[theme] < 0)])
             for theme in strongest
         ]
-        assert len(sentences) == TOP
+        assert len(sentences) == TOP_REASONS
         assert all(s.startswith(e) for s, e in zip(sentences, expected, strict=True))
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_theme_names_the_feature_that_pulls_its_way_the_most(bundle, table, parts, language):
-    reasons = top_reasons(bundle, table, words(language))
+    reasons = top_reasons(bundle, table, load_language(language))
     rows = table.to_pylist()
     missing = 0
     for sentences, row, values in zip(reasons, parts, rows, strict=True):
@@ -136,28 +136,28 @@ def test_a_theme_names_the_feature_that_pulls_its_way_the_most(bundle, table, pa
 
 
 def test_a_row_has_the_same_reasons_alone_and_among_others(bundle, table):
-    together = top_reasons(bundle, table, words("en"))
+    together = top_reasons(bundle, table, load_language("en"))
     assert [
-        top_reasons(bundle, table.slice(row, 1), words("en"))[0] for row in range(ROWS)
+        top_reasons(bundle, table.slice(row, 1), load_language("en"))[0] for row in range(ROWS)
     ] == together
 
 
 def test_the_languages_differ_in_every_sentence(bundle, table):
-    english = top_reasons(bundle, table, words("en"))
-    japanese = top_reasons(bundle, table, words("ja"))
+    english = top_reasons(bundle, table, load_language("en"))
+    japanese = top_reasons(bundle, table, load_language("ja"))
     for one, other in zip(english, japanese, strict=True):
         assert not set(one) & set(other)
 
 
 def test_no_rows_have_no_reasons(bundle, table):
-    assert top_reasons(bundle, table.slice(0, 0), words("en")) == []
+    assert top_reasons(bundle, table.slice(0, 0), load_language("en")) == []
 
 
 def test_trees_that_tell_nothing_apart_give_no_reasons(bundle, table):
-    data = lgb.Dataset(bundle.matrix(table), np.arange(ROWS) % 2, feature_name=NAMES)
+    data = lgb.Dataset(bundle.feature_matrix(table), np.arange(ROWS) % 2, feature_name=NAMES)
     how = {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": ROWS}
     stump = replace(bundle, trees=lgb.train(how, data, 2).model_to_string())
-    assert top_reasons(stump, table, words("en")) == [[]] * ROWS
+    assert top_reasons(stump, table, load_language("en")) == [[]] * ROWS
 
 
 # All reasons of one row

@@ -7,17 +7,17 @@ from datetime import datetime
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.explain.summaries import (
     MAX_NAMED,
+    ActionFacts,
     Contact,
     GroupFacts,
-    Person,
-    Step,
+    MemberFacts,
+    action_text,
+    contact_text,
     group_summary,
-    person_summary,
-    person_text,
-    step_text,
+    member_summary,
 )
 
 LANGUAGES = ("en", "ja")
@@ -30,7 +30,7 @@ PROMISES = ("will ", "guarantee", "increase", "必ず", "上がります", "高�
 
 
 def person(number=1, points=1.0, active=3, **given):
-    return Person(
+    return MemberFacts(
         **{
             "contact": Contact(f"c{number}", f"Name{number}", company="Arrow"),
             "role": "user",
@@ -60,7 +60,7 @@ def facts(*people, **given):
             "completeness": 2 / 3,
             "completeness_threshold": 0.6,
             "missing_roles": (),
-            "people": people,
+            "members": people,
         }
         | given
     )
@@ -74,19 +74,21 @@ def lines(summary):
 
 
 def test_a_japanese_person_is_company_department_title_and_name_with_an_honorific():
-    said = person_text(SATO, words("ja"))
+    said = contact_text(SATO, load_language("ja"))
     assert said == "株式会社山川商事 情報システム部 部長 佐藤花子様"
 
 
 def test_an_english_person_is_name_title_department_and_company():
     contact = Contact("c1", "Aya Mori", "Director", "Sales", "Arrow")
-    assert person_text(contact, words("en")) == "Aya Mori, Director, Sales, Arrow"
-    assert person_text(contact, words("en"), "person_brief") == "Aya Mori of Arrow"
+    assert contact_text(contact, load_language("en")) == "Aya Mori, Director, Sales, Arrow"
+    assert contact_text(contact, load_language("en"), "person_brief") == "Aya Mori of Arrow"
 
 
 @pytest.mark.parametrize("company", ["株式会社山川商事", "山川商事株式会社", "(株)山川商事"])
 def test_a_company_s_form_stays_where_it_is(company):
-    assert person_text(replace(SATO, company=company), words("ja")).startswith(f"{company} ")
+    assert contact_text(replace(SATO, company=company), load_language("ja")).startswith(
+        f"{company} "
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,19 +111,19 @@ def test_a_company_s_form_stays_where_it_is(company):
     ],
 )
 def test_titles_and_departments_are_not_said_twice(name, title, department, said):
-    assert person_text(Contact("c1", name, title, department), words("ja")) == said
+    assert contact_text(Contact("c1", name, title, department), load_language("ja")) == said
 
 
 def test_a_department_within_an_english_title_is_not_said_twice():
     contact = Contact("c1", "Ben", "VP Operations", "Operations")
-    assert person_text(contact, words("en")) == "Ben, VP Operations"
+    assert contact_text(contact, load_language("en")) == "Ben, VP Operations"
 
 
 # Stakeholders
 
 
 def test_an_english_stakeholder_reads_as_a_salesperson_would_write():
-    step = Step("protect_member", "decision_maker", SATO, 7.1, 300)
+    step = ActionFacts("protect_member", "decision_maker", SATO, 7.1, 300)
     whole = person(
         contact=Contact("c1", "Aya Mori", "Director", None, "Arrow"),
         role="decision_maker",
@@ -132,9 +134,9 @@ def test_an_english_stakeholder_reads_as_a_salesperson_would_write():
         contents=("Price list", "Guide"),
         theme="engagement",
         single_point=True,
-        step=step,
+        best_action=step,
     )
-    assert person_summary(whole, words("en")) == (
+    assert member_summary(whole, load_language("en")) == (
         "Aya Mori, Director, Arrow (decision maker): +8.3 points. "
         "Last active on May 28, 2024 (pricing page), 12 activities in the last 30 days. "
         "Mostly: pricing page and case study. Contents: “Price list”, “Guide”. "
@@ -145,10 +147,10 @@ def test_an_english_stakeholder_reads_as_a_salesperson_would_write():
 
 
 def test_a_japanese_stakeholder_reads_as_a_salesperson_would_write():
-    step = Step("wake_member", "decision_maker", SATO, 3.14, 300)
+    step = ActionFacts("wake_member", "decision_maker", SATO, 3.14, 300)
     whole = person(contact=SATO, role="decision_maker", points=-0.42, if_leaves=0.5, active=0,
-                   contents=("価格表",), theme="momentum", step=step)  # fmt: skip
-    assert person_summary(whole, words("ja")) == (
+                   contents=("価格表",), theme="momentum", best_action=step)  # fmt: skip
+    assert member_summary(whole, load_language("ja")) == (
         "株式会社山川商事 情報システム部 部長 佐藤花子様（決裁者）："
         f"スコアへの寄与は{MINUS}0.4ポイントです。"
         "最後の活動は2024年5月28日の「価格ページの閲覧」で、直近30日間は活動がありません。"
@@ -161,26 +163,26 @@ def test_a_japanese_stakeholder_reads_as_a_salesperson_would_write():
 
 
 def test_a_stakeholder_who_did_nothing_has_no_kinds():
-    said = person_summary(person(active=None, points=0.0), words("en"))
+    said = member_summary(person(active=None, points=0.0), load_language("en"))
     assert said == "Name1, Arrow (user): 0.0 points. No activity yet."
 
 
 @pytest.mark.parametrize(("count", "said"), [(1, "1 activity in"), (2, "2 activities in")])
 def test_one_activity_is_not_plural(count, said):
-    assert said in person_summary(person(active=count), words("en"))
+    assert said in member_summary(person(active=count), load_language("en"))
 
 
 @pytest.mark.parametrize(("change", "said"), [(0.04, False), (-0.04, False), (0.06, True)])
 def test_a_leaving_that_changes_nothing_is_not_mentioned(change, said):
-    text = person_summary(person(if_leaves=change), words("en"))
+    text = member_summary(person(if_leaves=change), load_language("en"))
     assert ("without such a member" in text) == said
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("action", ["fill_role", "engage_role", "wake_member", "protect_member"])
 def test_a_step_claims_an_association_and_no_more(action, language):
-    step = Step(action, "user", SATO, 3.14, 1234)
-    said = step_text(step, words(language))
+    step = ActionFacts(action, "user", SATO, 3.14, 1234)
+    said = action_text(step, load_language(language))
     assert {"en": "tend to score 3.1 points", "ja": "傾向があります"}[language] in said
     assert {"en": "1,234 snapshots like it", "ja": "1,234件"}[language] in said
     assert not any(promise in said for promise in PROMISES)
@@ -190,7 +192,9 @@ def test_a_step_claims_an_association_and_no_more(action, language):
 
 
 def test_a_group_of_nobody_says_so():
-    said = lines(group_summary(facts(missing_roles=("decision_maker", "user")), words("en")))
+    said = lines(
+        group_summary(facts(missing_roles=("decision_maker", "user")), load_language("en"))
+    )
     assert said == [
         "Arrow: Ledger, as of May 31, 2024",
         (
@@ -203,7 +207,7 @@ def test_a_group_of_nobody_says_so():
 
 
 def test_a_japanese_group_reads_as_a_salesperson_would_write():
-    step = Step(
+    step = ActionFacts(
         "wake_member", "user", Contact("c2", "鈴木一郎", "課長", "購買部", YAMAKAWA), 2.0, 40
     )
     said = group_summary(
@@ -215,9 +219,9 @@ def test_a_japanese_group_reads_as_a_salesperson_would_write():
             readiness=0.25,
             status="qualified",
             missing_roles=("technical_evaluator",),
-            step=step,
+            best_action=step,
         ),
-        words("ja"),
+        load_language("ja"),
     )
     assert lines(said) == [
         "株式会社山川商事／データ基盤（2024年5月31日時点）",
@@ -248,7 +252,7 @@ def test_a_japanese_group_reads_as_a_salesperson_would_write():
 
 def test_the_strongest_three_are_named_and_the_others_counted():
     people = [person(number, points=float(number)) for number in range(1, 6)]
-    said = lines(group_summary(facts(*people), words("en")))
+    said = lines(group_summary(facts(*people), load_language("en")))
     assert said[3] == (
         "The score is carried by Name5 (user, +5.0 points), Name4 (user, +4.0 points), "
         "Name3 (user, +3.0 points), and 2 others (+3.0 points together)."
@@ -257,14 +261,14 @@ def test_the_strongest_three_are_named_and_the_others_counted():
 
 
 def test_those_who_lower_the_score_do_not_carry_it():
-    said = group_summary(facts(person(1, 2.0), person(2, -1.0)), words("en"))
+    said = group_summary(facts(person(1, 2.0), person(2, -1.0)), load_language("en"))
     assert "carried by Name1 (user, +2.0 points) and 1 other (−1.0 points together)." in said
-    none = group_summary(facts(person(1, 0.04), person(2, -1.0)), words("en"))
+    none = group_summary(facts(person(1, 0.04), person(2, -1.0)), load_language("en"))
     assert "Nobody in the group raises the score so far." in none
 
 
 def test_a_group_of_one_member_names_them():
-    said = group_summary(facts(person(1)), words("en"))
+    said = group_summary(facts(person(1)), load_language("en"))
     assert "The score is carried by Name1 (user, +1.0 points)." in said
     assert "other" not in said
 
@@ -272,7 +276,7 @@ def test_a_group_of_one_member_names_them():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_group_of_400_members_is_as_short_as_one_of_seven(language):
     people = [person(n, points=n / 100, active=n % 2) for n in range(1, 401)]
-    said = group_summary(facts(*people), words(language))
+    said = group_summary(facts(*people), load_language(language))
     assert len(lines(said)) == 5
     named = set(re.findall(r"Name\d+", said))
     assert len(named) <= 2 * MAX_NAMED
@@ -281,26 +285,26 @@ def test_a_group_of_400_members_is_as_short_as_one_of_seven(language):
 
 
 def test_everybody_silent_is_said_without_names():
-    said = group_summary(facts(person(1, active=0), person(2, active=None)), words("en"))
+    said = group_summary(facts(person(1, active=0), person(2, active=None)), load_language("en"))
     assert "Nobody was active in the last 30 days." in said
 
 
 def test_a_role_is_filled_unless_it_is_missing():
     people = [person(1, role="user"), person(2, role="経営企画"), person(3, role="champion")]
-    said = group_summary(facts(*people, missing_roles=("user", "buyer")), words("en"))
+    said = group_summary(facts(*people, missing_roles=("user", "buyer")), load_language("en"))
     assert "Roles filled: champion and 経営企画. Missing: user and buyer." in said
 
 
 def test_the_company_is_named_only_where_it_is_another():
     consultant = Contact("c2", "Ben", "Partner", None, "Consult")
-    said = group_summary(facts(person(1), person(2, contact=consultant)), words("en"))
+    said = group_summary(facts(person(1), person(2, contact=consultant)), load_language("en"))
     assert "Name1 (user" in said
     assert "Ben of Consult (user" in said
 
 
 def test_a_group_at_its_threshold_has_reached_it():
-    assert "at or above" in group_summary(facts(readiness=0.2), words("en"))
-    assert "に達しています" in group_summary(facts(readiness=0.2), words("ja"))
+    assert "at or above" in group_summary(facts(readiness=0.2), load_language("en"))
+    assert "に達しています" in group_summary(facts(readiness=0.2), load_language("ja"))
 
 
 # Whatever the data holds
@@ -326,12 +330,12 @@ CONTACTS = st.builds(Contact, st.text(min_size=1, max_size=9), NAMES, NAMES, NAM
 TEXTS = st.text(min_size=1, max_size=30)
 FLOATS = st.floats(-100, 100)
 STEPS = st.builds(
-    Step,
+    ActionFacts,
     st.sampled_from(["engage_role", "wake_member", "protect_member"]),
     TEXTS, CONTACTS, FLOATS, st.integers(0, 10**6),
 )  # fmt: skip
 PEOPLE = st.builds(
-    Person, CONTACTS, TEXTS, FLOATS, FLOATS,
+    MemberFacts, CONTACTS, TEXTS, FLOATS, FLOATS,
     st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1)),
     TEXTS, st.integers(0, 10**6), st.lists(TEXTS, max_size=3).map(tuple),
     st.lists(TEXTS, max_size=2).map(tuple), st.none() | TEXTS, st.booleans(), st.none() | STEPS,
@@ -344,7 +348,7 @@ CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
 @given(PEOPLE, st.sampled_from(LANGUAGES))
 @example(person(contact=EVIL, role="a\nb", theme="\n", top_kinds=("\n",)), "ja")
 def test_a_stakeholder_is_one_line_whatever_the_data_holds(one, language):
-    said = person_summary(one, words(language))
+    said = member_summary(one, load_language(language))
     assert "\n" not in said
     assert not CONTROL.search(said)
     assert len(said) < 3000
@@ -355,7 +359,9 @@ def test_a_stakeholder_is_one_line_whatever_the_data_holds(one, language):
 @example([person(contact=EVIL)] * 6, None, "A\nB", "en")
 def test_a_group_has_the_same_lines_whatever_the_data_holds(people, step, account, language):
     people = [replace(one, single_point=False) for one in people]
-    said = group_summary(facts(*people, step=step, account=account or "a"), words(language))
+    said = group_summary(
+        facts(*people, best_action=step, account=account or "a"), load_language(language)
+    )
     expected = 4 + bool(people) + (step is not None)
     assert len(lines(said)) == expected
     assert not CONTROL.search(said)
@@ -363,5 +369,7 @@ def test_a_group_has_the_same_lines_whatever_the_data_holds(people, step, accoun
 
 
 def test_braces_and_tags_of_a_name_are_shown_and_not_run():
-    said = person_summary(person(contact=Contact("c1", "{{ points }} <b>x</b>")), words("en"))
+    said = member_summary(
+        person(contact=Contact("c1", "{{ points }} <b>x</b>")), load_language("en")
+    )
     assert said.startswith("{{ points }} <b>x</b> (user): +1.0 points.")

@@ -6,30 +6,30 @@ from datetime import datetime
 import numpy as np
 import pytest
 from mqbg.explain.group_members import GroupMembers
-from mqbg.explain.shapley.coalition_aggregates import Totals
+from mqbg.explain.shapley.coalition_aggregates import Aggregator
 from mqbg.explain.shapley.game import Outcome
-from mqbg.explain.shapley.stakeholders import Stakeholders
+from mqbg.explain.shapley.stakeholders import GroupStakeholders
 from mqbg.explain.what_ifs import (
     MAX_ACTIONS,
-    Edit,
-    RoleState,
-    actions,
-    edited_totals,
-    edits,
-    role_states,
+    RoleCoverage,
+    WhatIf,
+    build_what_ifs,
+    rank_actions,
+    role_coverage,
+    stack_what_ifs,
 )
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.terms import Term
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.bundle import Bundle, Training, TypicalMember
+from mqbg.model.bundle import Bundle, ReferenceMember, TrainingSummary
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Explain, Role, Settings
 
 AS_OF = datetime(2024, 6, 1)
 NAN = math.nan
-TOTALS = Totals(
+TOTALS = Aggregator(
     (Term("sum", lambda row: row), Term("least", lambda row: row, Aggregation.MIN, default=None))
 )
 TYPICAL = {"user": np.array([10.0, 3.0]), "buyer": np.array([20.0, 1.0])}
@@ -45,7 +45,7 @@ def group(roles, terms=None):
 
 
 def state(name, filled=1, engaged=1, required=1, priority=1):
-    return RoleState(name, Role(required, 100.0, priority), filled, engaged)
+    return RoleCoverage(name, Role(required, 100.0, priority), filled, engaged)
 
 
 def bundle(support=50, leavers=50, roles=("user", "buyer"), **explain):
@@ -54,26 +54,26 @@ def bundle(support=50, leavers=50, roles=("user", "buyer"), **explain):
         Settings(explain=Explain(min_support=20, **explain)), Vocabulary(Template(()), ()), {},
         Platt(1.0, 0.0), VennAbers((0.0,), (0.1,), (0.2,)),
         Thresholds("capacity", 0.5, 0.5),
-        tuple(TypicalMember(role, {}, 5, support) for role in roles),
-        Training("", 100, 30, AS_OF, AS_OF, AS_OF, leavers),
+        tuple(ReferenceMember(role, {}, 5, support) for role in roles),
+        TrainingSummary("", 100, 30, AS_OF, AS_OF, AS_OF, leavers),
     )  # fmt: skip
 
 
 def steps(found, gains, states=(), single=None, of=None, loss=(), **options):
     people = of or group(["user"] * 30)
-    got = actions(
+    got = rank_actions(
         list(found), np.array(gains, dtype=float), states, single, people, np.array(loss),
         bundle(**options),
     )  # fmt: skip
-    return [(step.action, step.role, step.member, step.points) for step in got]
+    return [(step.action, step.role, step.member_index, step.points) for step in got]
 
 
 def wake(role, *members):
-    return Edit("wake_member", role, members, BASE)
+    return WhatIf("wake_member", role, members, BASE)
 
 
 def fill(role):
-    return Edit("fill_role", role, (), BASE)
+    return WhatIf("fill_role", role, (), BASE)
 
 
 # Roles
@@ -82,8 +82,13 @@ def fill(role):
 def test_a_role_is_filled_by_its_members_and_engaged_by_the_active_ones():
     template = Template((TemplateRole("user", "user", Role(2), {}),))
     people = group(["user", "guest", "user", "user"])
-    (found,) = role_states(template, people, "s1", AS_OF, np.array([1.0, 1.0, 0.0, 1.0]))
-    assert (found.name, found.filled, found.engaged, found.missing) == ("user", 3, 2, False)
+    (found,) = role_coverage(template, people, "s1", AS_OF, np.array([1.0, 1.0, 0.0, 1.0]))
+    assert (found.name, found.member_count, found.engaged_count, found.missing) == (
+        "user",
+        3,
+        2,
+        False,
+    )
 
 
 def test_only_roles_of_the_solutions_template_have_a_state():
@@ -94,15 +99,15 @@ def test_only_roles_of_the_solutions_template_have_a_state():
             TemplateRole("only s2", "only_s2", None, {"s2": Role(1)}),
         )
     )
-    found = role_states(template, group([]), "s1", AS_OF, np.array([]))
-    assert [(s.name, s.line.required) for s in found] == [("everywhere", 3), ("only s1", 1)]
+    found = role_coverage(template, group([]), "s1", AS_OF, np.array([]))
+    assert [(s.name, s.requirement.required) for s in found] == [("everywhere", 3), ("only s1", 1)]
 
 
 def test_a_role_found_in_the_data_counts_once_it_was_seen():
     template = Template((TemplateRole("user", "user", Role(1), {}, first_seen_at=AS_OF),))
-    assert role_states(template, group([]), "s1", AS_OF, np.array([])) == ()
+    assert role_coverage(template, group([]), "s1", AS_OF, np.array([])) == ()
     later = AS_OF.replace(microsecond=1)
-    assert len(role_states(template, group([]), "s1", later, np.array([]))) == 1
+    assert len(role_coverage(template, group([]), "s1", later, np.array([]))) == 1
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_missing_roles_are_in_order_of_priority_then_of_name():
         state("c", 0, 0, priority=1),
     )
     none = np.empty(0)
-    found = Stakeholders(
+    found = GroupStakeholders(
         group([]), states, Outcome(0.0, 0.0, none, none, none, none), none, 0.0, none, none, None,
         (),
     )  # fmt: skip
@@ -134,9 +139,9 @@ def test_missing_roles_are_in_order_of_priority_then_of_name():
 def test_a_missing_role_is_filled_with_its_typical_member():
     people = group(["user"], [[4.0, 2.0]])
     states = (state("user"), state("buyer", 0, 0))
-    (found,) = edits(TOTALS, people, states, TYPICAL, np.array([1.0]))
-    assert (found.action, found.role, found.members) == ("fill_role", "buyer", ())
-    assert found.totals.tolist() == [1.0 + 4.0 + 20.0, 1.0]
+    (found,) = build_what_ifs(TOTALS, people, states, TYPICAL, np.array([1.0]))
+    assert (found.action, found.role, found.member_indices) == ("fill_role", "buyer", ())
+    assert found.aggregates.tolist() == [1.0 + 4.0 + 20.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -149,34 +154,34 @@ def test_a_missing_role_is_filled_with_its_typical_member():
     ids=["filled", "not required", "no typical member"],
 )
 def test_nothing_is_filled_that_need_not_or_cannot_be(states):
-    assert edits(TOTALS, group([]), states, TYPICAL, np.array([])) == []
+    assert build_what_ifs(TOTALS, group([]), states, TYPICAL, np.array([])) == []
 
 
 def test_a_silent_member_is_replaced_by_the_typical_one_of_the_role():
     people = group(["user", "buyer"], [[4.0, 0.5], [0.0, NAN]])
-    (found,) = edits(TOTALS, people, (), TYPICAL, np.array([1.0, 0.0]))
-    assert (found.action, found.role, found.members) == ("wake_member", "buyer", (1,))
-    assert found.totals.tolist() == [1.0 + 4.0 + 20.0, 0.5]
-    (found,) = edits(TOTALS, people, (), TYPICAL, np.array([0.0, 1.0]))
-    assert (found.role, found.members) == ("user", (0,))
-    assert found.totals.tolist() == [1.0 + 0.0 + 10.0, 3.0]
+    (found,) = build_what_ifs(TOTALS, people, (), TYPICAL, np.array([1.0, 0.0]))
+    assert (found.action, found.role, found.member_indices) == ("wake_member", "buyer", (1,))
+    assert found.aggregates.tolist() == [1.0 + 4.0 + 20.0, 0.5]
+    (found,) = build_what_ifs(TOTALS, people, (), TYPICAL, np.array([0.0, 1.0]))
+    assert (found.role, found.member_indices) == ("user", (0,))
+    assert found.aggregates.tolist() == [1.0 + 0.0 + 10.0, 3.0]
 
 
 def test_a_silent_member_of_a_role_without_a_typical_one_stays_asleep():
-    assert edits(TOTALS, group(["champion"]), (), TYPICAL, np.array([0.0])) == []
+    assert build_what_ifs(TOTALS, group(["champion"]), (), TYPICAL, np.array([0.0])) == []
 
 
 def test_alike_silent_members_share_one_edit():
     people = group(["user", "user", "buyer", "user"], [[0, NAN], [0, 9], [0, NAN], [0, NAN]])
-    found = edits(TOTALS, people, (), TYPICAL, np.zeros(4))
-    assert [(edit.role, edit.members) for edit in found] == [
+    found = build_what_ifs(TOTALS, people, (), TYPICAL, np.zeros(4))
+    assert [(edit.role, edit.member_indices) for edit in found] == [
         ("user", (0, 3)), ("user", (1,)), ("buyer", (2,)),
     ]  # fmt: skip
 
 
 def test_totals_of_edits_are_stacked_also_of_none():
-    assert edited_totals([], 2).shape == (0, 2)
-    assert edited_totals([fill("user"), fill("buyer")], 2).tolist()[1][0] == 1.0
+    assert stack_what_ifs([], 2).shape == (0, 2)
+    assert stack_what_ifs([fill("user"), fill("buyer")], 2).tolist()[1][0] == 1.0
 
 
 # Actions
@@ -234,7 +239,9 @@ def test_protecting_needs_enough_training_snapshots_with_leavers(leavers, protec
 
 def test_an_action_carries_the_support_of_its_role():
     people = group(["user"])
-    got = actions([fill("user")], np.array([1.0]), (), 0, people, np.array([2.0]), bundle(33, 44))
+    got = rank_actions(
+        [fill("user")], np.array([1.0]), (), 0, people, np.array([2.0]), bundle(33, 44)
+    )
     assert [(step.action, step.support) for step in got] == [
         ("protect_member", 44),
         ("fill_role", 33),

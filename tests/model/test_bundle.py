@@ -13,17 +13,17 @@ from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import (
-    CARD,
     FORMAT,
-    TREES,
+    MANIFEST_FILE,
+    TREES_FILE,
     Bundle,
-    Horizon,
-    Training,
-    TypicalMember,
+    HorizonModel,
+    ReferenceMember,
+    TrainingSummary,
     _load_pyfunc,
-    load,
-    matrix,
-    save,
+    feature_matrix,
+    load_bundle,
+    save_bundle,
 )
 from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds
@@ -83,7 +83,7 @@ def table():
 @pytest.fixture(scope="module")
 def bundle(table):
     names = build_catalogue(VOCABULARY).feature_names
-    x = matrix(table, names, VALUES)
+    x = feature_matrix(table, names, VALUES)
     return Bundle(
         trees=trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 5),
         blend=ALONE,
@@ -109,59 +109,63 @@ def bundle(table):
             {4: -0.2},
             (("2024-08-01T00:00:00", 0.4),),
         ),
-        typical=(TypicalMember("user", {"inbound_7d": 2.0, "days_since_inbound": None}, 12, 30),),
-        training=Training("0f0f", 300, 90, SINCE, datetime(2024, 6, 1), datetime(2024, 9, 1), 17),
+        reference_members=(
+            ReferenceMember("user", {"inbound_7d": 2.0, "days_since_inbound": None}, 12, 30),
+        ),
+        training=TrainingSummary(
+            "0f0f", 300, 90, SINCE, datetime(2024, 6, 1), datetime(2024, 9, 1), 17
+        ),
     )
 
 
 @pytest.fixture
 def saved(bundle, tmp_path):
-    save(bundle, tmp_path)
+    save_bundle(bundle, tmp_path)
     return tmp_path
 
 
 def card_of(folder):
-    return json.loads((folder / CARD).read_text(encoding="utf-8"))
+    return json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
 
 
 def rewrite(folder, card):
-    (folder / CARD).write_text(json.dumps(card), encoding="utf-8")
+    (folder / MANIFEST_FILE).write_text(json.dumps(card), encoding="utf-8")
 
 
 def refusal(folder):
     """The sentence with which a bundle is refused."""
     with pytest.raises(BadInput) as caught:
-        load(folder)
+        load_bundle(folder)
     return str(caught.value)
 
 
 def test_a_reloaded_bundle_is_equal(bundle, saved):
-    assert load(saved) == bundle
+    assert load_bundle(saved) == bundle
 
 
 def test_the_number_of_threads_leaves_no_trace_in_the_files(bundle, saved, tmp_path_factory):
     more = replace(bundle.settings, model=replace(bundle.settings.model, threads=7))
     other = tmp_path_factory.mktemp("other")
-    save(replace(bundle, settings=more), other)
-    assert (other / CARD).read_bytes() == (saved / CARD).read_bytes()
+    save_bundle(replace(bundle, settings=more), other)
+    assert (other / MANIFEST_FILE).read_bytes() == (saved / MANIFEST_FILE).read_bytes()
 
 
 def test_a_reloaded_bundle_scores_alike_to_the_bit(bundle, saved, table):
-    other = load(saved)
+    other = load_bundle(saved)
     log_odds = bundle.log_odds(table)
     assert len(set(log_odds.tolist())) > 50
     assert other.log_odds(table).tolist() == log_odds.tolist()
     assert other.readiness(log_odds).tolist() == bundle.readiness(log_odds).tolist()
     for one, two in zip(
-        other.interval.interval(log_odds), bundle.interval.interval(log_odds), strict=True
+        other.interval.bounds(log_odds), bundle.interval.bounds(log_odds), strict=True
     ):
         assert one.tolist() == two.tolist()
 
 
 def test_the_same_bundle_is_the_same_bytes(bundle, saved, tmp_path_factory):
     again = tmp_path_factory.mktemp("again")
-    save(bundle, again)
-    for name in (TREES, CARD):
+    save_bundle(bundle, again)
+    for name in (TREES_FILE, MANIFEST_FILE):
         assert (again / name).read_bytes() == (saved / name).read_bytes()
 
 
@@ -169,22 +173,22 @@ def test_a_bundle_is_text_and_strict_json_and_nothing_else(saved):
     def refuse(constant):
         raise AssertionError(f"{constant} is no JSON")
 
-    assert sorted(path.name for path in saved.iterdir()) == sorted([TREES, CARD])
-    text = (saved / CARD).read_text(encoding="utf-8")
+    assert sorted(path.name for path in saved.iterdir()) == sorted([TREES_FILE, MANIFEST_FILE])
+    text = (saved / MANIFEST_FILE).read_text(encoding="utf-8")
     json.loads(text, parse_constant=refuse)
-    assert (saved / TREES).read_text(encoding="utf-8").startswith("tree\n")
+    assert (saved / TREES_FILE).read_text(encoding="utf-8").startswith("tree\n")
 
 
 def test_a_number_that_json_does_not_know_is_not_written(bundle, tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        save(replace(bundle, calibrator=Platt(float("nan"), 0.0)), tmp_path)
+        save_bundle(replace(bundle, calibrator=Platt(float("nan"), 0.0)), tmp_path)
 
 
-@pytest.mark.parametrize("name", [TREES, CARD])
+@pytest.mark.parametrize("name", [TREES_FILE, MANIFEST_FILE])
 def test_a_missing_file_is_refused(saved, name):
     (saved / name).unlink()
     said = refusal(saved)
-    assert f"expected a bundle ({TREES} and {CARD})" in said
+    assert f"expected a bundle ({TREES_FILE} and {MANIFEST_FILE})" in said
     assert name in said.split("could not read it")[1]
     assert "train again or take another version" in said
 
@@ -201,15 +205,15 @@ def without_leaves(text):
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        (CARD, first_half),
-        (CARD, lambda _text: ""),
-        (CARD, lambda _text: "[]"),
-        (CARD, lambda _text: "null"),
-        (CARD, lambda text: text.replace('"format"', '"formal"')),
-        (TREES, first_half),
-        (TREES, without_leaves),
-        (TREES, lambda _text: ""),
-        (TREES, lambda text: text.replace("leaf_value=", "leaf_value=9")),
+        (MANIFEST_FILE, first_half),
+        (MANIFEST_FILE, lambda _text: ""),
+        (MANIFEST_FILE, lambda _text: "[]"),
+        (MANIFEST_FILE, lambda _text: "null"),
+        (MANIFEST_FILE, lambda text: text.replace('"format"', '"formal"')),
+        (TREES_FILE, first_half),
+        (TREES_FILE, without_leaves),
+        (TREES_FILE, lambda _text: ""),
+        (TREES_FILE, lambda text: text.replace("leaf_value=", "leaf_value=9")),
     ],
 )
 def test_a_damaged_file_is_refused(saved, name, damage):
@@ -220,14 +224,14 @@ def test_a_damaged_file_is_refused(saved, name, damage):
 
 
 def test_a_file_that_is_no_text_is_refused(saved):
-    (saved / CARD).write_bytes(b"\x80\x04\x95 pickled")
+    (saved / MANIFEST_FILE).write_bytes(b"\x80\x04\x95 pickled")
     assert "expected a bundle" in refusal(saved)
 
 
 @pytest.mark.parametrize(
     "key",
     ["settings", "roles", "families", "features", "category_values", "calibrator", "interval",
-     "thresholds", "typical", "training", "blend", "horizons"],
+     "thresholds", "reference_members", "training", "blend", "horizons"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, 7, ["x"], {"x": 1}], ids=repr)
 def test_a_card_with_a_part_of_another_shape_is_refused(saved, key, value):
@@ -254,8 +258,8 @@ def test_another_feature_list_is_refused(saved, change):
 
 def test_trees_of_another_width_are_refused(bundle, table, tmp_path):
     names = build_catalogue(VOCABULARY).feature_names[:5]
-    x = matrix(table, names, VALUES)
-    save(replace(bundle, trees=trees(names, x, x[:, 0] > 5)), tmp_path)
+    x = feature_matrix(table, names, VALUES)
+    save_bundle(replace(bundle, trees=trees(names, x, x[:, 0] > 5)), tmp_path)
     said = refusal(tmp_path)
     assert "its trees read 5" in said
     assert "train again" in said
@@ -267,18 +271,20 @@ def test_a_category_value_nobody_knew_is_missing(bundle, table):
         for value in ("never heard of", ""):
             unknown = table.set_column(place, name, pa.array([value] * len(table)))
             missing = table.set_column(place, name, pa.nulls(len(table), pa.string()))
-            assert np.isnan(bundle.matrix(unknown)[:, place]).all()
+            assert np.isnan(bundle.feature_matrix(unknown)[:, place]).all()
             assert bundle.log_odds(unknown).tolist() == bundle.log_odds(missing).tolist()
 
 
 def test_a_category_value_is_coded_by_its_place(table):
-    coded = matrix(pa.table({"tier": ["b", None, "a", "c"]}), ["tier"], {"tier": ("a", "b")})
+    coded = feature_matrix(
+        pa.table({"tier": ["b", None, "a", "c"]}), ["tier"], {"tier": ("a", "b")}
+    )
     np.testing.assert_array_equal(coded[:, 0], [1.0, np.nan, 0.0, np.nan])
 
 
 def test_the_matrix_takes_columns_by_name_and_drops_others(bundle, table):
     shuffled = table.select(table.column_names[::-1]).append_column("extra", pa.nulls(len(table)))
-    np.testing.assert_array_equal(bundle.matrix(shuffled), bundle.matrix(table))
+    np.testing.assert_array_equal(bundle.feature_matrix(shuffled), bundle.feature_matrix(table))
 
 
 def test_a_missing_feature_is_named(bundle, table):
@@ -297,7 +303,7 @@ def test_a_row_scores_alike_alone_and_among_others(bundle, table):
 
 def test_points_are_a_hundred_times_readiness(bundle):
     log_odds = np.array([-3.0, 0.0, 2.5])
-    assert bundle.points(log_odds).tolist() == [100 * r for r in bundle.readiness(log_odds)]
+    assert bundle.score_points(log_odds).tolist() == [100 * r for r in bundle.readiness(log_odds)]
 
 
 def test_mlflow_serves_the_same_numbers(bundle, saved, table):
@@ -320,25 +326,28 @@ def blended(bundle, share):
 def horizoned(bundle, table):
     """The bundle with a shorter and a longer horizon."""
     names = bundle.catalogue.feature_names
-    x = matrix(table, names, VALUES)
+    x = feature_matrix(table, names, VALUES)
     late = trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 2)
     return replace(
         bundle,
-        horizons=(Horizon(30, late, Platt(0.5, -2.0)), Horizon(180, late, Beta(0.5, 0.7, 1.0))),
+        horizon_models=(
+            HorizonModel(30, late, Platt(0.5, -2.0)),
+            HorizonModel(180, late, Beta(0.5, 0.7, 1.0)),
+        ),
     )
 
 
 @pytest.fixture
 def horizons_saved(horizoned, tmp_path):
-    save(horizoned, tmp_path)
+    save_bundle(horizoned, tmp_path)
     return tmp_path
 
 
 def test_a_bundle_with_horizons_is_equal_when_reloaded(horizoned, horizons_saved, table):
-    other = load(horizons_saved)
+    other = load_bundle(horizons_saved)
     assert other == horizoned
-    x = horizoned.matrix(table)
-    readiness = horizoned.readiness(horizoned.raw(x))
+    x = horizoned.feature_matrix(table)
+    readiness = horizoned.readiness(horizoned.log_odds_of_matrix(x))
     ours, theirs = (one.readiness_by_horizon(x, readiness) for one in (horizoned, other))
     assert {days: chance.tolist() for days, chance in ours.items()} == {
         days: chance.tolist() for days, chance in theirs.items()
@@ -346,7 +355,7 @@ def test_a_bundle_with_horizons_is_equal_when_reloaded(horizoned, horizons_saved
     assert list(ours) == [30, 90, 180]
 
 
-@pytest.mark.parametrize("name", [TREES, CARD, "trees_30d.txt", "trees_180d.txt"])
+@pytest.mark.parametrize("name", [TREES_FILE, MANIFEST_FILE, "trees_30d.txt", "trees_180d.txt"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -363,7 +372,7 @@ def test_each_damaged_file_of_a_bundle_with_horizons_is_refused(horizons_saved, 
 
 
 def test_trees_of_one_horizon_do_not_pass_for_those_of_another(horizons_saved):
-    (horizons_saved / "trees_30d.txt").write_bytes((horizons_saved / TREES).read_bytes())
+    (horizons_saved / "trees_30d.txt").write_bytes((horizons_saved / TREES_FILE).read_bytes())
     assert "trees_30d.txt is not the file that was saved" in refusal(horizons_saved)
 
 
@@ -374,8 +383,8 @@ def test_an_older_format_is_refused_with_what_to_do(saved):
 
 def test_a_bundle_without_trees_ranks_by_the_rule_and_survives_saving(bundle, table, tmp_path):
     rules = replace(bundle, trees="", blend=RULE)
-    save(rules, tmp_path)
-    other = load(tmp_path)
+    save_bundle(rules, tmp_path)
+    other = load_bundle(tmp_path)
     assert other == rules
     points = [
         ((row["rule_engagement"] or 0.0) + 100 * (row["completeness"] or 0.0)) / 2
@@ -393,24 +402,24 @@ def test_a_blend_is_the_share_of_the_trees_and_the_rest_of_the_rule(bundle, tabl
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_contributions_add_up_to_the_raw_score_above_the_average(bundle, table, share):
     mixed = blended(bundle, share)
-    x = mixed.matrix(table)
+    x = mixed.feature_matrix(table)
     average = bundle.booster.predict(x[:1], pred_contrib=True)[0, -1]  # what the trees expect
-    rule = mixed.blend.rule(
+    rule = mixed.blend.rule_log_odds(
         np.array([mixed.blend.mean_engagement]), np.array([mixed.blend.mean_completeness])
     )[0]
     expected = share * average + (1 - share) * rule
     parts = mixed.contributions(x)
     assert parts.shape == x.shape
-    assert parts.sum(axis=1) == pytest.approx(mixed.raw(x) - expected, abs=1e-9)
+    assert parts.sum(axis=1) == pytest.approx(mixed.log_odds_of_matrix(x) - expected, abs=1e-9)
 
 
 def test_no_rows_have_no_contributions(bundle, table):
-    empty = bundle.matrix(table.slice(0, 0))
+    empty = bundle.feature_matrix(table.slice(0, 0))
     for share in (0.0, 0.5, 1.0):
         assert blended(bundle, share).contributions(empty).shape == empty.shape
 
 
 @pytest.mark.parametrize("calibrator", [Platt(0.3, -1.0), Beta(0.3, 0.9, -1.0)])
 def test_either_calibrator_survives_saving(bundle, tmp_path, calibrator):
-    save(replace(bundle, calibrator=calibrator), tmp_path)
-    assert load(tmp_path).calibrator == calibrator
+    save_bundle(replace(bundle, calibrator=calibrator), tmp_path)
+    assert load_bundle(tmp_path).calibrator == calibrator

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers, calibrator_from
+from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers, calibrator_from_dict
 
 SCORES = np.linspace(-5, 5, 21)
 SLOPES = st.floats(0.01, 5.0)
@@ -50,17 +50,17 @@ def test_extreme_scores_have_finite_chances():
 
 @pytest.mark.parametrize("calibrator", [Platt(0.5, 1.0), Beta(0.5, 2.0, 1.0)])
 def test_a_calibrator_comes_back_from_its_numbers(calibrator):
-    assert calibrator_from(asdict(calibrator)) == calibrator
+    assert calibrator_from_dict(asdict(calibrator)) == calibrator
 
 
 def test_numbers_of_neither_map_are_refused():
     with pytest.raises(TypeError):
-        calibrator_from({"above": 1.0, "intercept": 0.0})
+        calibrator_from_dict({"above": 1.0, "intercept": 0.0})
 
 
 def test_the_rule_is_the_mean_of_engagement_and_completeness_in_percent():
     blend = Blend(0.0, 0, 0.1, -4.0, 0.0, 0.0)
-    got = blend.rule(np.array([30.0, np.nan]), np.array([0.7, 0.5]))
+    got = blend.rule_log_odds(np.array([30.0, np.nan]), np.array([0.7, 0.5]))
     assert got == pytest.approx([0.1 * (30 + 70) / 2 - 4, 0.1 * 25 - 4])
 
 
@@ -70,13 +70,13 @@ def test_what_the_rules_columns_add_is_the_rules_share_above_the_average(share, 
     draw = np.random.default_rng(seed)
     engagement, completeness = draw.uniform(0, 100, 50), draw.uniform(0, 1, 50)
     blend = Blend(share, 3, 0.04, -2.0, engagement.mean(), completeness.mean())
-    rule = blend.rule(engagement, completeness)
-    added = np.sum(blend.rule_parts(engagement, completeness), axis=0)
+    rule = blend.rule_log_odds(engagement, completeness)
+    added = np.sum(blend.rule_contributions(engagement, completeness), axis=0)
     assert added == pytest.approx((1 - share) * (rule - rule.mean()), abs=1e-9)
 
 
 def test_an_interval_is_exact_at_its_scores_and_constant_outside():
     table = VennAbers((0.0, 1.0), (0.1, 0.3), (0.2, 0.6))
-    low, high = table.interval(np.array([-9.0, 0.0, 0.5, 1.0, 9.0]))
+    low, high = table.bounds(np.array([-9.0, 0.0, 0.5, 1.0, 9.0]))
     assert low == pytest.approx([0.1, 0.1, 0.2, 0.3, 0.3])
     assert high == pytest.approx([0.2, 0.2, 0.4, 0.6, 0.6])

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.model.threshold_update import follow, qualified, reach_by_snapshot
+from mqbg.model.threshold_update import qualified, qualifying_thresholds, update_threshold
 from mqbg.model.thresholds import Thresholds
 from mqbg.settings import Thresholds as ThresholdSettings
 
@@ -49,7 +49,7 @@ def entries_by_hand(rows, thresholds):
     """Newly qualified groups at each snapshot after the first."""
     before, counts = None, []
     for as_of, now in rows.groupby("as_of"):
-        line = thresholds.base(as_of.to_pydatetime())
+        line = thresholds.pooled_at(as_of.to_pydatetime())
         inside = {row.group_id for row in now.itertuples() if row.readiness >= line}
         if before is not None:
             counts.append(len(inside - before))
@@ -67,80 +67,80 @@ def lines(thresholds):
 
 def test_the_line_stays_while_it_lets_in_what_sales_can_take():
     rows = snapshots({"a": 0.1}, {"a": 0.6, "b": 0.7, "c": 0.8, "d": 0.9, "e": 0.4})
-    assert lines(follow(rows, LINE, per_week(1))) == [0.5]
+    assert lines(update_threshold(rows, LINE, per_week(1))) == [0.5]
 
 
 def test_the_line_becomes_the_readiness_of_the_last_that_sales_can_take():
     rows = snapshots({"a": 0.1}, {"a": 0.6, "b": 0.7, "c": 0.8, "d": 0.9, "e": 0.4})
-    assert lines(follow(rows, LINE, per_week(0.5))) == [0.8]
-    assert lines(follow(rows, LINE, per_week(1.25))) == [0.4]
+    assert lines(update_threshold(rows, LINE, per_week(0.5))) == [0.8]
+    assert lines(update_threshold(rows, LINE, per_week(1.25))) == [0.4]
 
 
 def test_the_line_stays_where_no_other_would_let_in_a_rounder_number():
     rows = snapshots({"a": 0.1}, {"a": 0.6, "b": 0.7, "e": 0.4})
-    assert lines(follow(rows, LINE, per_week(0.6))) == [0.5]  # 2.4 groups
+    assert lines(update_threshold(rows, LINE, per_week(0.6))) == [0.5]  # 2.4 groups
 
 
 def test_who_qualified_before_takes_no_capacity():
     rows = snapshots({"a": 0.9, "b": 0.9}, {"a": 0.9, "b": 0.9, "c": 0.8, "d": 0.7})
-    assert lines(follow(rows, LINE, per_week(0.25))) == [0.8]
+    assert lines(update_threshold(rows, LINE, per_week(0.25))) == [0.8]
 
 
 def test_incomplete_groups_take_no_capacity():
     rows = snapshots({"a": 0.1}, {"a": 0.9, "b": 0.8, "c": 0.7})
     rows.loc[rows["readiness"] == 0.9, "completeness"] = 0.4
-    assert lines(follow(rows, LINE, per_week(0.25))) == [0.8]
+    assert lines(update_threshold(rows, LINE, per_week(0.25))) == [0.8]
 
 
 def test_where_supply_is_short_the_line_stops_at_the_least():
     rows = snapshots({"a": 0.1}, {"a": 0.3, "b": 0.05})
-    assert lines(follow(rows, replace(LINE, least=0.2), per_week(9))) == [0.2]
+    assert lines(update_threshold(rows, replace(LINE, floor=0.2), per_week(9))) == [0.2]
 
 
 def test_too_little_capacity_for_one_group_waits_until_it_adds_up():
     rows = snapshots({"z": 0.1}, {"a": 0.9}, {"b": 0.9}, {"c": 0.9}, {"d": 0.9})
-    followed = follow(rows, LINE, per_week(0.1))  # 0.4 groups between two snapshots
+    followed = update_threshold(rows, LINE, per_week(0.1))  # 0.4 groups between two snapshots
     assert entries_by_hand(rows, followed) == [0, 1, 0, 1]
 
 
 def test_the_months_capacity_decides_in_that_month():
     rows = snapshots({"z": 0.1}, {c: 0.5 + i / 100 for i, c in enumerate("abcdefgh")})
     busy = per_week(2, capacity_by_month={"2": 0.5})
-    assert lines(follow(rows, LINE, per_week(2))) == [0.5]
-    assert lines(follow(rows, LINE, busy)) == [0.56]
+    assert lines(update_threshold(rows, LINE, per_week(2))) == [0.5]
+    assert lines(update_threshold(rows, LINE, busy)) == [0.56]
 
 
 def test_a_segments_own_team_adds_its_capacity_where_it_has_groups():
     tier = {"z": "B", "a": "A", "b": "B", "c": "B", "d": "B"}
     rows = snapshots({"z": 0.1}, {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}, tier=tier)
     own = per_week(0.25, segment="tier", capacity_by_segment={"A": 0.5, "X": 9.0})
-    by_tier = replace(LINE, segment="tier", segments={"A": 0.0})
-    assert lines(follow(rows, by_tier, own)) == [0.7]
+    by_tier = replace(LINE, segment="tier", segment_shifts={"A": 0.0})
+    assert lines(update_threshold(rows, by_tier, own)) == [0.7]
 
 
 def test_a_shifted_segment_is_counted_on_its_own_line():
     tier = {"z": "B", "a": "A", "b": "B"}
     rows = snapshots({"z": 0.1}, {"a": 0.9, "b": 0.8}, tier=tier)
-    strict = replace(LINE, segment="tier", segments={"A": 2.0})
-    followed = follow(rows, strict, per_week(0.25))
+    strict = replace(LINE, segment="tier", segment_shifts={"A": 2.0})
+    followed = update_threshold(rows, strict, per_week(0.25))
     assert qualified(rows, followed).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("policy", ["value", "precision"])
 def test_other_policies_do_not_follow(policy):
     fixed = replace(LINE, policy=policy)
-    assert follow(grown(1), fixed, per_week(1)) == fixed
+    assert update_threshold(grown(1), fixed, per_week(1)) == fixed
 
 
 def test_no_rows_leave_the_line_as_it_is():
-    assert follow(grown(1).head(0), LINE, per_week(1)) == LINE
+    assert update_threshold(grown(1).head(0), LINE, per_week(1)) == LINE
 
 
 @given(st.integers(0, 50), st.floats(1.0, 12.0))
 @settings(max_examples=40, deadline=None)
 def test_every_snapshot_lets_in_the_capacity_but_for_rounding(seed, capacity):
     rows = grown(seed)
-    followed = follow(rows, replace(LINE, pooled=0.2), per_week(capacity))
+    followed = update_threshold(rows, replace(LINE, pooled=0.2), per_week(capacity))
     for entered in entries_by_hand(rows, followed):
         assert abs(entered - 4 * capacity) <= max(0.05 * (4 * capacity + 1), 0.5) + 1
 
@@ -150,7 +150,7 @@ def test_flow_stays_within_a_tenth_where_a_fixed_line_does_not(seed):
     rows = grown(seed)
     loose = Thresholds("capacity", 0.5, pooled=0.1)
     fixed = np.mean(entries_by_hand(rows, loose)) / 4
-    followed = np.mean(entries_by_hand(rows, follow(rows, loose, per_week(5)))) / 4
+    followed = np.mean(entries_by_hand(rows, update_threshold(rows, loose, per_week(5)))) / 4
     assert fixed > 6
     assert followed == pytest.approx(5, rel=0.1)
 
@@ -159,8 +159,8 @@ def test_flow_stays_within_a_tenth_where_a_fixed_line_does_not(seed):
 @settings(max_examples=30, deadline=None)
 def test_more_capacity_never_gives_a_stricter_line_at_the_next_snapshot(seed, capacity, times):
     rows = grown(seed, months=2)
-    little = follow(rows, LINE, per_week(capacity))
-    much = follow(rows, LINE, per_week(capacity * times))
+    little = update_threshold(rows, LINE, per_week(capacity))
+    much = update_threshold(rows, LINE, per_week(capacity * times))
     assert much.schedule[-1][1] <= little.schedule[-1][1]
 
 
@@ -170,24 +170,24 @@ def test_what_comes_later_changes_no_line(seed):
     rows = grown(seed)
     known = rows[rows["as_of"] < START + pd.Timedelta(weeks=13)]
     settings_ = per_week(3)
-    some = follow(known, LINE, settings_).schedule
-    assert follow(rows, LINE, settings_).schedule[: len(some)] == some
+    some = update_threshold(known, LINE, settings_).schedule
+    assert update_threshold(rows, LINE, settings_).schedule[: len(some)] == some
 
 
 def test_snapshots_of_the_schedule_keep_their_line_and_the_rest_goes_on_from_there():
     rows = grown(7)
-    half = follow(rows[rows["as_of"] < START + pd.Timedelta(weeks=13)], LINE, per_week(4))
+    half = update_threshold(rows[rows["as_of"] < START + pd.Timedelta(weeks=13)], LINE, per_week(4))
     late = rows[rows["as_of"] >= START + pd.Timedelta(weeks=8)]
-    whole = follow(late, half, per_week(4))
+    whole = update_threshold(late, half, per_week(4))
     assert whole.schedule[:3] == half.schedule
     assert len(whole.schedule) == 5
-    assert whole.followed_until == datetime(2025, 1, 6) + pd.Timedelta(weeks=20)
+    assert whole.updated_until == datetime(2025, 1, 6) + pd.Timedelta(weeks=20)
 
 
 def test_order_of_rows_does_not_matter():
     rows = grown(2)
     again = rows.sample(frac=1, random_state=2)
-    assert follow(again, LINE, per_week(3)) == follow(rows, LINE, per_week(3))
+    assert update_threshold(again, LINE, per_week(3)) == update_threshold(rows, LINE, per_week(3))
 
 
 def test_each_row_is_measured_by_the_line_of_its_own_snapshot():
@@ -199,8 +199,8 @@ def test_each_row_is_measured_by_the_line_of_its_own_snapshot():
 
 def test_reach_is_the_highest_pooled_line_at_which_a_row_qualifies():
     rows = snapshots({"a": 0.4, "b": 0.6}, tier={"a": "A", "b": "B"})
-    shifted = replace(LINE, segment="tier", segments={"A": 0.7}, months={1: 0.2})
-    reach = reach_by_snapshot(rows, shifted)
+    shifted = replace(LINE, segment="tier", segment_shifts={"A": 0.7}, month_shifts={1: 0.2})
+    reach = qualifying_thresholds(rows, shifted)
     for pooled, expected in [(reach[0], [True, True]), (reach[0] + 1e-6, [False, True])]:
         assert qualified(rows, replace(shifted, pooled=pooled)).tolist() == expected
 

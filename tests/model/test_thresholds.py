@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.model.thresholds import NOBODY, Estimate, Expected, Thresholds, just_above, moved
+from mqbg.model.thresholds import (
+    UNREACHABLE,
+    Estimate,
+    ThresholdPerformance,
+    Thresholds,
+    just_above,
+    shift_threshold,
+)
 from scipy.special import expit, logit
 
 MARCH, MAY = datetime(2025, 3, 1), datetime(2025, 5, 1)
@@ -16,12 +23,12 @@ FULL = Thresholds(
     "capacity",
     completeness=0.6,
     pooled=0.12,
-    least=0.05,
+    floor=0.05,
     segment="tier",
-    segments={"A": -0.5, "B": 0.3},
-    months={3: 0.25},
+    segment_shifts={"A": -0.5, "B": 0.3},
+    month_shifts={3: 0.25},
     schedule=(("2025-02-01T00:00:00", 0.2), ("2025-04-01T00:00:00", 0.3)),
-    expected=Expected(
+    forecast=ThresholdPerformance(
         Estimate(5.0, 4.0, 6.0), Estimate(0.4, 0.3, 0.5), Estimate(0.2, 0.1, 0.3),
         Estimate(None, None, None),
     ),
@@ -49,18 +56,18 @@ def test_any_thresholds_survive_json(pooled, segments, months, schedule):
 
 
 def test_a_line_without_shift_is_the_pooled_one_to_the_last_bit():
-    assert PLAIN.at([None, "A"], MAY).tolist() == [0.12, 0.12]
+    assert PLAIN.readiness_thresholds([None, "A"], MAY).tolist() == [0.12, 0.12]
 
 
 def test_segment_and_month_move_the_line_in_log_odds():
     line = replace(FULL, schedule=())
     by_hand = [expit(logit(0.12) - 0.5 + 0.25), expit(logit(0.12) + 0.3 + 0.25)]
-    assert line.at(["A", "B"], MARCH) == pytest.approx(by_hand, abs=1e-9)
+    assert line.readiness_thresholds(["A", "B"], MARCH) == pytest.approx(by_hand, abs=1e-9)
 
 
 @pytest.mark.parametrize("value", ["C", None, float("nan"), 7])
 def test_an_unknown_segment_has_the_pooled_line(value):
-    assert FULL.at([value], MAY).tolist() == [0.3]
+    assert FULL.readiness_thresholds([value], MAY).tolist() == [0.3]
 
 
 @pytest.mark.parametrize(
@@ -74,18 +81,18 @@ def test_an_unknown_segment_has_the_pooled_line(value):
     ],
 )
 def test_each_step_of_the_schedule_holds_until_the_next(as_of, line):
-    assert FULL.base(as_of) == line
+    assert FULL.pooled_at(as_of) == line
 
 
 def test_the_schedule_says_until_when_the_line_was_followed():
-    assert PLAIN.followed_until is None
-    assert FULL.followed_until == datetime(2025, 4, 1)
+    assert PLAIN.updated_until is None
+    assert FULL.updated_until == datetime(2025, 4, 1)
 
 
 def test_a_line_that_is_held_forgets_its_schedule_and_keeps_its_shifts():
-    held = FULL.held(MARCH)
-    assert (held.base(datetime(2020, 1, 1)), held.base(MAY)) == (0.2, 0.2)
-    assert (held.segments, held.months) == (FULL.segments, FULL.months)
+    held = FULL.frozen_at(MARCH)
+    assert (held.pooled_at(datetime(2020, 1, 1)), held.pooled_at(MAY)) == (0.2, 0.2)
+    assert (held.segment_shifts, held.month_shifts) == (FULL.segment_shifts, FULL.month_shifts)
 
 
 def test_a_group_needs_both_readiness_and_completeness():
@@ -94,36 +101,39 @@ def test_a_group_needs_both_readiness_and_completeness():
 
 
 def test_nobody_qualifies_above_one_whatever_the_shift():
-    nobody = replace(FULL, pooled=NOBODY, schedule=())
+    nobody = replace(FULL, pooled=UNREACHABLE, schedule=())
     assert not nobody.qualifies(np.ones(3), np.ones(3), ["A", "B", None], MARCH).any()
 
 
 @given(st.floats(0.001, 0.999), st.floats(-2, 2))
 def test_moving_a_line_and_back_shuts_out_no_group_that_set_it(readiness, shift):
     pooled = float(expit(logit(readiness) - shift)) if shift else readiness
-    assert readiness >= moved(pooled, np.array([shift]))[0]
+    assert readiness >= shift_threshold(pooled, np.array([shift]))[0]
 
 
 @given(st.floats(0, 1), st.floats(-2, 2))
 def test_just_above_shuts_out_the_group_even_when_moved(readiness, shift):
     assert just_above(readiness) > readiness
-    assert moved(just_above(0.5), np.array([shift]))[0] > moved(0.5, np.array([shift]))[0]
+    assert (
+        shift_threshold(just_above(0.5), np.array([shift]))[0]
+        > shift_threshold(0.5, np.array([shift]))[0]
+    )
 
 
 @given(st.floats(0.0, 1.0), st.lists(st.floats(-2, 2), min_size=2, max_size=5))
 def test_a_greater_shift_never_gives_a_looser_line(pooled, shifts):
-    lines = moved(pooled, np.sort(np.array(shifts)))
+    lines = shift_threshold(pooled, np.sort(np.array(shifts)))
     assert (np.diff(lines) >= -1e-9).all()
 
 
 def test_the_sentence_names_the_months_that_differ():
-    assert replace(PLAIN, months={3: 0.25}).sentence(MAY) == (
+    assert replace(PLAIN, month_shifts={3: 0.25}).description(MAY) == (
         "A group qualifies from readiness 12% in most months, 15% in March, with completeness 60%."
     )
 
 
 def test_the_sentence_says_how_far_a_line_that_follows_has_gone():
-    said = replace(PLAIN, schedule=(("2025-02-01", 0.05), ("2025-03-01", 0.2))).sentence(MAY)
+    said = replace(PLAIN, schedule=(("2025-02-01", 0.05), ("2025-03-01", 0.2))).description(MAY)
     assert said == (
         "A group qualifies from readiness 20%, with completeness 60%; it follows the capacity, "
         "between 5.0% and 20% since 2025-02-01."
@@ -131,4 +141,4 @@ def test_the_sentence_says_how_far_a_line_that_follows_has_gone():
 
 
 def test_the_sentence_says_when_nobody_qualifies():
-    assert replace(PLAIN, pooled=NOBODY).sentence(MAY).startswith("No group qualifies")
+    assert replace(PLAIN, pooled=UNREACHABLE).description(MAY).startswith("No group qualifies")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from mqbg.serve.states import REASONS, STATES, TRANSITIONS, moved
+from mqbg.serve.states import STATE_COLUMNS, TRANSITION_COLUMNS, TRANSITION_REASONS, update_states
 from mqbg.settings import States
 
 DAY = timedelta(days=1)
@@ -53,9 +53,9 @@ class History:
         self.transitions = []
 
     def run(self, as_of, scores, verdicts=()):
-        before = pd.DataFrame(list(self.states.values()), columns=list(STATES))
+        before = pd.DataFrame(list(self.states.values()), columns=list(STATE_COLUMNS))
         verdicts = pd.DataFrame(list(verdicts), columns=SAID)
-        done = moved(before, pd.DataFrame(scores), verdicts, self.settings, as_of)
+        done = update_states(before, pd.DataFrame(scores), verdicts, self.settings, as_of)
         for row in done.states.astype(object).to_dict("records"):
             self.states[row["group_id"]] = row
         self.transitions += done.transitions.astype(object).to_dict("records")
@@ -133,7 +133,7 @@ def test_a_transition_carries_all_that_decided_it():
             "alert": True,
         }
     ]  # fmt: skip
-    assert tuple(history.transitions[0]) == TRANSITIONS
+    assert tuple(history.transitions[0]) == TRANSITION_COLUMNS
 
 
 @pytest.mark.parametrize("before", [0.1, 0.9])
@@ -223,21 +223,21 @@ def test_within_the_pause_there_is_no_second_alert(day, alert):
 
 def test_only_what_changed_has_a_new_state():
     history = History()
-    before = pd.DataFrame(columns=list(STATES))
+    before = pd.DataFrame(columns=list(STATE_COLUMNS))
     rows = pd.DataFrame([score(0.9), score(0.1, group_id="h")])
-    done = moved(before, rows, pd.DataFrame(columns=SAID), SETTINGS, JUNE)
+    done = update_states(before, rows, pd.DataFrame(columns=SAID), SETTINGS, JUNE)
     assert list(done.states["group_id"]) == ["g"]
-    again = moved(done.states, rows, pd.DataFrame(columns=SAID), SETTINGS, JUNE + DAY)
+    again = update_states(done.states, rows, pd.DataFrame(columns=SAID), SETTINGS, JUNE + DAY)
     assert again.states.empty
     assert again.transitions.empty
     assert not history.transitions
 
 
 def test_the_input_is_left_as_it_was():
-    before = pd.DataFrame(columns=list(STATES))
+    before = pd.DataFrame(columns=list(STATE_COLUMNS))
     rows, nothing = pd.DataFrame([score(0.9)]), pd.DataFrame(columns=SAID)
     copies = before.copy(), rows.copy(), nothing.copy()
-    moved(before, rows, nothing, SETTINGS, JUNE)
+    update_states(before, rows, nothing, SETTINGS, JUNE)
     for frame, copy in zip((before, rows, nothing), copies, strict=True):
         pd.testing.assert_frame_equal(frame, copy)
 
@@ -342,7 +342,7 @@ def test_random_paths_are_those_of_the_rules_said_one_after_the_other(paths, day
         assert found == [states[g]["status"] for g in ids]
     columns = ("group_id", "as_of", "from_status", "to_status", "reason", "alert")
     assert [tuple(t[c] for c in columns) for t in history.transitions] == expected
-    assert {reason for *_, reason, _ in expected} <= set(REASONS)
+    assert {reason for *_, reason, _ in expected} <= set(TRANSITION_REASONS)
     for g, state in states.items():
         kept = history.states.get(g, NOTHING_YET)
         assert {key: None if pd.isna(kept[key]) else kept[key] for key in state} == state

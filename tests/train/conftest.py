@@ -12,11 +12,11 @@ from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Model, Role, Settings, Target
-from mqbg.train.data.snapshots import Snapshots
+from mqbg.train.data.snapshots import SnapshotTable
 from mqbg.train.data.split import Split
 from mqbg.train.evaluate.evaluation import judge, touched_per_snapshot
 from mqbg.train.fit import trees as fit
-from mqbg.train.fit.procedure import learn
+from mqbg.train.fit.procedure import fit_bundle
 from mqbg.train.training import Trained
 from scipy.special import expit
 
@@ -78,7 +78,7 @@ def _made(seed=1, groups=150, strength=1.0, further=(), target_rate=None):
         role="user", **{signal.name: 1.0 for signal in WORDS.signals}
     )
     table = pa.table({"group_id": names, "as_of": keys["as_of"].tolist(), **columns})
-    return Snapshots(table, keys, engaged, {days: converted[days] for days in further})
+    return SnapshotTable(table, keys, engaged, {days: converted[days] for days in further})
 
 
 def _quiet(_label, _share):
@@ -88,7 +88,7 @@ def _quiet(_label, _share):
 def _learned(snapshots, settings=SETTINGS, rounds=50, tuned=None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "ROUNDS", rounds)
-        return learn(snapshots, SPLIT, WORDS, settings, "f1", _quiet, tuned)
+        return fit_bundle(snapshots, SPLIT, WORDS, settings, "f1", _quiet, tuned)
 
 
 def _trained(snapshots, settings=SETTINGS):

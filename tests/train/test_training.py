@@ -16,16 +16,16 @@ from hypothesis import settings as checks
 from hypothesis import strategies as st
 from mqbg.contract import TABLES, BadInput
 from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
-from mqbg.model.bundle import load, save
+from mqbg.model.bundle import load_bundle, save_bundle
 from mqbg.settings import Model, Observation, Settings, Snapshots, Target
 from mqbg.simulate import simulate
-from mqbg.train.data.snapshots import collect
+from mqbg.train.data.snapshots import collect_snapshots
 from mqbg.train.data.split import forward_split
 from mqbg.train.evaluate.baselines import BASELINES
 from mqbg.train.evaluate.evaluation import MODEL
 from mqbg.train.fit import trees as fit
-from mqbg.train.fit.reference_members import typical_members
-from mqbg.train.fit.shrinkage import sentence
+from mqbg.train.fit.reference_members import find_reference_members
+from mqbg.train.fit.shrinkage import describe_blend
 from mqbg.train.training import probe, train
 
 SEED = 33
@@ -69,7 +69,7 @@ def trained(source):
 @pytest.fixture(scope="module")
 def learned(source, trained):
     """The training part, collected once more, without any test cut-off."""
-    return collect(source, trained.bundle.catalogue, trained.split.train, quiet)
+    return collect_snapshots(source, trained.bundle.catalogue, trained.split.train, quiet)
 
 
 def converts(tables, group_id, as_of):
@@ -147,15 +147,17 @@ def test_what_is_published_differs_in_the_line_alone_that_followed_the_capacity_
     followed = trained.bundle.thresholds
     assert replace(trained.bundle, thresholds=begun) == trained.learned.bundle
     assert followed.schedule[: len(begun.schedule)] == begun.schedule
-    assert begun.followed_until < trained.split.test_from
-    assert followed.followed_until == trained.split.cutoffs[-1]
+    assert begun.updated_until < trained.split.test_from
+    assert followed.updated_until == trained.split.cutoffs[-1]
 
 
 def test_typical_members_are_of_the_training_cutoffs_alone(source, trained, learned):
     words = trained.bundle.catalogue
-    assert typical_members(learned.engaged, words) == trained.bundle.typical
-    test = collect(source, words, trained.split.test[:1], quiet)
-    assert typical_members(test.engaged, words) != trained.bundle.typical
+    assert (
+        find_reference_members(learned.engaged_members, words) == trained.bundle.reference_members
+    )
+    test = collect_snapshots(source, words, trained.split.test[:1], quiet)
+    assert find_reference_members(test.engaged_members, words) != trained.bundle.reference_members
 
 
 # Rows
@@ -204,21 +206,21 @@ def test_the_model_and_every_baseline_are_judged_on_the_same_rows(trained):
 
 
 def test_the_calibrator_and_the_interval_come_from_held_out_scores(trained):
-    scores = set(trained.learned.fitted.held_out.tolist())
+    scores = set(trained.learned.fitted_trees.held_out.tolist())
     assert set(trained.bundle.interval.scores) <= scores
-    assert trained.learned.fitted.held_out.size == trained.bundle.training.rows
+    assert trained.learned.fitted_trees.held_out.size == trained.bundle.training.rows
 
 
 def test_a_trained_bundle_survives_saving(trained, tmp_path):
-    save(trained.bundle, tmp_path)
+    save_bundle(trained.bundle, tmp_path)
     machine = replace(trained.bundle.settings, model=replace(SETTINGS.model, threads=2))
-    assert load(tmp_path) == replace(trained.bundle, settings=machine)
+    assert load_bundle(tmp_path) == replace(trained.bundle, settings=machine)
 
 
 def test_the_trees_have_the_names_of_the_catalogue(trained):
     booster = lgb.Booster(model_str=trained.bundle.trees)
     assert booster.feature_name() == list(trained.bundle.catalogue.feature_names)
-    assert booster.num_trees() == trained.learned.fitted.rounds
+    assert booster.num_trees() == trained.learned.fitted_trees.rounds
 
 
 def test_the_example_is_a_few_rows_of_numbers_and_texts_as_mlflow_takes_them(trained):
@@ -339,7 +341,7 @@ def test_with_no_conversion_at_all_the_rule_ranks_and_says_so(open_tables):
     trained = train(poor(open_tables, datetime(2024, 4, 20)), test_from=None, progress=quiet)
     assert trained.bundle.trees == ""
     assert trained.few_labels
-    assert "the rule score of engagement and completeness ranks the groups" in sentence(
+    assert "the rule score of engagement and completeness ranks the groups" in describe_blend(
         trained.bundle.blend, 100
     )
 

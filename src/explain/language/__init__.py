@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from .language_files import languages, read_words
-from .sentences import Words
+from .language_files import languages, read_language
+from .sentences import Language
 
-__all__ = ["Words", "languages", "words"]
+__all__ = ["Language", "languages", "load_language"]
 
 
 @cache
-def words(language: str, folder: str | Path = "") -> Words:
+def load_language(code: str, folder: str | Path = "") -> Language:
     """The words of a language, read once.
 
     Args:
-        language: the name of its file, a code such as `en`.
+        code: the name of its file, a code such as `en`.
         folder: of further language files, which add languages or override ours key by key; none
             by default.
 
     Raises:
         BadInput: there is no such language, or the folder's file is not as it must be.
     """
-    return read_words(language, folder)
+    return read_language(code, folder)

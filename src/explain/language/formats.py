@@ -35,20 +35,24 @@ class Formats:
 
     def decimal(self, number: float, decimals: int = 1) -> str:
         """A number with so many decimals: 1,234.5; one that rounds to zero has no sign."""
-        return _number(self.locale, _rounded(f"{number:.{decimals}f}"), decimals, False)
+        return _number(
+            self.locale, _without_negative_zero(f"{number:.{decimals}f}"), decimals, False
+        )
 
     def signed(self, number: float, decimals: int = 1) -> str:
         """The same with its sign: +3.2, −0.4, 0.0."""
-        return _number(self.locale, _rounded(f"{number:.{decimals}f}"), decimals, True)
+        return _number(
+            self.locale, _without_negative_zero(f"{number:.{decimals}f}"), decimals, True
+        )
 
     def whole(self, number: int) -> str:
         """A whole number with its thousands apart: 1,234."""
         return _number(self.locale, str(number), 0, False)
 
-    def brief(self, number: float) -> str:
+    def compact(self, number: float) -> str:
         """A number with one decimal, under ten with two, without idle zeros: 12, 0.25, 1,234.5."""
         text = f"{number:.{2 if abs(number) < 10 else 1}f}"
-        text = _rounded(text.rstrip("0").rstrip("."))
+        text = _without_negative_zero(text.rstrip("0").rstrip("."))
         return _number(self.locale, text, len(text.partition(".")[2]), False)
 
     def percent(self, share: float, decimals: int = 1) -> str:
@@ -93,7 +97,7 @@ class Formats:
         return {name: getattr(self, name) for name in names}
 
 
-def _rounded(text: str) -> str:
+def _without_negative_zero(text: str) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 

@@ -64,22 +64,22 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
 }
 """What a placeholder may be, by its name, which means the same in every sentence."""
 
-PERSON = ("name", "title", "department", "company")
-STEP = ("role", "points", "support")
-TURN = ("person", "role")
+CONTACT = ("name", "title", "department", "company")
+ACTION = ("role", "points", "support")
+MEMBERSHIP_CHANGE = ("person", "role")
 
 SENTENCES: Mapping[str, tuple[str, ...]] = {
     # People.
     "unknown_name": ("contact_id",),
-    "person": PERSON,
-    "person_brief": PERSON,
+    "person": CONTACT,
+    "person_brief": CONTACT,
     # Why a group is above or below the average.
     "reason": ("theme", "up", "feature", "value", "counter"),
     # Steps that go with a higher score.
-    "fill_role": STEP,
-    "engage_role": STEP,
-    "wake_member": (*STEP, "person"),
-    "protect_member": (*STEP, "person"),
+    "fill_role": ACTION,
+    "engage_role": ACTION,
+    "wake_member": (*ACTION, "person"),
+    "protect_member": (*ACTION, "person"),
     # A stakeholder's summary.
     "member_points": ("person", "role", "points"),
     "member_active": ("date", "kind", "count"),
@@ -90,9 +90,9 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "member_theme": ("theme", "points"),
     "member_single": (),
     "member_leaves": ("points",),
-    "next_engage_role": STEP,
-    "next_wake_member": STEP,
-    "next_protect_member": STEP,
+    "next_engage_role": ACTION,
+    "next_wake_member": ACTION,
+    "next_protect_member": ACTION,
     # A group's summary.
     "heading": ("account", "solution", "as_of"),
     "group_readiness": ("readiness", "low", "high", "threshold", "status", "days"),
@@ -127,23 +127,23 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "since_score": ("to_day",),
     "since_model": ("version", "version_before"),
     "since_decay": (),
-    "since_joined": TURN,
-    "since_left": TURN,
-    "since_new_role": (*TURN, "role_before"),
-    "since_returned": TURN,
+    "since_joined": MEMBERSHIP_CHANGE,
+    "since_left": MEMBERSHIP_CHANGE,
+    "since_new_role": (*MEMBERSHIP_CHANGE, "role_before"),
+    "since_returned": MEMBERSHIP_CHANGE,
     "since_gone_again": ("person",),
-    "since_activity": TURN,
+    "since_activity": MEMBERSHIP_CHANGE,
     "since_group_activity": (),
     "since_facts": (),
 }
 """The placeholders of each sentence; a language need not use them all."""
 
 
-def trials(sentence: str) -> list[dict[str, object]]:
+def sample_values(sentence: str) -> list[dict[str, object]]:
     """Values to try a sentence with: every sample of every placeholder stands in one of them."""
     names = SENTENCES[sentence]
     number = max((len(SAMPLES[name]) for name in names), default=1)
     return [
-        {name: SAMPLES[name][min(place, len(SAMPLES[name]) - 1)] for name in names}
-        for place in range(number)
+        {name: SAMPLES[name][min(index, len(SAMPLES[name]) - 1)] for name in names}
+        for index in range(number)
     ]

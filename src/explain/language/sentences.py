@@ -12,25 +12,25 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from ...features.declare.feature import Feature
 from .formats import Formats
-from .names import plain_name, without_breaks
+from .names import display_name, on_one_line
 
 
 @dataclass(frozen=True)
-class Words:
+class Language:
     """One language.
 
     Attributes:
-        language: its code, the file's name.
+        code: its code, the file's name.
         locale: what Babel knows of it.
         sentences: Jinja templates.
-        words: tables of words: labels, status, themes, roles, kinds ...
+        word_tables: tables of words: labels, status, themes, roles, kinds ...
         plurals: forms of counted nouns.
     """
 
-    language: str
+    code: str
     locale: Locale
     sentences: Mapping[str, str]
-    words: Mapping[str, Mapping[str, str]]
+    word_tables: Mapping[str, Mapping[str, str]]
     plurals: Mapping[str, Mapping[str, str]]
 
     @cached_property
@@ -38,7 +38,7 @@ class Words:
         """How the language writes numbers, dates, lists and plurals."""
         return Formats(self.locale, self.plurals)
 
-    def say(self, sentence: str, **values: object) -> str:
+    def render(self, sentence: str, **values: object) -> str:
         """A sentence with its values filled in, on one line whatever stands in them."""
         template = self._templates.get(sentence)
         if template is None:
@@ -46,44 +46,44 @@ class Words:
             self._templates[sentence] = template
         return template.render(values)
 
-    def together(self, sentences: Iterable[str]) -> str:
+    def join_sentences(self, sentences: Iterable[str]) -> str:
         """Sentences one after the other."""
-        return self.words["labels"]["between_sentences"].join(sentences)
+        return self.word_tables["labels"]["between_sentences"].join(sentences)
 
     def word(self, table: str, name: str) -> str:
         """The word for a name; a name without one stands for itself."""
-        return self.words.get(table, {}).get(name) or plain_name(name) or name
+        return self.word_tables.get(table, {}).get(name) or display_name(name) or name
 
-    def kinds(self, kinds: Iterable[str]) -> str:
+    def list_kinds(self, kinds: Iterable[str]) -> str:
         """Activity kinds as a list in words."""
         return self.formats.listed(self.word("kinds", kind) for kind in kinds)
 
-    def roles(self, roles: Iterable[str]) -> str:
+    def list_roles(self, roles: Iterable[str]) -> str:
         """Roles as a list in words."""
         return self.formats.listed(self.word("roles", role) for role in roles)
 
-    def counter(self, unit: str) -> str:
+    def unit_counter(self, unit: str) -> str:
         """What stands right after a number of this unit, such as 件; often nothing."""
-        return self.words.get("counters", {}).get(unit, "")
+        return self.word_tables.get("counters", {}).get(unit, "")
 
-    def feature(self, feature: Feature) -> str:
+    def feature_name(self, feature: Feature) -> str:
         """What a feature is called; in a language without a word for it, in English."""
         subject = self.word(*feature.subject) if feature.subject else None
-        own = self.words.get("features", {}).get(feature.english)
+        own = self.word_tables.get("features", {}).get(feature.english)
         if own is None:
-            return feature.describe(self.language, subject)
+            return feature.describe(self.code, subject)
         return own.replace("{subject}", subject or "")
 
-    def name(self, full_name: str | None, contact_id: str) -> str:
+    def contact_name(self, full_name: str | None, contact_id: str) -> str:
         """A contact's name, or what stands for it."""
-        unknown = plain_name(contact_id) or contact_id
-        return plain_name(full_name) or self.say("unknown_name", contact_id=unknown)
+        unknown = display_name(contact_id) or contact_id
+        return display_name(full_name) or self.render("unknown_name", contact_id=unknown)
 
-    def addressed(self, full_name: str | None, contact_id: str) -> str:
+    def contact_name_with_honorific(self, full_name: str | None, contact_id: str) -> str:
         """The same with the language's honorific, unless a title or another one ends it."""
-        name, label = self.name(full_name, contact_id), self.words["labels"]
+        name, label = self.contact_name(full_name, contact_id), self.word_tables["labels"]
         endings = tuple(label["honorific_not_after"].split())
-        if plain_name(full_name) is None or (endings and name.endswith(endings)):
+        if display_name(full_name) is None or (endings and name.endswith(endings)):
             return name
         return name + label["honorific"]
 
@@ -94,7 +94,7 @@ class Words:
         environment = SandboxedEnvironment(
             undefined=StrictUndefined,
             autoescape=False,
-            finalize=lambda value: without_breaks(value) if isinstance(value, str) else value,
+            finalize=lambda value: on_one_line(value) if isinstance(value, str) else value,
         )
         # Sentences need no functions; copying Jinja's own for each took most of the time.
         environment.globals.clear()

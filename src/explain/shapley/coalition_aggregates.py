@@ -20,19 +20,19 @@ from ...features.declare.terms import Term
 from ..treeshap.compiling import compiled
 
 Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
+Integers = NDArray[np.int64]
 
-_HOW = {Aggregation.SUM: 0, Aggregation.MAX: 1, Aggregation.MIN: 2}
+_REDUCTION_CODES = {Aggregation.SUM: 0, Aggregation.MAX: 1, Aggregation.MIN: 2}
 
 _ROW = numba.types.Array(numba.float64, 1, "A", readonly=True)
 _ROWS = numba.types.Array(numba.float64, 2, "A", readonly=True)
-_SETS = numba.float64[:, ::1]
-_WHOLE = numba.types.Array(numba.int64, 1, "C", readonly=True)
+_AGGREGATES = numba.float64[:, ::1]
+_INTS = numba.types.Array(numba.int64, 1, "C", readonly=True)
 _ORDERS = numba.types.Array(numba.int64, 2, "C", readonly=True)
 
 
 @dataclass(frozen=True)
-class Totals:
+class Aggregator:
     """How rows of terms combine.
 
     A null is NaN: a minimum or maximum leaves it out, as in the engine; a summed term is never
@@ -43,10 +43,10 @@ class Totals:
     terms: tuple[Term, ...]
 
     @cached_property
-    def _how(self) -> Whole:
-        return np.array([_HOW[term.aggregation] for term in self.terms], dtype=np.int64)
+    def _reductions(self) -> Integers:
+        return np.array([_REDUCTION_CODES[term.aggregation] for term in self.terms], dtype=np.int64)
 
-    def coalitions(self, base: Floats, rows: Floats, counts: Whole) -> Floats:
+    def coalitions(self, base: Floats, rows: Floats, counts: Integers) -> Floats:
         """Totals of every distinct coalition, the first row's count changing fastest.
 
         Args:
@@ -57,22 +57,22 @@ class Totals:
         Returns:
             Shape (product of counts + 1, terms); first the base alone, last everyone.
         """
-        sets = np.empty((int(np.prod(counts + 1)), base.size))
-        _fill_coalitions(base, rows, counts, self._how, sets)
-        return sets
+        aggregates = np.empty((int(np.prod(counts + 1)), base.size))
+        _fill_coalitions(base, rows, counts, self._reductions, aggregates)
+        return aggregates
 
-    def add(self, totals: Floats, row: Floats) -> Floats:
-        """Each row of `totals` with one more `row`; shapes (sets, terms) and (terms,)."""
-        together = np.array(totals, order="C")
-        _add_to_each(row, self._how, together)
-        return together
+    def add(self, aggregates: Floats, row: Floats) -> Floats:
+        """Each row of `aggregates` with one more `row`; shapes (sets, terms) and (terms,)."""
+        result = np.array(aggregates, order="C")
+        _add_to_each(row, self._reductions, result)
+        return result
 
     def prefixes(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base, base + the first row, ..., base + all; shape (rows + 1, terms)."""
-        running: Floats = self.prefixes_of(base, rows, np.arange(len(rows))[None, :])[0]
+        running: Floats = self.prefixes_by_order(base, rows, np.arange(len(rows))[None, :])[0]
         return running
 
-    def prefixes_of(self, base: Floats, rows: Floats, orders: Whole) -> Floats:
+    def prefixes_by_order(self, base: Floats, rows: Floats, orders: Integers) -> Floats:
         """The same for each order of the rows.
 
         Args:
@@ -83,70 +83,80 @@ class Totals:
         Returns:
             Shape (orders, rows + 1, terms).
         """
-        count, people = orders.shape
-        running = np.empty((count * (people + 1), base.size))
-        _fill_prefixes(base, rows, np.ascontiguousarray(orders), self._how, running)
-        return running.reshape(count, people + 1, base.size)
+        count, row_count = orders.shape
+        running = np.empty((count * (row_count + 1), base.size))
+        _fill_prefixes(base, rows, np.ascontiguousarray(orders), self._reductions, running)
+        return running.reshape(count, row_count + 1, base.size)
 
-    def without_each(self, base: Floats, rows: Floats) -> Floats:
+    def leave_one_out(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base and all rows but one, for each row; shape (rows, terms)."""
-        nothing = np.where(self._how == _HOW[Aggregation.SUM], 0.0, np.nan)
-        together = self.prefixes(base, rows)[:-1].copy()
-        after = self.prefixes(nothing, rows[::-1])[:-1][::-1]
-        _add_row_by_row(after, self._how, together)
-        return together
+        neutral = np.where(self._reductions == _REDUCTION_CODES[Aggregation.SUM], 0.0, np.nan)
+        result = self.prefixes(base, rows)[:-1].copy()
+        after = self.prefixes(neutral, rows[::-1])[:-1][::-1]
+        _add_row_by_row(after, self._reductions, result)
+        return result
 
 
 @compiled(inline="always")
-def _both(how: int, one: float, other: float) -> float:
+def _combine(reduction: int, one: float, other: float) -> float:
     """Two values of a term as one."""
-    if how == 0:
+    if reduction == 0:
         return one + other
     if np.isnan(one):
         return other
     if np.isnan(other):
         return one
-    return max(one, other) if how == 1 else min(one, other)
+    return max(one, other) if reduction == 1 else min(one, other)
 
 
-@compiled(numba.void(_ROW, _ROWS, _WHOLE, _WHOLE, _SETS))
-def _fill_coalitions(base: Floats, rows: Floats, counts: Whole, how: Whole, sets: Floats) -> None:
-    sets[0] = base
-    known = 1
-    for kind in range(counts.size):
-        for place in range(known, known * (counts[kind] + 1)):
+@compiled(numba.void(_ROW, _ROWS, _INTS, _INTS, _AGGREGATES))
+def _fill_coalitions(
+    base: Floats, rows: Floats, counts: Integers, reductions: Integers, aggregates: Floats
+) -> None:
+    aggregates[0] = base
+    filled = 1
+    for type_index in range(counts.size):
+        for index in range(filled, filled * (counts[type_index] + 1)):
             for term in range(base.size):
-                sets[place, term] = _both(how[term], sets[place - known, term], rows[kind, term])
-        known *= counts[kind] + 1
+                aggregates[index, term] = _combine(
+                    reductions[term], aggregates[index - filled, term], rows[type_index, term]
+                )
+        filled *= counts[type_index] + 1
 
 
-@compiled(numba.void(_ROW, _WHOLE, _SETS))
-def _add_to_each(row: Floats, how: Whole, totals: Floats) -> None:
-    for place in range(len(totals)):
+@compiled(numba.void(_ROW, _INTS, _AGGREGATES))
+def _add_to_each(row: Floats, reductions: Integers, aggregates: Floats) -> None:
+    for index in range(len(aggregates)):
         for term in range(row.size):
-            totals[place, term] = _both(how[term], totals[place, term], row[term])
+            aggregates[index, term] = _combine(reductions[term], aggregates[index, term], row[term])
 
 
-@compiled(numba.void(_ROWS, _WHOLE, _SETS))
-def _add_row_by_row(rows: Floats, how: Whole, totals: Floats) -> None:
-    for place in range(len(totals)):
-        for term in range(how.size):
-            totals[place, term] = _both(how[term], totals[place, term], rows[place, term])
+@compiled(numba.void(_ROWS, _INTS, _AGGREGATES))
+def _add_row_by_row(rows: Floats, reductions: Integers, aggregates: Floats) -> None:
+    for index in range(len(aggregates)):
+        for term in range(reductions.size):
+            aggregates[index, term] = _combine(
+                reductions[term], aggregates[index, term], rows[index, term]
+            )
 
 
-@compiled(numba.void(_ROW, _ROWS, _ORDERS, _WHOLE, _SETS))
-def _fill_prefixes(base: Floats, rows: Floats, orders: Whole, how: Whole, running: Floats) -> None:
-    place = 0
+@compiled(numba.void(_ROW, _ROWS, _ORDERS, _INTS, _AGGREGATES))
+def _fill_prefixes(
+    base: Floats, rows: Floats, orders: Integers, reductions: Integers, running: Floats
+) -> None:
+    index = 0
     for order in orders:
-        running[place] = base
+        running[index] = base
         for row in order:
-            place += 1
-            for term in range(how.size):
-                running[place, term] = _both(how[term], running[place - 1, term], rows[row, term])
-        place += 1
+            index += 1
+            for term in range(reductions.size):
+                running[index, term] = _combine(
+                    reductions[term], running[index - 1, term], rows[row, term]
+                )
+        index += 1
 
 
-def alike(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def interchangeable_types(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Members that are alike in every term, hence interchangeable.
 
     Args:
@@ -157,15 +167,15 @@ def alike(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         the type of each member, shape (members,).
     """
     types: dict[bytes, int] = {}
-    first: list[int] = []
-    of_member = np.empty(len(rows), dtype=np.intp)
+    representatives: list[int] = []
+    type_of_member = np.empty(len(rows), dtype=np.intp)
     for index, row in enumerate(rows + 0.0):  # + 0.0 makes one zero of -0.0 and 0.0
         key = row.tobytes()
         if key not in types:
             types[key] = len(types)
-            first.append(index)
-        of_member[index] = types[key]
-    return np.array(first, dtype=np.intp), of_member
+            representatives.append(index)
+        type_of_member[index] = types[key]
+    return np.array(representatives, dtype=np.intp), type_of_member
 
 
 def stack(parts: Sequence[Floats], width: int) -> Floats:

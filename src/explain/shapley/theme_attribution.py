@@ -17,93 +17,102 @@ from numpy.typing import NDArray
 
 from ...features.declare.catalogue import Catalogue
 from ..group_members import GroupMembers
-from .coalition_aggregates import Floats, Totals, alike, stack
+from .coalition_aggregates import Aggregator, Floats, interchangeable_types, stack
 from .game import Outcome
 from .valuation import Valuation
 
 
 @dataclass(frozen=True)
-class Steps:
+class MarginalCoalitions:
     """The first and the last step of each type of member of one group.
 
     Attributes:
         group: the members.
         outcome: their contributions.
         types: shape (members,); alike members are of one type.
-        totals: shape (2 + 2 types, terms): nobody, everyone, each type without one of its
+        aggregates: shape (2 + 2 types, terms): nobody, everyone, each type without one of its
             members, each type's member alone.
     """
 
     group: GroupMembers
     outcome: Outcome
     types: NDArray[np.intp]
-    totals: Floats
+    aggregates: Floats
 
 
-def steps_of(totals: Totals, group: GroupMembers, outcome: Outcome) -> Steps:
-    """The coalitions that `by_theme` asks about."""
-    first, types = alike(group.terms)
-    everyone = totals.prefixes(group.base, group.terms)[-1:]
-    without = totals.without_each(group.base, group.terms)[first]
-    alone = [totals.add(group.base[None, :], group.terms[place]) for place in first]
+def marginal_coalitions(
+    aggregator: Aggregator, group: GroupMembers, outcome: Outcome
+) -> MarginalCoalitions:
+    """The coalitions that `contributions_by_theme` asks about."""
+    representatives, types = interchangeable_types(group.terms)
+    everyone = aggregator.prefixes(group.base, group.terms)[-1:]
+    without = aggregator.leave_one_out(group.base, group.terms)[representatives]
+    alone = [aggregator.add(group.base[None, :], group.terms[index]) for index in representatives]
     width = group.base.size
-    return Steps(
+    return MarginalCoalitions(
         group, outcome, types, stack([group.base[None, :], everyone, without, *alone], width)
     )
 
 
-def themes_of(catalogue: Catalogue) -> tuple[str, ...]:
+def catalogue_themes(catalogue: Catalogue) -> tuple[str, ...]:
     """The catalogue's themes, in its order."""
     return tuple(dict.fromkeys(feature.theme for feature in catalogue.features))
 
 
-def by_theme(valuation: Valuation, several: Sequence[Steps]) -> Iterator[Floats]:
+def contributions_by_theme(
+    valuation: Valuation, batch: Sequence[MarginalCoalitions]
+) -> Iterator[Floats]:
     """Contributions of each group's members by theme, shape (members, themes).
 
     Args:
         valuation: of the groups.
-        several: groups to do together.
+        batch: groups to do together.
     """
-    sizes = [(one.group.group_id, len(one.totals)) for one in several]
-    totals = np.concatenate([one.totals for one in several])
+    sizes = [(one.group.group_id, len(one.aggregates)) for one in batch]
+    aggregates = np.concatenate([one.aggregates for one in batch])
     features = valuation.bundle.catalogue.features
-    read = np.empty((len(totals), len(features)))
-    parts = np.empty_like(read)
-    for rows, matrix in valuation.matrices(sizes, totals):
-        read[rows], parts[rows] = matrix, valuation.bundle.contributions(matrix)
-    themes = themes_of(valuation.bundle.catalogue)
+    feature_values = np.empty((len(aggregates), len(features)))
+    treeshap = np.empty_like(feature_values)
+    for rows, matrix in valuation.feature_matrices(sizes, aggregates):
+        feature_values[rows], treeshap[rows] = matrix, valuation.bundle.contributions(matrix)
+    themes = catalogue_themes(valuation.bundle.catalogue)
     of_theme = np.array([[f.theme == theme for theme in themes] for f in features], np.float64)
     ends = np.cumsum([size for _key, size in sizes])[:-1]
-    for one, mine, values in zip(several, np.split(parts, ends), np.split(read, ends), strict=True):
-        moved, changed = _steps(mine, values)
-        shares, touched = (moved @ of_theme)[one.types], (changed @ of_theme)[one.types]
-        yield reconciled(shares, touched, one.outcome.contribution)
+    for group, group_treeshap, values in zip(
+        batch, np.split(treeshap, ends), np.split(feature_values, ends), strict=True
+    ):
+        moved, changed = _marginal_changes(group_treeshap, values)
+        moved_themes, changed_themes = (
+            (moved @ of_theme)[group.types],
+            (changed @ of_theme)[group.types],
+        )
+        yield reconcile_themes(moved_themes, changed_themes, group.outcome.contribution)
 
 
-def _steps(parts: Floats, values: Floats) -> tuple[Floats, Floats]:
+def _marginal_changes(treeshap: Floats, values: Floats) -> tuple[Floats, Floats]:
     """What each type's first and last step move, feature by feature; shapes (types, features).
 
     Args:
-        parts: shape (2 + 2 types, features); TreeSHAP of the coalitions of `Steps`.
+        treeshap: shape (2 + 2 types, features); TreeSHAP of the coalitions of `MarginalCoalitions`.
         values: the same rows' features.
 
     Returns:
         The mean change of TreeSHAP over the two steps, of features that the step changes, and how
         many of the two steps change each feature.
     """
-    types = (len(parts) - 2) // 2
-    moved = np.zeros((types, parts.shape[1]))
+    types = (len(treeshap) - 2) // 2
+    moved = np.zeros((types, treeshap.shape[1]))
     changed = np.zeros_like(moved)
     first, last = slice(2 + types, None), slice(2, 2 + types)
     for before, after in ((slice(0, 1), first), (last, slice(1, 2))):
         both_missing = np.isnan(values[before]) & np.isnan(values[after])
         differs = (values[before] != values[after]) & ~both_missing
-        moved += np.where(differs, parts[after] - parts[before], 0.0) / 2
+        moved += np.where(differs, treeshap[after] - treeshap[before], 0.0) / 2
         changed += differs
     return moved, changed
 
 
-def reconciled(moved: Floats, changed: Floats, contribution: Floats) -> Floats:
+def reconcile_themes(moved: Floats, changed: Floats, contribution: Floats) -> Floats:
     """Themes that sum to each member's contribution, shape (members, themes).
 
     The rest is shared out by the size of what each theme moves; where nothing moves, by how many
@@ -117,6 +126,6 @@ def reconciled(moved: Floats, changed: Floats, contribution: Floats) -> Floats:
     size = np.abs(moved)
     size = np.where(size.any(axis=1, keepdims=True), size, changed)
     size = np.where(size.any(axis=1, keepdims=True), size, 1.0)
-    rest = contribution - moved.sum(axis=1)
-    whole: Floats = moved + rest[:, None] * size / size.sum(axis=1, keepdims=True)
-    return whole
+    remainder = contribution - moved.sum(axis=1)
+    themes: Floats = moved + remainder[:, None] * size / size.sum(axis=1, keepdims=True)
+    return themes

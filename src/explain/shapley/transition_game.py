@@ -8,33 +8,33 @@ from functools import cached_property
 import numpy as np
 
 from ...features.declare.signals import Aggregation
-from .coalition_aggregates import Floats, Totals, Whole
+from .coalition_aggregates import Aggregator, Floats, Integers
 
 
 @dataclass(frozen=True)
-class Moves(Totals):
+class TransitionAggregator(Aggregator):
     """How the rows of players combine, each of whom has moved or has not yet.
 
-    A player's row is twice as long as the terms: first as it was, then as it is. `nothing` stands
-    for somebody who was not there, or is there no more. Played with it, `stakeholder_game` shares
+    A player's row is twice as long as the terms: first as it was, then as it is. `neutral_row`
+    is somebody who was not there, or is there no more. Played with it, `stakeholder_game` shares
     out the difference between nobody's and everybody's move.
     """
 
     @cached_property
-    def nothing(self) -> Floats:
+    def neutral_row(self) -> Floats:
         """Terms that change no total, shape (terms,)."""
         return np.where([term.aggregation is Aggregation.SUM for term in self.terms], 0.0, np.nan)
 
     @cached_property
-    def _plain(self) -> Totals:
-        return Totals(self.terms)
+    def _aggregator(self) -> Aggregator:
+        return Aggregator(self.terms)
 
-    def total(self, rows: Floats) -> Floats:
+    def aggregate(self, rows: Floats) -> Floats:
         """Totals of plain rows, shape (terms,)."""
-        together: Floats = self._plain.prefixes(self.nothing, rows)[-1]
-        return together
+        aggregates: Floats = self._aggregator.prefixes(self.neutral_row, rows)[-1]
+        return aggregates
 
-    def coalitions(self, base: Floats, rows: Floats, counts: Whole) -> Floats:
+    def coalitions(self, base: Floats, rows: Floats, counts: Integers) -> Floats:
         """Totals for every distinct set of those who moved, the first type's count fastest.
 
         Args:
@@ -43,11 +43,11 @@ class Moves(Totals):
             counts: shape (types,); players of each type.
         """
         old, new = self._old_and_new(rows)
-        moved = self._plain.coalitions(self.nothing, new, counts)
+        moved = self._aggregator.coalitions(self.neutral_row, new, counts)
         # Counted backwards, the coalitions are those of the players left out.
-        return self._together(moved, self._plain.coalitions(base, old, counts)[::-1])
+        return self._combine(moved, self._aggregator.coalitions(base, old, counts)[::-1])
 
-    def prefixes_of(self, base: Floats, rows: Floats, orders: Whole) -> Floats:
+    def prefixes_by_order(self, base: Floats, rows: Floats, orders: Integers) -> Floats:
         """Totals as one player after the other moves; shape (orders, players + 1, terms).
 
         Args:
@@ -56,22 +56,24 @@ class Moves(Totals):
             orders: shape (orders, players); places of rows.
         """
         old, new = self._old_and_new(rows)
-        moved = self._plain.prefixes_of(self.nothing, new, orders)
-        return self._together(moved, self._plain.prefixes_of(base, old, orders[:, ::-1])[:, ::-1])
+        moved = self._aggregator.prefixes_by_order(self.neutral_row, new, orders)
+        return self._combine(
+            moved, self._aggregator.prefixes_by_order(base, old, orders[:, ::-1])[:, ::-1]
+        )
 
-    def without_each(self, base: Floats, rows: Floats) -> Floats:
+    def leave_one_out(self, base: Floats, rows: Floats) -> Floats:
         """Totals when all moved but one, for each player; shape (players, terms)."""
         old, new = self._old_and_new(rows)
-        return self._together(self._plain.without_each(base, new), old)
+        return self._combine(self._aggregator.leave_one_out(base, new), old)
 
     def _old_and_new(self, rows: Floats) -> tuple[Floats, Floats]:
         return rows[:, : len(self.terms)], rows[:, len(self.terms) :]
 
-    def _together(self, one: Floats, other: Floats) -> Floats:
+    def _combine(self, one: Floats, other: Floats) -> Floats:
         """Totals of two parts of a group, row by row; the last axis is the terms."""
         both = one + other
-        for place, term in enumerate(self.terms):
+        for index, term in enumerate(self.terms):
             if term.aggregation is not Aggregation.SUM:
                 best = np.fmax if term.aggregation is Aggregation.MAX else np.fmin
-                both[..., place] = best(one[..., place], other[..., place])
+                both[..., index] = best(one[..., index], other[..., index])
         return both

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
-from ...model.bundle import Bundle, encoded
+from ...model.bundle import Bundle, encode_category
 from ..treeshap import fast_trees
 from .coalition_aggregates import Floats
 
@@ -32,20 +32,20 @@ class Valuation:
     bundle: Bundle
     facts: pa.Table
 
-    def __call__(self, sizes: list[tuple[str, int]], totals: Floats) -> Floats:
+    def __call__(self, sizes: list[tuple[str, int]], aggregates: Floats) -> Floats:
         """Log-odds of totals, shape (sets,).
 
         Args:
-            sizes: group_id and number of sets, in the order of `totals`.
-            totals: shape (sets, terms).
+            sizes: group_id and number of sets, in the order of `aggregates`.
+            aggregates: shape (sets, terms).
         """
-        found = np.empty(len(totals))
-        for rows, matrix in self.matrices(sizes, totals):
-            found[rows] = self.bundle.raw(matrix)
-        return found
+        log_odds = np.empty(len(aggregates))
+        for rows, matrix in self.feature_matrices(sizes, aggregates):
+            log_odds[rows] = self.bundle.log_odds_of_matrix(matrix)
+        return log_odds
 
-    def matrices(
-        self, sizes: list[tuple[str, int]], totals: Floats
+    def feature_matrices(
+        self, sizes: list[tuple[str, int]], aggregates: Floats
     ) -> Iterator[tuple[slice, Floats]]:
         """Features of totals as the trees read them, some rows at a time.
 
@@ -53,66 +53,68 @@ class Valuation:
 
         Args:
             sizes: as above.
-            totals: as above.
+            aggregates: as above.
 
         Yields:
             Which rows, and their features, shape (rows, features); the array is used again.
         """
-        of_group = [self._places[key] for key, _size in sizes]
-        group = np.repeat(of_group, [size for _key, size in sizes]).astype(np.intp)
+        group_indices = [self._group_indices[key] for key, _size in sizes]
+        group = np.repeat(group_indices, [size for _key, size in sizes]).astype(np.intp)
         names = self.bundle.catalogue.feature_names
         # By columns: features are made, and read by the trees, a column at a time.
-        values = np.full((len(names), min(BLOCK_ROWS, len(totals))), np.nan)
-        for start in range(0, len(totals), BLOCK_ROWS):
-            rows = slice(start, min(start + BLOCK_ROWS, len(totals)))
-            here = group[rows]
-            found = feature_evaluator(self.bundle.read_numbers)(self._columns(here, totals[rows]))
-            for place, name in enumerate(names):
-                if name in found:
-                    values[place, : here.size] = found[name]
-                elif name in self._codes:
-                    values[place, : here.size] = self._codes[name][here]
-            yield rows, values[:, : here.size].T
+        values = np.full((len(names), min(BLOCK_ROWS, len(aggregates))), np.nan)
+        for start in range(0, len(aggregates), BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, len(aggregates)))
+            row_groups = group[rows]
+            columns = feature_evaluator(self.bundle.used_numeric_catalogue)(
+                self._columns(row_groups, aggregates[rows])
+            )
+            for index, name in enumerate(names):
+                if name in columns:
+                    values[index, : row_groups.size] = columns[name]
+                elif name in self._category_codes:
+                    values[index, : row_groups.size] = self._category_codes[name][row_groups]
+            yield rows, values[:, : row_groups.size].T
 
-    def _columns(self, group: NDArray[np.intp], totals: Floats) -> dict[str, Any]:
+    def _columns(self, group: NDArray[np.intp], aggregates: Floats) -> dict[str, Any]:
         """Facts of the groups and totals of the coalitions, by name."""
-        columns: dict[str, Any] = {name: values[group] for name, values in self._known.items()}
-        by_term = np.ascontiguousarray(totals[:, self._read].T)
-        for place, values in zip(self._read, by_term, strict=True):
-            term = self.bundle.catalogue.terms[place]
+        columns: dict[str, Any] = {name: values[group] for name, values in self._facts_read.items()}
+        by_term = np.ascontiguousarray(aggregates[:, self._term_indices].T)
+        for index, values in zip(self._term_indices, by_term, strict=True):
+            term = self.bundle.catalogue.terms[index]
             if term.default is not None:
                 values[np.isnan(values)] = term.default
             columns[term.name] = values
         return columns
 
     @cached_property
-    def _read(self) -> list[int]:
+    def _term_indices(self) -> list[int]:
         """Places of the terms that the features read."""
-        wanted = set(feature_evaluator(self.bundle.read_numbers).input_columns)
+        needed = set(feature_evaluator(self.bundle.used_numeric_catalogue).input_columns)
         terms = self.bundle.catalogue.terms
-        return [place for place, term in enumerate(terms) if term.name in wanted]
+        return [index for index, term in enumerate(terms) if term.name in needed]
 
     @cached_property
-    def _places(self) -> dict[str, int]:
-        return {key: place for place, key in enumerate(self.facts["group_id"].to_pylist())}
+    def _group_indices(self) -> dict[str, int]:
+        return {key: index for index, key in enumerate(self.facts["group_id"].to_pylist())}
 
     @cached_property
-    def _known(self) -> dict[str, NDArray[Any]]:
+    def _facts_read(self) -> dict[str, NDArray[Any]]:
         """Facts that the features read, of each group."""
-        wanted = frozenset(feature_evaluator(self.bundle.read_numbers).input_columns)
-        given = zip(self.facts.column_names, self.facts.columns, strict=True)
-        return {name: column.to_numpy() for name, column in given if name in wanted}
+        needed = frozenset(feature_evaluator(self.bundle.used_numeric_catalogue).input_columns)
+        columns = zip(self.facts.column_names, self.facts.columns, strict=True)
+        return {name: column.to_numpy() for name, column in columns if name in needed}
 
     @cached_property
-    def _codes(self) -> dict[str, Floats]:
+    def _category_codes(self) -> dict[str, Floats]:
         """Codes of the categories, of each group."""
         return {
-            name: encoded(self.facts[name], self.bundle.category_values[name])
+            name: encode_category(self.facts[name], self.bundle.category_values[name])
             for name in self.bundle.catalogue.categorical_features
-            if name in self.bundle.read_features
+            if name in self.bundle.used_features
         }
 
 
 def with_compiled_trees(bundle: Bundle) -> Bundle:
     """The same bundle, whose trees run as compiled code; the numbers do not change."""
-    return replace(bundle, ensemble=fast_trees(bundle.booster)) if bundle.trees else bundle
+    return replace(bundle, tree_engine=fast_trees(bundle.booster)) if bundle.trees else bundle

@@ -25,14 +25,14 @@ def compiled(signature: Any = None, **options: Any) -> Callable[[Kernel], Kernel
     njit: Any = numba.njit
 
     def compile_one(function: Kernel) -> Kernel:
-        given = () if signature is None else (signature,)
+        signatures = () if signature is None else (signature,)
         wanted = options | {"nogil": True, "error_model": "numpy"}
         try:
-            kernel: Kernel = njit(*given, cache=True, **wanted)(function)
+            kernel: Kernel = njit(*signatures, cache=True, **wanted)(function)
         except RuntimeError as error:
             if "no locator available" not in str(error):
                 raise
-            kernel = njit(*given, **wanted)(function)
+            kernel = njit(*signatures, **wanted)(function)
         return kernel
 
     return compile_one

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .forest import LINEAR, Forest, NotCoveredError, forest
+from .forest import LINEAR, Forest, UnsupportedTreesError, parse_forest
 from .quadrature import quadrature
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-Numbers = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 class Trees(Protocol):
@@ -27,7 +27,7 @@ class Trees(Protocol):
         """Why LightGBM itself does the work; None where compiled code does."""
         ...
 
-    def predict(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+    def predict(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """Raw score as of `Booster.predict(x, raw_score=True)`, the same to the last bit.
 
         Args:
@@ -44,7 +44,7 @@ class Trees(Protocol):
         """
         ...
 
-    def contributions(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+    def contributions(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """TreeSHAP as of `Booster.predict(x, pred_contrib=True)`, to 1e-9.
 
         Arguments and errors are those of `predict`.
@@ -65,8 +65,8 @@ def fast_trees(booster: lgb.Booster) -> Trees:
     for models without counts of training rows; `reason` says so then.
     """
     try:
-        return CompiledTrees(forest(booster.model_to_string()))
-    except NotCoveredError as why:
+        return CompiledTrees(parse_forest(booster.model_to_string()))
+    except UnsupportedTreesError as why:
         return LightGBMTrees(booster, str(why))
 
 
@@ -77,39 +77,39 @@ class CompiledTrees:
     forest: Forest
     reason: None = None
 
-    def predict(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+    def predict(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """See `Trees.predict`."""
         from . import kernels
 
-        rows, known = _checked(x, self.forest.features, threads), self.forest
-        out = np.empty((len(rows), known.outputs))
-        shared = known.trees, known.nodes, known.words, known.leaves, known.slots
+        rows, forest = _checked_matrix(x, self.forest.features, threads), self.forest
+        out = np.empty((len(rows), forest.outputs))
+        shared = forest.trees, forest.nodes, forest.words, forest.leaves, forest.slots
 
         def score(part: slice) -> None:
             kernels.predict(rows[part], *shared, out[part])
 
-        _in_parts(score, len(rows), kernels.BLOCK_ROWS, threads)
-        return out[:, 0] if known.outputs == 1 else out
+        _run_in_blocks(score, len(rows), kernels.BLOCK_ROWS, threads)
+        return out[:, 0] if forest.outputs == 1 else out
 
-    def contributions(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+    def contributions(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """See `Trees.contributions`."""
         from . import kernels
 
-        rows, known = _checked(x, self.forest.features, threads), self.forest
-        out = np.empty((len(rows), known.outputs, known.features + 1))
-        out[:, :, -1] = known.expected
-        most_points = int(known.trees["points"].max(initial=0))
-        most_nodes = int(known.trees["nodes"].max(initial=0))
+        rows, forest = _checked_matrix(x, self.forest.features, threads), self.forest
+        out = np.empty((len(rows), forest.outputs, forest.features + 1))
+        out[:, :, -1] = forest.expected
+        max_points = int(forest.trees["points"].max(initial=0))
+        max_nodes = int(forest.trees["nodes"].max(initial=0))
         shared = (
-            known.trees, known.nodes, known.words, known.leaves, *quadrature(most_points),
-            most_nodes,
+            forest.trees, forest.nodes, forest.words, forest.leaves, *quadrature(max_points),
+            max_nodes,
         )  # fmt: skip
 
         def explain(part: slice) -> None:
             kernels.contributions(rows[part], *shared, out[part, :, :-1])
 
-        _in_parts(explain, len(rows), kernels.BLOCK_ROWS, threads)
-        return out.reshape(len(rows), known.outputs * (known.features + 1))
+        _run_in_blocks(explain, len(rows), kernels.BLOCK_ROWS, threads)
+        return out.reshape(len(rows), forest.outputs * (forest.features + 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +119,11 @@ class LightGBMTrees:
     booster: lgb.Booster
     reason: str
 
-    def predict(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+    def predict(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """See `Trees.predict`."""
         return self._predict(x, threads, raw_score=True)
 
-    def contributions(self, x: NDArray[Any], threads: int = 1) -> Numbers:
+    def contributions(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """See `Trees.contributions`.
 
         Raises:
@@ -136,13 +136,13 @@ class LightGBMTrees:
             )
         return self._predict(x, threads, pred_contrib=True)
 
-    def _predict(self, x: NDArray[Any], threads: int, **what: bool) -> Numbers:
-        rows = _checked(x, self.booster.num_feature(), threads)
-        found = self.booster.predict(rows, num_threads=threads, **what)
+    def _predict(self, x: NDArray[Any], threads: int, **options: bool) -> Floats:
+        rows = _checked_matrix(x, self.booster.num_feature(), threads)
+        found = self.booster.predict(rows, num_threads=threads, **options)
         return np.asarray(found, dtype=np.float64)
 
 
-def _checked(x: NDArray[Any], features: int, threads: int) -> Numbers:
+def _checked_matrix(x: NDArray[Any], features: int, threads: int) -> Floats:
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiub":
         got = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"x: expected a numpy array of numbers, got {got}; convert it first")
@@ -156,12 +156,14 @@ def _checked(x: NDArray[Any], features: int, threads: int) -> Numbers:
     return x.astype(np.float64, copy=False)
 
 
-def _in_parts(work: Callable[[slice], None], rows: int, block: int, threads: int) -> None:
+def _run_in_blocks(work: Callable[[slice], None], rows: int, block: int, threads: int) -> None:
     """Runs `work` on whole blocks, so that a row is worked on alike for any number of threads."""
     blocks = -(-rows // block)
-    used = max(1, min(threads, blocks))
-    each = -(-blocks // used) * block
-    parts = [slice(start, start + each) for start in range(0, rows, max(each, 1))]
+    workers = max(1, min(threads, blocks))
+    rows_per_worker = -(-blocks // workers) * block
+    parts = [
+        slice(start, start + rows_per_worker) for start in range(0, rows, max(rows_per_worker, 1))
+    ]
     if len(parts) < 2:
         work(slice(0, rows))
         return

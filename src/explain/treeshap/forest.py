@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .layout import (
-    ALMOST_ZERO,
-    BITS_LEAVES,
     CATEGORY,
     DE_BRUIJN,
+    MAX_BITSET_LEAVES,
     NAN_LEFT,
     NAN_RIGHT,
     NODE,
     TREE,
     ZERO_LEFT,
     ZERO_RIGHT,
+    ZERO_THRESHOLD,
 )
 
 # Bits of LightGBM's decision_type, and the missing types in bits 2 and 3.
@@ -30,7 +30,7 @@ _MISSING_ZERO, _MISSING_NAN = 1, 2
 LINEAR = "the model has linear trees"
 
 
-class NotCoveredError(ValueError):
+class UnsupportedTreesError(ValueError):
     """The model has something that the arrays cannot say; its text is the reason."""
 
 
@@ -71,7 +71,7 @@ class _Tree:
     width: int
 
 
-def forest(text: str) -> Forest:
+def parse_forest(text: str) -> Forest:
     """The trees in a model's text, as `Booster.model_to_string` writes it.
 
     Raises:
@@ -79,95 +79,95 @@ def forest(text: str) -> Forest:
             that LightGBM does not write.
     """
     head, *sections = text.partition("\nend of trees")[0].split("\nTree=")
-    facts = _facts(head)
-    outputs = int(facts["num_tree_per_iteration"])
-    trees = [_tree(_facts(section)) for section in sections]
+    header = _key_values(head)
+    outputs = int(header["num_tree_per_iteration"])
+    trees = [_tree(_key_values(section)) for section in sections]
     expected = np.zeros(outputs)
-    for place, tree in enumerate(trees):
-        expected[place % outputs] += tree.expected
+    for index, tree in enumerate(trees):
+        expected[index % outputs] += tree.expected
     return Forest(
-        features=int(facts["max_feature_idx"]) + 1,
+        features=int(header["max_feature_idx"]) + 1,
         outputs=outputs,
-        trees=_places(trees, outputs),
-        nodes=_joined([tree.nodes for tree in trees], NODE),
+        trees=_tree_records(trees, outputs),
+        nodes=_concatenate([tree.nodes for tree in trees], NODE),
         # One more, so that there is always a first word to read.
-        words=_joined([*(tree.words for tree in trees), np.zeros(1, np.uint32)], np.uint32),
-        leaves=_joined([tree.leaves for tree in trees], np.float64),
-        slots=_joined([tree.slots for tree in trees], np.float64),
+        words=_concatenate([*(tree.words for tree in trees), np.zeros(1, np.uint32)], np.uint32),
+        leaves=_concatenate([tree.leaves for tree in trees], np.float64),
+        slots=_concatenate([tree.slots for tree in trees], np.float64),
         expected=expected,
     )
 
 
-def _facts(section: str) -> dict[str, str]:
+def _key_values(section: str) -> dict[str, str]:
     """The lines `key=value`."""
     return dict(line.split("=", 1) for line in section.splitlines() if "=" in line)
 
 
-def _joined(parts: Sequence[NDArray[Any]], kind: Any) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.empty(0, kind)
+def _concatenate(parts: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
-def _places(trees: Sequence[_Tree], outputs: int) -> NDArray[Any]:
+def _tree_records(trees: Sequence[_Tree], outputs: int) -> NDArray[Any]:
     """Records of `TREE`; moves the words that the nodes point at to where they are joined."""
     records = np.zeros(len(trees), TREE)
     node = leaf = slot = word = 0
-    for place, tree in enumerate(trees):
+    for index, tree in enumerate(trees):
         tree.nodes["first_word"] += word
         points = (tree.width + 1) // 2
-        records[place] = (
-            node, tree.nodes.size, leaf, tree.leaves.size, slot, points, place % outputs
+        records[index] = (
+            node, tree.nodes.size, leaf, tree.leaves.size, slot, points, index % outputs
         )  # fmt: skip
         node, leaf = node + tree.nodes.size, leaf + tree.leaves.size
         slot, word = slot + tree.slots.size, word + tree.words.size
     return records
 
 
-def _tree(facts: Mapping[str, str]) -> _Tree:
-    if facts.get("is_linear", "0") != "0":
-        raise NotCoveredError(LINEAR)
-    leaves = _numbers(facts["leaf_value"], np.float64)
-    if int(facts["num_leaves"]) == 1:
+def _tree(fields: Mapping[str, str]) -> _Tree:
+    if fields.get("is_linear", "0") != "0":
+        raise UnsupportedTreesError(LINEAR)
+    leaves = _parse_numbers(fields["leaf_value"], np.float64)
+    if int(fields["num_leaves"]) == 1:
         nodes = np.empty(0, NODE)
         expected, width = float(leaves[0]), 0
         words = np.empty(0, np.uint32)
     else:
-        words = _numbers(facts.get("cat_threshold", ""), np.uint32)
-        nodes = _nodes(facts)
-        rows = _row_counts(facts)
+        words = _parse_numbers(fields.get("cat_threshold", ""), np.uint32)
+        nodes = _nodes(fields)
+        rows = _row_counts(fields)
         _add_shares(nodes, rows)
         width = _add_paths(nodes)
         expected = float(np.sum(rows[nodes.size :] / rows[0] * leaves))
-    return _Tree(nodes, leaves, words, _add_reach(nodes, leaves), expected, width)
+    return _Tree(nodes, leaves, words, _add_leaf_ranges(nodes, leaves), expected, width)
 
 
-def _numbers(text: str, kind: Any) -> NDArray[Any]:
-    return np.array(text.split(), dtype=kind)
+def _parse_numbers(text: str, dtype: Any) -> NDArray[Any]:
+    return np.array(text.split(), dtype=dtype)
 
 
-def _nodes(facts: Mapping[str, str]) -> NDArray[Any]:
+def _nodes(fields: Mapping[str, str]) -> NDArray[Any]:
     """Features, kinds, thresholds and children, as LightGBM gives them."""
-    feature = _numbers(facts["split_feature"], np.int32)
+    feature = _parse_numbers(fields["split_feature"], np.int32)
     nodes = np.zeros(feature.size, NODE)
     nodes["feature"] = feature
-    nodes["left"] = _numbers(facts["left_child"], np.int32)
-    nodes["right"] = _numbers(facts["right_child"], np.int32)
+    nodes["left"] = _parse_numbers(fields["left_child"], np.int32)
+    nodes["right"] = _parse_numbers(fields["right_child"], np.int32)
     children = np.stack([nodes["left"], nodes["right"]])
     if ((children >= 0) & (children <= np.arange(feature.size))).any():
-        raise NotCoveredError("a node of the model stands before its parent")
-    decision = _numbers(facts["decision_type"], np.int32)
-    threshold = _numbers(facts["threshold"], np.float64)
+        raise UnsupportedTreesError("a node of the model stands before its parent")
+    decision = _parse_numbers(fields["decision_type"], np.int32)
+    threshold = _parse_numbers(fields["threshold"], np.float64)
     categorical = (decision & _CATEGORICAL) != 0
-    nodes["kind"] = np.where(categorical, CATEGORY, _kinds(threshold, decision))
-    nodes["threshold"] = _beside_zero(threshold)
+    nodes["kind"] = np.where(categorical, CATEGORY, _split_kinds(threshold, decision))
+    nodes["threshold"] = _thresholds_around_zero(threshold)
     if categorical.any():
-        bounds = _numbers(facts["cat_boundaries"], np.int32)
+        bounds = _parse_numbers(fields["cat_boundaries"], np.int32)
         which = threshold[categorical].astype(np.intp)
         nodes["first_word"][categorical] = bounds[which]
         nodes["words"][categorical] = bounds[which + 1] - bounds[which]
     return nodes
 
 
-def _kinds(threshold: NDArray[np.float64], decision: NDArray[np.int32]) -> NDArray[np.int32]:
+def _split_kinds(threshold: NDArray[np.float64], decision: NDArray[np.int32]) -> NDArray[np.int32]:
     """Kinds of numerical splits (LightGBM's NumericalDecision).
 
     Where zero is missing and goes where the threshold would send it anyway, it needs no kind of
@@ -179,35 +179,35 @@ def _kinds(threshold: NDArray[np.float64], decision: NDArray[np.int32]) -> NDArr
     nan_left = np.where(
         (missing == _MISSING_NAN) | (missing == _MISSING_ZERO), default_left, zero_left
     )
-    apart = (missing == _MISSING_ZERO) & (default_left != zero_left)
+    zero_is_missing = (missing == _MISSING_ZERO) & (default_left != zero_left)
     return np.where(
-        apart,
+        zero_is_missing,
         np.where(default_left, ZERO_LEFT, ZERO_RIGHT),
         np.where(nan_left, NAN_LEFT, NAN_RIGHT),
     )
 
 
-def _beside_zero(threshold: NDArray[np.float64]) -> NDArray[np.float64]:
+def _thresholds_around_zero(threshold: NDArray[np.float64]) -> NDArray[np.float64]:
     """Thresholds that send what LightGBM reads as zero where they send zero.
 
-    Its predictor rounds a value within `ALMOST_ZERO` of zero to zero before it compares; we
+    Its predictor rounds a value within `ZERO_THRESHOLD` of zero to zero before it compares; we
     move a threshold in there to the edge instead.
     """
-    below = np.nextafter(-ALMOST_ZERO, -np.inf)
-    inside = (threshold >= -ALMOST_ZERO) & (threshold <= ALMOST_ZERO)
-    return np.where(inside, np.where(threshold >= 0, ALMOST_ZERO, below), threshold)
+    below = np.nextafter(-ZERO_THRESHOLD, -np.inf)
+    inside = (threshold >= -ZERO_THRESHOLD) & (threshold <= ZERO_THRESHOLD)
+    return np.where(inside, np.where(threshold >= 0, ZERO_THRESHOLD, below), threshold)
 
 
-def _row_counts(facts: Mapping[str, str]) -> NDArray[np.float64]:
+def _row_counts(fields: Mapping[str, str]) -> NDArray[np.float64]:
     """Training rows of each node, then of each leaf."""
     counts = np.concatenate(
         [
-            _numbers(facts.get("internal_count", ""), np.float64),
-            _numbers(facts.get("leaf_count", ""), np.float64),
+            _parse_numbers(fields.get("internal_count", ""), np.float64),
+            _parse_numbers(fields.get("leaf_count", ""), np.float64),
         ]
     )
-    if counts.size != 2 * int(facts["num_leaves"]) - 1 or (counts <= 0).any():
-        raise NotCoveredError("a node of the model counts no training rows")
+    if counts.size != 2 * int(fields["num_leaves"]) - 1 or (counts <= 0).any():
+        raise UnsupportedTreesError("a node of the model counts no training rows")
     return counts
 
 
@@ -220,34 +220,36 @@ def _add_shares(nodes: NDArray[Any], rows: NDArray[np.float64]) -> None:
 
 def _add_paths(nodes: NDArray[Any]) -> int:
     """Fills in what came before on each path; returns the most distinct features on one."""
-    left, right, feature = (nodes[name].tolist() for name in ("left", "right", "feature"))
+    left, right, feature = (
+        nodes[split_feature].tolist() for split_feature in ("left", "right", "feature")
+    )
     shares = nodes["left_share"].tolist(), nodes["right_share"].tolist()
     # For each node: feature -> (its last node, whether the path left that to the left, share).
     paths: list[dict[int, tuple[int, int, float]]] = [{} for _ in left]
     before, before_left, share_before = [], [], []
-    for place, (path, name) in enumerate(zip(paths, feature, strict=True)):
-        last, to_left, share = path.get(name, (-1, 0, 1.0))
+    for index, (path, split_feature) in enumerate(zip(paths, feature, strict=True)):
+        last, to_left, share = path.get(split_feature, (-1, 0, 1.0))
         before.append(last)
         before_left.append(to_left)
         share_before.append(share)
-        if left[place] >= 0:
-            paths[left[place]] = {**path, name: (place, 1, share * shares[0][place])}
-        if right[place] >= 0:
-            paths[right[place]] = {**path, name: (place, 0, share * shares[1][place])}
+        if left[index] >= 0:
+            paths[left[index]] = {**path, split_feature: (index, 1, share * shares[0][index])}
+        if right[index] >= 0:
+            paths[right[index]] = {**path, split_feature: (index, 0, share * shares[1][index])}
     nodes["before"], nodes["before_left"], nodes["share_before"] = before, before_left, share_before
     return max(len(path) + (name not in path) for path, name in zip(paths, feature, strict=True))
 
 
-def _add_reach(nodes: NDArray[Any], leaves: NDArray[np.float64]) -> NDArray[np.float64]:
+def _add_leaf_ranges(nodes: NDArray[Any], leaves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fills in the leaves below each node, numbered from the left; returns the slots."""
     left, right = nodes["left"].tolist(), nodes["right"].tolist()
     count = [1] * len(left)
-    for place in reversed(range(len(left))):
-        count[place] = sum(count[c] if c >= 0 else 1 for c in (left[place], right[place]))
+    for index in reversed(range(len(left))):
+        count[index] = sum(count[c] if c >= 0 else 1 for c in (left[index], right[index]))
     order = np.zeros(leaves.size, np.intp)  # of each leaf, from the left
     start = [0] * len(left)
-    for place, children in enumerate(zip(left, right, strict=True)):
-        first = start[place]
+    for index, children in enumerate(zip(left, right, strict=True)):
+        first = start[index]
         for child in children:
             if child >= 0:
                 start[child] = first
@@ -257,7 +259,7 @@ def _add_reach(nodes: NDArray[Any], leaves: NDArray[np.float64]) -> NDArray[np.f
                 first += 1
     nodes["first_leaf"] = start
     nodes["left_leaves"] = [count[child] if child >= 0 else 1 for child in left]
-    if leaves.size > BITS_LEAVES:
+    if leaves.size > MAX_BITSET_LEAVES:
         return np.empty(0)
     slots = np.zeros(-(-leaves.size // 64) * 64)
     slots[order // 64 * 64 + _SLOT_OF_BIT[order % 64]] = leaves

@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 
 from .compiling import compiled
 from .layout import (
-    ALMOST_ZERO,
-    BITS_LEAVES,
     CATEGORY,
     DE_BRUIJN,
+    MAX_BITSET_LEAVES,
     NAN_LEFT,
     NAN_RIGHT,
     NODE,
     TREE,
     ZERO_RIGHT,
+    ZERO_THRESHOLD,
 )
 
 BLOCK_ROWS = 256
 
 Array = NDArray[Any]
-Numbers = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TOP_SIX = np.uint64(58)
 _BRUIJN = np.uint64(DE_BRUIJN)
 _FLOATS = numba.types.Array(numba.float64, 1, "C", readonly=True)
@@ -62,13 +62,13 @@ def _goes_left(value: float, node: Any, words: Array) -> bool:
     if kind == CATEGORY:
         return _in_set(value, node, words)
     if kind == ZERO_RIGHT:
-        return bool(value <= node.threshold) and not abs(value) <= ALMOST_ZERO
-    return not value > node.threshold or abs(value) <= ALMOST_ZERO
+        return bool(value <= node.threshold) and not abs(value) <= ZERO_THRESHOLD
+    return not value > node.threshold or abs(value) <= ZERO_THRESHOLD
 
 
 @compiled()
 def _decide_category(
-    columns: Numbers, rows: int, node: Any, words: Array, left: Array
+    columns: Floats, rows: int, node: Any, words: Array, left: Array
 ) -> None:  # fmt: skip
     """As `_in_set`; a set of up to 64 categories stays in a register."""
     feature = node.feature
@@ -87,7 +87,7 @@ def _decide_category(
 
 
 @compiled()
-def _decide(columns: Numbers, rows: int, node: Any, words: Array, left: Array) -> None:
+def _decide(columns: Floats, rows: int, node: Any, words: Array, left: Array) -> None:
     """Fills `left` with 1 for the rows that a node sends left, 0 for the others.
 
     The same as `_goes_left`, with a loop for each kind, so that each has no branches.
@@ -104,11 +104,11 @@ def _decide(columns: Numbers, rows: int, node: Any, words: Array, left: Array) -
     elif node.kind == ZERO_RIGHT:
         for row in range(rows):
             value = columns[feature, row]
-            left[row] = (value <= threshold) & (not abs(value) <= ALMOST_ZERO)
+            left[row] = (value <= threshold) & (not abs(value) <= ZERO_THRESHOLD)
     else:
         for row in range(rows):
             value = columns[feature, row]
-            left[row] = (not value > threshold) | (abs(value) <= ALMOST_ZERO)
+            left[row] = (not value > threshold) | (abs(value) <= ZERO_THRESHOLD)
 
 
 @compiled()
@@ -118,7 +118,7 @@ def _lanes(rows: int) -> int:
 
 
 @compiled()
-def _load(x: Numbers, start: int, rows: int, columns: Numbers) -> int:
+def _load(x: Floats, start: int, rows: int, columns: Floats) -> int:
     """Copies a block of rows, turned so that the values of one feature are neighbours.
 
     Returns how many rows to work on; those after the last are zero.
@@ -134,8 +134,8 @@ def _load(x: Numbers, start: int, rows: int, columns: Numbers) -> int:
 
 @compiled()
 def _add_by_walking(
-    columns: Numbers, rows: int, tree: Any, nodes: Array, words: Array, leaves: Numbers,
-    total: Numbers,
+    columns: Floats, rows: int, tree: Any, nodes: Array, words: Array, leaves: Floats,
+    total: Floats,
 ) -> None:  # fmt: skip
     for row in range(rows):
         place = 0 if tree.nodes else -1
@@ -146,15 +146,15 @@ def _add_by_walking(
 
 
 @compiled()
-def _others(first: int, last: int) -> Any:
+def _mask_outside(first: int, last: int) -> Any:
     """Bits outside first to last, of which some are in the word."""
     low, high = max(first, 0), min(last, 63)
-    return ~((_ALL >> np.uint64(63 - (high - low))) << np.uint64(low))
+    return ~((_ALL_BITS >> np.uint64(63 - (high - low))) << np.uint64(low))
 
 
 @compiled()
-def _strike_out(
-    columns: Numbers, rows: int, node: Any, words: Array, left: Array, reach: Array
+def _mask_unreachable(
+    columns: Floats, rows: int, node: Any, words: Array, left: Array, reach: Array
 ) -> None:
     """Takes the leaves left of a node out of reach of the rows that go right."""
     feature, threshold, kind = node.feature, node.threshold, node.kind
@@ -162,24 +162,24 @@ def _strike_out(
         _decide(columns, rows, node, words, left)
     last = node.first_leaf + node.left_leaves - 1
     for word in range(node.first_leaf >> 6, (last >> 6) + 1):
-        others = _others(node.first_leaf - 64 * word, last - 64 * word)
+        mask = _mask_outside(node.first_leaf - 64 * word, last - 64 * word)
         if kind == NAN_RIGHT:
             for row in range(rows):
                 stays = columns[feature, row] <= threshold
-                reach[word, row] &= _ALL if stays else others
+                reach[word, row] &= _ALL_BITS if stays else mask
         elif kind == NAN_LEFT:
             for row in range(rows):
                 stays = not columns[feature, row] > threshold
-                reach[word, row] &= _ALL if stays else others
+                reach[word, row] &= _ALL_BITS if stays else mask
         else:
             for row in range(rows):
-                reach[word, row] &= _ALL if left[row] else others
+                reach[word, row] &= _ALL_BITS if left[row] else mask
 
 
 @compiled()
 def _add_by_bits(
-    columns: Numbers, rows: int, tree: Any, nodes: Array, words: Array, slots: Numbers,
-    left: Array, reach: Array, leaf: Numbers, total: Numbers,
+    columns: Floats, rows: int, tree: Any, nodes: Array, words: Array, slots: Floats,
+    left: Array, reach: Array, leaf: Floats, total: Floats,
 ) -> None:  # fmt: skip
     """A row's leaf is the leftmost one that no node takes out of its reach.
 
@@ -188,9 +188,9 @@ def _add_by_bits(
     width = (tree.leaves + 63) // 64
     for word in range(width):
         for row in range(rows):
-            reach[word, row] = _ALL
+            reach[word, row] = _ALL_BITS
     for place in range(tree.first_node, tree.first_node + tree.nodes):
-        _strike_out(columns, rows, nodes[place], words, left, reach)
+        _mask_unreachable(columns, rows, nodes[place], words, left, reach)
     for word in range(width - 1, -1, -1):
         first = np.uint64(tree.first_slot + 64 * word)
         for row in range(rows):
@@ -205,8 +205,8 @@ def _add_by_bits(
     numba.void(_ROWS, _TREES, _NODES, _WORDS, _FLOATS, _FLOATS, numba.float64[:, :]),
 )
 def predict(
-    x: Numbers, trees: Array, nodes: Array, words: Array, leaves: Numbers, slots: Numbers,
-    out: Numbers,
+    x: Floats, trees: Array, nodes: Array, words: Array, leaves: Floats, slots: Floats,
+    out: Floats,
 ) -> None:  # fmt: skip
     """Adds the leaves that each row reaches, tree by tree as LightGBM does, so bit for bit.
 
@@ -224,7 +224,7 @@ def predict(
     columns = np.empty((x.shape[1], block))
     total = np.empty((outputs, block))
     left = np.empty(block, np.uint8)
-    reach = np.empty((BITS_LEAVES // 64, block), np.uint64)
+    reach = np.empty((MAX_BITSET_LEAVES // 64, block), np.uint64)
     leaf = np.empty(block)
     for start in range(0, x.shape[0], BLOCK_ROWS):
         rows = min(BLOCK_ROWS, x.shape[0] - start)
@@ -233,7 +233,7 @@ def predict(
         for which in range(trees.size):
             tree = trees[which]
             here = total[tree.output]
-            if rows == 1 or tree.leaves > BITS_LEAVES:
+            if rows == 1 or tree.leaves > MAX_BITSET_LEAVES:
                 _add_by_walking(columns, rows, tree, nodes, words, leaves, here)
             else:
                 _add_by_bits(columns, lanes, tree, nodes, words, slots, left, reach, leaf, here)
@@ -244,8 +244,8 @@ def predict(
 
 @compiled()
 def _satisfied(
-    columns: Numbers, rows: int, tree: Any, nodes: Array, words: Array, left: Array,
-    above: Numbers, hot: Numbers,
+    columns: Floats, rows: int, tree: Any, nodes: Array, words: Array, left: Array,
+    above: Floats, hot: Floats,
 ) -> None:  # fmt: skip
     """Which splits of a node's feature each row satisfies.
 
@@ -269,9 +269,9 @@ def _satisfied(
 
 
 @compiled(fastmath={"contract"})
-def _down(
-    point: float, rows: int, tree: Any, nodes: Array, leaves: Numbers, above: Numbers,
-    hot: Numbers, product: Numbers,
+def _downward_pass(
+    point: float, rows: int, tree: Any, nodes: Array, leaves: Floats, above: Floats,
+    hot: Floats, product: Floats,
 ) -> None:  # fmt: skip
     """The integrand's product of z (1 - t) + o t on the path to each node; at leaves times value.
 
@@ -312,9 +312,9 @@ def _down(
 
 
 @compiled(fastmath={"contract"})
-def _up(
-    point: float, rows: int, tree: Any, nodes: Array, above: Numbers, hot: Numbers,
-    product: Numbers, phi: Numbers,
+def _upward_pass(
+    point: float, rows: int, tree: Any, nodes: Array, above: Floats, hot: Floats,
+    product: Floats, phi: Floats,
 ) -> None:  # fmt: skip
     """Adds (o - z) / (z (1 - t) + o t) times the leaves below, from the lowest nodes up.
 
@@ -357,8 +357,8 @@ def _up(
     ),
 )  # fmt: skip
 def contributions(
-    x: Numbers, trees: Array, nodes: Array, words: Array, leaves: Numbers, points: Numbers,
-    weights: Numbers, most_nodes: int, out: Numbers,
+    x: Floats, trees: Array, nodes: Array, words: Array, leaves: Floats, points: Floats,
+    weights: Floats, max_nodes: int, out: Floats,
 ) -> None:  # fmt: skip
     """Path-dependent TreeSHAP by Gauss-Legendre quadrature.
 
@@ -370,7 +370,7 @@ def contributions(
         leaves: value of each leaf.
         points: in (0, 1); those of the rule with n points begin at n (n - 1) / 2.
         weights: of the points.
-        most_nodes: of any tree.
+        max_nodes: of any tree.
         out: shape (rows, outputs, features); overwritten.
     """
     block = _lanes(min(BLOCK_ROWS, x.shape[0]))
@@ -378,9 +378,9 @@ def contributions(
     columns = np.empty((x.shape[1], block))
     phi = np.empty((outputs, features, block))
     left = np.empty(block, np.uint8)
-    above = np.empty((most_nodes, block))
-    hot = np.empty((most_nodes, block))
-    product = np.empty((2 * most_nodes + 1, block))
+    above = np.empty((max_nodes, block))
+    hot = np.empty((max_nodes, block))
+    product = np.empty((2 * max_nodes + 1, block))
     for start in range(0, x.shape[0], BLOCK_ROWS):
         rows = min(BLOCK_ROWS, x.shape[0] - start)
         lanes = _load(x, start, rows, columns)
@@ -392,8 +392,10 @@ def contributions(
             for number in range(first, first + tree.points):
                 for row in range(lanes):
                     product[0, row] = weights[number]
-                _down(points[number], lanes, tree, nodes, leaves, above, hot, product)
-                _up(points[number], lanes, tree, nodes, above, hot, product, phi[tree.output])
+                _downward_pass(points[number], lanes, tree, nodes, leaves, above, hot, product)
+                _upward_pass(
+                    points[number], lanes, tree, nodes, above, hot, product, phi[tree.output]
+                )
         for row in range(rows):
             for output in range(outputs):
                 for feature in range(features):

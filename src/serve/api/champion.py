@@ -5,7 +5,13 @@ from __future__ import annotations
 import logging
 
 from ...contract import BadInput
-from ...model.registry import CHAMPION, Registered, existing_store, find_version, load_registered
+from ...model.registry import (
+    CHAMPION,
+    RegisteredBundle,
+    find_version,
+    load_registered_bundle,
+    open_existing_tracking_store,
+)
 from ...settings import Settings
 from .scorer import made_ready
 
@@ -29,21 +35,21 @@ class Champion:
         """
         self._name = settings.model.registered_name
         self._wanted = version
-        self._model = made_ready(load_registered(self._name, version), THREADS)
+        self._model = made_ready(load_registered_bundle(self._name, version), THREADS)
 
     @property
-    def model(self) -> Registered:
+    def model(self) -> RegisteredBundle:
         """The version in force."""
         return self._model
 
     def refresh(self) -> bool:
         """Asks the registry for another version, loads it and takes it over; whether it did."""
         try:
-            with existing_store() as (_mlflow, client):
+            with open_existing_tracking_store() as (_mlflow, client):
                 number = str(find_version(client, self._name, self._wanted).version)
             if number == self._model.version:
                 return False
-            found = made_ready(load_registered(self._name, number), THREADS)
+            found = made_ready(load_registered_bundle(self._name, number), THREADS)
         except BadInput as error:
             LOGGER.warning("version %s goes on scoring: %s", self._model.version, error)
             return False

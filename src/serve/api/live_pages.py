@@ -19,11 +19,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
-from ...explain.language import words
-from ...model.registry import load_registered
+from ...explain.language import load_language
+from ...model.registry import load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source
-from ..pages import INDEX, POLICY, is_ours, training_record, write_report
+from ..pages import INDEX, POLICY, is_report_file, training_record, write_report
 from ..store.connection import opened, url_of
 from ..store.load_run import scored_of
 from .dependencies import require_own_name
@@ -82,7 +82,7 @@ class Folder:
         path = self._files.get_path(scope)
         if path == ".":
             return RedirectResponse(INDEX)
-        if not is_ours(path.replace("\\", "/").partition("/")[0]):
+        if not is_report_file(path.replace("\\", "/").partition("/")[0]):
             raise Refused(404, NO_SUCH_PAGE)
         return await self._files.get_response(path, scope)
 
@@ -161,8 +161,8 @@ def render(settings: Settings, data: str, as_of: datetime, out: Path) -> None:
         scored = scored_of(connection, as_of)
     version = scored.scores["model_version"][0].as_py()
     name = settings.model.registered_name
-    bundle = load_registered(name, version).bundle
-    language = words(settings.explain.language, settings.explain.languages_folder)
+    bundle = load_registered_bundle(name, version).bundle
+    language = load_language(settings.explain.language, settings.explain.languages_folder)
     with checked_source(data, threads=settings.model.threads) as source:
         record = training_record(name, version)
-        write_report(scored, source, bundle, out, words=language, record=record)
+        write_report(scored, source, bundle, out, language=language, record=record)

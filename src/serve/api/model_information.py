@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model.registry import Registered
+from ...model.registry import RegisteredBundle
 from ...settings import model_tree
 
 
-def described(model: Registered) -> dict[str, Any]:
+def described(model: RegisteredBundle) -> dict[str, Any]:
     """What `GET /v1/model` tells.
 
     Args:

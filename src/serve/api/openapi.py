@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ...contract import TABLES, Table
-from ..batch.score_tables import FILES
+from ..batch.score_tables import SCORE_SCHEMAS
 from ..store.schema import transitions
 from .examples import GROUP, HISTORY, MODEL, PAGE, REQUEST, SCORED
 from .group_tables import MORE, NEEDED, ONE
@@ -116,8 +116,8 @@ def body_of_score() -> Schema:
     return _object(properties, NEEDED) | {"additionalProperties": False}
 
 
-_ROWS = {name: _list(row_of_run(schema)) for name, schema in FILES.items()}
-_SCORE = row_of_run(FILES["scores"])
+_ROWS = {name: _list(row_of_run(schema)) for name, schema in SCORE_SCHEMAS.items()}
+_SCORE = row_of_run(SCORE_SCHEMAS["scores"])
 _PARTS = {name: _ROWS[name] for name in ("stakeholders", "actions", "horizons", "themes")}
 _SUMMARY = {"type": ["string", "null"]}
 _MODEL = _object({"name": {"type": "string"}, "version": {"type": "string"}})

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from ...contract import LATEST, BadInput
-from ...explain.language import words
+from ...explain.language import load_language
 from ...explain.shapley.valuation import with_compiled_trees
 from ...features.tables.feature_source import prepare_source
 from ...model.bundle import Bundle
-from ...model.registry import Registered
+from ...model.registry import RegisteredBundle
 from ...settings import Settings
-from ..batch.score_tables import FILES
-from ..batch.scoring import Scored, score
+from ..batch.score_tables import SCORE_SCHEMAS
+from ..batch.scoring import ScoreTables, score
 from .body_parsing import parsed
 from .group_tables import GroupTables, group_tables
 from .problem_details import Refused
@@ -27,7 +27,7 @@ TOO_LARGE = (
 )
 
 
-def made_ready(model: Registered, threads: int) -> Registered:
+def made_ready(model: RegisteredBundle, threads: int) -> RegisteredBundle:
     """A model as requests are scored by: trees compiled, the machine's threads.
 
     Args:
@@ -43,14 +43,14 @@ def made_ready(model: Registered, threads: int) -> Registered:
 def with_lines_held(bundle: Bundle) -> Bundle:
     """The bundle with its capacity line as the training left it, for ever.
 
-    A batch draws that line anew by the flow of all groups (`lines_in_force`), of which the tables
-    of one group know nothing.
+    A batch draws that line anew by the flow of all groups (`thresholds_in_force`), of which the
+    tables of one group know nothing.
 
     Args:
         bundle: the model.
     """
     lines = bundle.thresholds
-    followed = (LATEST.isoformat(), lines.base(LATEST))
+    followed = (LATEST.isoformat(), lines.pooled_at(LATEST))
     return replace(bundle, thresholds=replace(lines, schedule=(*lines.schedule, followed)))
 
 
@@ -70,7 +70,7 @@ class Scorer:
         """Lets go of the engine."""
         self._desk.close()
 
-    def answer(self, body: bytes, model: Registered) -> Answer:
+    def answer(self, body: bytes, model: RegisteredBundle) -> Answer:
         """The answer to a body.
 
         Args:
@@ -83,7 +83,7 @@ class Scorer:
         api, explain = self._settings.api, self._settings.explain
         given = group_tables(parsed(body, api.max_depth), api)
         try:
-            chosen = words(given.language or explain.language, explain.languages_folder)
+            chosen = load_language(given.language or explain.language, explain.languages_folder)
         except BadInput as error:
             raise Refused(422, f"language: {error}") from None
         try:
@@ -91,14 +91,14 @@ class Scorer:
         except OverflowError:
             raise Refused(422, TOO_LARGE) from None
 
-    def _scored(self, given: GroupTables, model: Registered, chosen: Any) -> Scored:
+    def _scored(self, given: GroupTables, model: RegisteredBundle, chosen: Any) -> ScoreTables:
         bundle = model.bundle
         with self._desk.laid_out(given) as source:
             prepared = prepare_source(source, bundle.settings)
             try:
                 return score(
-                    prepared, bundle, given.as_of, model_version=model.version, words=chosen,
-                    only=[given.group_id],
+                    prepared, bundle, given.as_of, model_version=model.version, language=chosen,
+                    group_ids=[given.group_id],
                 )  # fmt: skip
             except BadInput:
                 raise Refused(422, _not_open(given.as_of, bundle)) from None
@@ -115,14 +115,14 @@ def _not_open(as_of: datetime, bundle: Bundle) -> str:
     )
 
 
-def told(scored: Scored, model: Registered) -> Answer:
+def told(scored: ScoreTables, model: RegisteredBundle) -> Answer:
     """The rows of one group as an answer tells them.
 
     Args:
         scored: of one group.
         model: that scored.
     """
-    rows = {name: getattr(scored, name).to_pylist() for name in FILES}
+    rows = {name: getattr(scored, name).to_pylist() for name in SCORE_SCHEMAS}
     return {
         "model": {"name": model.name, "version": model.version},
         "score": rows["scores"][0],

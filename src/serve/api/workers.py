@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from ...model.registry import Registered
+from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from .problem_details import Refused
 from .scorer import Answer, Scorer
@@ -30,7 +30,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(settings.api.workers, "mqbg-score")
         self.under_way = 0
 
-    async def answer(self, body: bytes, model: Registered) -> Answer:
+    async def answer(self, body: bytes, model: RegisteredBundle) -> Answer:
         """Scores a body.
 
         Raises:
@@ -49,7 +49,7 @@ class Workers:
         finally:
             self.under_way -= 1
 
-    def _answer(self, body: bytes, model: Registered) -> Answer:
+    def _answer(self, body: bytes, model: RegisteredBundle) -> Answer:
         scorer = getattr(self._own, "scorer", None)
         if scorer is None:
             scorer = self._own.scorer = Scorer(self._settings)

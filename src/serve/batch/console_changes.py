@@ -12,15 +12,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...contract import BadInput
-from ...explain.changes.change_attribution import ACTIVITY, MODEL, Change, Changes, changes
-from ...explain.language import Words
+from ...explain.changes.change_attribution import (
+    ACTIVITY,
+    MODEL,
+    ChangeAttribution,
+    ChangePart,
+    attribute_change,
+)
+from ...explain.language import Language
 from ...explain.shapley.valuation import with_compiled_trees
 from ...model.bundle import Bundle
-from ...model.registry import Registered, load_registered
-from .scoring_job import Job
+from ...model.registry import RegisteredBundle, load_registered_bundle
+from .scoring_job import ScoringJob
 
 
-def require_earlier(since: datetime | None, version: str | None, as_of: datetime) -> None:
+def require_earlier_cutoff(since: datetime | None, version: str | None, as_of: datetime) -> None:
     """Makes sure that the options of a comparison go together.
 
     Args:
@@ -43,8 +49,8 @@ def require_earlier(since: datetime | None, version: str | None, as_of: datetime
         )
 
 
-def since_sheet(
-    job: Job, group_id: str, since: datetime, as_of: datetime, version: str | None = None
+def change_report(
+    job: ScoringJob, group_id: str, since: datetime, as_of: datetime, version: str | None = None
 ) -> Iterator[RenderableType]:
     """What `mqbg explain --since` prints: the two scores, and what lies between them.
 
@@ -58,93 +64,116 @@ def since_sheet(
     Raises:
         BadInput: the group is not open at one of the cut-offs, or there is no such version.
     """
-    account, solution = job.require_open(group_id, as_of)
-    job.require_open(group_id, since, "--since")
-    before = None if version is None else load_registered(job.model.name, version)
-    if before is not None and before.version == job.model.version:
-        before = None
-    old = None if before is None else _ready(before.bundle, job.bundle)
-    found = changes(job.source, group_id, since, as_of, job.bundle, old)
-    words = job.words
-    days = {"from_day": _day(since, words), "to_day": _day(as_of, words)}
-    heading = words.say("since_heading", account=account, solution=solution, **days)
+    account, solution = job.require_open_group(group_id, as_of)
+    job.require_open_group(group_id, since, "--since")
+    earlier_model = None if version is None else load_registered_bundle(job.model.name, version)
+    if earlier_model is not None and earlier_model.version == job.model.version:
+        earlier_model = None
+    earlier_bundle = (
+        None if earlier_model is None else _with_threads_of(earlier_model.bundle, job.bundle)
+    )
+    attribution = attribute_change(job.source, group_id, since, as_of, job.bundle, earlier_bundle)
+    language = job.language
+    days = {
+        "from_day": _format_instant(since, language),
+        "to_day": _format_instant(as_of, language),
+    }
+    heading = language.render("since_heading", account=account, solution=solution, **days)
     yield f"[bold]{escape(heading)}[/bold]"
     yield escape(
-        words.say(
+        language.render(
             "since_moved",
-            points_before=found.points_before,
-            points_after=found.points_after,
-            points=found.points_after - found.points_before,
+            points_before=attribution.points_before,
+            points_after=attribution.points_after,
+            points=attribution.points_after - attribution.points_before,
         )
     )
     yield ""
-    yield _sum(found, _people(job, found), (before or job.model, job.model), words)
+    yield _change_table(
+        attribution,
+        _contact_names(job, attribution),
+        (earlier_model or job.model, job.model),
+        language,
+    )
 
 
-def _ready(bundle: Bundle, like: Bundle) -> Bundle:
+def _with_threads_of(bundle: Bundle, current: Bundle) -> Bundle:
     """An older model on this machine's threads."""
-    threads = replace(bundle.settings.model, threads=like.settings.model.threads)
-    own = replace(bundle.settings, model=threads)
-    return with_compiled_trees(replace(bundle, settings=own))
+    threads = replace(bundle.settings.model, threads=current.settings.model.threads)
+    own_settings = replace(bundle.settings, model=threads)
+    return with_compiled_trees(replace(bundle, settings=own_settings))
 
 
-def _day(instant: datetime, words: Words) -> str:
-    day = words.formats.day(instant)
+def _format_instant(instant: datetime, language: Language) -> str:
+    day = language.formats.day(instant)
     return day if instant.time() == time() else f"{day} {instant:%H:%M}"
 
 
-def _people(job: Job, found: Changes) -> dict[str, str]:
-    ids = [row.contact_id for row in found.rows if row.contact_id is not None]
+def _contact_names(job: ScoringJob, attribution: ChangeAttribution) -> dict[str, str]:
+    ids = [row.contact_id for row in attribution.parts if row.contact_id is not None]
     contacts = job.source.contract_tables["contacts"]
-    named = contacts.filter(contacts.contact_id.isin(ids)).select("contact_id", "full_name")
+    names = contacts.filter(contacts.contact_id.isin(ids)).select("contact_id", "full_name")
     return {
-        row["contact_id"]: job.words.addressed(row["full_name"], row["contact_id"])
-        for row in named.to_pyarrow().to_pylist()
+        row["contact_id"]: job.language.contact_name_with_honorific(
+            row["full_name"], row["contact_id"]
+        )
+        for row in names.to_pyarrow().to_pylist()
     }
 
 
-def _sum(
-    found: Changes,
-    people: Mapping[str, str],
-    models: tuple[Registered, Registered],
-    words: Words,
+def _change_table(
+    attribution: ChangeAttribution,
+    names: Mapping[str, str],
+    models: tuple[RegisteredBundle, RegisteredBundle],
+    language: Language,
 ) -> Table:
     """The earlier score, each change and the later score, in log-odds and in points."""
-    label, write = words.words["labels"], words.formats
+    labels, formats = language.word_tables["labels"], language.formats
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(label["since_change"])
-    table.add_column(label["contribution"], justify="right")
-    table.add_column(label["points"], justify="right")
-    start = words.say("since_score", to_day=_day(found.since, words))
-    table.add_row(escape(start), f"{found.before:+.3f}", write.decimal(found.points_before))
+    table.add_column(labels["since_change"])
+    table.add_column(labels["contribution"], justify="right")
+    table.add_column(labels["points"], justify="right")
+    start = language.render("since_score", to_day=_format_instant(attribution.since, language))
+    table.add_row(
+        escape(start),
+        f"{attribution.log_odds_before:+.3f}",
+        formats.decimal(attribution.points_before),
+    )
     table.add_section()
-    for row in found.rows:
-        if row.cause != MODEL or models[0].version != models[1].version:
+    for part in attribution.parts:
+        if part.cause != MODEL or models[0].version != models[1].version:
             table.add_row(
-                escape(_told(row, people, models, words)),
+                escape(_part_sentence(part, names, models, language)),
                 # Of a part that rounds to zero the sign says nothing.
-                f"{round(row.log_odds, 3) + 0.0:+.3f}"
-                + (f" ±{row.error:.3f}" if row.error else ""),
-                write.signed(row.points),
+                f"{round(part.log_odds, 3) + 0.0:+.3f}"
+                + (f" ±{part.standard_error:.3f}" if part.standard_error else ""),
+                formats.signed(part.points),
             )
     table.add_section()
-    end = words.say("since_score", to_day=_day(found.as_of, words))
-    table.add_row(escape(end), f"{found.after:+.3f}", write.decimal(found.points_after))
+    end = language.render("since_score", to_day=_format_instant(attribution.as_of, language))
+    table.add_row(
+        escape(end), f"{attribution.log_odds_after:+.3f}", formats.decimal(attribution.points_after)
+    )
     return table
 
 
-def _told(
-    row: Change, people: Mapping[str, str], models: tuple[Registered, Registered], words: Words
+def _part_sentence(
+    part: ChangePart,
+    names: Mapping[str, str],
+    models: tuple[RegisteredBundle, RegisteredBundle],
+    language: Language,
 ) -> str:
-    if row.cause == MODEL:
-        before, now = models
-        return words.say("since_model", version_before=before.version, version=now.version)
-    if row.contact_id is None:
-        return words.say(f"since_{row.cause}")
-    if row.role is None:
-        return words.say("since_gone_again", person=people[row.contact_id])
-    values = {"person": people[row.contact_id], "role": words.word("roles", row.role)}
-    if row.cause == ACTIVITY:
-        return words.say("since_activity", **values)
-    before_role = words.word("roles", row.role_before or row.role)
-    return words.say(f"since_{row.turn}", **values, role_before=before_role)
+    if part.cause == MODEL:
+        earlier, current = models
+        return language.render(
+            "since_model", version_before=earlier.version, version=current.version
+        )
+    if part.contact_id is None:
+        return language.render(f"since_{part.cause}")
+    if part.role is None:
+        return language.render("since_gone_again", person=names[part.contact_id])
+    values = {"person": names[part.contact_id], "role": language.word("roles", part.role)}
+    if part.cause == ACTIVITY:
+        return language.render("since_activity", **values)
+    before_role = language.word("roles", part.earlier_role or part.role)
+    return language.render(f"since_{part.membership_change}", **values, role_before=before_role)

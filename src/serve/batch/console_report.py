@@ -10,69 +10,69 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from ...explain.language import Words
+from ...explain.language import Language
 from ...model.bundle import Bundle
-from .scoring import Scored
+from .scoring import ScoreTables
 
 
-def group_sheet(
-    scored: Scored, people: Mapping[str, str], bundle: Bundle, words: Words
+def group_report(
+    scored: ScoreTables, names: Mapping[str, str], bundle: Bundle, language: Language
 ) -> Iterator[RenderableType]:
     """What `mqbg explain` prints of the one group in `scored`: its summary, then the sum.
 
     Args:
         scored: the tables of one group.
-        people: names by contact_id.
+        names: names by contact_id.
         bundle: for the score of the account with nobody in the group.
-        words: the language.
+        language: the language.
     """
     score = scored.scores.to_pylist()[0]
-    label = words.words["labels"]
+    labels = language.word_tables["labels"]
     heading, *lines = scored.summaries["summary"][0].as_py().split("\n")
     yield f"[bold]{escape(heading)}[/bold]"
     yield from map(escape, lines)
-    yield from _listed(label["reasons"], score["top_reasons"])
+    yield from _bullet_section(labels["reasons"], score["top_reasons"])
     yield ""
     members = sorted(
         scored.stakeholders.to_pylist(), key=lambda row: (-row["contribution"], row["contact_id"])
     )
-    yield _sum(score, members, people, bundle, words)
-    yield from _listed(label["stakeholders"], [member["summary"] for member in members])
-    yield from _listed(label["actions"], scored.actions["text"].to_pylist())
+    yield _contribution_table(score, members, names, bundle, language)
+    yield from _bullet_section(labels["stakeholders"], [member["summary"] for member in members])
+    yield from _bullet_section(labels["actions"], scored.actions["text"].to_pylist())
 
 
-def _listed(title: str, sentences: list[str]) -> Iterator[str]:
+def _bullet_section(title: str, sentences: list[str]) -> Iterator[str]:
     if sentences:
         yield f"\n[bold]{escape(title)}[/bold]"
         for sentence in sentences:
             yield f"- {escape(sentence)}"
 
 
-def _sum(
+def _contribution_table(
     score: dict[str, Any],
     members: list[dict[str, Any]],
-    people: Mapping[str, str],
+    names: Mapping[str, str],
     bundle: Bundle,
-    words: Words,
+    language: Language,
 ) -> Table:
     """The base, each stakeholder and the total, in log-odds and in points."""
-    label = words.words["labels"]
+    labels = language.word_tables["labels"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(label["stakeholders"])
-    table.add_column(label["role"])
-    table.add_column(label["contribution"], justify="right")
-    table.add_column(label["points"], justify="right")
-    base = words.formats.decimal(float(bundle.points(score["base_log_odds"])))
-    total = words.formats.decimal(100 * score["readiness"])
-    table.add_row(words.say("base"), "", f"{score['base_log_odds']:+.3f}", base)
+    table.add_column(labels["stakeholders"])
+    table.add_column(labels["role"])
+    table.add_column(labels["contribution"], justify="right")
+    table.add_column(labels["points"], justify="right")
+    base = language.formats.decimal(float(bundle.score_points(score["base_log_odds"])))
+    total = language.formats.decimal(100 * score["readiness"])
+    table.add_row(language.render("base"), "", f"{score['base_log_odds']:+.3f}", base)
     for member in members:
         error = member["contribution_se"]
         table.add_row(
-            escape(people[member["contact_id"]]),
-            escape(words.word("roles", member["role"])),
+            escape(names[member["contact_id"]]),
+            escape(language.word("roles", member["role"])),
             f"{member['contribution']:+.3f}" + (f" ±{error:.3f}" if error else ""),
-            words.formats.signed(member["points"]),
+            language.formats.signed(member["points"]),
         )
     table.add_section()
-    table.add_row(label["total"], "", f"{score['log_odds']:+.3f}", total)
+    table.add_row(labels["total"], "", f"{score['log_odds']:+.3f}", total)
     return table

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from ...contract import BadInput
 from ...source import Source
-from .scoring import Scored
+from .scoring import ScoreTables
 
-Described = tuple[str | None, str | None, str | None]
+ContactDetails = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Names:
 
     accounts: Mapping[str, str]
     solutions: Mapping[str, str]
-    contacts: Mapping[str, Described]
+    contacts: Mapping[str, ContactDetails]
     tiers: Mapping[str, str]
 
     def account(self, account_id: str) -> str:
@@ -40,12 +40,12 @@ class Names:
         """The solution's name."""
         return self.solutions.get(solution_id) or solution_id
 
-    def contact(self, contact_id: str) -> Described:
+    def contact(self, contact_id: str) -> ContactDetails:
         """The contact's full name, title and department, each None where it is unknown."""
         return self.contacts.get(contact_id, (None, None, None))
 
 
-def names_of(scored: Scored, source: Source) -> Names:
+def read_names(scored: ScoreTables, source: Source) -> Names:
     """Reads the names that the scores need.
 
     A contact or account deleted since the scoring is no reason to refuse; other data is.
@@ -53,30 +53,32 @@ def names_of(scored: Scored, source: Source) -> Names:
     Raises:
         BadInput: not one of the accounts is in the source.
     """
-    tables, wanted = source.tables, scored.scores
-    accounts = _rows(tables["accounts"], ("account_id", "name", "tier"), wanted["account_id"])
-    solutions = _rows(tables["solutions"], ("solution_id", "name"), wanted["solution_id"])
-    if wanted.num_rows and not accounts.num_rows:
+    tables, scores = source.tables, scored.scores
+    accounts = _rows_with_ids(
+        tables["accounts"], ("account_id", "name", "tier"), scores["account_id"]
+    )
+    solutions = _rows_with_ids(tables["solutions"], ("solution_id", "name"), scores["solution_id"])
+    if scores.num_rows and not accounts.num_rows:
         raise BadInput(
             f"report: expected the tables that the scores were made from, but none of the "
-            f"{pc.count_distinct(wanted['account_id']).as_py():,} accounts of the scores is in "
+            f"{pc.count_distinct(scores['account_id']).as_py():,} accounts of the scores is in "
             f"{source.name}; give the data that `mqbg score` read"
         )
     fields = ("contact_id", "full_name", "title", "department")
-    contacts = _rows(tables["contacts"], fields, scored.stakeholders["contact_id"])
-    people = zip(*_columns(contacts), strict=True)
-    ids, called, tiers = _columns(accounts)
+    contacts = _rows_with_ids(tables["contacts"], fields, scored.stakeholders["contact_id"])
+    contact_rows = zip(*_columns(contacts), strict=True)
+    ids, account_names, tiers = _columns(accounts)
     return Names(
-        dict(zip(ids, called, strict=True)),
+        dict(zip(ids, account_names, strict=True)),
         dict(zip(*_columns(solutions), strict=True)),
-        {key: (name, title, department) for key, name, title, department in people},
+        {key: (name, title, department) for key, name, title, department in contact_rows},
         {key: tier for key, tier in zip(ids, tiers, strict=True) if tier},
     )
 
 
-def _rows(table: ir.Table, columns: tuple[str, ...], wanted: pa.ChunkedArray) -> pa.Table:
+def _rows_with_ids(table: ir.Table, columns: tuple[str, ...], ids: pa.ChunkedArray) -> pa.Table:
     rows = table.select(*columns).to_pyarrow()
-    return rows.filter(pc.is_in(rows[columns[0]], value_set=pc.unique(wanted)))
+    return rows.filter(pc.is_in(rows[columns[0]], value_set=pc.unique(ids)))
 
 
 def _columns(table: pa.Table) -> list[list[str]]:

@@ -8,28 +8,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from .score_tables import FILES
-from .scoring import Scored
+from .score_tables import SCORE_SCHEMAS
+from .scoring import ScoreTables
 
 
-def is_ours(name: str) -> bool:
-    """Whether a file's name is one that `write_scored` writes."""
-    return name.removesuffix(".parquet") in FILES
+def is_score_file(name: str) -> bool:
+    """Whether a file's name is one that `write_score_tables` writes."""
+    return name.removesuffix(".parquet") in SCORE_SCHEMAS
 
 
-def write_scored(scored: Scored, folder: Path) -> None:
+def write_score_tables(scored: ScoreTables, folder: Path) -> None:
     """Writes the tables as `<table>.parquet` into an existing folder."""
-    for name in FILES:
+    for name in SCORE_SCHEMAS:
         pq.write_table(getattr(scored, name), folder / f"{name}.parquet", compression="zstd")
 
 
-def read_scored(folder: Path) -> Scored:
+def read_score_tables(folder: Path) -> ScoreTables:
     """The tables of a folder.
 
     Raises:
         BadInput: a table is absent, unreadable, or lacks a column.
     """
-    return Scored(**{name: _read(folder, name) for name in FILES})
+    return ScoreTables(**{name: _read(folder, name) for name in SCORE_SCHEMAS})
 
 
 def _read(folder: Path, name: str) -> pa.Table:
@@ -41,6 +41,8 @@ def _read(folder: Path, name: str) -> pa.Table:
             f"{folder}: expected the tables that `mqbg score` writes, could not read {path.name}: "
             f"{str(error).splitlines()[0]}"
         ) from None
-    if missing := [column for column in FILES[name].names if column not in table.column_names]:
+    if missing := [
+        column for column in SCORE_SCHEMAS[name].names if column not in table.column_names
+    ]:
         raise BadInput(f"{path}: expected the columns of `mqbg score`, missing: {missing}")
-    return table.select(FILES[name].names).cast(FILES[name])
+    return table.select(SCORE_SCHEMAS[name].names).cast(SCORE_SCHEMAS[name])

@@ -92,7 +92,7 @@ SUMMARIES = pa.schema(
     ]
 )
 
-FILES = {
+SCORE_SCHEMAS = {
     "scores": SCORES,
     "stakeholders": STAKEHOLDERS,
     "actions": ACTIONS,

@@ -12,19 +12,25 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...contract import BadInput
-from ...explain.language import Words
+from ...explain.language import Language
 from ...explain.reasons import top_reasons
-from ...explain.shapley.stakeholders import Stakeholders, stakeholders
-from ...explain.shapley.theme_attribution import themes_of
-from ...explain.summaries import Person, group_summary, person_summary, step_text
+from ...explain.shapley.stakeholders import GroupStakeholders, group_stakeholders
+from ...explain.shapley.theme_attribution import catalogue_themes
+from ...explain.summaries import MemberFacts, action_text, group_summary, member_summary
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
-from .summary_inputs import Known, group_facts, known_at, persons, told_step
-from .theme_contributions import member_themes
-from .thresholds_in_force import lines_in_force, segments_of
+from .summary_inputs import (
+    SummaryInputs,
+    action_facts,
+    group_facts,
+    member_facts,
+    read_summary_inputs,
+)
+from .theme_contributions import theme_contributions
+from .thresholds_in_force import row_segments, thresholds_in_force
 from .verdicts import latest_verdicts
 
 Progress = Callable[[str, float], None]
@@ -32,7 +38,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreTables:
     """The tables that `mqbg score` writes (design.md); `tables` has their schemas."""
 
     scores: pa.Table
@@ -49,10 +55,10 @@ def score(
     as_of: datetime,
     *,
     model_version: str,
-    words: Words,
-    only: Sequence[str] | None = None,
+    language: Language,
+    group_ids: Sequence[str] | None = None,
     progress: Progress = lambda _label, _share: None,
-) -> Scored:
+) -> ScoreTables:
     """Scores the groups that are open at a cut-off.
 
     Args:
@@ -60,46 +66,46 @@ def score(
         bundle: the model.
         as_of: the cut-off.
         model_version: written into the table.
-        words: language of summaries, reasons and actions.
-        only: group ids to score; None for all. `rank` is among those scored.
+        language: language of summaries, reasons and actions.
+        group_ids: group ids to score; None for all. `rank` is among those scored.
         progress: called with a label and the share done.
 
     Raises:
         BadInput: no group is open at the cut-off.
     """
-    lines = lines_in_force(source, bundle, as_of, progress)
-    with open_snapshot(source, bundle.catalogue, as_of, only) as at:
-        features = at.features()
+    thresholds = thresholds_in_force(source, bundle, as_of, progress)
+    with open_snapshot(source, bundle.catalogue, as_of, group_ids) as snapshot:
+        features = snapshot.features()
         if not features.num_rows:
-            raise BadInput(_nothing_open(source, as_of))
-        groups = at.group_rows
-        known = known_at(source, at)
-        found = list(stakeholders(at, bundle, progress))
-    matrix = bundle.matrix(features)
-    reasons = top_reasons(bundle, features, words, matrix)
+            raise BadInput(_no_open_groups(source, as_of))
+        groups = snapshot.group_rows
+        inputs = read_summary_inputs(source, snapshot)
+        stakeholders = list(group_stakeholders(snapshot, bundle, progress))
+    matrix = bundle.feature_matrix(features)
+    reasons = top_reasons(bundle, features, language, matrix)
     verdicts = latest_verdicts(source, as_of)
-    scores = _scores(
-        groups, features, found, reasons, verdicts, bundle, lines, as_of, model_version
+    scores = _score_rows(
+        groups, features, stakeholders, reasons, verdicts, bundle, thresholds, as_of, model_version
     )
-    themes, horizon = themes_of(bundle.catalogue), bundle.settings.target.horizon_days
-    rows, steps, summaries = [], [], []
-    for one, row in zip(found, scores, strict=True):
-        people = persons(one, known, themes)
-        rows += _stakeholder_rows(one, people, words, as_of)
-        steps += _action_rows(one, known, words, as_of)
-        summary = group_summary(group_facts(row, people, one, known, horizon), words)
+    themes, horizon = catalogue_themes(bundle.catalogue), bundle.settings.target.horizon_days
+    member_rows, action_rows, summaries = [], [], []
+    for group, row in zip(stakeholders, scores, strict=True):
+        members = member_facts(group, inputs, themes)
+        member_rows += _stakeholder_rows(group, members, language, as_of)
+        action_rows += _action_rows(group, inputs, language, as_of)
+        summary = group_summary(group_facts(row, members, group, inputs, horizon), language)
         summaries.append({"group_id": row["group_id"], "as_of": as_of, "summary": summary})
-    return Scored(
+    return ScoreTables(
         pa.Table.from_pylist(scores, SCORES),
-        pa.Table.from_pylist(rows, STAKEHOLDERS),
-        pa.Table.from_pylist(steps, ACTIONS),
-        _horizons(matrix, scores, bundle, as_of),
-        member_themes(found, themes, as_of),
+        pa.Table.from_pylist(member_rows, STAKEHOLDERS),
+        pa.Table.from_pylist(action_rows, ACTIONS),
+        _horizon_table(matrix, scores, bundle, as_of),
+        theme_contributions(stakeholders, themes, as_of),
         pa.Table.from_pylist(summaries, SUMMARIES),
     )
 
 
-def _nothing_open(source: FeatureSource, as_of: datetime) -> str:
+def _no_open_groups(source: FeatureSource, as_of: datetime) -> str:
     groups = source.tables["buying_groups"]
     rows = source.query_runner.fetch(
         "first_created", lambda: groups.agg(at=groups.created_at.min())
@@ -111,29 +117,29 @@ def _nothing_open(source: FeatureSource, as_of: datetime) -> str:
     )
 
 
-def _scores(
+def _score_rows(
     groups: pa.Table,
     features: pa.Table,
-    found: Sequence[Stakeholders],
+    stakeholders: Sequence[GroupStakeholders],
     reasons: Sequence[list[str]],
     verdicts: Mapping[str, str],
     bundle: Bundle,
-    lines: Thresholds,
+    thresholds: Thresholds,
     as_of: datetime,
     model_version: str,
 ) -> list[Row]:
-    log_odds = np.array([one.outcome.everyone for one in found])
+    log_odds = np.array([group.outcome.everyone for group in stakeholders])
     readiness = bundle.readiness(log_odds)
-    low, high = bundle.interval.interval(log_odds)
+    low, high = bundle.interval.bounds(log_odds)
     completeness = features["completeness"].to_numpy()
-    values = segments_of(features, groups["solution_id"].to_pylist(), lines)
-    threshold = lines.at(values, as_of)
-    qualified = lines.qualifies(readiness, completeness, values, as_of)
+    segments = row_segments(features, groups["solution_id"].to_pylist(), thresholds)
+    readiness_threshold = thresholds.readiness_thresholds(segments, as_of)
+    qualified = thresholds.qualifies(readiness, completeness, segments, as_of)
     rank = ranks(log_odds)
     engaged, engagement = features["engaged_completeness"], features["rule_engagement"]
     return [
         {
-            "group_id": one.group.group_id,
+            "group_id": group.group.group_id,
             "account_id": account_id,
             "solution_id": solution_id,
             "as_of": as_of,
@@ -144,24 +150,28 @@ def _scores(
             "readiness_high": max(high[i], readiness[i]),
             "score": round(100 * readiness[i]),
             "log_odds": log_odds[i],
-            "base_log_odds": one.outcome.base,
+            "base_log_odds": group.outcome.base,
             "completeness": completeness[i],
             "engaged_completeness": engaged[i].as_py(),
             "engagement": engagement[i].as_py(),
             # A line that nobody reaches lies above every readiness.
-            "threshold": min(threshold[i], 1.0),
-            "completeness_threshold": lines.completeness,
-            "status": verdicts.get(one.group.group_id, "qualified" if qualified[i] else "nurture"),
+            "threshold": min(readiness_threshold[i], 1.0),
+            "completeness_threshold": thresholds.completeness,
+            "status": verdicts.get(
+                group.group.group_id, "qualified" if qualified[i] else "nurture"
+            ),
             "rank": rank[i],
-            "missing_roles": one.missing_roles,
+            "missing_roles": group.missing_roles,
             "top_reasons": reasons[i],
             "single_point_of_failure": (
-                None if one.single_point is None else one.group.contact_ids[one.single_point]
+                None
+                if group.single_point_index is None
+                else group.group.contact_ids[group.single_point_index]
             ),
         }
-        for i, (one, account_id, solution_id) in enumerate(
+        for i, (group, account_id, solution_id) in enumerate(
             zip(
-                found,
+                stakeholders,
                 groups["account_id"].to_pylist(),
                 groups["solution_id"].to_pylist(),
                 strict=True,
@@ -170,21 +180,21 @@ def _scores(
     ]
 
 
-def _horizons(
+def _horizon_table(
     matrix: NDArray[np.float64], scores: Sequence[Row], bundle: Bundle, as_of: datetime
 ) -> pa.Table:
     """Readiness within every horizon, the model's own included; by group, the shortest first."""
     readiness = np.array([row["readiness"] for row in scores])
-    chances = bundle.readiness_by_horizon(matrix, readiness)
+    by_horizon = bundle.readiness_by_horizon(matrix, readiness)
     rows = [
         {
             "group_id": row["group_id"],
             "as_of": as_of,
             "horizon_days": days,
-            "readiness": chance[place],
+            "readiness": at_horizon[index],
         }
-        for place, row in enumerate(scores)
-        for days, chance in chances.items()
+        for index, row in enumerate(scores)
+        for days, at_horizon in by_horizon.items()
     ]
     return pa.Table.from_pylist(rows, HORIZONS)
 
@@ -197,39 +207,46 @@ def ranks(log_odds: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _stakeholder_rows(
-    one: Stakeholders, people: Sequence[Person], words: Words, as_of: datetime
+    stakeholders: GroupStakeholders,
+    members: Sequence[MemberFacts],
+    language: Language,
+    as_of: datetime,
 ) -> list[Row]:
     return [
         {
-            "group_id": one.group.group_id,
+            "group_id": stakeholders.group.group_id,
             "as_of": as_of,
-            "contact_id": person.contact.contact_id,
-            "role": person.role,
-            "contribution": one.outcome.contribution[place],
-            "contribution_se": one.outcome.error[place],
-            "points": person.points,
-            "last_activity_at": person.last_activity_at,
-            "last_activity_kind": person.last_activity_kind,
-            "activities_30d": person.activities_30d,
-            "top_kinds": person.top_kinds,
-            "if_leaves": person.if_leaves,
-            "summary": person_summary(person, words),
+            "contact_id": member.contact.contact_id,
+            "role": member.role,
+            "contribution": stakeholders.outcome.contribution[index],
+            "contribution_se": stakeholders.outcome.standard_error[index],
+            "points": member.points,
+            "last_activity_at": member.last_activity_at,
+            "last_activity_kind": member.last_activity_kind,
+            "activities_30d": member.activities_30d,
+            "top_kinds": member.top_kinds,
+            "if_leaves": member.if_leaves,
+            "summary": member_summary(member, language),
         }
-        for place, person in enumerate(people)
+        for index, member in enumerate(members)
     ]
 
 
-def _action_rows(one: Stakeholders, known: Known, words: Words, as_of: datetime) -> list[Row]:
+def _action_rows(
+    stakeholders: GroupStakeholders, inputs: SummaryInputs, language: Language, as_of: datetime
+) -> list[Row]:
     return [
         {
-            "group_id": one.group.group_id,
+            "group_id": stakeholders.group.group_id,
             "as_of": as_of,
-            "action": step.action,
-            "role": step.role,
-            "contact_id": None if step.member is None else one.group.contact_ids[step.member],
-            "points": step.points,
-            "support": step.support,
-            "text": step_text(told_step(step, one, known), words),
+            "action": action.action,
+            "role": action.role,
+            "contact_id": None
+            if action.member_index is None
+            else stakeholders.group.contact_ids[action.member_index],
+            "points": action.points,
+            "support": action.support,
+            "text": action_text(action_facts(action, stakeholders, inputs), language),
         }
-        for step in one.actions
+        for action in stakeholders.actions
     ]

@@ -10,29 +10,29 @@ from datetime import datetime
 from pathlib import Path
 
 from ...contract import BadInput
-from ...explain.language import Words, words
+from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
 from ...features.tables.feature_source import FeatureSource, prepare_source
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
-from ...model.registry import CHAMPION, Registered, load_registered
+from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source, on_engine
-from .incremental import carried, nothing_scored
-from .scoring import Scored, score
+from .incremental import empty_score_tables, merge_scores
+from .scoring import ScoreTables, score
 
-MAX_SHOWN = 60  # characters of an id that a message repeats
+MAX_ID_LENGTH = 60  # characters of an id that a message repeats
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringJob:
     """Everything that scoring needs, opened."""
 
     source: FeatureSource
-    model: Registered
-    words: Words
+    model: RegisteredBundle
+    language: Language
     progress: Progress
 
     @property
@@ -40,25 +40,25 @@ class Job:
         """The model's bundle."""
         return self.model.bundle
 
-    def score(self, as_of: datetime, only: Sequence[str] | None = None) -> Scored:
+    def score(self, as_of: datetime, group_ids: Sequence[str] | None = None) -> ScoreTables:
         """Scores the groups that are open at a cut-off, or some of them."""
         return score(
             self.source,
             self.bundle,
             as_of,
             model_version=self.model.version,
-            words=self.words,
-            only=only,
+            language=self.language,
+            group_ids=group_ids,
             progress=self.progress,
         )
 
-    def score_changed(self, as_of: datetime, since: datetime, before: Scored) -> Scored:
+    def score_changed(self, as_of: datetime, since: datetime, earlier: ScoreTables) -> ScoreTables:
         """Scores a cut-off from the scores of an earlier one; equal to `score`.
 
         Args:
             as_of: the cut-off.
             since: the earlier cut-off.
-            before: the scores at it, by the same model in the same language.
+            earlier: the scores at it, by the same model in the same language.
         """
         changed = changed_groups(self.source, since, as_of)
         if changed is None:
@@ -66,10 +66,10 @@ class Job:
         groups = eligible_groups(self.source.tables, self.source.settings, as_of)
         ids = groups.filter(groups.group_id.isin(changed.to_pylist())).group_id
         still_open = ids.to_pyarrow().to_pylist() if len(changed) else []
-        anew = self.score(as_of, still_open) if still_open else nothing_scored()
-        return carried(before, anew, changed, as_of)
+        recomputed = self.score(as_of, still_open) if still_open else empty_score_tables()
+        return merge_scores(earlier, recomputed, changed, as_of)
 
-    def require_open(
+    def require_open_group(
         self, group_id: str, as_of: datetime, option: str = "--as-of"
     ) -> tuple[str, str]:
         """Names of the account and the solution of a group that is open at a cut-off.
@@ -81,46 +81,51 @@ class Job:
         groups = tables["buying_groups"]
         found = groups.filter(groups.group_id == group_id).to_pyarrow().to_pylist()
         if not found:
-            known = groups.select("group_id").to_pyarrow()["group_id"].to_pylist()
-            asked = group_id if len(group_id) <= MAX_SHOWN else group_id[:MAX_SHOWN] + "..."
-            near = difflib.get_close_matches(asked, known, n=3) or known[:3]
+            known_ids = groups.select("group_id").to_pyarrow()["group_id"].to_pylist()
+            shown_id = (
+                group_id if len(group_id) <= MAX_ID_LENGTH else group_id[:MAX_ID_LENGTH] + "..."
+            )
+            suggestions = difflib.get_close_matches(shown_id, known_ids, n=3) or known_ids[:3]
             raise BadInput(
-                f"explain: expected the group_id of a buying group, got {asked!r}, which is not "
-                f"in buying_groups; there are {', '.join(map(repr, near))}, for instance"
+                f"explain: expected the group_id of a buying group, got {shown_id!r}, which is not "
+                f"in buying_groups; there are {', '.join(map(repr, suggestions))}, for instance"
             )
         group = found[0]
         eligible = eligible_groups(tables, self.source.settings, as_of)
         if not eligible.filter(eligible.group_id == group_id).count().to_pyarrow().as_py():
             raise BadInput(
                 f"explain: expected a group that is open at {as_of:%Y-%m-%d %H:%M}, but "
-                f"{group_id!r} was {self._why_shut(group_id, group['created_at'], as_of)}; choose "
-                f"another {option}"
+                f"{group_id!r} was {self._why_closed(group_id, group['created_at'], as_of)}; "
+                f"choose another {option}"
             )
         return (
-            self._name("accounts", "account_id", group["account_id"]),
-            self._name("solutions", "solution_id", group["solution_id"]),
+            self._record_name("accounts", "account_id", group["account_id"]),
+            self._record_name("solutions", "solution_id", group["solution_id"]),
         )
 
-    def _why_shut(self, group_id: str, created_at: datetime, as_of: datetime) -> str:
+    def _why_closed(self, group_id: str, created_at: datetime, as_of: datetime) -> str:
         if created_at >= as_of:
             return f"created at {created_at:%Y-%m-%d %H:%M}"
         events = self.source.tables["stage_events"]
         target = self.source.settings.target
         ends = events.stage.isin([target.stage, *target.closed_stages])
-        mine = events.filter(events.group_id == group_id, events.occurred_at < as_of, ends)
-        last = mine.to_pyarrow().sort_by("occurred_at").to_pylist()[-1]
+        closing_events = events.filter(
+            events.group_id == group_id, events.occurred_at < as_of, ends
+        )
+        last = closing_events.to_pyarrow().sort_by("occurred_at").to_pylist()[-1]
         return f"already {last['stage']} at {last['occurred_at']:%Y-%m-%d %H:%M}"
 
-    def names(self, contact_ids: Sequence[str]) -> dict[str, str]:
+    def contact_names(self, contact_ids: Sequence[str]) -> dict[str, str]:
         """What to call each contact."""
         contacts = self.source.tables["contacts"]
         found = contacts.filter(contacts.contact_id.isin(list(contact_ids)))
         rows = found.select("contact_id", "full_name").to_pyarrow().to_pylist()
         return {
-            row["contact_id"]: self.words.name(row["full_name"], row["contact_id"]) for row in rows
+            row["contact_id"]: self.language.contact_name(row["full_name"], row["contact_id"])
+            for row in rows
         }
 
-    def _name(self, table: str, key: str, value: str) -> str:
+    def _record_name(self, table: str, key: str, value: str) -> str:
         rows = self.source.tables[table]
         return str(rows.filter(rows[key] == value).select("name").to_pyarrow()["name"][0].as_py())
 
@@ -132,10 +137,10 @@ def scoring_job(
     *,
     progress: Progress,
     version: str = CHAMPION,
-    language: str | None = None,
+    language_code: str | None = None,
     quarantine: Path | None = None,
     engine: str = "duckdb",
-) -> Iterator[Job]:
+) -> Iterator[ScoringJob]:
     """Opens a job. The model's own settings define the features; ours the machine and the words.
 
     Args:
@@ -143,20 +148,22 @@ def scoring_job(
         settings: `model.registered_name`, `model.threads` and the language are read.
         progress: called with a label and the share done.
         version: of the model.
-        language: overrides the settings.
+        language_code: overrides the settings.
         quarantine: see `checked_source`.
         engine: see `on_engine`.
 
     Raises:
         BadInput: the data, the model or the language is not what it must be.
     """
-    chosen = words(language or settings.explain.language, settings.explain.languages_folder)
-    model = load_registered(settings.model.registered_name, version)
+    language = load_language(
+        language_code or settings.explain.language, settings.explain.languages_folder
+    )
+    model = load_registered_bundle(settings.model.registered_name, version)
     threads = replace(model.bundle.settings.model, threads=settings.model.threads)
-    own = replace(model.bundle.settings, model=threads)
-    model = replace(model, bundle=with_compiled_trees(replace(model.bundle, settings=own)))
+    own_settings = replace(model.bundle.settings, model=threads)
+    model = replace(model, bundle=with_compiled_trees(replace(model.bundle, settings=own_settings)))
     with (
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
-        on_engine(source, engine) as there,
+        on_engine(source, engine) as engine_source,
     ):
-        yield Job(prepare_source(there, own), model, chosen, progress)
+        yield ScoringJob(prepare_source(engine_source, own_settings), model, language, progress)

@@ -8,35 +8,38 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from ...explain.shapley.stakeholders import Stakeholders
+from ...explain.shapley.stakeholders import GroupStakeholders
 from .score_tables import THEMES
 
 
-def member_themes(
-    found: Sequence[Stakeholders], themes: Sequence[str], as_of: datetime
+def theme_contributions(
+    stakeholders: Sequence[GroupStakeholders], themes: Sequence[str], as_of: datetime
 ) -> pa.Table:
     """One row for each member and theme that carried something, in the order of the members.
 
     Args:
-        found: the groups.
-        themes: names, in the order of `Stakeholders.by_theme`.
+        stakeholders: the groups.
+        themes: names, in the order of `GroupStakeholders.contributions_by_theme`.
         as_of: the cut-off.
 
     Returns:
         Rows of `THEMES`; those of a member sum to their contribution, and to their points.
     """
-    if not found:
+    if not stakeholders:
         return THEMES.empty_table()
-    shares = np.concatenate([one.by_theme for one in found])
-    rates = [np.full(len(one.points), one.points_per_log_odds) for one in found]
+    shares = np.concatenate([group.contributions_by_theme for group in stakeholders])
+    rates = [np.full(len(group.points), group.points_per_log_odds) for group in stakeholders]
     member, theme = np.nonzero(shares)
     contribution = shares[member, theme]
-    groups = np.repeat([one.group.group_id for one in found], [len(one.points) for one in found])
-    contacts = np.concatenate([one.group.contact_ids for one in found])
+    group_ids = np.repeat(
+        [group.group.group_id for group in stakeholders],
+        [len(group.points) for group in stakeholders],
+    )
+    contact_ids = np.concatenate([group.group.contact_ids for group in stakeholders])
     columns = {
-        "group_id": groups[member],
+        "group_id": group_ids[member],
         "as_of": pa.repeat(pa.scalar(as_of, THEMES.field("as_of").type), member.size),
-        "contact_id": contacts[member],
+        "contact_id": contact_ids[member],
         "theme": np.array(themes, object)[theme],
         "contribution": contribution,
         "points": contribution * np.concatenate(rates)[member],

@@ -13,23 +13,23 @@ from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
 from ...features.time_rules.eligible_groups import cutoffs
 from ...model.bundle import Bundle
-from ...model.threshold_update import SEGMENT_COLUMNS, follow, segment_values
+from ...model.threshold_update import SEGMENT_COLUMNS, segment_values, update_threshold
 from ...model.thresholds import Thresholds
 
-SNAPSHOTS = 4
+UPDATE_SNAPSHOTS = 4
 """So many snapshots find the flow again, however long ago training was."""
 
 Progress = Callable[[str, float], None]
 
 
-def lines_in_force(
+def thresholds_in_force(
     source: FeatureSource, bundle: Bundle, as_of: datetime, progress: Progress
 ) -> Thresholds:
     """The bundle's thresholds, with the capacity line followed up to a cut-off.
 
     A capacity line that stays where training left it lets in ever more groups as a portfolio
-    grows (see `following`). So the snapshots that came since are scored, in the rhythm of the
-    training, and the line is drawn anew at each. Nothing but the data and the cut-off decides.
+    grows (see `threshold_update`). So the snapshots that came since are scored, in the rhythm of
+    the training, and the line is drawn anew at each. Nothing but the data and the cut-off decides.
 
     Args:
         source: prepared with the bundle's settings.
@@ -37,36 +37,38 @@ def lines_in_force(
         as_of: the cut-off of the batch.
         progress: called with a label and the share done.
     """
-    lines = bundle.thresholds
-    every = bundle.settings.snapshots.every
-    known = lines.followed_until
+    thresholds = bundle.thresholds
+    interval = bundle.settings.snapshots.every
+    updated_until = thresholds.updated_until
     due = [
-        at
-        for at in cutoffs(bundle.training.first_as_of, as_of, every)
-        if known is None or at > known
+        cutoff
+        for cutoff in cutoffs(bundle.training.first_as_of, as_of, interval)
+        if updated_until is None or cutoff > updated_until
     ]
-    if lines.policy != "capacity" or not due:
-        return lines
-    snapshots = cutoffs(bundle.training.first_as_of, as_of, every)[-SNAPSHOTS:]
+    if thresholds.policy != "capacity" or not due:
+        return thresholds
+    snapshots = cutoffs(bundle.training.first_as_of, as_of, interval)[-UPDATE_SNAPSHOTS:]
     parts = []
-    for number, at in enumerate(snapshots):
-        progress("lines", number / len(snapshots))
-        parts.append(_scored(source, bundle, at))
-    progress("lines", 1.0)
-    return follow(pd.concat(parts, ignore_index=True), lines, bundle.settings.thresholds)
-
-
-def _scored(source: FeatureSource, bundle: Bundle, at: datetime) -> pd.DataFrame:
-    with open_snapshot(source, bundle.catalogue, at) as now:
-        features = now.features()
-        groups = now.group_rows
-    readiness = bundle.readiness(bundle.log_odds(features))
-    return described(features, groups["solution_id"].to_pylist()).assign(
-        as_of=at, readiness=readiness
+    for number, cutoff in enumerate(snapshots):
+        progress("thresholds", number / len(snapshots))
+        parts.append(_score_snapshot(source, bundle, cutoff))
+    progress("thresholds", 1.0)
+    return update_threshold(
+        pd.concat(parts, ignore_index=True), thresholds, bundle.settings.thresholds
     )
 
 
-def described(features: pa.Table, solutions: Sequence[str]) -> pd.DataFrame:
+def _score_snapshot(source: FeatureSource, bundle: Bundle, as_of: datetime) -> pd.DataFrame:
+    with open_snapshot(source, bundle.catalogue, as_of) as snapshot:
+        features = snapshot.features()
+        groups = snapshot.group_rows
+    readiness = bundle.readiness(bundle.log_odds(features))
+    return segment_table(features, groups["solution_id"].to_pylist()).assign(
+        as_of=as_of, readiness=readiness
+    )
+
+
+def segment_table(features: pa.Table, solutions: Sequence[str]) -> pd.DataFrame:
     """What lines are drawn by: group_id, completeness, and the columns of the segments.
 
     Args:
@@ -84,14 +86,14 @@ def described(features: pa.Table, solutions: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def segments_of(features: pa.Table, solutions: Sequence[str], lines: Thresholds) -> list[Any]:
+def row_segments(features: pa.Table, solutions: Sequence[str], thresholds: Thresholds) -> list[Any]:
     """The segment of each row that the lines tell apart; None for each where they tell none.
 
     Args:
         features: as above.
         solutions: as above.
-        lines: in force.
+        thresholds: in force.
     """
-    if lines.segment is None:
+    if thresholds.segment is None:
         return [None] * features.num_rows
-    return segment_values(described(features, solutions), lines)
+    return segment_values(segment_table(features, solutions), thresholds)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ...contract import BadInput
 from ...settings import Settings
-from ..batch.scoring import Scored
+from ..batch.scoring import ScoreTables
 from ..store.connection import Store
 from ..store.schema import OF_RUN, runs
 from .alerts.channels import opened_channel
@@ -62,7 +62,7 @@ def require_ready(targets: Sequence[str], settings: Settings) -> None:
             pass
 
 
-def given_of(connection: sa.Connection | None, scored: Scored) -> Given:
+def given_of(connection: sa.Connection | None, scored: ScoreTables) -> Given:
     """Scores with those of the cut-off before, where the store has it.
 
     Raises:
@@ -89,7 +89,7 @@ def previous_scores(connection: sa.Connection, as_of: datetime) -> dict[str, int
 def push(
     store: Store,
     name: str,
-    scored: Scored,
+    scored: ScoreTables,
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
@@ -176,7 +176,7 @@ def tell(store: Store, as_of: datetime, settings: Settings, clock: Clock) -> lis
 
 def night(
     store: Store,
-    scored: Scored,
+    scored: ScoreTables,
     targets: Sequence[str],
     settings: Settings,
     clock: Clock,

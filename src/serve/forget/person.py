@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...explain.language.names import plain_name
+from ...explain.language.names import display_name
 
 TEXTS: Mapping[str, tuple[str, ...]] = {
     "scores": ("top_reasons",),
@@ -47,7 +47,7 @@ class Person:
     def needles(self) -> tuple[str, ...]:
         """What to look for: id and names, as the data has them and as sentences write them."""
         given = [text for text in (self.contact_id, *self.names) if text.strip()]
-        written = [plain_name(text) for text in given]
+        written = [display_name(text) for text in given]
         return tuple(dict.fromkeys([*given, *(text for text in written if text)]))
 
     @cached_property

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ...contract import BadInput
 from ...support.atomic_output import replaced_file
-from ..batch.score_tables import FILES
+from ..batch.score_tables import SCORE_SCHEMAS
 from .person import LEFT_OUT, OF_THE_PERSON, POINTING, TEXTS, Person
 
 PAGES = ("index.html", "groups")  # what tells a folder of pages from any other
@@ -43,7 +43,7 @@ def forget_in_tables(folder: Path, person: Person) -> Counter[str]:
     Raises:
         BadInput: it is no such folder.
     """
-    tables = {name: _read(folder / f"{name}.parquet") for name in FILES}
+    tables = {name: _read(folder / f"{name}.parquet") for name in SCORE_SCHEMAS}
     found = {name: table for name, table in tables.items() if table is not None}
     if not found:
         raise BadInput(

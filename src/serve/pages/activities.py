@@ -14,25 +14,25 @@ from ...features.declare.expressions import cutoff_literal as instant
 from ...features.tables.feature_source import NO_ID, attribute_activities
 from ...features.time_rules.activities_known_before import deduplicate, known_before, with_known_at
 from ...source import Source
-from ..batch.scoring import Scored
+from ..batch.scoring import ScoreTables
 
-DAYS = 180
+TIMELINE_DAYS = 180
 
-Done = tuple[datetime, str, str | None]
+DatedActivity = tuple[datetime, str, str | None]
 """When, of which kind, and the content's title if it has one."""
 
 
-def activities_of(
-    scored: Scored, chosen: pa.Array, source: Source, as_of: datetime
-) -> Mapping[str, Mapping[str, list[Done]]]:
-    """Activities that count for groups, of the last `DAYS` days before a cut-off.
+def activities_by_member(
+    scored: ScoreTables, group_ids: pa.Array, source: Source, as_of: datetime
+) -> Mapping[str, Mapping[str, list[DatedActivity]]]:
+    """Activities that count for groups, of the last `TIMELINE_DAYS` days before a cut-off.
 
     For whom an activity counts, which of its copies counts and since when it is known is decided
     by the same functions as for the features.
 
     Args:
         scored: says who is in which group.
-        chosen: group ids to look at.
+        group_ids: group ids to look at.
         source: the tables.
         as_of: the cut-off.
 
@@ -40,34 +40,36 @@ def activities_of(
         By group_id and contact_id, the earliest first. Activities that were logged on the group
         without a person have the contact `NO_ID`.
     """
-    numbers = _numbers(scored, chosen)
-    if not numbers.num_rows:
+    numbered = _numbered_members(scored, group_ids)
+    if not numbered.num_rows:
         return {}
-    members = ibis.memtable(numbers)
+    members = ibis.memtable(numbered)
     people = members.filter(members.contact_id != NO_ID).select("contact_id").distinct()
     groups = members.select("group_id").distinct()
     activities = source.tables["activities"]
-    start, end = instant(as_of - timedelta(days=DAYS)), instant(as_of)
-    late = activities.filter(activities.occurred_at >= start, activities.occurred_at < end)
-    ids = ibis.union(
-        late.semi_join(people, "contact_id").select("activity_id"),
-        late.filter(late.contact_id.isnull()).semi_join(groups, "group_id").select("activity_id"),
+    start, end = instant(as_of - timedelta(days=TIMELINE_DAYS)), instant(as_of)
+    recent = activities.filter(activities.occurred_at >= start, activities.occurred_at < end)
+    activity_ids = ibis.union(
+        recent.semi_join(people, "contact_id").select("activity_id"),
+        recent.filter(recent.contact_id.isnull())
+        .semi_join(groups, "group_id")
+        .select("activity_id"),
     )
     # Copies of an activity may differ, so the one that counts is found among all of them.
-    copies = activities.semi_join(ids, "activity_id")
-    rows = deduplicate(known_before(with_known_at(copies), end))
-    rows = rows.filter(rows.occurred_at >= start)
+    duplicates = activities.semi_join(activity_ids, "activity_id")
+    deduplicated = deduplicate(known_before(with_known_at(duplicates), end))
+    deduplicated = deduplicated.filter(deduplicated.occurred_at >= start)
     contents = source.tables["contents"].select("content_id", "title")
-    titled = rows.left_join(contents, "content_id").select(
+    titled = deduplicated.left_join(contents, "content_id").select(
         "contact_id", "group_id", "solution_id", "occurred_at", "kind", "title"
     )
-    found = attribute_activities(titled, members).join(_owners(members), "member_no")
-    return _by_member(found.select("owned_by", "contact", "occurred_at", "kind", "title"))
+    attributed = attribute_activities(titled, members).join(_member_keys(members), "member_no")
+    return _by_member(attributed.select("owned_by", "contact", "occurred_at", "kind", "title"))
 
 
-def _numbers(scored: Scored, chosen: pa.Array) -> pa.Table:
+def _numbered_members(scored: ScoreTables, group_ids: pa.Array) -> pa.Table:
     """member_no, group_id, contact_id, solution_id of the members and of each group's base."""
-    scores = scored.scores.filter(pc.is_in(scored.scores["group_id"], value_set=chosen))
+    scores = scored.scores.filter(pc.is_in(scored.scores["group_id"], value_set=group_ids))
     groups = scores.select(["group_id", "solution_id"])
     base = groups.append_column("contact_id", pa.repeat(NO_ID, groups.num_rows))
     members = scored.stakeholders.select(["group_id", "contact_id"])
@@ -77,15 +79,17 @@ def _numbers(scored: Scored, chosen: pa.Array) -> pa.Table:
     return both.append_column("member_no", pa.array(range(both.num_rows), pa.int32()))
 
 
-def _owners(members: ir.Table) -> ir.Table:
+def _member_keys(members: ir.Table) -> ir.Table:
     return members.select("member_no", owned_by=members.group_id, contact=members.contact_id)
 
 
-def _by_member(found: ir.Table) -> dict[str, dict[str, list[Done]]]:
-    rows = found.order_by("occurred_at", "kind", "title").to_pyarrow()
-    by_group: dict[str, dict[str, list[Done]]] = {}
+def _by_member(attributed: ir.Table) -> dict[str, dict[str, list[DatedActivity]]]:
+    rows = attributed.order_by("occurred_at", "kind", "title").to_pyarrow()
+    by_group: dict[str, dict[str, list[DatedActivity]]] = {}
     names = ("owned_by", "contact", "occurred_at", "kind", "title")
     columns = (rows[name].to_pylist() for name in names)
-    for group_id, contact_id, at, kind, title in zip(*columns, strict=True):
-        by_group.setdefault(group_id, {}).setdefault(contact_id, []).append((at, kind, title))
+    for group_id, contact_id, occurred_at, kind, title in zip(*columns, strict=True):
+        by_group.setdefault(group_id, {}).setdefault(contact_id, []).append(
+            (occurred_at, kind, title)
+        )
     return by_group

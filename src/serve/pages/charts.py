@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SCALE_ENDS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-THINNEST = 1.5
+MIN_BAR_WIDTH = 1.5
 """Width of the thinnest bar that can still be seen, percent."""
 
 
@@ -35,7 +35,7 @@ class Gauge:
     threshold: float
 
 
-def adding_up(parts: Sequence[float], total: float) -> list[float]:
+def round_to_total(parts: Sequence[float], total: float) -> list[float]:
     """Parts rounded to one decimal so that they add up to the rounded total.
 
     Each part is rounded down, then the tenths left over go to those that lost most (the method of
@@ -47,14 +47,16 @@ def adding_up(parts: Sequence[float], total: float) -> list[float]:
         total: as it is shown elsewhere with one decimal.
     """
     tenths = [math.floor(10 * part) for part in parts]
-    left = round(10 * float(f"{total:.1f}")) - sum(tenths)
-    lost = [10 * part - tenth for part, tenth in zip(parts, tenths, strict=True)]
-    order = sorted(range(len(parts)), key=lambda place: -lost[place])
-    for place in order[: max(0, left)]:
-        tenths[place] += 1
+    missing_tenths = round(10 * float(f"{total:.1f}")) - sum(tenths)
+    remainders = [10 * part - tenth for part, tenth in zip(parts, tenths, strict=True)]
+    order = sorted(range(len(parts)), key=lambda index: -remainders[index])
+    for index in order[: max(0, missing_tenths)]:
+        tenths[index] += 1
     # A total that was rounded by itself may ask for a tenth less.
-    for place in [place for place in reversed(order) if lost[place]][: max(0, -left)]:
-        tenths[place] -= 1
+    for index in [index for index in reversed(order) if remainders[index]][
+        : max(0, -missing_tenths)
+    ]:
+        tenths[index] -= 1
     return [tenth / 10 for tenth in tenths]
 
 
@@ -72,8 +74,8 @@ def waterfall(parts: Sequence[float]) -> list[Bar]:
 
 
 def _bar(x: float, width: float, up: bool) -> Bar:
-    seen = max(width, THINNEST) if width else 0.0
-    return Bar(round(min(x, 100 - seen), 2), round(seen, 2), up)
+    visible_width = max(width, MIN_BAR_WIDTH) if width else 0.0
+    return Bar(round(min(x, 100 - visible_width), 2), round(visible_width, 2), up)
 
 
 def scale_end(largest: float) -> float:
@@ -83,8 +85,8 @@ def scale_end(largest: float) -> float:
 
 def gauge(low: float, high: float, readiness: float, threshold: float, end: float) -> Gauge:
     """Probabilities as places on a scale from 0 to `end`; what lies outside is put on its edge."""
-    start, stop, at, line = (
+    start_at, end_at, readiness_at, threshold_at = (
         round(100 * min(max(value / end, 0.0), 1.0), 2)
         for value in (low, high, readiness, threshold)
     )
-    return Gauge(start, round(stop - start, 2), at, line)
+    return Gauge(start_at, round(end_at - start_at, 2), readiness_at, threshold_at)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
-TICKS = 5
-STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+MAX_TICKS = 5
+ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +52,35 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Axes:
     """Where values lie in a picture: both axes begin at 0."""
 
     x_end: float
     y_end: float
 
-    def place(self, x: float, y: float) -> Point:
+    def position(self, x: float, y: float) -> Point:
         """Percent from the left and from the top; what lies outside is put on the edge."""
         return (_percent(x / self.x_end), round(100 - _percent(y / self.y_end), 2))
 
     def path(self, points: Sequence[Point]) -> str:
         """A line through values, as an SVG path."""
-        places = [self.place(*point) for point in points]
+        positions = [self.position(*point) for point in points]
         return " ".join(
-            f"{'L' if number else 'M'}{x:g} {y:g}" for number, (x, y) in enumerate(places)
+            f"{'L' if number else 'M'}{x:g} {y:g}" for number, (x, y) in enumerate(positions)
         )
 
     def band(self, xs: Sequence[float], low: Sequence[float], high: Sequence[float]) -> str:
         """The area between two lines, as an SVG path."""
-        there = list(zip(xs, high, strict=True))
-        back = list(zip(reversed(xs), reversed(low), strict=True))
-        return f"{self.path([*there, *back])} Z"
+        upper = list(zip(xs, high, strict=True))
+        lower = list(zip(reversed(xs), reversed(low), strict=True))
+        return f"{self.path([*upper, *lower])} Z"
 
     def points(
         self, rows: Sequence[tuple[float, float, float, float]]
     ) -> tuple[tuple[float, float, float, float], ...]:
         """Points with intervals (x, y, low, high) as places."""
         return tuple(
-            (*self.place(x, y), self.place(x, low)[1], self.place(x, high)[1])
+            (*self.position(x, y), self.position(x, low)[1], self.position(x, high)[1])
             for x, y, low, high in rows
         )
 
@@ -89,7 +89,7 @@ def _percent(share: float) -> float:
     return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
-def round_end(largest: float) -> float:
+def round_axis_end(largest: float) -> float:
     """The end of an axis from 0 that holds a value: a whole number of round steps."""
     step = _step(largest)
     return step * math.ceil(round(largest / step, 9)) if largest > 0 else 1.0
@@ -102,13 +102,15 @@ def ticks(end: float, label: Callable[[float], str]) -> tuple[tuple[float, str],
     return tuple((_percent(n * step / end), label(n * step)) for n in range(count + 1))
 
 
-def from_the_top(found: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+def from_top(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
     """Ticks of an upright axis."""
-    return tuple((round(100 - place, 2), label) for place, label in found)
+    return tuple((round(100 - place, 2), label) for place, label in ticks)
 
 
 def _step(end: float) -> float:
     if end <= 0:
         return 1.0
-    size = 10.0 ** math.floor(math.log10(end / TICKS))
-    return next((size * step for step in STEPS if end / (size * step) <= TICKS), size * 10)
+    size = 10.0 ** math.floor(math.log10(end / MAX_TICKS))
+    return next(
+        (size * step for step in ROUND_STEPS if end / (size * step) <= MAX_TICKS), size * 10
+    )

@@ -15,24 +15,24 @@ from ...contract import BadInput
 from ...model.bundle import Bundle
 from ...source import Source
 from ..batch.names import Names
-from ..batch.scoring import Scored
-from .activities import Done, activities_of
-from .charts import Bar, adding_up, waterfall
-from .portfolio import Line, Row
-from .roles import Role, role_map
-from .score_changes import Change, Earlier, change_of
+from ..batch.scoring import ScoreTables
+from .activities import DatedActivity, activities_by_member
+from .charts import Bar, round_to_total, waterfall
+from .portfolio import PortfolioGroup, Row
+from .roles import RoleMapEntry, role_map
+from .score_changes import EarlierScores, GroupChange, group_change
 from .themes import ThemeTable, theme_table
 from .timeline import Timeline, timeline
 
-MAX_PEOPLE = 50
+MAX_STAKEHOLDERS = 50
 """Stakeholders shown one by one; the rest of a larger group is one line, so sums stay true."""
 
 SUM_TOLERANCE = 1e-6  # score points
-GROUPS_AT_A_TIME = 500  # whose activities are in memory together
+GROUPS_PER_BATCH = 500  # whose activities are in memory together
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class StakeholderEntry:
     """A stakeholder of a group.
 
     Attributes:
@@ -57,11 +57,11 @@ class GroupPage:
     """One group: base + people + others = total, in score points as they are shown.
 
     Attributes:
-        line: the group as the portfolio has it.
+        group: the group as the portfolio has it.
         summary: the group in words, line by line.
         base: the account with nobody in the group.
         base_bar: its step of the waterfall.
-        people: the stakeholders, largest part first.
+        stakeholders: the stakeholders, largest part first.
         others: number, points and bar of the stakeholders not shown one by one.
         total: 100 x readiness.
         roles: the role map.
@@ -71,38 +71,38 @@ class GroupPage:
         change: since the earlier score; None without one.
     """
 
-    line: Line
+    group: PortfolioGroup
     summary: str
     base: float
     base_bar: Bar
-    people: tuple[Person, ...]
+    stakeholders: tuple[StakeholderEntry, ...]
     others: tuple[int, float, Bar] | None
     total: float
-    roles: tuple[Role, ...]
+    roles: tuple[RoleMapEntry, ...]
     themes: ThemeTable | None
     timeline: Timeline
     actions: tuple[Row, ...]
-    change: Change | None
+    change: GroupChange | None
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _GroupRows:
     """The rows of some groups, by group_id."""
 
     members: defaultdict[str, list[Row]]
     actions: defaultdict[str, list[Row]]
     summaries: defaultdict[str, list[Row]]
     themes: defaultdict[str, list[Row]]
-    done: Mapping[str, Mapping[str, list[Done]]]
+    activities: Mapping[str, Mapping[str, list[DatedActivity]]]
 
 
 def group_pages(
-    shown: Sequence[Line],
-    scored: Scored,
+    shown: Sequence[PortfolioGroup],
+    scored: ScoreTables,
     source: Source,
     bundle: Bundle,
     names: Names,
-    earlier: Earlier | None = None,
+    earlier: EarlierScores | None = None,
 ) -> Iterator[GroupPage]:
     """The pages of some groups, in their order.
 
@@ -118,88 +118,92 @@ def group_pages(
         BadInput: base and contributions do not add up to the score, so that the model is not the
             one that made the scores.
     """
-    for start in range(0, len(shown), GROUPS_AT_A_TIME):
-        lines = shown[start : start + GROUPS_AT_A_TIME]
-        rows = _rows(lines, scored, source)
-        bases = bundle.points(np.array([line.score["base_log_odds"] for line in lines]))
-        for line, base in zip(lines, bases, strict=True):
-            yield _group_page(line, float(base), rows, bundle, names, earlier)
+    for start in range(0, len(shown), GROUPS_PER_BATCH):
+        batch = shown[start : start + GROUPS_PER_BATCH]
+        rows = _read_rows(batch, scored, source)
+        bases = bundle.score_points(np.array([group.score["base_log_odds"] for group in batch]))
+        for group, base in zip(batch, bases, strict=True):
+            yield _group_page(group, float(base), rows, bundle, names, earlier)
 
 
-def _rows(lines: Sequence[Line], scored: Scored, source: Source) -> _Rows:
-    chosen = pa.array([line.score["group_id"] for line in lines], pa.string())
-    return _Rows(
-        members=_by_group(scored.stakeholders, chosen),
-        actions=_by_group(scored.actions, chosen),
-        summaries=_by_group(scored.summaries, chosen),
-        themes=_by_group(scored.themes, chosen),
-        done=activities_of(scored, chosen, source, lines[0].score["as_of"]),
+def _read_rows(groups: Sequence[PortfolioGroup], scored: ScoreTables, source: Source) -> _GroupRows:
+    group_ids = pa.array([group.score["group_id"] for group in groups], pa.string())
+    return _GroupRows(
+        members=_by_group(scored.stakeholders, group_ids),
+        actions=_by_group(scored.actions, group_ids),
+        summaries=_by_group(scored.summaries, group_ids),
+        themes=_by_group(scored.themes, group_ids),
+        activities=activities_by_member(scored, group_ids, source, groups[0].score["as_of"]),
     )
 
 
-def _by_group(table: pa.Table, chosen: pa.Array) -> defaultdict[str, list[Row]]:
+def _by_group(table: pa.Table, group_ids: pa.Array) -> defaultdict[str, list[Row]]:
     rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in table.filter(pc.is_in(table["group_id"], value_set=chosen)).to_pylist():
+    for row in table.filter(pc.is_in(table["group_id"], value_set=group_ids)).to_pylist():
         rows[row["group_id"]].append(row)
     return rows
 
 
 def _group_page(
-    line: Line,
+    group: PortfolioGroup,
     base: float,
-    rows: _Rows,
+    rows: _GroupRows,
     bundle: Bundle,
     names: Names,
-    earlier: Earlier | None,
+    earlier: EarlierScores | None,
 ) -> GroupPage:
-    group_id, total = line.score["group_id"], 100 * line.score["readiness"]
+    group_id, total = group.score["group_id"], 100 * group.score["readiness"]
     members = rows.members[group_id]
-    _require_sum(line.score, base, members, total)
+    _require_sum(group.score, base, members, total)
     by_size = sorted(members, key=lambda row: (-abs(row["contribution"]), row["contact_id"]))
-    shown = sorted(by_size[:MAX_PEOPLE], key=lambda r: (-r["contribution"], r["contact_id"]))
-    rest = by_size[MAX_PEOPLE:]
-    parts = [base, *(row["points"] for row in shown), sum(row["points"] for row in rest)]
-    points, bars = adding_up(parts, total), waterfall(parts)
-    per_log_odds = _points_per_log_odds(line.score, base)
+    shown = sorted(by_size[:MAX_STAKEHOLDERS], key=lambda r: (-r["contribution"], r["contact_id"]))
+    others = by_size[MAX_STAKEHOLDERS:]
+    parts = [base, *(row["points"] for row in shown), sum(row["points"] for row in others)]
+    points, bars = round_to_total(parts, total), waterfall(parts)
+    per_log_odds = _points_per_log_odds(group.score, base)
     ids = [row["contact_id"] for row in shown]
     return GroupPage(
-        line=line,
+        group=group,
         summary="\n".join(row["summary"] for row in rows.summaries[group_id]),
         base=points[0],
         base_bar=bars[0],
-        people=tuple(
-            _person(row, names, shown_points, per_log_odds, bar)
+        stakeholders=tuple(
+            _stakeholder_entry(row, names, shown_points, per_log_odds, bar)
             for row, shown_points, bar in zip(shown, points[1:-1], bars[1:-1], strict=True)
         ),
-        others=(len(rest), points[-1], bars[-1]) if rest else None,
+        others=(len(others), points[-1], bars[-1]) if others else None,
         total=total,
-        roles=role_map(line.score, members, bundle.vocabulary.template),
+        roles=role_map(group.score, members, bundle.vocabulary.template),
         themes=theme_table(rows.themes[group_id], list(zip(ids, points[1:-1], strict=True))),
-        timeline=timeline(rows.done.get(group_id, {}), ids, line.score["as_of"], bundle.settings),
+        timeline=timeline(
+            rows.activities.get(group_id, {}), ids, group.score["as_of"], bundle.settings
+        ),
         actions=tuple(rows.actions[group_id]),
-        change=change_of(line.score, members, earlier, names),
+        change=group_change(group.score, members, earlier, names),
     )
 
 
 def _require_sum(score: Row, base: float, members: list[Row], total: float) -> None:
-    added = base + math.fsum(row["points"] for row in members)
-    if abs(added - total) > SUM_TOLERANCE:
+    summed = base + math.fsum(row["points"] for row in members)
+    if abs(summed - total) > SUM_TOLERANCE:
         raise BadInput(
             f"report: expected the parts of {score['group_id']!r} to add up to its score of "
-            f"{total:.3f}, got {added:.3f}; use the model version that made the scores, "
+            f"{total:.3f}, got {summed:.3f}; use the model version that made the scores, "
             f"{score['model_version']}, and the three tables of one `mqbg score`"
         )
 
 
 def _points_per_log_odds(score: Row, base: float) -> float:
-    moved = score["log_odds"] - score["base_log_odds"]
-    return (100 * score["readiness"] - base) / moved if moved else 0.0
+    added = score["log_odds"] - score["base_log_odds"]
+    return (100 * score["readiness"] - base) / added if added else 0.0
 
 
-def _person(row: Row, names: Names, points: float, per_log_odds: float, bar: Bar) -> Person:
+def _stakeholder_entry(
+    row: Row, names: Names, points: float, per_log_odds: float, bar: Bar
+) -> StakeholderEntry:
     full_name, title, department = names.contact(row["contact_id"])
     position = tuple(text for text in (title, department) if text)
-    return Person(
+    return StakeholderEntry(
         member=row,
         name=full_name,
         position=position,

@@ -8,20 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from ...explain.language import Words
+from ...explain.language import Language
 from ...features.declare.feature import Feature
 from ...model.bundle import Bundle
-from .curves import Box, Chart, Curve, from_the_top, round_end, ticks
-from .training_record import Record
+from .curves import Axes, Chart, Curve, from_top, round_axis_end, ticks
+from .training_record import TrainingRecord
 
-MODEL = "mqbg"  # the method that is the model itself
+MODEL_METHOD = "mqbg"  # the method that is the model itself
 THRESHOLD_PANELS = ("per_week", "precision", "recall")
 LIFT_ROWS = (1, 2, 5, 10, 20, 50, 100, 200)
 THRESHOLD_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ChartWithTable:
     """A chart, and the figures it draws as a table: its text alternative.
 
     Attributes:
@@ -40,9 +40,9 @@ class Picture:
 def model_page(
     bundle: Bundle,
     figures: pd.DataFrame | None,
-    record: Record | None,
-    line: float,
-    words: Words,
+    record: TrainingRecord | None,
+    threshold: float,
+    language: Language,
 ) -> dict[str, Any]:
     """What the template of the model's page asks for.
 
@@ -51,16 +51,16 @@ def model_page(
         figures: of the training, as `train.evaluation.evaluate` returns them; the record's if
             None.
         record: what the registry keeps; None where it cannot be read.
-        line: readiness from which groups qualify.
-        words: the language.
+        threshold: readiness from which groups qualify.
+        language: the language.
     """
-    kept = record or Record()
+    known_record = record or TrainingRecord()
     return {
         "bundle": bundle,
         "themes": _features_by_theme(bundle),
-        "populations": _by_population(kept.figures if figures is None else figures),
-        "pictures": _pictures(kept, words),
-        "thresholds": _thresholds(kept.thresholds, line, words),
+        "populations": _by_population(known_record.figures if figures is None else figures),
+        "pictures": _charts(known_record, language),
+        "thresholds": _threshold_charts(known_record.thresholds, threshold, language),
         "record": record,
     }
 
@@ -77,120 +77,128 @@ def _by_population(figures: pd.DataFrame | None) -> list[dict[str, Any]]:
     if figures is None or figures.empty:
         return []
     tables = []
-    for population, part in figures.groupby("population", sort=False):
-        columns = list(part["figure"].unique())
+    for population, in_population in figures.groupby("population", sort=False):
+        columns = list(in_population["figure"].unique())
         methods = {
             method: [
                 None if pd.isna(value) else (value, low, high)
-                for value, low, high in of.set_index("figure")
+                for value, low, high in rows.set_index("figure")
                 .reindex(columns)[["value", "low", "high"]]
                 .itertuples(index=False)
             ]
-            for method, of in part.groupby("method", sort=False)
+            for method, rows in in_population.groupby("method", sort=False)
         }
-        size = {name: int(part[name].iloc[0]) for name in ("rows", "conversions", "accounts")}
+        size = {
+            name: int(in_population[name].iloc[0]) for name in ("rows", "conversions", "accounts")
+        }
         tables.append({"name": population, "columns": columns, "methods": methods, **size})
     return tables
 
 
-def _pictures(record: Record, words: Words) -> list[Picture]:
-    found = []
+def _charts(record: TrainingRecord, language: Language) -> list[ChartWithTable]:
+    charts = []
     if record.reliability is not None and len(record.reliability):
-        found.append(_reliability(record.reliability, words))
+        charts.append(_reliability(record.reliability, language))
     if record.lift is not None and len(record.lift):
-        found.append(_lift(record.lift, words))
-    return found
+        charts.append(_lift(record.lift, language))
+    return charts
 
 
-def _reliability(frame: pd.DataFrame, words: Words) -> Picture:
+def _reliability(frame: pd.DataFrame, language: Language) -> ChartWithTable:
     """Predicted against observed shares, in bins; the model's with their intervals."""
-    percent = words.formats.percent
-    own = frame[frame["method"] == MODEL]
-    largest = max(frame["predicted"].max(), own["high"].max(), frame["observed"].max())
-    end = round_end(float(largest))
-    box = Box(end, end)
-    guide = Curve("perfect", "guide", box.path([(0, 0), (end, end)]))
+    percent = language.formats.percent
+    model_rows = frame[frame["method"] == MODEL_METHOD]
+    largest = max(frame["predicted"].max(), model_rows["high"].max(), frame["observed"].max())
+    end = round_axis_end(float(largest))
+    axes = Axes(end, end)
+    guide = Curve("perfect", "guide", axes.path([(0, 0), (end, end)]))
     curves = [
         Curve(
             method,
             style,
-            box.path(list(zip(part["predicted"], part["observed"], strict=True))),
-            box.points(_rows(part, "predicted", "observed", "low", "high"))
-            if method == MODEL
+            axes.path(list(zip(part["predicted"], part["observed"], strict=True))),
+            axes.points(_interval_points(part, "predicted", "observed", "low", "high"))
+            if method == MODEL_METHOD
             else (),
         )
-        for method, style, part in _styled(frame)
+        for method, style, part in _methods_with_style(frame)
     ]
     axis = ticks(end, lambda value: percent(value, 0))
-    return Picture(
+    return ChartWithTable(
         "reliability",
-        Chart(axis, from_the_top(axis), (guide, *curves)),
+        Chart(axis, from_top(axis), (guide, *curves)),
         ("predicted", "observed", "interval", "snapshots_in_bin"),
         tuple(
             (
                 percent(row["predicted"]),
                 percent(row["observed"]),
-                _range(row["low"], row["high"], percent, words),
-                words.formats.whole(int(row["rows"])),
+                _format_range(row["low"], row["high"], percent, language),
+                language.formats.whole(int(row["rows"])),
             )
-            for row in own.to_dict("records")
+            for row in model_rows.to_dict("records")
         ),
     )
 
 
-def _lift(frame: pd.DataFrame, words: Words) -> Picture:
+def _lift(frame: pd.DataFrame, language: Language) -> ChartWithTable:
     """How many times more conversions the readiest groups hold than groups taken at random."""
-    write = words.formats
-    box = Box(float(frame["touched_per_snapshot"].max()), round_end(float(frame["lift"].max())))
+    formats = language.formats
+    axes = Axes(
+        float(frame["touched_per_snapshot"].max()), round_axis_end(float(frame["lift"].max()))
+    )
     curves = [
-        Curve(method, style, box.path(list(zip(part["touched_per_snapshot"], part["lift"],
+        Curve(method, style, axes.path(list(zip(part["touched_per_snapshot"], part["lift"],
                                                strict=True))))
-        for method, style, part in _styled(frame)
+        for method, style, part in _methods_with_style(frame)
     ]  # fmt: skip
-    guide = Curve("random", "guide", box.path([(0, 1), (box.x_end, 1)]))
-    own = frame[frame["method"] == MODEL].set_index("touched_per_snapshot")
-    return Picture(
+    guide = Curve("random", "guide", axes.path([(0, 1), (axes.x_end, 1)]))
+    model_rows = frame[frame["method"] == MODEL_METHOD].set_index("touched_per_snapshot")
+    return ChartWithTable(
         "lift",
         Chart(
-            ticks(box.x_end, lambda value: write.whole(round(value))),
-            from_the_top(ticks(box.y_end, write.brief)),
+            ticks(axes.x_end, lambda value: formats.whole(round(value))),
+            from_top(ticks(axes.y_end, formats.compact)),
             (guide, *curves),
         ),
         ("touched", "lift_of_touched", "recall_of_touched"),
         tuple(
             (
-                write.whole(touched),
-                write.decimal(own["lift"][touched]),
-                write.percent(own["recall"][touched]),
+                formats.whole(touched),
+                formats.decimal(model_rows["lift"][touched]),
+                formats.percent(model_rows["recall"][touched]),
             )
             for touched in LIFT_ROWS
-            if touched in own.index
+            if touched in model_rows.index
         ),
     )
 
 
-def _thresholds(frame: pd.DataFrame | None, line: float, words: Words) -> dict[str, Any] | None:
+def _threshold_charts(
+    frame: pd.DataFrame | None, threshold: float, language: Language
+) -> dict[str, Any] | None:
     """One chart for each of volume, precision and recall by the line, and their table."""
     if frame is None or frame.empty:
         return None
-    write = words.formats
+    language_formats = language.formats
     formats: dict[str, Callable[[float], str]] = {
-        "per_week": write.decimal,
-        "precision": lambda value: write.percent(value, 0),
-        "recall": lambda value: write.percent(value, 0),
+        "per_week": language_formats.decimal,
+        "precision": lambda value: language_formats.percent(value, 0),
+        "recall": lambda value: language_formats.percent(value, 0),
     }
     panels = [
-        (name, _panel(frame, name, line, formats[name], words))
+        (name, _panel(frame, name, threshold, formats[name], language))
         for name in THRESHOLD_PANELS
         if frame[name].notna().any()
     ]
     step = max(1, len(frame) // THRESHOLD_ROWS)
     rows = tuple(
         (
-            write.percent(row["readiness"]),
+            language_formats.percent(row["readiness"]),
             *(
                 f"{_or_dash(row[name], formats[name])} "
-                f"({_range(row[f'{name}_low'], row[f'{name}_high'], formats[name], words)})"
+                "("
+                + _format_range(row[f"{name}_low"], row[f"{name}_high"], formats[name], language)
+                + ")"
                 for name, _chart in panels
             ),
         )
@@ -200,26 +208,32 @@ def _thresholds(frame: pd.DataFrame | None, line: float, words: Words) -> dict[s
 
 
 def _panel(
-    frame: pd.DataFrame, name: str, line: float, label: Callable[[float], str], words: Words
+    frame: pd.DataFrame,
+    name: str,
+    threshold: float,
+    label: Callable[[float], str],
+    language: Language,
 ) -> Chart:
     known = frame[frame[name].notna()]
     high = known[f"{name}_high"].fillna(known[name])
     low = known[f"{name}_low"].fillna(known[name])
-    box = Box(round_end(float(known["readiness"].max())), round_end(float(high.max())))
+    axes = Axes(round_axis_end(float(known["readiness"].max())), round_axis_end(float(high.max())))
     xs = list(known["readiness"])
     return Chart(
-        ticks(box.x_end, lambda value: words.formats.percent(value, 0)),
-        from_the_top(ticks(box.y_end, words.formats.brief if name == "per_week" else label)),
-        (Curve(name, "model", box.path(list(zip(xs, known[name], strict=True)))),),
-        band=box.band(xs, list(low), list(high)),
-        mark=box.place(line, 0)[0] if line <= box.x_end else None,
+        ticks(axes.x_end, lambda value: language.formats.percent(value, 0)),
+        from_top(ticks(axes.y_end, language.formats.compact if name == "per_week" else label)),
+        (Curve(name, "model", axes.path(list(zip(xs, known[name], strict=True)))),),
+        band=axes.band(xs, list(low), list(high)),
+        mark=axes.position(threshold, 0)[0] if threshold <= axes.x_end else None,
     )
 
 
-def _styled(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+def _methods_with_style(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Each method with its style and rows; the model comes last and so lies on top."""
-    others = [method for method in frame["method"].unique() if method != MODEL]
-    styles = {method: f"other{place}" for place, method in enumerate(others)} | {MODEL: "model"}
+    others = [method for method in frame["method"].unique() if method != MODEL_METHOD]
+    styles = {method: f"other{number}" for number, method in enumerate(others)} | {
+        MODEL_METHOD: "model"
+    }
     return [
         (method, style, frame[frame["method"] == method])
         for method, style in styles.items()
@@ -227,17 +241,19 @@ def _styled(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     ]
 
 
-def _rows(frame: pd.DataFrame, *columns: str) -> list[tuple[float, float, float, float]]:
+def _interval_points(frame: pd.DataFrame, *columns: str) -> list[tuple[float, float, float, float]]:
     return [
         (float(x), float(y), float(y if pd.isna(low) else low), float(y if pd.isna(high) else high))
         for x, y, low, high in frame[list(columns)].itertuples(index=False)
     ]
 
 
-def _or_dash(value: float, write: Callable[[float], str]) -> str:
-    return "\N{EN DASH}" if pd.isna(value) else write(value)
+def _or_dash(value: float, format_value: Callable[[float], str]) -> str:
+    return "\N{EN DASH}" if pd.isna(value) else format_value(value)
 
 
-def _range(low: float, high: float, write: Callable[[float], str], words: Words) -> str:
-    until: str = words.words["labels"]["range_to"]
-    return f"{_or_dash(low, write)} {until} {_or_dash(high, write)}"
+def _format_range(
+    low: float, high: float, format_value: Callable[[float], str], language: Language
+) -> str:
+    until: str = language.word_tables["labels"]["range_to"]
+    return f"{_or_dash(low, format_value)} {until} {_or_dash(high, format_value)}"

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...contract import BadInput
-from ...explain.language import Words
+from ...explain.language import Language
 from ..batch.names import Names
-from ..batch.scoring import Scored
+from ..batch.scoring import ScoreTables
 from .charts import Gauge, gauge, scale_end
 
 MAX_PAGES = 500
@@ -30,7 +30,7 @@ Counts = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PortfolioGroup:
     """A group in the portfolio.
 
     Attributes:
@@ -39,8 +39,9 @@ class Line:
         solution: the solution's name.
         tier: the account's; None where it has none.
         gauge: its readiness on the portfolio's scale.
-        strongest: name and points of the member who adds most; None where nobody is in it.
-        moved: change since the earlier score, in score points as they are shown; None without one.
+        strongest_member: name and points of the member who adds most; None where nobody is in it.
+        score_change: change since the earlier score, in score points as they are shown; None
+            without one.
         page: file name of its page under `groups`; None beyond the limit.
     """
 
@@ -49,8 +50,8 @@ class Line:
     solution: str
     tier: str | None
     gauge: Gauge
-    strongest: tuple[str, float] | None
-    moved: float | None
+    strongest_member: tuple[str, float] | None
+    score_change: float | None
     page: str | None
 
 
@@ -65,12 +66,12 @@ class Portfolio:
         statuses: how many of each status, most frequent first.
         solutions: how many of the listed groups are for each solution, by name.
         tiers: how many of the listed groups are of each tier, by tier.
-        loosest: the lowest readiness from which a group of these qualifies.
-        strictest: the highest; 1 where none qualifies.
+        lowest_threshold: the lowest readiness from which a group of these qualifies.
+        highest_threshold: the highest; 1 where none qualifies.
         scale: where the readiness scale of every page ends, 0..1.
-        lines: the readiest groups by rank.
+        listed_groups: the readiest groups by rank.
         pages: how many of them have a page.
-        since: the earlier cut-off that `moved` speaks of; None without one.
+        since: the earlier cut-off that `score_change` speaks of; None without one.
     """
 
     as_of: datetime
@@ -79,10 +80,10 @@ class Portfolio:
     statuses: Counts
     solutions: Counts
     tiers: Counts
-    loosest: float
-    strictest: float
+    lowest_threshold: float
+    highest_threshold: float
     scale: float
-    lines: tuple[Line, ...]
+    listed_groups: tuple[PortfolioGroup, ...]
     pages: int
     since: datetime | None
 
@@ -95,9 +96,9 @@ def page_name(group_id: str) -> str:
 
 
 def portfolio(
-    scored: Scored,
+    scored: ScoreTables,
     names: Names,
-    words: Words,
+    language: Language,
     *,
     earlier: Mapping[str, Row] | None = None,
     pages: int = MAX_PAGES,
@@ -107,48 +108,48 @@ def portfolio(
     Args:
         scored: the tables, of one cut-off.
         names: of accounts, solutions and contacts.
-        words: the language.
+        language: the language.
         earlier: rows of the scores table at an earlier cut-off by group_id; None for none.
         pages: so many of the readiest groups have a page.
 
     Raises:
         BadInput: there are no scores, or they are not of one cut-off.
     """
-    as_of = one_cutoff(scored, "report")
+    as_of = require_one_cutoff(scored, "report")
     order = [("rank", "ascending"), ("group_id", "ascending")]
-    rows = scored.scores.sort_by(order).slice(0, MAX_LISTED).to_pylist()
-    end = scale_end(max(max(row["readiness_high"], row["threshold"]) for row in rows))
-    strongest = _strongest(scored.stakeholders, names, words)
-    lines = tuple(
-        Line(
+    scores = scored.scores.sort_by(order).slice(0, MAX_LISTED).to_pylist()
+    end = scale_end(max(max(row["readiness_high"], row["threshold"]) for row in scores))
+    strongest_members = _strongest_members(scored.stakeholders, names, language)
+    listed_groups = tuple(
+        PortfolioGroup(
             score=row,
             account=names.account(row["account_id"]),
             solution=names.solution(row["solution_id"]),
             tier=names.tiers.get(row["account_id"]),
             gauge=_gauge(row, end),
-            strongest=strongest.get(row["group_id"]),
-            moved=moved(row, (earlier or {}).get(row["group_id"])),
-            page=page_name(row["group_id"]) if place < pages else None,
+            strongest_member=strongest_members.get(row["group_id"]),
+            score_change=score_change(row, (earlier or {}).get(row["group_id"])),
+            page=page_name(row["group_id"]) if index < pages else None,
         )
-        for place, row in enumerate(rows)
+        for index, row in enumerate(scores)
     )
     return Portfolio(
         as_of=as_of,
-        model_version=rows[0]["model_version"],
+        model_version=scores[0]["model_version"],
         groups=scored.scores.num_rows,
         statuses=tuple(Counter(scored.scores["status"].to_pylist()).most_common()),
-        solutions=_counted(line.solution for line in lines),
-        tiers=_counted(line.tier for line in lines if line.tier),
-        loosest=pc.min(scored.scores["threshold"]).as_py(),
-        strictest=pc.max(scored.scores["threshold"]).as_py(),
+        solutions=_counts(group.solution for group in listed_groups),
+        tiers=_counts(group.tier for group in listed_groups if group.tier),
+        lowest_threshold=pc.min(scored.scores["threshold"]).as_py(),
+        highest_threshold=pc.max(scored.scores["threshold"]).as_py(),
         scale=end,
-        lines=lines,
-        pages=min(len(rows), pages),
+        listed_groups=listed_groups,
+        pages=min(len(scores), pages),
         since=None if not earlier else next(iter(earlier.values()))["as_of"],
     )
 
 
-def one_cutoff(scored: Scored, where: str) -> datetime:
+def require_one_cutoff(scored: ScoreTables, where: str) -> datetime:
     """The cut-off that all scores are of.
 
     Raises:
@@ -162,21 +163,21 @@ def one_cutoff(scored: Scored, where: str) -> datetime:
             f"{where}: expected scores of one cut-off, got {len(cutoffs)}: "
             f"{min(cutoffs):%Y-%m-%d} to {max(cutoffs):%Y-%m-%d}; report each by itself"
         )
-    found: datetime = cutoffs[0]
-    return found
+    as_of: datetime = cutoffs[0]
+    return as_of
 
 
-def shown_score(row: Row) -> float:
+def displayed_score(row: Row) -> float:
     """100 x readiness with the one decimal that pages show."""
     return float(f"{100 * row['readiness']:.1f}")
 
 
-def moved(row: Row, before: Row | None) -> float | None:
+def score_change(row: Row, earlier: Row | None) -> float | None:
     """How far the shown score moved since an earlier row of the same group, in score points."""
-    return None if before is None else shown_score(row) - shown_score(before)
+    return None if earlier is None else displayed_score(row) - displayed_score(earlier)
 
 
-def _counted(names: Iterable[str]) -> Counts:
+def _counts(names: Iterable[str]) -> Counts:
     return tuple(sorted(Counter(names).items()))
 
 
@@ -186,13 +187,15 @@ def _gauge(row: Row, end: float) -> Gauge:
     )
 
 
-def _strongest(stakeholders: pa.Table, names: Names, words: Words) -> dict[str, tuple[str, float]]:
+def _strongest_members(
+    stakeholders: pa.Table, names: Names, language: Language
+) -> dict[str, tuple[str, float]]:
     """The member with the largest contribution of each group; of equals the first by id."""
     frame = stakeholders.select(["group_id", "contact_id", "contribution", "points"]).to_pandas()
     frame = frame.sort_values(["contribution", "contact_id"], ascending=[False, True])
     best = frame.groupby("group_id", sort=False).head(1)
     return {
-        group_id: (words.name(names.contact(contact_id)[0], contact_id), points)
+        group_id: (language.contact_name(names.contact(contact_id)[0], contact_id), points)
         for group_id, contact_id, points in zip(
             best["group_id"], best["contact_id"], best["points"], strict=True
         )

@@ -9,93 +9,95 @@ from datetime import datetime
 
 from ...contract import BadInput
 from ..batch.names import Names
-from ..batch.scoring import Scored
-from .charts import adding_up
-from .portfolio import Row, moved, one_cutoff, shown_score
+from ..batch.scoring import ScoreTables
+from .charts import round_to_total
+from .portfolio import Row, displayed_score, require_one_cutoff, score_change
 
-MAX_MOVED = 20
+MAX_LISTED_CHANGES = 20
 """Members shown one by one, those that moved most; the rest is one line, so sums stay true."""
 
 JOINED, LEFT, STAYED = "joined", "left", "stayed"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MemberChange:
     """A member whose part changed.
 
     Attributes:
         contact_id: of the contact.
         name: of the contact, None if unknown.
         role: now, or before for one who left.
-        turn: `joined`, `left` or `stayed`.
+        membership_change: `joined`, `left` or `stayed`.
         points: change of the member's part, as shown; all parts add up to the change of the score.
     """
 
     contact_id: str
     name: str | None
     role: str
-    turn: str
+    membership_change: str
     points: float
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class GroupChange:
     """One group since the earlier score: account + people + others = points.
 
     Attributes:
         since: the earlier cut-off.
-        before: 100 x readiness then, as shown.
+        score_before: 100 x readiness then, as shown.
         points: by how much it moved, as shown.
         account: change of the part of the account with nobody in the group.
-        people: the members that moved most, the largest move first.
+        members: the members that moved most, the largest move first.
         others: how many more there are, and their change together; None where there is no more.
-        status: the earlier one, None if it is still the same.
-        version: of the earlier model, None if it is still the same.
+        earlier_status: the earlier one, None if it is still the same.
+        earlier_version: of the earlier model, None if it is still the same.
     """
 
     since: datetime
-    before: float
+    score_before: float
     points: float
     account: float
-    people: tuple[Moved, ...]
+    members: tuple[MemberChange, ...]
     others: tuple[int, float] | None
-    status: str | None
-    version: str | None
+    earlier_status: str | None
+    earlier_version: str | None
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierScores:
     """An earlier set of scores, by group_id."""
 
     scores: Mapping[str, Row]
     members: Mapping[str, Mapping[str, Row]]
 
 
-def earlier_scores(before: Scored, as_of: datetime) -> Earlier:
+def index_earlier_scores(earlier: ScoreTables, as_of: datetime) -> EarlierScores:
     """The earlier scores, ready to compare with.
 
     Args:
-        before: the tables that `mqbg score` wrote.
+        earlier: the tables that `mqbg score` wrote.
         as_of: the later cut-off.
 
     Raises:
         BadInput: there are no scores, not of one cut-off, or not of an earlier one.
     """
-    since = one_cutoff(before, "--before")
+    since = require_one_cutoff(earlier, "--before")
     if since >= as_of:
         raise BadInput(
             f"--before: expected scores of a cut-off before {as_of:%Y-%m-%d %H:%M}, got those of "
             f"{since:%Y-%m-%d %H:%M}; name the folder of the earlier `mqbg score`"
         )
     members: dict[str, dict[str, Row]] = {}
-    for row in before.stakeholders.select(["group_id", "contact_id", "role", "points"]).to_pylist():
+    for row in earlier.stakeholders.select(
+        ["group_id", "contact_id", "role", "points"]
+    ).to_pylist():
         members.setdefault(row["group_id"], {})[row["contact_id"]] = row
-    return Earlier({row["group_id"]: row for row in before.scores.to_pylist()}, members)
+    return EarlierScores({row["group_id"]: row for row in earlier.scores.to_pylist()}, members)
 
 
-def change_of(
-    score: Row, members: Sequence[Row], earlier: Earlier | None, names: Names
-) -> Change | None:
+def group_change(
+    score: Row, members: Sequence[Row], earlier: EarlierScores | None, names: Names
+) -> GroupChange | None:
     """What changed in one group; None where it was not scored then.
 
     Args:
@@ -104,38 +106,60 @@ def change_of(
         earlier: the earlier scores; None where there are none.
         names: of contacts.
     """
-    old = None if earlier is None else earlier.scores.get(score["group_id"])
-    if earlier is None or old is None:
+    earlier_score = None if earlier is None else earlier.scores.get(score["group_id"])
+    if earlier is None or earlier_score is None:
         return None
-    were = earlier.members.get(score["group_id"], {})
-    are = {row["contact_id"]: row for row in members}
+    members_before = earlier.members.get(score["group_id"], {})
+    members_now = {row["contact_id"]: row for row in members}
     by_member = {
-        contact_id: _points(are, contact_id) - _points(were, contact_id)
-        for contact_id in (*are, *(gone for gone in were if gone not in are))
+        contact_id: _points(members_now, contact_id) - _points(members_before, contact_id)
+        for contact_id in (
+            *members_now,
+            *(contact_id for contact_id in members_before if contact_id not in members_now),
+        )
     }
     order = sorted(by_member, key=lambda contact_id: (-abs(by_member[contact_id]), contact_id))
     # A part that rounds to nothing tells nothing, unless somebody came or went.
-    told = [one for one in order if abs(by_member[one]) >= 0.05 or (one in are) != (one in were)]
-    told = told[:MAX_MOVED]
-    rest = [one for one in order if one not in set(told)]
-    account = 100 * (score["readiness"] - old["readiness"]) - math.fsum(by_member.values())
-    points = moved(score, old) or 0.0
-    together = [math.fsum(by_member[one] for one in rest)] if rest else []
-    shown = adding_up([account, *(by_member[one] for one in told), *together], points)
-    return Change(
-        since=old["as_of"],
-        before=shown_score(old),
+    listed = [
+        contact_id
+        for contact_id in order
+        if abs(by_member[contact_id]) >= 0.05
+        or (contact_id in members_now) != (contact_id in members_before)
+    ]
+    listed = listed[:MAX_LISTED_CHANGES]
+    rest = [contact_id for contact_id in order if contact_id not in set(listed)]
+    account = 100 * (score["readiness"] - earlier_score["readiness"]) - math.fsum(
+        by_member.values()
+    )
+    points = score_change(score, earlier_score) or 0.0
+    rest_total = [math.fsum(by_member[contact_id] for contact_id in rest)] if rest else []
+    rounded = round_to_total(
+        [account, *(by_member[contact_id] for contact_id in listed), *rest_total], points
+    )
+    return GroupChange(
+        since=earlier_score["as_of"],
+        score_before=displayed_score(earlier_score),
         points=points,
-        account=shown[0],
-        people=tuple(
-            Moved(one, names.contact(one)[0], (are.get(one) or were[one])["role"],
-                  _turn(one in were, one in are), part)
-            for one, part in zip(told, shown[1 : 1 + len(told)], strict=True)
+        account=rounded[0],
+        members=tuple(
+            MemberChange(
+                contact_id,
+                names.contact(contact_id)[0],
+                (members_now.get(contact_id) or members_before[contact_id])["role"],
+                _membership_change(contact_id in members_before, contact_id in members_now),
+                part,
+            )
+            for contact_id, part in zip(listed, rounded[1 : 1 + len(listed)], strict=True)
         ),
-        others=(len(rest), shown[-1]) if rest else None,
-        status=None if old["status"] == score["status"] else old["status"],
-        version=None if old["model_version"] == score["model_version"] else old["model_version"],
-    )  # fmt: skip
+        others=(len(rest), rounded[-1]) if rest else None,
+        earlier_status=_if_changed("status", earlier_score, score),
+        earlier_version=_if_changed("model_version", earlier_score, score),
+    )
+
+
+def _if_changed(column: str, earlier: Row, now: Row) -> str | None:
+    value: str = earlier[column]
+    return None if value == now[column] else value
 
 
 def _points(rows: Mapping[str, Row], contact_id: str) -> float:
@@ -143,7 +167,7 @@ def _points(rows: Mapping[str, Row], contact_id: str) -> float:
     return 0.0 if row is None else float(row["points"])
 
 
-def _turn(was: bool, is_now: bool) -> str:
-    if was and is_now:
+def _membership_change(was_member: bool, is_member: bool) -> str:
+    if was_member and is_member:
         return STAYED
-    return JOINED if is_now else LEFT
+    return JOINED if is_member else LEFT

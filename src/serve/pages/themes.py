@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .charts import adding_up
+from .charts import round_to_total
 from .portfolio import Row
 
 MAX_THEMES = 6
@@ -29,18 +29,18 @@ class ThemeTable:
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
 
 
-def theme_table(carried: Sequence[Row], shown: Sequence[tuple[str, float]]) -> ThemeTable | None:
+def theme_table(rows: Sequence[Row], shown: Sequence[tuple[str, float]]) -> ThemeTable | None:
     """The themes of a group's members.
 
     Args:
-        carried: rows of the themes table; empty if there is none.
+        rows: rows of the themes table; empty if there is none.
         shown: contact_id and points, as they stand on the page, of the members to show.
 
     Returns:
         None if nothing is known of these members' themes.
     """
     points: dict[str, dict[str, float]] = {contact_id: {} for contact_id, _points in shown}
-    for row in carried:
+    for row in rows:
         if row["contact_id"] in points:
             points[row["contact_id"]][row["theme"]] = row["points"]
     weights: dict[str, float] = {}
@@ -51,27 +51,27 @@ def theme_table(carried: Sequence[Row], shown: Sequence[tuple[str, float]]) -> T
         return None
     order = sorted(weights, key=lambda theme: (-weights[theme], theme))
     # One theme more has no need of a column for "others".
-    kept = order if len(order) <= MAX_THEMES + 1 else order[:MAX_THEMES]
-    rest = order[len(kept) :]
+    columns = order if len(order) <= MAX_THEMES + 1 else order[:MAX_THEMES]
+    rest = order[len(columns) :]
     return ThemeTable(
-        tuple(kept),
+        tuple(columns),
         bool(rest),
         tuple(
-            (contact_id, _figures(points[contact_id], kept, rest, total))
+            (contact_id, _cells(points[contact_id], columns, rest, total))
             for contact_id, total in shown
         ),
     )
 
 
-def _figures(
-    of_member: Mapping[str, float], kept: Sequence[str], rest: Sequence[str], total: float
+def _cells(
+    points: Mapping[str, float], columns: Sequence[str], rest: Sequence[str], total: float
 ) -> tuple[float | None, ...]:
-    parts = [of_member.get(theme, 0.0) for theme in kept]
-    there = [theme in of_member for theme in kept]
+    parts = [points.get(theme, 0.0) for theme in columns]
+    present = [theme in points for theme in columns]
     if rest:
-        parts.append(math.fsum(of_member.get(theme, 0.0) for theme in rest))
-        there.append(any(theme in of_member for theme in rest))
-    shown = adding_up(parts, total)
+        parts.append(math.fsum(points.get(theme, 0.0) for theme in rest))
+        present.append(any(theme in points for theme in rest))
+    rounded = round_to_total(parts, total)
     return tuple(
-        value if known or value else None for value, known in zip(shown, there, strict=True)
+        value if known or value else None for value, known in zip(rounded, present, strict=True)
     )

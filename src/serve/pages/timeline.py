@@ -12,20 +12,20 @@ from datetime import datetime, timedelta
 
 from ...features.tables.feature_source import NO_ID
 from ...settings import Settings
-from .activities import DAYS, Done
+from .activities import TIMELINE_DAYS, DatedActivity
 
-SHAPES = 8
+SHAPE_COUNT = 8
 """Shapes that `parts.html` draws, numbered from 0; the last is that of all further families."""
 
-KNOWN = ("web", "content", "event", "email", "form", "product", "meeting")
+KNOWN_FAMILIES = ("web", "content", "event", "email", "form", "product", "meeting")
 BY_US, OTHER = "by_us", "other"
-MANY = 3
+MANY_ACTIVITIES = 3
 """From so many of a day and family on, a mark is larger."""
 
 MAX_LISTED = 60
 """Activities in the table beside the picture, the latest ones."""
 
-EDGE = 94.0  # percent; a month's name further right would be cut off
+MAX_MONTH_POSITION = 94.0  # percent; a month's name further right would be cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Mark:
 
     x: float
     shape: int
-    by_us: bool
+    outbound: bool
     many: bool
     day: datetime
     kinds: tuple[tuple[str, int], ...]
@@ -58,7 +58,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedActivity:
     """An activity in words; `contact_id` is None where it is of the group without a person."""
 
     at: datetime
@@ -78,7 +78,7 @@ class Timeline:
             places in percent.
         lanes: the people in the order given, then the group without a person, then the others.
         families: name and shape of each family that is shown.
-        by_us: whether anything that was done to a member is shown.
+        outbound: whether anything that was done to a member is shown.
         count: all activities.
         latest: the latest of them, the latest first.
     """
@@ -88,95 +88,109 @@ class Timeline:
     months: tuple[tuple[datetime, float], ...]
     lanes: tuple[Lane, ...]
     families: tuple[tuple[str, int], ...]
-    by_us: bool
+    outbound: bool
     count: int
-    latest: tuple[Listed, ...]
+    latest: tuple[ListedActivity, ...]
 
 
 def timeline(
-    done: Mapping[str, list[Done]], shown: Sequence[str], as_of: datetime, settings: Settings
+    activities: Mapping[str, list[DatedActivity]],
+    lane_contacts: Sequence[str],
+    as_of: datetime,
+    settings: Settings,
 ) -> Timeline:
     """The time line of one group.
 
     Args:
-        done: activities by contact_id, see `activities_of`.
-        shown: contacts with a lane of their own, in its order; lanes without marks stay.
+        activities: by contact_id, see `activities_by_member`.
+        lane_contacts: contacts with a lane of their own, in its order; lanes without marks stay.
         as_of: the cut-off.
         settings: say what family a kind is of, and whether we did it.
     """
-    start = as_of - timedelta(days=DAYS)
-    shapes = _shapes(done, settings)
-    own = [_lane(one, 0, done.get(one, []), start, shapes, settings) for one in shown]
-    left = [one for one in done if one not in set(shown) and one != NO_ID]
-    rest = [activity for one in left for activity in done[one]]
-    if logged := done.get(NO_ID):
-        own.append(_lane(None, 0, logged, start, shapes, settings))
-    if rest:
-        own.append(_lane(None, len(left), rest, start, shapes, settings))
-    everything = [(activity, one) for one, activities in done.items() for activity in activities]
-    everything.sort(key=lambda pair: (pair[0][0], pair[0][1], pair[1]), reverse=True)
+    start = as_of - timedelta(days=TIMELINE_DAYS)
+    shapes = _shapes(activities, settings)
+    lanes = [
+        _lane(contact_id, 0, activities.get(contact_id, []), start, shapes, settings)
+        for contact_id in lane_contacts
+    ]
+    others = [
+        contact_id
+        for contact_id in activities
+        if contact_id not in set(lane_contacts) and contact_id != NO_ID
+    ]
+    others_activities = [activity for contact_id in others for activity in activities[contact_id]]
+    if without_contact := activities.get(NO_ID):
+        lanes.append(_lane(None, 0, without_contact, start, shapes, settings))
+    if others_activities:
+        lanes.append(_lane(None, len(others), others_activities, start, shapes, settings))
+    by_time = [
+        (activity, contact_id)
+        for contact_id, of_contact in activities.items()
+        for activity in of_contact
+    ]
+    by_time.sort(key=lambda pair: (pair[0][0], pair[0][1], pair[1]), reverse=True)
     return Timeline(
         start=start,
         end=as_of,
         months=tuple(_months(start, as_of)),
-        lanes=tuple(own),
+        lanes=tuple(lanes),
         families=tuple(shapes.items()),
-        by_us=any(mark.by_us for lane in own for mark in lane.marks),
-        count=len(everything),
+        outbound=any(mark.outbound for lane in lanes for mark in lane.marks),
+        count=len(by_time),
         latest=tuple(
-            Listed(at, None if one == NO_ID else one, kind, title)
-            for (at, kind, title), one in everything[:MAX_LISTED]
+            ListedActivity(at, None if contact_id == NO_ID else contact_id, kind, title)
+            for (at, kind, title), contact_id in by_time[:MAX_LISTED]
         ),
     )
 
 
-def _shapes(done: Mapping[str, list[Done]], settings: Settings) -> dict[str, int]:
+def _shapes(activities: Mapping[str, list[DatedActivity]], settings: Settings) -> dict[str, int]:
     """The families of inbound activities that are there, each with its shape; known ones first."""
-    kinds = {kind for activities in done.values() for _at, kind, _title in activities}
+    kinds = {kind for of_contact in activities.values() for _at, kind, _title in of_contact}
     inbound = {settings.kind(kind) for kind in kinds if settings.kind(kind).direction == "inbound"}
-    there = {kind.family or OTHER for kind in inbound}
-    further = sorted(there - {*KNOWN, OTHER})
+    families = {kind.family or OTHER for kind in inbound}
+    other_families = sorted(families - {*KNOWN_FAMILIES, OTHER})
     # A known family has the same shape on every page.
-    free = [place for place, family in enumerate(KNOWN) if family not in there]
-    found = {family: place for place, family in enumerate(KNOWN) if family in there}
-    for family in further:
-        found[family] = free.pop(0) if free else SHAPES - 1
-    if OTHER in there:
-        found[OTHER] = SHAPES - 1
-    return found
+    free = [shape for shape, family in enumerate(KNOWN_FAMILIES) if family not in families]
+    shapes = {family: shape for shape, family in enumerate(KNOWN_FAMILIES) if family in families}
+    for family in other_families:
+        shapes[family] = free.pop(0) if free else SHAPE_COUNT - 1
+    if OTHER in families:
+        shapes[OTHER] = SHAPE_COUNT - 1
+    return shapes
 
 
 def _lane(
     contact_id: str | None,
     others: int,
-    activities: Sequence[Done],
+    activities: Sequence[DatedActivity],
     start: datetime,
     shapes: Mapping[str, int],
     settings: Settings,
 ) -> Lane:
     days: dict[tuple[datetime, bool, int], Counter[str]] = {}
     for at, kind, _title in activities:
-        of = settings.kind(kind)
-        by_us = of.direction != "inbound"
-        shape = SHAPES - 1 if by_us else shapes[of.family or OTHER]
+        activity_kind = settings.kind(kind)
+        outbound = activity_kind.direction != "inbound"
+        shape = SHAPE_COUNT - 1 if outbound else shapes[activity_kind.family or OTHER]
         day = at.replace(hour=0, minute=0, second=0, microsecond=0)
-        days.setdefault((day, by_us, shape), Counter())[kind] += 1
+        days.setdefault((day, outbound, shape), Counter())[kind] += 1
     return Lane(
         contact_id,
         others,
         len(activities),
         tuple(
             Mark(
-                _place(day + timedelta(hours=12), start), shape, by_us,
-                kinds.total() >= MANY, day, tuple(kinds.most_common()),
+                _position(day + timedelta(hours=12), start), shape, outbound,
+                kinds.total() >= MANY_ACTIVITIES, day, tuple(kinds.most_common()),
             )
-            for (day, by_us, shape), kinds in sorted(days.items(), key=lambda item: item[0])
+            for (day, outbound, shape), kinds in sorted(days.items(), key=lambda item: item[0])
         ),
     )  # fmt: skip
 
 
-def _place(at: datetime, start: datetime) -> float:
-    share = (at - start) / timedelta(days=DAYS)
+def _position(at: datetime, start: datetime) -> float:
+    share = (at - start) / timedelta(days=TIMELINE_DAYS)
     return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
@@ -188,5 +202,5 @@ def _months(start: datetime, end: datetime) -> list[tuple[datetime, float]]:
         first = datetime(year, month, 1)
         if first >= end:
             return found
-        if (place := _place(first, start)) <= EDGE:
-            found.append((first, place))
+        if (position := _position(first, start)) <= MAX_MONTH_POSITION:
+            found.append((first, position))

@@ -12,26 +12,26 @@ import pandas as pd
 
 from ...contract import BadInput
 from ...model.registry import (
-    Recorded,
+    RecordedChange,
     all_versions,
-    champion_of,
-    existing_store,
+    champion_history,
+    champion_version,
     find_version,
-    history,
-    store_errors,
+    open_existing_tracking_store,
+    tracking_store_errors,
 )
 
-FRAMES = {
+FRAME_FILES = {
     "figures": "figures.csv",
     "reliability": "plots/reliability.csv",
     "lift": "plots/lift.csv",
     "thresholds": "thresholds.csv",
 }
-MAX_VERSIONS, MAX_MOVES = 20, 20
+MAX_VERSIONS, MAX_CHAMPION_CHANGES = 20, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ModelVersion:
     """A registered version of the model."""
 
     number: str
@@ -41,7 +41,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Record:
+class TrainingRecord:
     """What is kept of a training; a frame that is not there is None.
 
     Attributes:
@@ -50,18 +50,18 @@ class Record:
         lift: method, touched_per_snapshot, lift, recall.
         thresholds: readiness, and per_week, precision and recall each with `_low` and `_high`.
         versions: the latest first, the one that scored always among them.
-        moves: of the champion, the latest first.
+        champion_changes: of the champion, the latest first.
     """
 
     figures: pd.DataFrame | None = None
     reliability: pd.DataFrame | None = None
     lift: pd.DataFrame | None = None
     thresholds: pd.DataFrame | None = None
-    versions: tuple[Version, ...] = ()
-    moves: tuple[Recorded, ...] = ()
+    versions: tuple[ModelVersion, ...] = ()
+    champion_changes: tuple[RecordedChange, ...] = ()
 
 
-def training_record(name: str, version: str) -> Record | None:
+def training_record(name: str, version: str) -> TrainingRecord | None:
     """What the registry says of a version; None where it cannot be read.
 
     A report is not worth less for a store of trainings that is away, so its errors end here; the
@@ -72,12 +72,14 @@ def training_record(name: str, version: str) -> Record | None:
         version: its number.
     """
     try:
-        with existing_store() as (mlflow, client):
+        with open_existing_tracking_store() as (mlflow, client):
             run_id = find_version(client, name, version).run_id
-            return Record(
-                **{frame: _frame(mlflow, run_id, path) for frame, path in FRAMES.items()},
+            return TrainingRecord(
+                **{frame: _frame(mlflow, run_id, path) for frame, path in FRAME_FILES.items()},
                 versions=_versions(client, name, version),
-                moves=tuple(reversed(history(client, name)))[:MAX_MOVES],
+                champion_changes=tuple(reversed(champion_history(client, name)))[
+                    :MAX_CHAMPION_CHANGES
+                ],
             )
     except BadInput:
         return None
@@ -85,27 +87,27 @@ def training_record(name: str, version: str) -> Record | None:
 
 def _frame(mlflow: Any, run_id: str, path: str) -> pd.DataFrame | None:
     # Logged by an older release, or deleted: the page does without.
-    gone: tuple[type[Exception], ...] = (*store_errors(mlflow), ValueError)
+    missing_errors: tuple[type[Exception], ...] = (*tracking_store_errors(mlflow), ValueError)
     with tempfile.TemporaryDirectory() as folder:
         try:
             found = mlflow.artifacts.download_artifacts(
                 run_id=run_id, artifact_path=path, dst_path=folder
             )
             return pd.read_csv(Path(found))
-        except gone:
+        except missing_errors:
             return None
 
 
-def _versions(client: Any, name: str, scored: str) -> tuple[Version, ...]:
-    champion = champion_of(client, name)
+def _versions(client: Any, name: str, scored: str) -> tuple[ModelVersion, ...]:
+    champion = champion_version(client, name)
     records = all_versions(client, name)
     shown = [
         record
-        for place, record in enumerate(records)
-        if place < MAX_VERSIONS or str(record.version) in (champion, scored)
+        for index, record in enumerate(records)
+        if index < MAX_VERSIONS or str(record.version) in (champion, scored)
     ]
     return tuple(
-        Version(
+        ModelVersion(
             str(record.version),
             datetime.fromtimestamp(record.creation_timestamp / 1000, UTC).replace(tzinfo=None),
             str(record.version) == champion,

@@ -11,56 +11,62 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ...explain.language import Words
+from ...explain.language import Language
 from ...model.bundle import Bundle
 from ...source import Source
 from ...support.atomic_output import replaced_folder
-from ..batch.names import names_of
-from ..batch.scoring import Scored
-from .content_security_policy import IN_PAGES
+from ..batch.names import read_names
+from ..batch.scoring import ScoreTables
+from .content_security_policy import PAGE_POLICY
 from .group_page import group_pages
 from .model_page import model_page
 from .portfolio import MAX_PAGES, Portfolio, portfolio
-from .score_changes import earlier_scores
-from .training_record import Record
+from .score_changes import index_earlier_scores
+from .training_record import TrainingRecord
 
-INDEX, MODEL, GROUPS = "index.html", "model.html", "groups"
-BESIDE = ("style.css", "pages.js")
+INDEX, MODEL_PAGE, GROUPS_FOLDER = "index.html", "model.html", "groups"
+ASSETS = ("style.css", "pages.js")
 """Files that every page loads."""
 
-NOTHING = "\N{EN DASH}"
-STATUSES = ("nurture", "qualified", "accepted", "rejected", "recycled")  # those with a colour
+DASH = "\N{EN DASH}"
+COLOURED_STATUSES = (
+    "nurture",
+    "qualified",
+    "accepted",
+    "rejected",
+    "recycled",
+)  # those with a colour
 Progress = Callable[[str, float], None]
 
 
-def is_ours(name: str) -> bool:
+def is_report_file(name: str) -> bool:
     """Whether a file's name is one that `write_report` writes."""
-    return name in {INDEX, MODEL, GROUPS, *BESIDE}
+    return name in {INDEX, MODEL_PAGE, GROUPS_FOLDER, *ASSETS}
 
 
 def write_report(
-    scored: Scored,
+    scored: ScoreTables,
     source: Source,
     bundle: Bundle,
     out: Path,
     *,
-    words: Words,
+    language: Language,
     figures: pd.DataFrame | None = None,
-    record: Record | None = None,
-    before: Scored | None = None,
+    record: TrainingRecord | None = None,
+    before: ScoreTables | None = None,
     pages: int = MAX_PAGES,
     progress: Progress = lambda _label, _share: None,
 ) -> Path:
     """Writes the portfolio, a page for each of the readiest groups, and the model's page.
 
-    Reasons and actions stand as `mqbg score` wrote them; everything else is in `words`.
+    Reasons and actions stand as `mqbg score` wrote them; everything else is in `language`.
 
     Args:
         scored: the three tables, of one cut-off.
         source: gives names and titles, and what members did.
         bundle: the model that made the scores.
         out: a new folder, or an earlier report, which gives way at the end.
-        words: the language.
+        language: the language.
         figures: of the training, as `train.evaluation.evaluate` returns them; those of the record
             if None.
         record: what the registry keeps of the training; None where it cannot be read.
@@ -75,28 +81,28 @@ def write_report(
         BadInput: there are no scores, the source or the model is not theirs, the earlier scores
             are not of an earlier cut-off, or `out` holds something else.
     """
-    names = names_of(scored, source)
-    overview = portfolio(scored, names, words, pages=pages)
+    names = read_names(scored, source)
+    overview = portfolio(scored, names, language, pages=pages)
     earlier = None
     if before is not None:
-        earlier = earlier_scores(before, overview.as_of)
-        overview = portfolio(scored, names, words, earlier=earlier.scores, pages=pages)
-    shown = overview.lines[: overview.pages]
-    model = model_page(bundle, figures, record, overview.loosest, words)
-    render = _renderer(words, overview)
-    with replaced_folder(out, is_ours) as aside:
-        (aside / GROUPS).mkdir()
-        for name in BESIDE:
-            _write(aside / name, _beside(name))
-        _write(aside / INDEX, render("index.html", here=INDEX))
-        _write(aside / MODEL, render("model.html", here=MODEL, **model))
-        around = list(pairwise([None, *shown, None]))
-        made = group_pages(shown, scored, source, bundle, names, earlier)
-        for place, page in enumerate(made):
-            progress("report", place / len(shown))
-            near = {"previous": around[place][0], "next": around[place + 1][1]}
-            text = render("group.html", here=GROUPS, page=page, names=names, **near)
-            _write(aside / GROUPS / str(page.line.page), text)
+        earlier = index_earlier_scores(before, overview.as_of)
+        overview = portfolio(scored, names, language, earlier=earlier.scores, pages=pages)
+    shown = overview.listed_groups[: overview.pages]
+    model = model_page(bundle, figures, record, overview.lowest_threshold, language)
+    render = _renderer(language, overview)
+    with replaced_folder(out, is_report_file) as staging:
+        (staging / GROUPS_FOLDER).mkdir()
+        for name in ASSETS:
+            _write(staging / name, _asset(name))
+        _write(staging / INDEX, render("index.html", here=INDEX))
+        _write(staging / MODEL_PAGE, render("model.html", here=MODEL_PAGE, **model))
+        neighbours = list(pairwise([None, *shown, None]))
+        rendered = group_pages(shown, scored, source, bundle, names, earlier)
+        for index, page in enumerate(rendered):
+            progress("report", index / len(shown))
+            links = {"previous": neighbours[index][0], "next": neighbours[index + 1][1]}
+            text = render("group.html", here=GROUPS_FOLDER, page=page, names=names, **links)
+            _write(staging / GROUPS_FOLDER / str(page.group.page), text)
         progress("report", 1.0)
     return out / INDEX
 
@@ -105,12 +111,12 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _beside(name: str) -> str:
+def _asset(name: str) -> str:
     text = (files(__package__) / "templates" / name).read_text(encoding="utf-8")
     return text.replace("\r\n", "\n")  # the same bytes whatever the checkout did
 
 
-def _renderer(words: Words, overview: Portfolio) -> Callable[..., str]:
+def _renderer(language: Language, overview: Portfolio) -> Callable[..., str]:
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -118,31 +124,31 @@ def _renderer(words: Words, overview: Portfolio) -> Callable[..., str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats = words.formats
+    formats = language.formats
     environment.filters |= formats.filters | {
-        "percent": _or_nothing(formats.percent),
-        "decimal": _or_nothing(formats.decimal),
+        "percent": _or_dash(formats.percent),
+        "decimal": _or_dash(formats.decimal),
     }
-    environment.tests["known_status"] = STATUSES.__contains__
+    environment.tests["known_status"] = COLOURED_STATUSES.__contains__
     environment.globals |= {
-        "words": words,
-        "label": words.words["labels"],
+        "language": language,
+        "label": language.word_tables["labels"],
         "portfolio": overview,
-        "policy": IN_PAGES,
+        "policy": PAGE_POLICY,
         "index": INDEX,
-        "model": MODEL,
-        "groups": GROUPS,
-        "nothing": NOTHING,
-        "statuses": STATUSES,
+        "model": MODEL_PAGE,
+        "groups": GROUPS_FOLDER,
+        "nothing": DASH,
+        "statuses": COLOURED_STATUSES,
     }
 
     def render(template: str, *, here: str, **values: Any) -> str:
-        root = "../" if here == GROUPS else ""
+        root = "../" if here == GROUPS_FOLDER else ""
         return environment.get_template(template).render(values, here=here, root=root)
 
     return render
 
 
-def _or_nothing(written: Callable[..., str]) -> Callable[..., str]:
+def _or_dash(format_value: Callable[..., str]) -> Callable[..., str]:
     """A format that writes a value that is not there as a dash."""
-    return lambda value, *given: NOTHING if value is None else written(value, *given)
+    return lambda value, *given: DASH if value is None else format_value(value, *given)

@@ -8,21 +8,21 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ..batch.score_tables import FILES
-from ..batch.scoring import Scored
+from ..batch.score_tables import SCORE_SCHEMAS
+from ..batch.scoring import ScoreTables
 from .copy_rows import fetched
 from .queries import LISTS
 from .schema import OF_RUN, PLACE
 
 
-def scored_of(connection: sa.Connection, as_of: datetime) -> Scored:
+def scored_of(connection: sa.Connection, as_of: datetime) -> ScoreTables:
     """The tables of a run; without rows where there was none.
 
     Args:
         connection: of the store.
         as_of: of the run.
     """
-    return Scored(**{name: _table(connection, name, as_of) for name in FILES})
+    return ScoreTables(**{name: _table(connection, name, as_of) for name in SCORE_SCHEMAS})
 
 
 def _table(connection: sa.Connection, name: str, as_of: datetime) -> pa.Table:
@@ -34,4 +34,4 @@ def _table(connection: sa.Connection, name: str, as_of: datetime) -> pa.Table:
         lists = [text and json.loads(text) for text in rows[column].to_pylist()]
         place = rows.schema.get_field_index(column)
         rows = rows.set_column(place, column, pa.array(lists, pa.list_(pa.string())))
-    return rows.select(FILES[name].names).cast(FILES[name])
+    return rows.select(SCORE_SCHEMAS[name].names).cast(SCORE_SCHEMAS[name])

@@ -13,14 +13,14 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ...contract import BadInput
-from ..batch.score_tables import FILES
+from ..batch.score_tables import SCORE_SCHEMAS
 from .schema import OF_RUN, PLACE, runs, transitions
 
 Row = dict[str, Any]
 
 LISTS: Mapping[str, tuple[str, ...]] = {
     name: tuple(item.name for item in schema if pa.types.is_list(item.type))
-    for name, schema in FILES.items()
+    for name, schema in SCORE_SCHEMAS.items()
 }
 """Columns that the store keeps as JSON, by table."""
 

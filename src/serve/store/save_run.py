@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from ...contract import BadInput
 from ...settings import Settings
-from ..batch.scoring import Scored
-from ..states import STATES, TRANSITIONS, Moved, moved
+from ..batch.scoring import ScoreTables
+from ..states import STATE_COLUMNS, TRANSITION_COLUMNS, StateUpdate, update_states
 from .connection import Store
 from .copy_rows import as_arrow, csv, flat, insert
 from .schema import OF_RUN, runs, states, transitions
@@ -27,10 +27,10 @@ class Remembered:
 
     Attributes:
         scored: with the status of each group.
-        transitions: of this run; columns `states.TRANSITIONS`.
+        transitions: of this run; columns `states.TRANSITION_COLUMNS`.
     """
 
-    scored: Scored
+    scored: ScoreTables
     transitions: pd.DataFrame
 
 
@@ -57,7 +57,7 @@ def require_order(connection: sa.Connection, as_of: datetime, *, replay: bool) -
 @contextmanager
 def remembered(
     store: Store,
-    scored: Scored,
+    scored: ScoreTables,
     verdicts: pd.DataFrame,
     settings: Settings,
     as_of: datetime,
@@ -73,7 +73,7 @@ def remembered(
     Args:
         store: held by `locking.locked`.
         scored: of one cut-off.
-        verdicts: as `verdicts.verdicts_known` gives them.
+        verdicts: as `verdicts.verdicts_as_of` gives them.
         settings: [states] and [store] are read.
         as_of: the cut-off.
         replay: drop the runs after the cut-off.
@@ -89,7 +89,7 @@ def remembered(
         require_order(connection, as_of, replay=replay)
         _drop_from(connection, as_of)
         frame = scored.scores.to_pandas()
-        done = moved(states_now(connection), frame, verdicts, settings.states, as_of)
+        done = update_states(states_now(connection), frame, verdicts, settings.states, as_of)
         told = _with_status(scored, done)
         _keep(connection, told, done, as_of)
         if settings.store.keep_days:
@@ -100,7 +100,7 @@ def remembered(
 @contextmanager
 def remembered_if(
     store: Store | None,
-    scored: Scored,
+    scored: ScoreTables,
     verdicts: pd.DataFrame,
     settings: Settings,
     as_of: datetime,
@@ -109,29 +109,29 @@ def remembered_if(
 ) -> Iterator[Remembered]:
     """The same where there is a store; without one the scores as they are."""
     if store is None:
-        yield Remembered(scored, pd.DataFrame(columns=list(TRANSITIONS)))
+        yield Remembered(scored, pd.DataFrame(columns=list(TRANSITION_COLUMNS)))
         return
     with remembered(store, scored, verdicts, settings, as_of, replay=replay) as kept:
         yield kept
 
 
 def states_now(connection: sa.Connection) -> pd.DataFrame:
-    """The latest state of each group that has one; columns `states.STATES`."""
+    """The latest state of each group that has one; columns `states.STATE_COLUMNS`."""
     last = sa.func.max(states.c.as_of).label("as_of")
     latest = sa.select(states.c.group_id, last).group_by(states.c.group_id).subquery()
     both = (states.c.group_id == latest.c.group_id) & (states.c.as_of == latest.c.as_of)
     rows = connection.execute(sa.select(states).join(latest, both)).all()
-    return pd.DataFrame(rows, columns=list(STATES))
+    return pd.DataFrame(rows, columns=list(STATE_COLUMNS))
 
 
-def _with_status(scored: Scored, done: Moved) -> Scored:
+def _with_status(scored: ScoreTables, done: StateUpdate) -> ScoreTables:
     table = scored.scores
     place = table.schema.get_field_index("status")
     status = pa.array(done.status.tolist(), pa.string())
     return replace(scored, scores=table.set_column(place, table.schema.field(place), status))
 
 
-def _keep(connection: sa.Connection, told: Scored, done: Moved, as_of: datetime) -> None:
+def _keep(connection: sa.Connection, told: ScoreTables, done: StateUpdate, as_of: datetime) -> None:
     for name, table in OF_RUN.items():
         insert(connection, table, getattr(told, name))
     for table, frame in ((states, done.states), (transitions, done.transitions)):

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ..batch.score_tables import FILES
+from ..batch.score_tables import SCORE_SCHEMAS
 
 POSTGRESQL, DUCKDB = "postgresql", "duckdb"  # dialects
 
@@ -50,7 +50,9 @@ def _of_run(name: str, schema: pa.Schema) -> sa.Table:
     return sa.Table(name, metadata, *columns, key)
 
 
-OF_RUN: Mapping[str, sa.Table] = {name: _of_run(name, schema) for name, schema in FILES.items()}
+OF_RUN: Mapping[str, sa.Table] = {
+    name: _of_run(name, schema) for name, schema in SCORE_SCHEMAS.items()
+}
 """The tables that `mqbg score` writes, by name."""
 
 sa.Index("scores_of_group", OF_RUN["scores"].c.group_id).ddl_if(dialect=POSTGRESQL)
@@ -83,7 +85,7 @@ transitions = sa.Table(
     sa.Column("as_of", sa.DateTime(), primary_key=True),
     sa.Column("from_status", sa.Text(), nullable=False),
     sa.Column("to_status", sa.Text(), nullable=False),
-    sa.Column("reason", sa.Text(), nullable=False),  # see `states.REASONS`
+    sa.Column("reason", sa.Text(), nullable=False),  # see `states.TRANSITION_REASONS`
     sa.Column("score", sa.BigInteger(), nullable=False),
     sa.Column("readiness", sa.Double(), nullable=False),
     sa.Column("threshold", sa.Double(), nullable=False),

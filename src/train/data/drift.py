@@ -19,19 +19,19 @@ Floats = NDArray[np.float64]
 
 BINS = 10
 STABLE, MOVED, SHIFTED = "stable", "moved", "shifted"
-MOVES_FROM, SHIFTS_FROM = 0.1, 0.25
+MOVED_MIN_PSI, SHIFTED_MIN_PSI = 0.1, 0.25
 """The customary limits of the index (Siddiqi, Credit Risk Scorecards, 2006)."""
 
-CHANCE = 0.95
-LEAST = 0.5  # rows that an empty bin counts as, so that its logarithm is finite
-KEYS = ("group_id", "as_of")
-COLUMNS = (
+CHANCE_QUANTILE = 0.95
+EMPTY_BIN_COUNT = 0.5  # rows that an empty bin counts as, so that its logarithm is finite
+KEY_COLUMNS = ("group_id", "as_of")
+DRIFT_COLUMNS = (
     *("column", "psi", "by_chance", "verdict"),
     *("mean_before", "mean_after", "missing_before", "missing_after"),
 )
 
 
-def drift(before: pd.DataFrame, after: pd.DataFrame, *, bins: int = BINS) -> pd.DataFrame:
+def measure_drift(before: pd.DataFrame, after: pd.DataFrame, *, bins: int = BINS) -> pd.DataFrame:
     """The population stability index of every column, and what chance alone would make of it.
 
     psi is the sum over bins of (after - before) x ln(after / before), both as shares of rows: 0
@@ -59,18 +59,18 @@ def drift(before: pd.DataFrame, after: pd.DataFrame, *, bins: int = BINS) -> pd.
         ValueError: one of the two has no rows or no group_id, `after` lacks a column, or there
             are fewer than 2 bins.
     """
-    _require(before, after, bins)
-    groups = 1 / before["group_id"].nunique() + 1 / after["group_id"].nunique()
-    found = [
-        _column(name, before[name], after[name], bins, groups)
+    _require_comparable(before, after, bins)
+    inverse_groups = 1 / before["group_id"].nunique() + 1 / after["group_id"].nunique()
+    measured = [
+        _column_drift(name, before[name], after[name], bins, inverse_groups)
         for name in before.columns
-        if name not in KEYS
+        if name not in KEY_COLUMNS
     ]
-    frame = pd.DataFrame(found, columns=list(COLUMNS))
+    frame = pd.DataFrame(measured, columns=list(DRIFT_COLUMNS))
     return frame.sort_values("psi", ascending=False, kind="stable", ignore_index=True)
 
 
-def stability_index(before: Floats, after: Floats) -> float:
+def population_stability_index(before: Floats, after: Floats) -> float:
     """The population stability index of two histograms.
 
     Args:
@@ -81,73 +81,91 @@ def stability_index(before: Floats, after: Floats) -> float:
         The index, 0 or more. A bin that is empty on one side counts as half a row there, one that
         is empty on both does not count.
     """
-    used = (before > 0) | (after > 0)
-    share, later = (np.maximum(counts[used], LEAST) / counts.sum() for counts in (before, after))
-    return float(((later - share) * np.log(later / share)).sum())
+    occupied = (before > 0) | (after > 0)
+    share_before, share_after = (
+        np.maximum(counts[occupied], EMPTY_BIN_COUNT) / counts.sum() for counts in (before, after)
+    )
+    return float(((share_after - share_before) * np.log(share_after / share_before)).sum())
 
 
-def _column(
-    name: str, before: pd.Series[Any], after: pd.Series[Any], bins: int, groups: float
+def _column_drift(
+    name: str, before: pd.Series[Any], after: pd.Series[Any], bins: int, inverse_groups: float
 ) -> dict[str, Any]:
     numeric = _is_number(before) and _is_number(after)
-    histograms = _of_numbers(before, after, bins) if numeric else _of_texts(before, after, bins)
-    used = int(np.count_nonzero(histograms[0] + histograms[1]))
-    index = stability_index(*histograms)
-    by_chance = float(chi2.ppf(CHANCE, used - 1)) * groups if used > 1 else 0.0
+    histograms = (
+        _numeric_histograms(before, after, bins)
+        if numeric
+        else _text_histograms(before, after, bins)
+    )
+    occupied_bins = int(np.count_nonzero(histograms[0] + histograms[1]))
+    psi = population_stability_index(*histograms)
+    by_chance = (
+        float(chi2.ppf(CHANCE_QUANTILE, occupied_bins - 1)) * inverse_groups
+        if occupied_bins > 1
+        else 0.0
+    )
     means = (float(part.mean()) if numeric else np.nan for part in (before, after))
     missing = (float(part.isna().mean()) for part in (before, after))
     return dict(
-        zip(COLUMNS, (name, index, by_chance, _verdict(index, by_chance), *means, *missing),
+        zip(DRIFT_COLUMNS, (name, psi, by_chance, _drift_verdict(psi, by_chance), *means, *missing),
             strict=True)
     )  # fmt: skip
 
 
-def _verdict(index: float, by_chance: float) -> str:
-    if index < max(MOVES_FROM, by_chance):
+def _drift_verdict(psi: float, by_chance: float) -> str:
+    if psi < max(MOVED_MIN_PSI, by_chance):
         return STABLE
-    return SHIFTED if index >= SHIFTS_FROM else MOVED
+    return SHIFTED if psi >= SHIFTED_MIN_PSI else MOVED
 
 
 def _is_number(column: pd.Series[Any]) -> bool:
     return is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)
 
 
-def _of_numbers(before: pd.Series[Any], after: pd.Series[Any], bins: int) -> tuple[Floats, Floats]:
+def _numeric_histograms(
+    before: pd.Series[Any], after: pd.Series[Any], bins: int
+) -> tuple[Floats, Floats]:
     """Rows in each bin, before and after; the last bin is of the missing."""
-    known = _numbers(before)
-    known = known[~np.isnan(known)]
+    observed = _float_values(before)
+    observed = observed[~np.isnan(observed)]
     edges = np.empty(0)
-    if known.size:
-        inner = np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf")
-        edges = np.unique([np.nextafter(known.min(), -np.inf), *inner, known.max()])
+    if observed.size:
+        inner = np.quantile(observed, np.arange(1, bins) / bins, method="inverted_cdf")
+        edges = np.unique([np.nextafter(observed.min(), -np.inf), *inner, observed.max()])
     size = edges.size + 2
-    return _binned(_numbers(before), edges, size), _binned(_numbers(after), edges, size)
+    return _numeric_bin_counts(_float_values(before), edges, size), _numeric_bin_counts(
+        _float_values(after), edges, size
+    )
 
 
-def _numbers(column: pd.Series[Any]) -> Floats:
+def _float_values(column: pd.Series[Any]) -> Floats:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _binned(values: Floats, edges: Floats, size: int) -> Floats:
+def _numeric_bin_counts(values: Floats, edges: Floats, size: int) -> Floats:
     # A bin ends with its edge: many features are small counts, and 0 is a bin of its own.
-    place = np.where(np.isnan(values), size - 1, np.searchsorted(edges, values, side="left"))
-    return np.bincount(place, minlength=size).astype(np.float64)
+    bin_index = np.where(np.isnan(values), size - 1, np.searchsorted(edges, values, side="left"))
+    return np.bincount(bin_index, minlength=size).astype(np.float64)
 
 
-def _of_texts(before: pd.Series[Any], after: pd.Series[Any], bins: int) -> tuple[Floats, Floats]:
+def _text_histograms(
+    before: pd.Series[Any], after: pd.Series[Any], bins: int
+) -> tuple[Floats, Floats]:
     """Rows of each of the most frequent values, of the others, and of the missing."""
     counts = before.dropna().astype(str).value_counts().sort_index()
-    kept = counts.sort_values(ascending=False, kind="stable").index[: bins - 1]
-    return _counted(before, kept), _counted(after, kept)
+    frequent = counts.sort_values(ascending=False, kind="stable").index[: bins - 1]
+    return _text_bin_counts(before, frequent), _text_bin_counts(after, frequent)
 
 
-def _counted(column: pd.Series[Any], kept: pd.Index[Any]) -> Floats:
-    known = column.dropna().astype(str)
-    listed = known.value_counts().reindex(kept, fill_value=0).to_numpy(np.float64)
-    return np.array([*listed, len(known) - listed.sum(), len(column) - len(known)])
+def _text_bin_counts(column: pd.Series[Any], frequent: pd.Index[Any]) -> Floats:
+    observed = column.dropna().astype(str)
+    frequent_counts = observed.value_counts().reindex(frequent, fill_value=0).to_numpy(np.float64)
+    return np.array(
+        [*frequent_counts, len(observed) - frequent_counts.sum(), len(column) - len(observed)]
+    )
 
 
-def _require(before: pd.DataFrame, after: pd.DataFrame, bins: int) -> None:
+def _require_comparable(before: pd.DataFrame, after: pd.DataFrame, bins: int) -> None:
     if bins < 2:
         raise ValueError(f"drift needs at least 2 bins, got {bins}")
     for name, rows in (("before", before), ("after", after)):

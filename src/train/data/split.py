@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ...contract import BadInput
 
-FOLLOWED = 3  # cut-offs before the test that a line needs to find the flow it starts from
+WARMUP_CUTOFFS = 3  # cut-offs before the test that a line needs to find the flow it starts from
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Split:
     """Cut-offs to learn from and, at least one horizon later, cut-offs to be judged on.
 
     Calibrator and thresholds are learned inside the training cut-offs on accounts that the trees
-    did not fit (see `fit.fit`), so the third part costs neither rows nor a second gap.
+    did not fit (see `fit.trees.fit_trees`), so the third part costs neither rows nor a second gap.
 
     Attributes:
         train: cut-offs whose labels are known by the start of the test.
@@ -53,8 +53,8 @@ def forward_split(
     Raises:
         BadInput: one of the two parts would be empty.
     """
-    start = test_from or max(cutoffs, key=lambda at: _balance(cutoffs, horizon_days, at))
-    train = _before(cutoffs, horizon_days, start)
+    start = test_from or max(cutoffs, key=lambda at: _part_balance(cutoffs, horizon_days, at))
+    train = _training_cutoffs(cutoffs, horizon_days, start)
     test = tuple(at for at in cutoffs if at >= start)
     if not train or not test:
         raise BadInput(
@@ -65,16 +65,16 @@ def forward_split(
             "shorter [target] horizon_days, denser [snapshots], or another --test-from"
         )
     gap = tuple(at for at in cutoffs if train[-1] < at < start)
-    return Split(train, test, start, gap[-FOLLOWED:])
+    return Split(train, test, start, gap[-WARMUP_CUTOFFS:])
 
 
-def _before(
+def _training_cutoffs(
     cutoffs: Sequence[datetime], horizon_days: int, start: datetime
 ) -> tuple[datetime, ...]:
     return tuple(at for at in cutoffs if at + timedelta(days=horizon_days) <= start)
 
 
-def _balance(cutoffs: Sequence[datetime], horizon_days: int, start: datetime) -> float:
-    train = len(_before(cutoffs, horizon_days, start))
+def _part_balance(cutoffs: Sequence[datetime], horizon_days: int, start: datetime) -> float:
+    train = len(_training_cutoffs(cutoffs, horizon_days, start))
     test = sum(at >= start for at in cutoffs)
     return min(train, 2 * test)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...features import Feature
 from ...model.calibrators import Calibrator
-from ..fit.trees import CONSTRAINTS, Fitted, Rows, boosted
+from ..fit.trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 from .comparison import POPULATIONS, differences, measure
 
 TOGETHER = ("roles", "completeness")
@@ -34,19 +34,21 @@ def left_out(features: Sequence[Feature]) -> dict[str, tuple[int, ...]]:
     return themes
 
 
-def without(rows: Rows, places: Sequence[int]) -> Rows:
+def without(rows: TrainingMatrix, places: Sequence[int]) -> TrainingMatrix:
     """The rows without the columns at these places."""
     kept = [place for place in range(len(rows.names)) if place not in set(places)]
     return replace(
         rows,
         x=rows.x[:, kept],
         names=tuple(rows.names[place] for place in kept),
-        categories=tuple(kept.index(place) for place in rows.categories if place in kept),
+        category_indices=tuple(
+            kept.index(place) for place in rows.category_indices if place in kept
+        ),
     )
 
 
 def scores_without(
-    rows: Rows, test: NDArray[np.float64], fitted: Fitted, places: Sequence[int]
+    rows: TrainingMatrix, test: NDArray[np.float64], fitted: FittedTrees, places: Sequence[int]
 ) -> NDArray[np.float64]:
     """Log-odds of test rows from trees that were fitted without some columns.
 
@@ -61,20 +63,22 @@ def scores_without(
     """
     part = without(rows, places)
     parameters = dict(fitted.parameters)
-    if CONSTRAINTS in parameters:
-        parameters[CONSTRAINTS] = np.delete(parameters[CONSTRAINTS], list(places)).tolist()
-    booster = boosted(part, np.arange(part.converted.size), parameters, fitted.rounds)
+    if MONOTONE_CONSTRAINTS in parameters:
+        parameters[MONOTONE_CONSTRAINTS] = np.delete(
+            parameters[MONOTONE_CONSTRAINTS], list(places)
+        ).tolist()
+    booster = train_booster(part, np.arange(part.converted.size), parameters, fitted.rounds)
     raw = booster.predict(np.delete(test, list(places), axis=1), raw_score=True)
     return np.asarray(raw, dtype=np.float64)
 
 
 def ablation(
     features: Sequence[Feature],
-    training: Rows,
+    training: TrainingMatrix,
     test: NDArray[np.float64],
     rows: pd.DataFrame,
     probability: NDArray[np.float64],
-    fitted: Fitted,
+    fitted: FittedTrees,
     calibrator: Calibrator,
     *,
     touched_per_snapshot: int,

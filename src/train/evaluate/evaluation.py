@@ -11,15 +11,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...features.declare.catalogue import Catalogue
-from ...model.bundle import encoded
-from ...model.threshold_update import follow
-from ...model.thresholds import Expected
+from ...model.bundle import encode_category
+from ...model.threshold_update import update_threshold
+from ...model.thresholds import ThresholdPerformance
 from ...settings import Settings
-from ..data.snapshots import Snapshots
+from ..data.snapshots import SnapshotTable
 from ..data.split import Split
-from ..fit.horizons import horizon_rows
-from ..fit.procedure import Learned, scored_rows
-from ..thresholds.performance import expected, threshold_curve
+from ..fit.horizons import rows_by_horizon
+from ..fit.procedure import FitResult, score_snapshots
+from ..thresholds.performance import measure_performance, threshold_curve
 from .baselines import BASELINES, TrainingRows
 from .comparison import compare, verdict
 from .segments import by_month, by_segment
@@ -59,13 +59,13 @@ class Judged:
     segments: pd.DataFrame
     months: pd.DataFrame
     curve: pd.DataFrame
-    kept: Expected
+    kept: ThresholdPerformance
     horizons: pd.DataFrame
 
 
 def judge(
-    learned: Learned,
-    snapshots: Snapshots,
+    learned: FitResult,
+    snapshots: SnapshotTable,
     split: Split,
     touched_per_snapshot: int,
     progress: Progress,
@@ -81,10 +81,10 @@ def judge(
     """
     progress("figures", 0.0)
     bundle, settings = learned.bundle, learned.bundle.settings
-    test = snapshots.at(split.test)
-    described = scored_rows(bundle, test)
+    test = snapshots.at_cutoffs(split.test)
+    described = score_snapshots(bundle, test)
     rows = described.assign(
-        seen=described["account_id"].isin(learned.scored["account_id"]).to_numpy()
+        seen=described["account_id"].isin(learned.scored_rows["account_id"]).to_numpy()
     )
     readiness = rows["readiness"].to_numpy(np.float64)
     probabilities = {MODEL: readiness, **_baselines(learned, snapshots, split, progress)}
@@ -93,8 +93,10 @@ def judge(
     compared = compare(rows, probabilities, model=MODEL, **how)
     signal = _signal(learned, rows, probabilities, draws)
     progress("figures", 0.8)
-    lines = follow(
-        pd.concat([learned.recent, rows], ignore_index=True), bundle.thresholds, settings.thresholds
+    lines = update_threshold(
+        pd.concat([learned.recent_rows, rows], ignore_index=True),
+        bundle.thresholds,
+        settings.thresholds,
     )
     judged = Judged(
         rows=rows,
@@ -112,7 +114,7 @@ def judge(
         ),
         months=by_month(rows, readiness, touched_per_snapshot=touched_per_snapshot, **draws),
         curve=threshold_curve(rows, lines, settings.thresholds, **draws),
-        kept=expected(rows, lines, settings.thresholds, **draws),
+        kept=measure_performance(rows, lines, settings.thresholds, **draws),
         horizons=_horizons(learned, snapshots, split, rows, how),
     )
     progress("figures", 1.0)
@@ -120,13 +122,14 @@ def judge(
 
 
 def _baselines(
-    learned: Learned, snapshots: Snapshots, split: Split, progress: Progress
+    learned: FitResult, snapshots: SnapshotTable, split: Split, progress: Progress
 ) -> dict[str, Floats]:
     words, values = learned.bundle.catalogue, learned.bundle.category_values
     training = TrainingRows(
-        frame_of(snapshots.at(split.train).features, words, values), learned.rows.converted
+        frame_of(snapshots.at_cutoffs(split.train).features, words, values),
+        learned.training_matrix.converted,
     )
-    test = frame_of(snapshots.at(split.test).features, words, values)
+    test = frame_of(snapshots.at_cutoffs(split.test).features, words, values)
     chances = {}
     for number, (name, baseline) in enumerate(BASELINES.items()):
         progress("figures", (number + 1) / (len(BASELINES) + 3))
@@ -141,7 +144,9 @@ def frame_of(
     return pd.DataFrame(
         {
             name: pd.Categorical.from_codes(
-                np.nan_to_num(encoded(features[name], values[name]), nan=-1).astype(np.intp),
+                np.nan_to_num(encode_category(features[name], values[name]), nan=-1).astype(
+                    np.intp
+                ),
                 categories=pd.Index(values[name], dtype=object),
             )
             if name in values
@@ -152,14 +157,14 @@ def frame_of(
 
 
 def _signal(
-    learned: Learned,
+    learned: FitResult,
     rows: pd.DataFrame,
     probabilities: Mapping[str, Floats],
     draws: Mapping[str, int],
 ) -> Signal:
-    if learned.chosen is None:
+    if learned.calibrator_choice is None:
         return Signal(True, "Too few labels to look for a signal: the rule score ranks.")
-    chosen = learned.chosen
+    chosen = learned.calibrator_choice
     return find_signal(
         rows,
         probabilities[MODEL],
@@ -171,25 +176,25 @@ def _signal(
 
 
 def _horizons(
-    learned: Learned,
-    snapshots: Snapshots,
+    learned: FitResult,
+    snapshots: SnapshotTable,
     split: Split,
     rows: pd.DataFrame,
     how: Mapping[str, int],
 ) -> pd.DataFrame:
     """Figures of every horizon, the model's own included, where there are others."""
     bundle = learned.bundle
-    if not bundle.horizons:
+    if not bundle.horizon_models:
         return pd.DataFrame()
-    test = snapshots.at(split.test)
+    test = snapshots.at_cutoffs(split.test)
     chances = bundle.readiness_by_horizon(
-        bundle.matrix(test.features), rows["readiness"].to_numpy(np.float64)
+        bundle.feature_matrix(test.features), rows["readiness"].to_numpy(np.float64)
     )
     # What is labelled by the end of observation: the own horizon of the last test row.
     until = split.test[-1] + pd.Timedelta(days=bundle.settings.target.horizon_days)
     parts = {
         bundle.settings.target.horizon_days: (rows, rows["readiness"].to_numpy(np.float64)),
-        **horizon_rows(rows, test.outcomes(until), chances),
+        **rows_by_horizon(rows, test.horizon_outcomes(until), chances),
     }
     return pd.concat(
         [

@@ -1,7 +1,7 @@
 """From the trees' log-odds to probabilities, with an interval that says how sure they are.
 
 Everything here is learned on rows that the trees did not fit. What is learned are the plain numbers
-of `mqbg.calibrated`, which serving reads without this module.
+of `model.calibrators`, which serving reads without this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BINS = 15
 MIN_SLOPE = 1e-6
 """Platt's slope stays at or above this, so that calibrated ranks agree with raw ranks."""
 
-MAX_POINTS = 100_000
+MAX_DISTINCT_SCORES = 100_000
 """Distinct scores above which `fit_venn_abers` pools neighbours first."""
 
 Floats = NDArray[np.float64]
@@ -43,8 +43,8 @@ def fit_platt(log_odds: Floats, converted: NDArray[np.bool_]) -> Platt:
     Raises:
         ValueError: shapes differ, there are no rows, or a score is not finite.
     """
-    _require_pairs(log_odds, converted)
-    (slope,), intercept = _logistic(log_odds[:, None], converted)
+    _require_scores_and_outcomes(log_odds, converted)
+    (slope,), intercept = _fit_logistic(log_odds[:, None], converted)
     return Platt(slope, intercept)
 
 
@@ -53,14 +53,14 @@ def fit_beta(log_odds: Floats, converted: NDArray[np.bool_]) -> Beta:
 
     Arguments and errors as `fit_platt`.
     """
-    _require_pairs(log_odds, converted)
+    _require_scores_and_outcomes(log_odds, converted)
     ends = np.column_stack((log_expit(log_odds), -log_expit(-log_odds)))
-    (above, below), intercept = _logistic(ends, converted)
+    (above, below), intercept = _fit_logistic(ends, converted)
     return Beta(above, below, intercept)
 
 
 @dataclass(frozen=True)
-class Chosen:
+class CalibratorChoice:
     """A calibrator, and what it was chosen by.
 
     Attributes:
@@ -87,7 +87,7 @@ CALIBRATORS: Mapping[str, Callable[[Floats, NDArray[np.bool_]], Calibrator]] = {
 
 def choose_calibrator(
     log_odds: Floats, converted: NDArray[np.bool_], fold: NDArray[np.intp]
-) -> Chosen:
+) -> CalibratorChoice:
     """Platt's or the beta map, whichever has the smaller log loss on rows it was not fitted to.
 
     Args:
@@ -98,35 +98,37 @@ def choose_calibrator(
     Raises:
         ValueError: as `fit_platt`, or there is one fold only.
     """
-    _require_pairs(log_odds, converted)
+    _require_scores_and_outcomes(log_odds, converted)
     folds = np.unique(fold)
     if folds.size < 2:
         raise ValueError(f"need at least 2 folds to choose a calibrator by, got {folds.size}")
     losses = dict.fromkeys(CALIBRATORS, 0.0)
-    base = 0.0
-    for one in folds:
-        outside = fold == one
-        inside = ~outside
+    base_loss = 0.0
+    for held_out_fold in folds:
+        held_out = fold == held_out_fold
+        kept_in = ~held_out
         for name, fit_map in CALIBRATORS.items():
-            fitted = fit_map(log_odds[inside], converted[inside])
-            losses[name] += log_loss(fitted(log_odds[outside]), converted[outside])
+            fitted = fit_map(log_odds[kept_in], converted[kept_in])
+            losses[name] += total_log_loss(fitted(log_odds[held_out]), converted[held_out])
         # Smoothed as Platt's targets are, so that a fold without a conversion has an answer.
-        rate = (converted[inside].sum() + 1) / (inside.sum() + 2)
-        base += log_loss(np.full(outside.sum(), rate), converted[outside])
-    means = {name: total / converted.size for name, total in losses.items()}
-    best = min(means, key=means.__getitem__)
-    return Chosen(CALIBRATORS[best](log_odds, converted), means, base / converted.size)
+        rate = (converted[kept_in].sum() + 1) / (kept_in.sum() + 2)
+        base_loss += total_log_loss(np.full(held_out.sum(), rate), converted[held_out])
+    mean_losses = {name: total / converted.size for name, total in losses.items()}
+    best = min(mean_losses, key=mean_losses.__getitem__)
+    return CalibratorChoice(
+        CALIBRATORS[best](log_odds, converted), mean_losses, base_loss / converted.size
+    )
 
 
-def log_loss(probability: Floats, converted: NDArray[np.bool_]) -> float:
+def total_log_loss(probability: Floats, converted: NDArray[np.bool_]) -> float:
     """The sum over rows of -log(probability of what happened), in nats."""
-    sure = np.finfo(np.float64).eps
-    clipped = np.clip(probability, sure, 1 - sure)
+    epsilon = np.finfo(np.float64).eps
+    clipped = np.clip(probability, epsilon, 1 - epsilon)
     return float(-np.log(np.where(converted, clipped, 1 - clipped)).sum())
 
 
-def moved_to_rate(
-    calibrator: Calibrator, interval: VennAbers, rate: float, expected: float
+def adjust_to_base_rate(
+    calibrator: Calibrator, interval: VennAbers, training_rate: float, expected_rate: float
 ) -> tuple[Calibrator, VennAbers]:
     """Both for groups of which another share converts: every chance moves by the same log-odds.
 
@@ -134,32 +136,32 @@ def moved_to_rate(
     only their shares differ (Saerens, Latinne and Decaestecker, 2002).
 
     Args:
-        calibrator: learned where `rate` of the rows converted.
+        calibrator: learned where `training_rate` of the rows converted.
         interval: learned on the same rows.
-        rate: over 0 and under 1.
-        expected: over 0 and under 1.
+        training_rate: over 0 and under 1.
+        expected_rate: over 0 and under 1.
     """
-    by = float(logit(expected) - logit(rate))
+    shift = float(logit(expected_rate) - logit(training_rate))
 
-    def moved(ends: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(expit(logit(np.array(ends)) + by).tolist())
+    def shifted(ends: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(expit(logit(np.array(ends)) + shift).tolist())
 
     return (
-        replace(calibrator, intercept=calibrator.intercept + by),
-        replace(interval, low=moved(interval.low), high=moved(interval.high)),
+        replace(calibrator, intercept=calibrator.intercept + shift),
+        replace(interval, low=shifted(interval.low), high=shifted(interval.high)),
     )
 
 
-def _logistic(columns: Floats, converted: NDArray[np.bool_]) -> tuple[list[float], float]:
+def _fit_logistic(predictors: Floats, converted: NDArray[np.bool_]) -> tuple[list[float], float]:
     """Slopes, none below `MIN_SLOPE`, and the intercept of the least smoothed log loss."""
     conversions = int(converted.sum())
     target = np.where(
         converted, (conversions + 1) / (conversions + 2), 1 / (converted.size - conversions + 2)
     )
     # Standard units condition the search well whatever the columns' scales are.
-    centre, scale = columns.mean(axis=0), columns.std(axis=0)
+    centre, scale = predictors.mean(axis=0), predictors.std(axis=0)
     scale[scale == 0] = 1.0
-    standard = np.ascontiguousarray(((columns - centre) / scale).T)
+    standard = np.ascontiguousarray(((predictors - centre) / scale).T)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         z = parameters[-1] + sum(
@@ -199,17 +201,17 @@ def fit_venn_abers(log_odds: Floats, converted: NDArray[np.bool_], knots: int = 
     Raises:
         ValueError: shapes differ, there are no rows, a score is not finite, or knots < 1.
     """
-    _require_pairs(log_odds, converted)
+    _require_scores_and_outcomes(log_odds, converted)
     if knots < 1:
         raise ValueError(f"knots must be at least 1, got {knots}")
-    score, rows, conversions = _pool(log_odds, converted)
-    position = np.searchsorted(
+    score, rows, conversions = _pool_scores(log_odds, converted)
+    knot_indices = np.searchsorted(
         np.cumsum(rows), np.linspace(0.0, 1.0, knots) * (rows.sum() - 1), side="right"
     )
-    at = np.unique(position)
-    low = [_fit_with_one_more(rows, conversions, index, 0.0) for index in at]
-    high = [_fit_with_one_more(rows, conversions, index, 1.0) for index in at]
-    return VennAbers(tuple(score[at]), tuple(low), tuple(high))
+    unique_knots = np.unique(knot_indices)
+    low = [_isotonic_with_extra_row(rows, conversions, index, 0.0) for index in unique_knots]
+    high = [_isotonic_with_extra_row(rows, conversions, index, 1.0) for index in unique_knots]
+    return VennAbers(tuple(score[unique_knots]), tuple(low), tuple(high))
 
 
 def expected_calibration_error(
@@ -234,7 +236,7 @@ def expected_calibration_error(
     Raises:
         ValueError: shapes differ, there are no rows, or a probability is not finite.
     """
-    _require_pairs(probability, converted)
+    _require_scores_and_outcomes(probability, converted)
     order = np.argsort(-probability, kind="stable")
     weight = (np.ones(order.size) if weights is None else np.asarray(weights, np.float64))[order]
     return calibration_error_of_ranked(
@@ -293,33 +295,39 @@ def _bin_edges(mass: Floats, starts: NDArray[np.intp], bins: int) -> NDArray[np.
     return np.concatenate(([0], inner, [rows]))
 
 
-def _pool(log_odds: Floats, converted: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _pool_scores(log_odds: Floats, converted: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Distinct scores in rising order, with their rows and their conversions."""
     score, inverse = np.unique(log_odds, return_inverse=True)
-    rows = _sums(inverse, np.ones(log_odds.size))
-    conversions = _sums(inverse, converted.astype(np.float64))
-    if score.size <= MAX_POINTS:
+    rows = _sum_by_index(inverse, np.ones(log_odds.size))
+    conversions = _sum_by_index(inverse, converted.astype(np.float64))
+    if score.size <= MAX_DISTINCT_SCORES:
         return score, rows, conversions
-    part = np.arange(score.size) * MAX_POINTS // score.size
-    pooled_rows = _sums(part, rows)
-    return _sums(part, score * rows) / pooled_rows, pooled_rows, _sums(part, conversions)
+    neighbourhood = np.arange(score.size) * MAX_DISTINCT_SCORES // score.size
+    pooled_rows = _sum_by_index(neighbourhood, rows)
+    return (
+        _sum_by_index(neighbourhood, score * rows) / pooled_rows,
+        pooled_rows,
+        _sum_by_index(neighbourhood, conversions),
+    )
 
 
-def _sums(part: NDArray[np.intp], values: Floats) -> Floats:
-    return np.asarray(np.bincount(part, weights=values), dtype=np.float64)
+def _sum_by_index(index: NDArray[np.intp], values: Floats) -> Floats:
+    return np.asarray(np.bincount(index, weights=values), dtype=np.float64)
 
 
-def _fit_with_one_more(rows: Floats, conversions: Floats, at: int, outcome: float) -> float:
-    """The isotonic fit at point `at` after one more row there."""
+def _isotonic_with_extra_row(
+    rows: Floats, conversions: Floats, index: int, outcome: float
+) -> float:
+    """The isotonic fit at point `index` after one more row there."""
     weight = rows.copy()
-    weight[at] += 1.0
+    weight[index] += 1.0
     total = conversions.copy()
-    total[at] += outcome
+    total[index] += outcome
     fitted = isotonic_regression(total / weight, sample_weight=weight, y_min=0.0, y_max=1.0)
-    return float(fitted[at])
+    return float(fitted[index])
 
 
-def _require_pairs(score: Floats, converted: NDArray[np.bool_]) -> None:
+def _require_scores_and_outcomes(score: Floats, converted: NDArray[np.bool_]) -> None:
     if score.shape != converted.shape or score.ndim != 1:
         raise ValueError(
             "scores and outcomes must be two arrays of one length, "
@@ -327,5 +335,5 @@ def _require_pairs(score: Floats, converted: NDArray[np.bool_]) -> None:
         )
     if not score.size:
         raise ValueError("need at least one row to judge or to calibrate on, got none")
-    if unusable := int((~np.isfinite(score)).sum()):
-        raise ValueError(f"scores must be finite numbers, got {unusable} that are not")
+    if not_finite := int((~np.isfinite(score)).sum()):
+        raise ValueError(f"scores must be finite numbers, got {not_finite} that are not")

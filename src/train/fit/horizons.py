@@ -10,15 +10,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...model.bundle import Horizon
+from ...model.bundle import HorizonModel
 from .calibration import choose_calibrator
-from .trees import Progress, Rows, boosted, enough_to_fit, folds, held_out_scores, text_of
+from .trees import (
+    Progress,
+    TrainingMatrix,
+    assign_folds,
+    booster_text,
+    enough_to_fit,
+    held_out_scores,
+    train_booster,
+)
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class HorizonOutcomes:
     """What is known of one horizon at every row.
 
     Attributes:
@@ -33,13 +41,13 @@ class Outcomes:
     known: NDArray[np.bool_]
 
 
-def fit_horizons(
-    rows: Rows,
-    outcomes: Sequence[Outcomes],
+def fit_horizon_models(
+    rows: TrainingMatrix,
+    outcomes: Sequence[HorizonOutcomes],
     parameters: Mapping[str, Any],
     rounds: int,
     progress: Progress,
-) -> tuple[Horizon, ...]:
+) -> tuple[HorizonModel, ...]:
     """Trees and a calibrator for each horizon, on the rows whose outcome is known.
 
     They have as many trees as the model's own horizon needed: how fast trees learn depends on the
@@ -55,21 +63,23 @@ def fit_horizons(
     Returns:
         One entry for each horizon with conversions enough to fit; the others are left out.
     """
-    found = []
+    models = []
     for number, outcome in enumerate(outcomes):
         progress("horizons", number / len(outcomes))
-        part = _part(rows, outcome)
-        if enough_to_fit(part):
-            fold = folds(part, int(parameters["seed"]))
-            held_out = held_out_scores(part, fold, parameters, rounds)
-            chosen = choose_calibrator(held_out, part.converted, fold)
-            booster = boosted(part, np.arange(part.converted.size), parameters, rounds)
-            found.append(Horizon(outcome.days, text_of(booster), chosen.calibrator))
+        known_rows = _rows_with_known_outcome(rows, outcome)
+        if enough_to_fit(known_rows):
+            fold = assign_folds(known_rows, int(parameters["seed"]))
+            held_out = held_out_scores(known_rows, fold, parameters, rounds)
+            choice = choose_calibrator(held_out, known_rows.converted, fold)
+            booster = train_booster(
+                known_rows, np.arange(known_rows.converted.size), parameters, rounds
+            )
+            models.append(HorizonModel(outcome.days, booster_text(booster), choice.calibrator))
     progress("horizons", 1.0)
-    return tuple(found)
+    return tuple(models)
 
 
-def _part(rows: Rows, outcome: Outcomes) -> Rows:
+def _rows_with_known_outcome(rows: TrainingMatrix, outcome: HorizonOutcomes) -> TrainingMatrix:
     known = outcome.known
     return replace(
         rows,
@@ -81,21 +91,21 @@ def _part(rows: Rows, outcome: Outcomes) -> Rows:
     )
 
 
-def horizon_rows(
-    rows: pd.DataFrame, outcomes: Sequence[Outcomes], chances: Mapping[int, Floats]
+def rows_by_horizon(
+    rows: pd.DataFrame, outcomes: Sequence[HorizonOutcomes], readiness_by_days: Mapping[int, Floats]
 ) -> Mapping[int, tuple[pd.DataFrame, Floats]]:
     """For each horizon the test rows whose outcome is known, with that outcome, and the chances.
 
     Args:
         rows: the test rows as `evaluation.evaluate` wants them.
         outcomes: of the test rows, one for each horizon.
-        chances: by horizon in days, shape (rows,): of `Bundle.readiness_by_horizon`.
+        readiness_by_days: by horizon in days, shape (rows,): of `Bundle.readiness_by_horizon`.
     """
     return {
         outcome.days: (
             rows[outcome.known].assign(converted=outcome.converted[outcome.known]),
-            chances[outcome.days][outcome.known],
+            readiness_by_days[outcome.days][outcome.known],
         )
         for outcome in outcomes
-        if outcome.days in chances and outcome.known.any()
+        if outcome.days in readiness_by_days and outcome.known.any()
     }

@@ -10,37 +10,46 @@ from numpy.typing import NDArray
 
 from ...model.calibrators import Calibrator
 from ..evaluate.comparison import POPULATIONS, differences
-from .trees import CONSTRAINTS, Fitted, Rows, boosted
+from .trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 
-HELD, FREE = "directions held", "directions free"
+CONSTRAINED, UNCONSTRAINED = "directions held", "directions free"
 
 
-def cost_of_directions(
-    training: Rows,
-    test: NDArray[np.float64],
+def cost_of_monotone_constraints(
+    training: TrainingMatrix,
+    test_matrix: NDArray[np.float64],
     rows: pd.DataFrame,
     probability: NDArray[np.float64],
-    fitted: Fitted,
+    fitted: FittedTrees,
     calibrator: Calibrator,
-    **how: int,
+    **resampling: int,
 ) -> pd.DataFrame:
     """Figures with the directions held less those of trees that were left free, paired.
 
     Args:
         training: the rows that the trees were fitted to.
-        test: shape (rows, features); test rows as the trees read them.
+        test_matrix: shape (rows, features); test rows as the trees read them.
         rows: the test rows as `evaluation.evaluate` wants them.
         probability: shape (rows,); of the model, whose directions are held.
         fitted: parameters and number of trees.
         calibrator: of the model.
-        **how: touched_per_snapshot, resamples and seed of `evaluation.differences`.
+        **resampling: touched_per_snapshot, resamples and seed of `evaluation.differences`.
 
     Returns:
         figure, value, low, high on all accounts: what holding them changes.
     """
-    free: Mapping[str, object] = {k: v for k, v in fitted.parameters.items() if k != CONSTRAINTS}
-    booster = boosted(training, np.arange(training.converted.size), free, fitted.rounds)
-    loose = calibrator(np.asarray(booster.predict(test, raw_score=True), dtype=np.float64))
-    paired = differences(rows, {HELD: probability, FREE: loose}, model=HELD, **how)
-    everybody = paired[paired["population"] == POPULATIONS[0]]
-    return everybody[["figure", "value", "low", "high"]].reset_index(drop=True)
+    parameters: Mapping[str, object] = {
+        k: v for k, v in fitted.parameters.items() if k != MONOTONE_CONSTRAINTS
+    }
+    booster = train_booster(training, np.arange(training.converted.size), parameters, fitted.rounds)
+    unconstrained = calibrator(
+        np.asarray(booster.predict(test_matrix, raw_score=True), dtype=np.float64)
+    )
+    paired = differences(
+        rows,
+        {CONSTRAINED: probability, UNCONSTRAINED: unconstrained},
+        model=CONSTRAINED,
+        **resampling,
+    )
+    all_accounts = paired[paired["population"] == POPULATIONS[0]]
+    return all_accounts[["figure", "value", "low", "high"]].reset_index(drop=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...model.calibrators import Blend
 from .calibration import fit_platt
-from .trees import Rows
+from .trees import TrainingMatrix
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +18,7 @@ Nothing is known then but the order; the readiness is no measured probability.
 """
 
 
-def effective_conversions(rows: Rows) -> int:
+def effective_conversions(rows: TrainingMatrix) -> int:
     """Groups that converted, or groups that did not where they are fewer.
 
     A group that stands in many snapshots has one outcome, however often it is looked at.
@@ -27,15 +27,15 @@ def effective_conversions(rows: Rows) -> int:
     return min(len(converted), len(set(rows.group_id) - converted))
 
 
-def trees_share(effective: int, few: int, *, fitted: bool) -> float:
-    """How much the trees say of the raw score: all from `few` conversions on, less below.
+def trees_share(conversions: int, few_conversions: int, *, fitted: bool) -> float:
+    """How much the trees say of the raw score: all from `few_conversions` on, less below.
 
     Args:
-        effective: of `effective_conversions`.
-        few: the settings' number of conversions from which the trees stand alone.
+        conversions: of `effective_conversions`.
+        few_conversions: the settings' number of conversions from which the trees stand alone.
         fitted: whether there are trees at all.
     """
-    return min(1.0, effective / few) if fitted else 0.0
+    return min(1.0, conversions / few_conversions) if fitted else 0.0
 
 
 def blend_with_rule(
@@ -43,8 +43,8 @@ def blend_with_rule(
     completeness: Floats,
     converted: NDArray[np.bool_],
     *,
-    effective: int,
-    share: float,
+    conversions: int,
+    trees_share: float,
 ) -> Blend:
     """The rule score on the scale of log-odds, and the trees' share.
 
@@ -55,26 +55,30 @@ def blend_with_rule(
         engagement: shape (rows,); feature `rule_engagement` of the training rows, 0..100.
         completeness: shape (rows,); 0..1.
         converted: shape (rows,).
-        effective: of `effective_conversions`.
-        share: of `trees_share`.
+        conversions: of `effective_conversions`.
+        trees_share: of `trees_share`.
     """
-    unit = Blend(share, effective, 1.0, 0.0, *_means(engagement, completeness))
-    points = unit.rule(engagement, completeness)
+    unscaled = Blend(
+        trees_share, conversions, 1.0, 0.0, *_rule_feature_means(engagement, completeness)
+    )
+    rule_score = unscaled.rule_log_odds(engagement, completeness)
     if converted.any() and not converted.all():
-        platt = fit_platt(points, converted)
+        platt = fit_platt(rule_score, converted)
         slope, intercept = platt.slope, platt.intercept
     else:
         slope = SLOPE_WITHOUT_LABELS
         smoothed = (converted.sum() + 1) / (converted.size + 2)
-        intercept = float(np.log(smoothed / (1 - smoothed)) - slope * points.mean())
-    return Blend(share, effective, slope, intercept, *_means(engagement, completeness))
+        intercept = float(np.log(smoothed / (1 - smoothed)) - slope * rule_score.mean())
+    return Blend(
+        trees_share, conversions, slope, intercept, *_rule_feature_means(engagement, completeness)
+    )
 
 
-def _means(engagement: Floats, completeness: Floats) -> tuple[float, float]:
+def _rule_feature_means(engagement: Floats, completeness: Floats) -> tuple[float, float]:
     return float(np.nan_to_num(engagement).mean()), float(np.nan_to_num(completeness).mean())
 
 
-def sentence(blend: Blend, few: int) -> str:
+def describe_blend(blend: Blend, few_conversions: int) -> str:
     """What ranks the groups, in words; empty where the trees stand alone."""
     if blend.trees_share == 1:
         return ""
@@ -86,6 +90,7 @@ def sentence(blend: Blend, few: int) -> str:
             "ranks the groups, and its readiness is no measured probability."
         )
     return (
-        f"Few labels ({count}, under {few:,}): the trees make up {blend.trees_share:.0%} of the "
-        "score, the rule score of engagement and completeness the rest."
+        f"Few labels ({count}, under {few_conversions:,}): the trees make up "
+        f"{blend.trees_share:.0%} of the score, the rule score of engagement and completeness "
+        "the rest."
     )

@@ -23,7 +23,7 @@ MIN_CONVERSIONS = 10
 # With fewer accounts a fold would be most of the data: groups are held out instead.
 MIN_ACCOUNTS = 2 * FOLDS
 
-CONSTRAINTS = "monotone_constraints"
+MONOTONE_CONSTRAINTS = "monotone_constraints"
 
 Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]
@@ -49,7 +49,7 @@ PRESET: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Rows:
+class TrainingMatrix:
     """Training rows as the trees read them.
 
     Attributes:
@@ -59,7 +59,7 @@ class Rows:
         group_id: shape (rows,).
         weight: shape (rows,); what each row counts, 1 on average.
         names: names of the features.
-        categories: places of the category columns.
+        category_indices: places of the category columns.
     """
 
     x: Floats
@@ -68,11 +68,11 @@ class Rows:
     group_id: NDArray[np.object_]
     weight: Floats
     names: tuple[str, ...]
-    categories: tuple[int, ...]
+    category_indices: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedTrees:
     """Trees fitted to all rows, and what trees that did not see a row's account said of it.
 
     Attributes:
@@ -81,8 +81,8 @@ class Fitted:
         held_out: shape (rows,); log-odds, each from trees fitted without the row's account.
         fold: shape (rows,); in which the row was held out.
         parameters: of LightGBM.
-        learning: fold, trees, log_loss, rows, conversions: the held-out loss (nats per row) of
-            every fold as trees were added.
+        learning_curve: fold, trees, log_loss, rows, conversions: the held-out loss (nats per row)
+            of every fold as trees were added.
     """
 
     trees: str
@@ -90,7 +90,7 @@ class Fitted:
     held_out: Floats
     fold: NDArray[np.intp]
     parameters: Mapping[str, Any]
-    learning: pd.DataFrame
+    learning_curve: pd.DataFrame
 
 
 def group_weights(
@@ -108,7 +108,7 @@ def group_weights(
     return np.asarray(weight / weight.mean(), dtype=np.float64)
 
 
-def parameters_of(
+def lightgbm_parameters(
     model: Model, features: Sequence[Feature], tuned: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """LightGBM's parameters: the preset, what was tuned, and the settings.
@@ -121,18 +121,23 @@ def parameters_of(
     parameters = {**PRESET, **(tuned or {}), "seed": model.seed, "num_threads": model.threads}
     if model.monotone:
         sign = {"up": 1, "down": -1, None: 0}
-        parameters[CONSTRAINTS] = [sign[f.direction] for f in features]
+        parameters[MONOTONE_CONSTRAINTS] = [sign[f.direction] for f in features]
     return parameters
 
 
-def enough_to_fit(rows: Rows) -> bool:
+def enough_to_fit(rows: TrainingMatrix) -> bool:
     """Whether there are conversions and other rows enough, of two groups at least."""
     conversions = int(rows.converted.sum())
-    least = min(conversions, rows.converted.size - conversions)
-    return least >= MIN_CONVERSIONS and _units_converted(rows.group_id, rows.converted) > 1
+    smaller_class = min(conversions, rows.converted.size - conversions)
+    return (
+        smaller_class >= MIN_CONVERSIONS
+        and _count_converted_units(rows.group_id, rows.converted) > 1
+    )
 
 
-def fit(rows: Rows, parameters: Mapping[str, Any], progress: Progress) -> Fitted:
+def fit_trees(
+    rows: TrainingMatrix, parameters: Mapping[str, Any], progress: Progress
+) -> FittedTrees:
     """Fits the trees; their number is the one with the least held-out log loss.
 
     Cross-fitting gives the calibrator and the thresholds a score for every training row from
@@ -149,31 +154,35 @@ def fit(rows: Rows, parameters: Mapping[str, Any], progress: Progress) -> Fitted
             f"{rows.converted.size - conversions}; check [target] stage, bring a longer history, "
             "or set a longer [target] horizon_days"
         )
-    fold = folds(rows, int(parameters["seed"]))
-    count = int(fold.max()) + 1
+    fold = assign_folds(rows, int(parameters["seed"]))
+    fold_count = int(fold.max()) + 1
     held_out = np.empty((ROUNDS // ROUNDS_STEP, rows.converted.size))
-    for number in range(count):
-        progress("trees", number / (count + 1))
-        outside = np.flatnonzero(fold == number)
-        booster = boosted(rows, np.flatnonzero(fold != number), parameters, ROUNDS)
+    for number in range(fold_count):
+        progress("trees", number / (fold_count + 1))
+        held_out_rows = np.flatnonzero(fold == number)
+        booster = train_booster(rows, np.flatnonzero(fold != number), parameters, ROUNDS)
         for step in range(held_out.shape[0]):
-            held_out[step, outside] = booster.predict(
-                rows.x[outside],
+            held_out[step, held_out_rows] = booster.predict(
+                rows.x[held_out_rows],
                 raw_score=True,
                 num_iteration=(step + 1) * ROUNDS_STEP,
                 num_threads=parameters["num_threads"],
             )
-    best = int(np.argmin([np.mean(_losses(scores, rows.converted)) for scores in held_out]))
-    progress("trees", count / (count + 1))
-    rounds = (best + 1) * ROUNDS_STEP
-    booster = boosted(rows, np.arange(rows.converted.size), parameters, rounds)
+    best_step = int(
+        np.argmin([np.mean(_row_losses(scores, rows.converted)) for scores in held_out])
+    )
+    progress("trees", fold_count / (fold_count + 1))
+    rounds = (best_step + 1) * ROUNDS_STEP
+    booster = train_booster(rows, np.arange(rows.converted.size), parameters, rounds)
     progress("trees", 1.0)
-    learning = _learning(held_out, rows.converted, fold)
-    return Fitted(text_of(booster), rounds, held_out[best], fold, dict(parameters), learning)
+    learning_curve = _learning_curve(held_out, rows.converted, fold)
+    return FittedTrees(
+        booster_text(booster), rounds, held_out[best_step], fold, dict(parameters), learning_curve
+    )
 
 
 def held_out_scores(
-    rows: Rows,
+    rows: TrainingMatrix,
     fold: NDArray[np.intp],
     parameters: Mapping[str, Any],
     rounds: int,
@@ -181,57 +190,57 @@ def held_out_scores(
     """Log-odds of every row from trees that did not fit its fold, shape (rows,)."""
     scores = np.empty(rows.converted.size)
     for number in np.unique(fold):
-        outside = np.flatnonzero(fold == number)
-        booster = boosted(rows, np.flatnonzero(fold != number), parameters, rounds)
-        scores[outside] = booster.predict(rows.x[outside], raw_score=True)
+        held_out_rows = np.flatnonzero(fold == number)
+        booster = train_booster(rows, np.flatnonzero(fold != number), parameters, rounds)
+        scores[held_out_rows] = booster.predict(rows.x[held_out_rows], raw_score=True)
     return scores
 
 
-def boosted(
-    rows: Rows, which: NDArray[np.intp], parameters: Mapping[str, Any], rounds: int
+def train_booster(
+    rows: TrainingMatrix, row_indices: NDArray[np.intp], parameters: Mapping[str, Any], rounds: int
 ) -> lgb.Booster:
     """Trees fitted to some of the rows."""
     data = lgb.Dataset(
-        rows.x[which],
-        rows.converted[which].astype(np.float64),
-        weight=rows.weight[which],
+        rows.x[row_indices],
+        rows.converted[row_indices].astype(np.float64),
+        weight=rows.weight[row_indices],
         feature_name=list(rows.names),
-        categorical_feature=list(rows.categories),
+        categorical_feature=list(rows.category_indices),
     )
     return lgb.train(dict(parameters), data, rounds)
 
 
-def text_of(booster: lgb.Booster) -> str:
+def booster_text(booster: lgb.Booster) -> str:
     """The model's text without the thread count, the one parameter that is the machine's."""
     text: str = booster.model_to_string()
     return "\n".join(line for line in text.split("\n") if not line.startswith("[num_threads:"))
 
 
-def folds(rows: Rows, seed: int) -> NDArray[np.intp]:
+def assign_folds(rows: TrainingMatrix, seed: int) -> NDArray[np.intp]:
     """The fold of each row, shape (rows,); an account, or with few of them a group, is in one."""
     unit = rows.account_id
-    if _units_converted(unit, rows.converted) < MIN_ACCOUNTS:
+    if _count_converted_units(unit, rows.converted) < MIN_ACCOUNTS:
         unit = rows.group_id
-    count = min(FOLDS, _units_converted(unit, rows.converted))
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    fold_count = min(FOLDS, _count_converted_units(unit, rows.converted))
+    splitter = StratifiedGroupKFold(fold_count, shuffle=True, random_state=seed)
     fold = np.empty(rows.converted.size, dtype=np.intp)
-    for number, (_, outside) in enumerate(splitter.split(rows.x, rows.converted, unit)):
-        fold[outside] = number
+    for number, (_, held_out_rows) in enumerate(splitter.split(rows.x, rows.converted, unit)):
+        fold[held_out_rows] = number
     return fold
 
 
-def _units_converted(unit: NDArray[np.object_], converted: NDArray[np.bool_]) -> int:
+def _count_converted_units(unit: NDArray[np.object_], converted: NDArray[np.bool_]) -> int:
     return len(set(unit[converted]))
 
 
-def _losses(log_odds: Floats, converted: NDArray[np.bool_]) -> Floats:
+def _row_losses(log_odds: Floats, converted: NDArray[np.bool_]) -> Floats:
     return np.asarray(np.logaddexp(0.0, log_odds) - log_odds * converted, dtype=np.float64)
 
 
-def _learning(
+def _learning_curve(
     held_out: Floats, converted: NDArray[np.bool_], fold: NDArray[np.intp]
 ) -> pd.DataFrame:
-    losses = np.array([_losses(scores, converted) for scores in held_out])
+    losses = np.array([_row_losses(scores, converted) for scores in held_out])
     return pd.DataFrame(
         [
             {

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from ...contract import BadInput
 from ...features import Feature
 from ...settings import Settings
-from .trees import MIN_CONVERSIONS, ROUNDS, ROUNDS_STEP, Rows, boosted, parameters_of
+from .trees import (
+    MIN_CONVERSIONS,
+    ROUNDS,
+    ROUNDS_STEP,
+    TrainingMatrix,
+    lightgbm_parameters,
+    train_booster,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -25,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 FOLDS = 3
 Progress = Callable[[str, float], None]
-Part = tuple[NDArray[np.intp], NDArray[np.intp]]
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """What the trials found.
 
     Attributes:
@@ -47,7 +54,7 @@ class Tuned:
 
 def forward_folds(
     as_of: NDArray[np.datetime64], converted: NDArray[np.bool_], horizon_days: int
-) -> list[Part]:
+) -> list[Fold]:
     """Rows to learn from and, one horizon later, rows to be judged on; the last fold is latest.
 
     The cut-offs that have a training part one horizon before them are dealt out to at most three
@@ -62,29 +69,32 @@ def forward_folds(
         Places of the rows of each fold; none where the history is too short.
     """
     gap = np.timedelta64(horizon_days, "D")
-    instants = np.unique(as_of)
-    later = [at for at in instants if at >= instants[0] + gap]
+    cutoffs = np.unique(as_of)
+    validation_cutoffs = [at for at in cutoffs if at >= cutoffs[0] + gap]
     folds = []
-    for part in np.array_split(np.array(later, dtype=as_of.dtype), FOLDS):
-        if part.size:
-            inside = np.flatnonzero(as_of <= part[0] - gap)
-            outside = np.flatnonzero(np.isin(as_of, part))
-            enough = min(converted[inside].sum(), (~converted[inside]).sum()) >= MIN_CONVERSIONS
-            if enough and 0 < converted[outside].sum() < outside.size:
-                folds.append((inside, outside))
+    for fold_cutoffs in np.array_split(np.array(validation_cutoffs, dtype=as_of.dtype), FOLDS):
+        if fold_cutoffs.size:
+            training_rows = np.flatnonzero(as_of <= fold_cutoffs[0] - gap)
+            validation_rows = np.flatnonzero(np.isin(as_of, fold_cutoffs))
+            enough = (
+                min(converted[training_rows].sum(), (~converted[training_rows]).sum())
+                >= MIN_CONVERSIONS
+            )
+            if enough and 0 < converted[validation_rows].sum() < validation_rows.size:
+                folds.append((training_rows, validation_rows))
     return folds
 
 
 def tune(
-    rows: Rows,
+    rows: TrainingMatrix,
     as_of: NDArray[np.datetime64],
     settings: Settings,
     features: Sequence[Feature],
     trials: int,
-    studies: Path | None,
-    data: str,
+    studies_path: Path | None,
+    data_fingerprint: str,
     progress: Progress,
-) -> Tuned:
+) -> TuningResult:
     """Searches LightGBM's parameters; the preset is the first trial, and stays unless beaten.
 
     The search ends after `trials` trials in all, those of an earlier, interrupted run counted, or
@@ -96,8 +106,9 @@ def tune(
         settings: seed, threads, horizon and the time limit.
         features: the catalogue's, in the order of the columns.
         trials: how many.
-        studies: SQLite file that keeps them; None keeps them in memory.
-        data: fingerprint of the data; trials on other data, settings or rows are another study.
+        studies_path: SQLite file that keeps them; None keeps them in memory.
+        data_fingerprint: fingerprint of the data; trials on other data, settings or rows are
+            another study.
         progress: called with a label and the share done.
 
     Raises:
@@ -113,35 +124,39 @@ def tune(
             "and some after, to tune on; got none; train without --trials or bring more history"
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _study(optuna, studies, _name(data, settings, rows))
+    study = _open_study(optuna, studies_path, _study_name(data_fingerprint, settings, rows))
 
-    def made() -> int:
+    def completed_trials() -> int:
         return len(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)))
 
     def objective(trial: optuna.Trial) -> float:
-        chosen = _suggested(trial) if made() else {}
-        loss, trees = _loss(rows, folds, parameters_of(settings.model, features, chosen))
+        parameters = _suggest_parameters(trial) if completed_trials() else {}
+        loss, trees = _validation_loss(
+            rows, folds, lightgbm_parameters(settings.model, features, parameters)
+        )
         trial.set_user_attr("trees", trees)
-        trial.set_user_attr("parameters", chosen)
+        trial.set_user_attr("parameters", parameters)
         return loss
 
-    def ready_for_next(*_told: object) -> None:
-        progress("tuning", min(1.0, made() / trials))
+    def prepare_next_trial(*_callback_arguments: object) -> None:
+        progress("tuning", min(1.0, completed_trials() / trials))
         # The number of trials before it seeds each, so that a search taken up again ends like one
         # that was never interrupted.
-        study.sampler = optuna.samplers.TPESampler(seed=settings.model.seed + made())
+        study.sampler = optuna.samplers.TPESampler(seed=settings.model.seed + completed_trials())
 
-    ready_for_next()
-    if not made():  # the preset is judged however little time there is
-        study.optimize(objective, 1, callbacks=[ready_for_next])
-    if made() < trials:
+    prepare_next_trial()
+    if not completed_trials():  # the preset is judged however little time there is
+        study.optimize(objective, 1, callbacks=[prepare_next_trial])
+    if completed_trials() < trials:
         limit = 60 * settings.model.tuning_minutes
-        study.optimize(objective, trials - made(), timeout=limit, callbacks=[ready_for_next])
+        study.optimize(
+            objective, trials - completed_trials(), timeout=limit, callbacks=[prepare_next_trial]
+        )
     progress("tuning", 1.0)
-    return _tuned(study)
+    return _tuning_result(study)
 
 
-def _suggested(trial: optuna.Trial) -> dict[str, Any]:
+def _suggest_parameters(trial: optuna.Trial) -> dict[str, Any]:
     return {
         "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.15, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 4, 63, log=True),
@@ -153,45 +168,47 @@ def _suggested(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
-def _loss(rows: Rows, folds: Sequence[Part], parameters: Mapping[str, Any]) -> tuple[float, int]:
+def _validation_loss(
+    rows: TrainingMatrix, folds: Sequence[Fold], parameters: Mapping[str, Any]
+) -> tuple[float, int]:
     """Least mean log loss over the folds' validation rows, and the trees that it takes."""
     losses = np.zeros(ROUNDS // ROUNDS_STEP)
-    judged = 0
-    for inside, outside in folds:
-        booster = boosted(rows, inside, parameters, ROUNDS)
-        converted = rows.converted[outside]
+    row_count = 0
+    for training_rows, validation_rows in folds:
+        booster = train_booster(rows, training_rows, parameters, ROUNDS)
+        converted = rows.converted[validation_rows]
         for step in range(losses.size):
             raw = np.asarray(
                 booster.predict(
-                    rows.x[outside], raw_score=True, num_iteration=(step + 1) * ROUNDS_STEP
+                    rows.x[validation_rows], raw_score=True, num_iteration=(step + 1) * ROUNDS_STEP
                 )
             )
             losses[step] += float(np.sum(np.logaddexp(0.0, raw) - raw * converted))
-        judged += outside.size
-    best = int(np.argmin(losses))
-    return float(losses[best] / judged), (best + 1) * ROUNDS_STEP
+        row_count += validation_rows.size
+    best_step = int(np.argmin(losses))
+    return float(losses[best_step] / row_count), (best_step + 1) * ROUNDS_STEP
 
 
-def _study(optuna: Any, studies: Path | None, name: str) -> optuna.Study:
-    if studies is not None:
-        studies.parent.mkdir(parents=True, exist_ok=True)
+def _open_study(optuna: Any, studies_path: Path | None, name: str) -> optuna.Study:
+    if studies_path is not None:
+        studies_path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(  # type: ignore[no-any-return]
         study_name=name,
-        storage=None if studies is None else f"sqlite:///{studies}",
+        storage=None if studies_path is None else f"sqlite:///{studies_path}",
         load_if_exists=True,
         direction="minimize",
     )
 
 
-def _name(data: str, settings: Settings, rows: Rows) -> str:
+def _study_name(data_fingerprint: str, settings: Settings, rows: TrainingMatrix) -> str:
     """The same for the same data, target, columns and rows; threads do not matter."""
     model = (settings.model.seed, settings.model.weights, settings.model.monotone)
-    shape = (data, settings.target, model, rows.names, rows.converted.size)
+    shape = (data_fingerprint, settings.target, model, rows.names, rows.converted.size)
     return hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
 
 
-def _tuned(study: optuna.Study) -> Tuned:
-    done = [trial for trial in study.trials if trial.value is not None]
+def _tuning_result(study: optuna.Study) -> TuningResult:
+    completed = [trial for trial in study.trials if trial.value is not None]
     frame = pd.DataFrame(
         [
             {
@@ -201,11 +218,14 @@ def _tuned(study: optuna.Study) -> Tuned:
                 "seconds": trial.duration.total_seconds() if trial.duration else np.nan,
                 **trial.user_attrs["parameters"],
             }
-            for number, trial in enumerate(done)
+            for number, trial in enumerate(completed)
         ]
     )
-    best = min(done, key=lambda trial: (trial.value, trial.number))
-    first = done[0]
-    return Tuned(
-        best.user_attrs["parameters"], float(best.value or 0.0), float(first.value or 0.0), frame
+    best_trial = min(completed, key=lambda trial: (trial.value, trial.number))
+    preset_trial = completed[0]
+    return TuningResult(
+        best_trial.user_attrs["parameters"],
+        float(best_trial.value or 0.0),
+        float(preset_trial.value or 0.0),
+        frame,
     )

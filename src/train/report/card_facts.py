@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..evaluate.evaluation import MODEL
-from ..fit.shrinkage import sentence as sample_sentence
+from ..fit.shrinkage import describe_blend as sample_sentence
 from ..training import Trained
 from .model_card import CardFacts, Part
 
@@ -33,7 +33,7 @@ def card_facts(trained: Trained, data: str, package_version: str) -> CardFacts:
             split.test[0], split.test[-1], len(split.test), len(rows), int(rows["converted"].sum())
         ),
         features=len(bundle.catalogue.feature_names),
-        trees=trained.learned.fitted.rounds if trained.learned.fitted else 0,
+        trees=trained.learned.fitted_trees.rounds if trained.learned.fitted_trees else 0,
         touched_per_snapshot=trained.touched_per_snapshot,
         model=MODEL,
         verdict=judged.verdict,
@@ -49,7 +49,7 @@ def card_facts(trained: Trained, data: str, package_version: str) -> CardFacts:
 
 
 def _calibration_sentences(trained: Trained) -> tuple[str, ...]:
-    chosen = trained.learned.chosen
+    chosen = trained.learned.calibrator_choice
     if chosen is None:
         return ("Too few labels: the chances are those of the rule score.",)
     losses = ", ".join(f"{name} {loss:.4f}" for name, loss in chosen.log_loss.items())
@@ -65,9 +65,9 @@ def _calibration_sentences(trained: Trained) -> tuple[str, ...]:
 def threshold_sentences(trained: Trained) -> tuple[str, ...]:
     """Which groups qualify, what was promised of it and what the test kept."""
     lines = trained.bundle.thresholds
-    said = [lines.sentence(trained.split.cutoffs[-1])]
+    said = [lines.description(trained.split.cutoffs[-1])]
     for words, brought in (
-        ("To be expected", lines.expected),
+        ("To be expected", lines.forecast),
         ("On the test part it brought", trained.judged.kept),
     ):
         if brought is not None:

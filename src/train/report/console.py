@@ -10,12 +10,12 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..data.leakage import WHAT_TO_DO, Finding
+from ..data.leakage import REMEDIES, Finding
 from ..evaluate.ablation import GAINS
 from ..evaluate.comparison import FIGURES, POPULATIONS
 from ..evaluate.evaluation import MODEL
 from ..evaluate.segments import weak_segments
-from ..fit.shrinkage import sentence
+from ..fit.shrinkage import describe_blend
 from ..training import Trained
 from .card_facts import threshold_sentences
 from .mlflow_logging import Logged
@@ -125,7 +125,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         # The names are the data's: nothing in them is markup.
         thing = escape(finding.thing)
-        table.add_row(finding.probe, thing, finding.shown, WHAT_TO_DO[finding.probe])
+        table.add_row(finding.probe, thing, finding.shown, REMEDIES[finding.probe])
     return table
 
 
@@ -168,7 +168,7 @@ def weak_sentences(trained: Trained) -> tuple[str, ...]:
 def next_steps(trained: Trained, logged: Logged) -> str:
     """The verdict, the threshold, where the version is, and what to do with it."""
     said = [trained.judged.verdict]
-    if few := sentence(trained.bundle.blend, trained.bundle.settings.model.few_conversions):
+    if few := describe_blend(trained.bundle.blend, trained.bundle.settings.model.few_conversions):
         said.append(few)
     if logged.version is None:
         said.append(

@@ -13,8 +13,8 @@ from ...settings import settings_tree
 from ..data.leakage import Finding
 from ..evaluate.comparison import POPULATIONS
 from ..evaluate.evaluation import MODEL
-from ..fit.shrinkage import sentence as sample_sentence
-from ..fit.tuning import Tuned
+from ..fit.shrinkage import describe_blend as sample_sentence
+from ..fit.tuning import TuningResult
 from ..training import Trained
 
 
@@ -36,8 +36,8 @@ def parameters(trained: Trained) -> dict[str, Any]:
     # Kinds and roles are long and are in settings.json; a parameter holds one value.
     named = ("target", "snapshots", "thresholds", "model", "explain", "probe")
     flat = {f"{section}.{key}": value for section in named for key, value in tree[section].items()}
-    split, bundle, fitted = trained.split, trained.bundle, trained.learned.fitted
-    chosen = trained.learned.chosen
+    split, bundle, fitted = trained.split, trained.bundle, trained.learned.fitted_trees
+    chosen = trained.learned.calibrator_choice
     boosting = {} if fitted is None else fitted.parameters
     return {
         **{f"lightgbm.{key}": value for key, value in boosting.items()},
@@ -59,18 +59,18 @@ def parameters(trained: Trained) -> dict[str, Any]:
 
 def all_metrics(trained: Trained) -> dict[str, float]:
     """Every figure that is a number, by a name that every MLflow store takes."""
-    bundle, chosen, kept = trained.bundle, trained.learned.chosen, trained.judged.kept
+    bundle, chosen, kept = trained.bundle, trained.learned.calibrator_choice, trained.judged.kept
     found = {
         **metrics(trained.judged.figures),
         **horizon_metrics(trained.judged.horizons),
         **ablation_metrics(trained.ablation),
         **direction_metrics(trained.directions),
         "leak_findings": float(len(trained.findings)),
-        "threshold": bundle.thresholds.base(trained.split.cutoffs[-1]),
+        "threshold": bundle.thresholds.pooled_at(trained.split.cutoffs[-1]),
         **_estimates("kept", asdict(kept)),
     }
-    if bundle.thresholds.expected is not None:
-        found |= _estimates("promised", asdict(bundle.thresholds.expected))
+    if bundle.thresholds.forecast is not None:
+        found |= _estimates("promised", asdict(bundle.thresholds.forecast))
     if chosen is not None:
         found |= {f"held_out_log_loss.{name}": loss for name, loss in chosen.log_loss.items()}
         found["held_out_log_loss.base_rate"] = chosen.base_log_loss
@@ -173,12 +173,12 @@ def figures_tree(trained: Trained) -> dict[str, Any]:
         "probes": findings_tree(trained.findings),
         "threshold": {
             "policy": lines.policy,
-            "readiness": lines.base(trained.split.cutoffs[-1]),
+            "readiness": lines.pooled_at(trained.split.cutoffs[-1]),
             "completeness": lines.completeness,
-            "segments": lines.segments,
-            "months": {str(month): shift for month, shift in lines.months.items()},
+            "segments": lines.segment_shifts,
+            "months": {str(month): shift for month, shift in lines.month_shifts.items()},
             "schedule": [list(step) for step in lines.schedule],
-            "expected": None if lines.expected is None else asdict(lines.expected),
+            "expected": None if lines.forecast is None else asdict(lines.forecast),
         }
         if published
         else None,
@@ -186,7 +186,7 @@ def figures_tree(trained: Trained) -> dict[str, Any]:
     }
 
 
-def _tuning_tree(tuned: Tuned) -> dict[str, Any]:
+def _tuning_tree(tuned: TuningResult) -> dict[str, Any]:
     return {
         "parameters": dict(tuned.parameters),
         "log_loss": tuned.log_loss,

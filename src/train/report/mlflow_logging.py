@@ -12,8 +12,14 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from ...model.bundle import CATEGORY, OUTPUTS
-from ...model.registry import BUNDLE_FOLDER, Move, connect, has_champion, set_champion
+from ...model.bundle import CATEGORICAL, OUTPUT_COLUMNS
+from ...model.registry import (
+    BUNDLE_FOLDER,
+    ChampionChange,
+    connect_mlflow,
+    has_champion,
+    set_champion,
+)
 from .run_folder import ARTIFACTS, CARD_FILE, EXAMPLE_FILE, FORMAT, RUN_FILE
 
 Progress = Callable[[str, float], None]
@@ -30,7 +36,7 @@ class Logged:
 
 
 def log_folder(
-    folder: Path, move: Move, progress: Progress = lambda _label, _share: None
+    folder: Path, move: ChampionChange, progress: Progress = lambda _label, _share: None
 ) -> Logged:
     """Logs a training and registers its bundle; the first version becomes champion.
 
@@ -45,7 +51,7 @@ def log_folder(
         BadInput: the folder holds no training.
     """
     run = read_run(folder)
-    mlflow = connect()
+    mlflow = connect_mlflow()
     client = mlflow.MlflowClient()
     name = run["name"]
     if client.get_experiment_by_name(name) is None:
@@ -122,7 +128,7 @@ def _log_data(mlflow: Any, run: Mapping[str, Any]) -> None:
 def _schema(columns: Mapping[str, str]) -> Any:
     from mlflow.types import ColSpec, Schema
 
-    kinds = {name: "string" if kind == CATEGORY else "double" for name, kind in columns.items()}
+    kinds = {name: "string" if kind == CATEGORICAL else "double" for name, kind in columns.items()}
     return Schema([ColSpec(kind, name) for name, kind in kinds.items()])
 
 
@@ -154,7 +160,7 @@ def _register(mlflow: Any, client: Any, run: Mapping[str, Any], folder: Path, ru
     from mlflow.types import ColSpec, Schema
 
     name = run["name"]
-    outputs = Schema([ColSpec("double", output) for output in OUTPUTS])
+    outputs = Schema([ColSpec("double", output) for output in OUTPUT_COLUMNS])
     example = pq.read_table(folder / EXAMPLE_FILE).to_pandas()
     with warnings.catch_warnings():
         # MLflow compares column names with the numbers 0, 1, ...; pandas warns of it.

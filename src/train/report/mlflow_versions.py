@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from ...model.registry import all_versions, champion_of, find_version
+from ...model.registry import all_versions, champion_version, find_version
 from ..evaluate.comparison import POPULATIONS
 
 MODEL = "mqbg"  # the method of a run's figures that is the model itself
@@ -77,7 +77,7 @@ def read_trainings(
     Raises:
         BadInput: a chosen version does not exist.
     """
-    champion = champion_of(client, name)
+    champion = champion_version(client, name)
     if chosen:
         named = {str(found.version): found for found in _found(client, name, chosen)}
         records = [(found, _run(client, mlflow, found.run_id)) for found in named.values()]

@@ -45,6 +45,6 @@ def plots(trained: Trained) -> dict[str, tuple[Figure, pd.DataFrame]]:
         "months": (drawings.by_month(judged.months, model=MODEL), judged.months),
     }
     if len(judged.curve) and judged.signal.found:
-        line = trained.bundle.thresholds.base(trained.split.test[-1])
+        line = trained.bundle.thresholds.pooled_at(trained.split.test[-1])
         pictures["thresholds"] = (threshold_figure(judged.curve, readiness=line), judged.curve)
     return {**pictures, **shap_plots(trained)}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ...model.bundle import CATEGORY, NUMBER, save
+from ...model.bundle import CATEGORICAL, NUMERIC, save_bundle
 from ...model.registry import BUNDLE_FOLDER
 from ...settings import model_tree
 from ..training import Trained
@@ -58,7 +58,7 @@ def write_run(trained: Trained, folder: Path, data: str, package_version: str) -
         "metrics": all_metrics(trained),
         "folds": _folds(trained),
         "trials": [] if trained.tuned is None else records(trained.tuned.trials),
-        "columns": {f.name: CATEGORY if f.categorical else NUMBER for f in features},
+        "columns": {f.name: CATEGORICAL if f.categorical else NUMERIC for f in features},
     }
     _write_json(tree, folder / RUN_FILE)
     _write_frames(trained, artifacts)
@@ -69,12 +69,12 @@ def write_run(trained: Trained, folder: Path, data: str, package_version: str) -
     pq.write_table(trained.example, folder / EXAMPLE_FILE)
     if signal:
         (folder / BUNDLE_FOLDER).mkdir()
-        save(trained.bundle, folder / BUNDLE_FOLDER)
+        save_bundle(trained.bundle, folder / BUNDLE_FOLDER)
 
 
 def _folds(trained: Trained) -> list[dict[str, Any]]:
     """Of each fold its sizes, and its held-out loss with as many trees as were kept."""
-    fitted = trained.learned.fitted
+    fitted = trained.learned.fitted_trees
     if fitted is None:
         return []
     return [
@@ -87,7 +87,7 @@ def _folds(trained: Trained) -> list[dict[str, Any]]:
                 for trees, loss in zip(part["trees"], part["log_loss"], strict=True)
             },
         }
-        for fold, part in fitted.learning.groupby("fold")
+        for fold, part in fitted.learning_curve.groupby("fold")
     ]
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import shap
 from matplotlib.figure import Figure
 
-from ...model.shap_explanation import explanation
+from ...model.shap_explanation import explain_with_shap
 from ..training import Trained
 
 SHOWN_FEATURES = 15
@@ -22,7 +22,7 @@ def shap_plots(trained: Trained) -> dict[str, Picture]:
     """
     if not trained.sample.num_rows:
         return {}
-    found = explanation(trained.bundle, trained.sample)
+    found = explain_with_shap(trained.bundle, trained.sample)
     order = np.argsort(found.values.sum(axis=1), kind="stable")
     return {
         "shap_beeswarm": _beeswarm(found, trained.bundle.settings.model.seed),

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ...model.registry import Recorded
+from ...model.registry import RecordedChange
 from ..evaluate.comparison import FIGURES
 from .mlflow_versions import Training
 from .paired_differences import TARGET, Paired
@@ -128,19 +128,19 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def moves_table(moves: Sequence[Recorded]) -> Table:
+def moves_table(moves: Sequence[RecordedChange]) -> Table:
     """Every recorded move of the champion, the latest first."""
     headings = ("", "when (UTC)", "by", "move", "from", "to", "why")
     table = _table("Moves of the champion, the latest first", headings)
     for one in reversed(moves):
         table.add_row(
             str(one.number),
-            f"{one.move.at:%Y-%m-%d %H:%M}",
-            escape(one.move.by),
-            escape(one.move.action) + (" (forced)" if one.move.forced else ""),
+            f"{one.change.at:%Y-%m-%d %H:%M}",
+            escape(one.change.by),
+            escape(one.change.action) + (" (forced)" if one.change.forced else ""),
             escape(one.previous or "-"),
             escape(one.version),
-            escape(one.move.why or "-"),
+            escape(one.change.why or "-"),
         )
     return table
 
@@ -166,9 +166,9 @@ def _cell(figures: pd.DataFrame, figure: str, sign: str = "") -> str:
     return f"{value:{sign}z.3f}\n{low:{sign}z.3f} to\n{high:{sign}z.3f}"
 
 
-def tree_of_move(recorded: Recorded) -> dict[str, Any]:
+def tree_of_move(recorded: RecordedChange) -> dict[str, Any]:
     """A move as JSON holds it."""
-    move = recorded.move
+    move = recorded.change
     return {
         "number": recorded.number,
         "action": move.action,

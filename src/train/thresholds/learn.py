@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from ...contract import BadInput
-from ...model.threshold_update import reach_by_snapshot, segment_values
-from ...model.thresholds import NOBODY, Thresholds, moved
+from ...model.threshold_update import qualifying_thresholds, segment_values
+from ...model.thresholds import UNREACHABLE, Thresholds, shift_threshold
 from ...settings import Thresholds as ThresholdSettings
-from .capacity import capacity_line
-from .counts_by_account import by_account, lines_of
-from .new_entries import COLUMNS, Flow, flow_of, require_rows
-from .value_and_precision import precision_line, value_line
+from .capacity import capacity_threshold
+from .counts_by_account import candidate_thresholds, count_by_account
+from .new_entries import SCORED_COLUMNS, NewEntries, find_new_entries, require_scored_rows
+from .value_and_precision import precision_threshold, value_threshold
 
 MAX_SHIFT = 2.0
 """Log-odds that a segment's or a month's own line may at most lie from the pooled one."""
@@ -26,35 +26,35 @@ MAX_SHIFT = 2.0
 MIN_DECIDED = 200
 """Newly qualified groups that sales decided on, from which on verdicts say what is precise."""
 
-Which = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Cases:
+class EntryOutcomes:
     """Who newly qualifies at which line, and what became of them.
 
     Attributes:
-        flow: the entries.
+        entries: the entries.
         account: shape (entries,); number of each one's account.
         hit: shape (entries,); converted within the horizon, or accepted by sales.
     """
 
-    flow: Flow
+    entries: NewEntries
     account: NDArray[np.intp]
-    hit: Which
+    hit: Mask
 
-    def of(self, which: Which) -> Cases:
-        """The cases for which `which`, shape (entries,), holds."""
-        return Cases(self.flow.of(which), self.account[which], self.hit[which])
+    def select(self, mask: Mask) -> EntryOutcomes:
+        """The cases for which `mask`, shape (entries,), holds."""
+        return EntryOutcomes(self.entries.select(mask), self.account[mask], self.hit[mask])
 
-    def entries(self, line: float) -> int:
+    def count(self, threshold: float) -> int:
         """Newly qualified groups at a line."""
-        return int(self.flow.entries(np.array([line]))[0])
+        return int(self.entries.count(np.array([threshold]))[0])
 
-    def rate(self, line: float) -> float:
+    def hit_rate(self, threshold: float) -> float:
         """Share of hits among the newly qualified at a line; 0 without any."""
-        hits = self.of(self.hit).entries(line)
-        return hits / self.entries(line) if hits else 0.0
+        hits = self.select(self.hit).count(threshold)
+        return hits / self.count(threshold) if hits else 0.0
 
 
 def require_policy(settings: ThresholdSettings) -> None:
@@ -78,7 +78,7 @@ def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresho
 
     capacity    the lowest at which sales can take all newly qualified groups a week, those of
                 segments with a capacity of their own apart; not below the base rate. It is where
-                `following.follow` sets out
+                `update_threshold` sets out
     value       the one whose newly qualified groups earn most, shrunk toward cost / gain
     precision   the lowest at which the lower confidence bound of the share of the newly qualified
                 that convert within the horizon reaches the precision asked for. With a column
@@ -101,118 +101,143 @@ def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresho
         settings: policy, capacities, gain, cost, precision, shrinkage.
 
     Raises:
-        ValueError: a column is missing or the rows are no snapshots (see `flow.require_rows`).
+        ValueError: a column is missing or the rows are no snapshots (see `require_scored_rows`).
         BadInput: policy "value" without gain and cost.
     """
-    require_rows(rows, (*COLUMNS, "account_id", "converted"))
+    require_scored_rows(rows, (*SCORED_COLUMNS, "account_id", "converted"))
     require_policy(settings)
-    found = Thresholds(
+    initial = Thresholds(
         settings.policy,
         settings.completeness,
         pooled=0.0,
-        least=float(rows["converted"].mean()) if settings.policy == "capacity" else 0.0,
+        floor=float(rows["converted"].mean()) if settings.policy == "capacity" else 0.0,
         segment=None if settings.segment == "none" else settings.segment,
     )
-    values = np.array(segment_values(rows, found), dtype=object)
-    cases, places = _cases(rows, found)
-    values, moments = values[places], pd.DatetimeIndex(rows["as_of"].iloc[places])
+    segments = np.array(segment_values(rows, initial), dtype=object)
+    outcomes, row_index = _entry_outcomes(rows, initial)
+    segments, as_of = segments[row_index], pd.DatetimeIndex(rows["as_of"].iloc[row_index])
     if settings.policy == "capacity":
-        return _by_capacity(cases, values, found, settings)
-    return _by_outcome(cases, values, moments, found, settings)
+        return _capacity_thresholds(outcomes, segments, initial, settings)
+    return _outcome_thresholds(outcomes, segments, as_of, initial, settings)
 
 
-def _cases(rows: pd.DataFrame, found: Thresholds) -> tuple[Cases, NDArray[np.intp]]:
+def _entry_outcomes(
+    rows: pd.DataFrame, initial: Thresholds
+) -> tuple[EntryOutcomes, NDArray[np.intp]]:
     """The cases, and their places in the rows."""
-    flow = flow_of(rows, reach_by_snapshot(rows, found))
-    account = pd.factorize(rows["account_id"])[0][flow.place]
-    if found.policy == "precision" and "accepted" in rows.columns:
-        accepted = rows["accepted"].iloc[flow.place]
+    entries = find_new_entries(rows, qualifying_thresholds(rows, initial))
+    account = pd.factorize(rows["account_id"])[0][entries.row_index]
+    if initial.policy == "precision" and "accepted" in rows.columns:
+        accepted = rows["accepted"].iloc[entries.row_index]
         decided = accepted.notna().to_numpy()
-        judged = Cases(flow, account, accepted.astype("boolean").fillna(False).to_numpy(np.bool_))
-        judged = judged.of(decided)
-        if judged.entries(0.0) >= MIN_DECIDED:
-            return judged, judged.flow.place
-    converted = rows["converted"].to_numpy(np.bool_)[flow.place]
-    return Cases(flow, account, converted), flow.place
+        by_verdict = EntryOutcomes(
+            entries, account, accepted.astype("boolean").fillna(False).to_numpy(np.bool_)
+        )
+        by_verdict = by_verdict.select(decided)
+        if by_verdict.count(0.0) >= MIN_DECIDED:
+            return by_verdict, by_verdict.entries.row_index
+    converted = rows["converted"].to_numpy(np.bool_)[entries.row_index]
+    return EntryOutcomes(entries, account, converted), entries.row_index
 
 
-def _by_capacity(
-    cases: Cases, values: NDArray[Any], found: Thresholds, settings: ThresholdSettings
+def _capacity_thresholds(
+    outcomes: EntryOutcomes,
+    segments: NDArray[Any],
+    initial: Thresholds,
+    settings: ThresholdSettings,
 ) -> Thresholds:
-    own = settings.capacity_by_segment
-    shared = cases.of(~np.isin(values, list(own))) if own else cases
-    pooled = capacity_line(shared.flow, settings.capacity_per_week, found.least)
+    own_capacity = settings.capacity_by_segment
+    shared = outcomes.select(~np.isin(segments, list(own_capacity))) if own_capacity else outcomes
+    pooled = capacity_threshold(shared.entries, settings.capacity_per_week, initial.floor)
 
-    def shift(of: Cases, capacity: float) -> float:
-        line = capacity_line(of.flow, capacity, found.least)
-        return _shift(line, pooled, of.entries(pooled), settings)
+    def shift(subset: EntryOutcomes, capacity: float) -> float:
+        threshold = capacity_threshold(subset.entries, capacity, initial.floor)
+        return _shrunk_shift(threshold, pooled, subset.count(pooled), settings)
 
     return replace(
-        found,
+        initial,
         pooled=pooled,
-        segments={value: shift(cases.of(values == value), own[value]) for value in sorted(own)},
-        months={
+        segment_shifts={
+            value: shift(outcomes.select(segments == value), own_capacity[value])
+            for value in sorted(own_capacity)
+        },
+        month_shifts={
             int(month): shift(shared, capacity)
-            for month, capacity in sorted(settings.capacity_by_month.items(), key=_number)
+            for month, capacity in sorted(settings.capacity_by_month.items(), key=_month_number)
         },
     )
 
 
-def _by_outcome(
-    cases: Cases,
-    values: NDArray[Any],
-    moments: pd.DatetimeIndex,
-    found: Thresholds,
+def _outcome_thresholds(
+    outcomes: EntryOutcomes,
+    segments: NDArray[Any],
+    as_of: pd.DatetimeIndex,
+    initial: Thresholds,
     settings: ThresholdSettings,
 ) -> Thresholds:
-    pooled = _own_line(cases, settings)
+    pooled = _own_threshold(outcomes, settings)
     if settings.policy == "value" and settings.gain and settings.cost:
         prior = settings.cost / settings.gain
-        hits = cases.of(cases.hit).entries(prior)
-        pooled = float(moved(prior, np.array([_shift(pooled, prior, hits, settings)]))[0])
-    rate = cases.rate(pooled)
+        hits = outcomes.select(outcomes.hit).count(prior)
+        pooled = float(
+            shift_threshold(prior, np.array([_shrunk_shift(pooled, prior, hits, settings)]))[0]
+        )
+    rate = outcomes.hit_rate(pooled)
 
-    def shift(which: Which) -> float:
-        some = cases.of(which)
-        expected = some.entries(pooled) * rate
-        return _shift(_own_line(some, settings), pooled, expected, settings) if expected else 0.0
+    def shift(mask: Mask) -> float:
+        subset = outcomes.select(mask)
+        expected_hits = subset.count(pooled) * rate
+        return (
+            _shrunk_shift(_own_threshold(subset, settings), pooled, expected_hits, settings)
+            if expected_hits
+            else 0.0
+        )
 
-    years = moments.year.to_numpy()
-    month = moments.month.to_numpy()
-    seen_twice = [one for one in range(1, 13) if np.unique(years[month == one]).size > 1]
-    named = sorted({value for value in values if isinstance(value, str)})
+    years = as_of.year.to_numpy()
+    month = as_of.month.to_numpy()
+    recurring_months = [one for one in range(1, 13) if np.unique(years[month == one]).size > 1]
+    segment_names = sorted({value for value in segments if isinstance(value, str)})
     return replace(
-        found,
+        initial,
         pooled=pooled,
-        segments={value: shift(values == value) for value in named},
-        months={one: shift(month == one) for one in seen_twice},
+        segment_shifts={value: shift(segments == value) for value in segment_names},
+        month_shifts={one: shift(month == one) for one in recurring_months},
     )
 
 
-def _own_line(cases: Cases, settings: ThresholdSettings) -> float:
+def _own_threshold(outcomes: EntryOutcomes, settings: ThresholdSettings) -> float:
     """The line of these cases alone, by outcome."""
-    flow = cases.flow
-    lines = lines_of(np.concatenate((flow.now, flow.before)))
-    if not lines.size:
-        return NOBODY
-    accounts = int(cases.account.max()) + 1
-    count: Callable[[Which | None], NDArray[np.float64]] = lambda which: by_account(  # noqa: E731
-        flow.now, flow.before, lines, cases.account, accounts, which
+    new_entries = outcomes.entries
+    thresholds = candidate_thresholds(
+        np.concatenate((new_entries.qualifying_threshold, new_entries.previous_threshold))
     )
-    entries, hits = count(None), count(cases.hit)
+    if not thresholds.size:
+        return UNREACHABLE
+    account_count = int(outcomes.account.max()) + 1
+    count: Callable[[Mask | None], NDArray[np.float64]] = lambda which: count_by_account(  # noqa: E731
+        new_entries.qualifying_threshold,
+        new_entries.previous_threshold,
+        thresholds,
+        outcomes.account,
+        account_count,
+        which,
+    )
+    entries, hits = count(None), count(outcomes.hit)
     if settings.policy == "value" and settings.gain and settings.cost:
-        return value_line(lines, entries, hits, settings.gain, settings.cost)
-    return precision_line(lines, entries, hits, settings.precision, settings.confidence)
+        return value_threshold(thresholds, entries, hits, settings.gain, settings.cost)
+    return precision_threshold(thresholds, entries, hits, settings.precision, settings.confidence)
 
 
-def _shift(line: float, pooled: float, cases: float, settings: ThresholdSettings) -> float:
+def _shrunk_shift(
+    threshold: float, pooled: float, cases: float, settings: ThresholdSettings
+) -> float:
     """Log-odds from the pooled line to one's own, shrunk by the cases that speak for it."""
     if not cases:
         return 0.0
-    ends = logit(np.clip([pooled, line], 1e-6, 1 - 1e-6))
-    own = float(np.clip(ends[1] - ends[0], -MAX_SHIFT, MAX_SHIFT))
+    log_odds = logit(np.clip([pooled, threshold], 1e-6, 1 - 1e-6))
+    own = float(np.clip(log_odds[1] - log_odds[0], -MAX_SHIFT, MAX_SHIFT))
     return own * cases / (cases + settings.shrinkage)
 
 
-def _number(item: tuple[str, float]) -> int:
+def _month_number(item: tuple[str, float]) -> int:
     return int(item[0])

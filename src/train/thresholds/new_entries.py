@@ -10,68 +10,76 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-STOCK_WEEKS = 4.0
+INITIAL_STOCK_WEEKS = 4.0
 """Weeks over which sales work off the groups of a first and only snapshot."""
 
-COLUMNS = ("group_id", "as_of", "readiness", "completeness")
+SCORED_COLUMNS = ("group_id", "as_of", "readiness", "completeness")
 
 
 @dataclass(frozen=True)
-class Flow:
+class NewEntries:
     """Entries at every line: a row enters at lines with now >= line > before.
 
     Attributes:
-        place: shape (entries,); the place of each in the rows that were given.
-        now: shape (entries,); the highest line at which it qualifies, minus infinity if none.
-        before: shape (entries,); the same of its group at the snapshot before, minus infinity if
-            it was not there. At most `now`.
+        row_index: shape (entries,); the place of each in the rows that were given.
+        qualifying_threshold: shape (entries,); the highest line at which it qualifies, minus
+            infinity if none.
+        previous_threshold: shape (entries,); the same of its group at the snapshot before, minus
+            infinity if it was not there. At most `qualifying_threshold`.
         weeks: that the entries are spread over.
     """
 
-    place: NDArray[np.intp]
-    now: Floats
-    before: Floats
+    row_index: NDArray[np.intp]
+    qualifying_threshold: Floats
+    previous_threshold: Floats
     weeks: float
 
-    def entries(self, lines: Floats) -> NDArray[np.intp]:
-        """Groups that newly qualify at each line, shape as `lines`."""
-        return _at_or_above(self.now, lines) - _at_or_above(self.before, lines)
+    def count(self, thresholds: Floats) -> NDArray[np.intp]:
+        """Groups that newly qualify at each line, shape as `thresholds`."""
+        return _count_at_or_above(self.qualifying_threshold, thresholds) - _count_at_or_above(
+            self.previous_threshold, thresholds
+        )
 
-    def per_week(self, lines: Floats) -> Floats:
-        """Groups a week that newly qualify at each line, shape as `lines`."""
-        return self.entries(lines) / self.weeks
+    def per_week(self, thresholds: Floats) -> Floats:
+        """Groups a week that newly qualify at each line, shape as `thresholds`."""
+        return self.count(thresholds) / self.weeks
 
-    def of(self, which: NDArray[np.bool_]) -> Flow:
-        """The entries for which `which`, shape (entries,), holds; over the same weeks."""
-        return Flow(self.place[which], self.now[which], self.before[which], self.weeks)
+    def select(self, mask: NDArray[np.bool_]) -> NewEntries:
+        """The entries for which `mask`, shape (entries,), holds; over the same weeks."""
+        return NewEntries(
+            self.row_index[mask],
+            self.qualifying_threshold[mask],
+            self.previous_threshold[mask],
+            self.weeks,
+        )
 
 
-def flow_of(rows: pd.DataFrame, reach: Floats) -> Flow:
-    """The flow of rows that qualify up to the line `reach`.
+def find_new_entries(rows: pd.DataFrame, qualifying_threshold: Floats) -> NewEntries:
+    """The flow of rows that qualify up to the line `qualifying_threshold`.
 
     The first snapshot is stock and not counted; with one snapshot only, its stock is spread over
     four weeks.
 
     Args:
         rows: group_id and as_of (timestamps), one row per group and snapshot.
-        reach: shape (rows,); the highest line at which each row qualifies, minus infinity if
-            none.
+        qualifying_threshold: shape (rows,); the highest line at which each row qualifies, minus
+            infinity if none.
     """
-    moments, snapshot = np.unique(rows["as_of"].to_numpy("datetime64[us]"), return_inverse=True)
+    cutoffs, snapshot = np.unique(rows["as_of"].to_numpy("datetime64[us]"), return_inverse=True)
     group = pd.factorize(rows["group_id"])[0]
     order = np.lexsort((snapshot, group))
-    snapshot, group, now = snapshot[order], group[order], reach[order]
-    follows = (np.diff(group) == 0) & (np.diff(snapshot) == 1)
-    before = np.concatenate(([-np.inf], np.where(follows, now[:-1], -np.inf)))
-    before = np.minimum(now, before)
-    if moments.size == 1:
-        return Flow(order, now, before, STOCK_WEEKS)
-    weeks = float((moments[-1] - moments[0]) / np.timedelta64(7, "D"))
+    snapshot, group, current = snapshot[order], group[order], qualifying_threshold[order]
+    consecutive = (np.diff(group) == 0) & (np.diff(snapshot) == 1)
+    previous = np.concatenate(([-np.inf], np.where(consecutive, current[:-1], -np.inf)))
+    previous = np.minimum(current, previous)
+    if cutoffs.size == 1:
+        return NewEntries(order, current, previous, INITIAL_STOCK_WEEKS)
+    weeks = float((cutoffs[-1] - cutoffs[0]) / np.timedelta64(7, "D"))
     counted = snapshot > 0
-    return Flow(order[counted], now[counted], before[counted], weeks)
+    return NewEntries(order[counted], current[counted], previous[counted], weeks)
 
 
-def require_rows(rows: pd.DataFrame, columns: tuple[str, ...] = COLUMNS) -> None:
+def require_scored_rows(rows: pd.DataFrame, columns: tuple[str, ...] = SCORED_COLUMNS) -> None:
     """Makes sure that a line can be learned on rows.
 
     Raises:
@@ -90,11 +98,12 @@ def require_rows(rows: pd.DataFrame, columns: tuple[str, ...] = COLUMNS) -> None
             raise ValueError(
                 f"{name} must lie in 0..1 in every row, got {outside} rows where it does not"
             )
-    if twice := int(rows.duplicated(["group_id", "as_of"]).sum()):
+    if duplicates := int(rows.duplicated(["group_id", "as_of"]).sum()):
         raise ValueError(
-            f"each group must stand once per snapshot, got {twice} rows again: drop the repeats"
+            f"each group must stand once per snapshot, got {duplicates} rows again: "
+            "drop the repeats"
         )
 
 
-def _at_or_above(values: Floats, lines: Floats) -> NDArray[np.intp]:
-    return values.size - np.searchsorted(np.sort(values), lines)
+def _count_at_or_above(values: Floats, thresholds: Floats) -> NDArray[np.intp]:
+    return values.size - np.searchsorted(np.sort(values), thresholds)

@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ...model.threshold_update import qualified, reach_by_snapshot
-from ...model.thresholds import Estimate, Expected, Thresholds
+from ...model.threshold_update import qualified, qualifying_thresholds
+from ...model.thresholds import Estimate, ThresholdPerformance, Thresholds
 from ...settings import Thresholds as ThresholdSettings
-from .counts_by_account import by_account, lines_of
-from .new_entries import COLUMNS, Floats, flow_of, require_rows
+from .counts_by_account import candidate_thresholds, count_by_account
+from .new_entries import SCORED_COLUMNS, Floats, find_new_entries, require_scored_rows
 
-NAMES = ("per_week", "precision", "recall", "value_per_week")
-NEEDED = (*COLUMNS, "account_id", "converted")
+MEASURES = ("per_week", "precision", "recall", "value_per_week")
+LABELLED_COLUMNS = (*SCORED_COLUMNS, "account_id", "converted")
 
 
 @dataclass(frozen=True)
-class Tallies:
+class AccountCounts:
     """Counts by account at every line.
 
     Attributes:
         entries: shape (accounts, lines); newly qualified groups.
         hits: shape (accounts, lines); those of them that convert within the horizon.
-        found: shape (accounts, lines); groups that convert and were qualified when they were
+        recalled: shape (accounts, lines); groups that convert and were qualified when they were
             about to, in a snapshot that the conversion followed within the horizon.
         conversions: shape (accounts, 1); groups that convert.
         weeks: that the entries are spread over.
@@ -32,19 +32,19 @@ class Tallies:
 
     entries: Floats
     hits: Floats
-    found: Floats
+    recalled: Floats
     conversions: Floats
     weeks: float
 
 
-def expected(
+def measure_performance(
     rows: pd.DataFrame,
     thresholds: Thresholds,
     settings: ThresholdSettings,
     *,
     resamples: int,
     seed: int,
-) -> Expected:
+) -> ThresholdPerformance:
     """What the thresholds, as they are in force at each snapshot, bring on these rows.
 
     On rows that the trees did not fit it is what to expect, on the test part what was kept.
@@ -58,21 +58,21 @@ def expected(
         seed: of the draws; the same seed gives the same intervals.
 
     Raises:
-        ValueError: as `flow.require_rows`.
+        ValueError: as `require_scored_rows`.
     """
-    require_rows(rows, NEEDED)
-    reach = np.where(qualified(rows, thresholds), 1.0, -np.inf)
-    tallies = _tallies(rows, reach, np.array([1.0]))
-    frame = _with_intervals(tallies, settings, resamples, seed)
-    return Expected(
+    require_scored_rows(rows, LABELLED_COLUMNS)
+    qualifying = np.where(qualified(rows, thresholds), 1.0, -np.inf)
+    counts = _count_accounts(rows, qualifying, np.array([1.0]))
+    frame = _with_intervals(counts, settings, resamples, seed)
+    return ThresholdPerformance(
         **{
-            name: Estimate(*(_or_none(frame[column][0]) for column in _columns(name)))
-            for name in NAMES
+            name: Estimate(*(_or_none(frame[column][0]) for column in _interval_columns(name)))
+            for name in MEASURES
         }
     )
 
 
-def promised(
+def forecast_performance(
     rows: pd.DataFrame,
     recent: pd.DataFrame,
     thresholds: Thresholds,
@@ -80,7 +80,7 @@ def promised(
     *,
     resamples: int,
     seed: int,
-) -> Expected:
+) -> ThresholdPerformance:
     """What to expect of the line now in force: how good of the past, how many of late.
 
     Precision and recall are those of the line of the last snapshot in `recent`, held throughout
@@ -98,19 +98,30 @@ def promised(
         seed: of the draws.
 
     Raises:
-        ValueError: as `flow.require_rows`.
+        ValueError: as `require_scored_rows`.
     """
-    require_rows(recent, (*COLUMNS, "account_id"))
-    how = {"resamples": resamples, "seed": seed}
+    require_scored_rows(recent, (*SCORED_COLUMNS, "account_id"))
+    resampling = {"resamples": resamples, "seed": seed}
     today = pd.Timestamp(recent["as_of"].max()).to_pydatetime()
-    past = expected(rows, thresholds.held(today), settings, **how)
-    late = expected(recent.assign(converted=False), thresholds, settings, **how).per_week
-    worth = past.value_per_week
-    if worth.value is not None and past.per_week.value and late.value is not None:
-        more = late.value / past.per_week.value
-        ends = (None if end is None else end * more for end in (worth.low, worth.high))
-        worth = Estimate(worth.value * more, *ends)
-    return replace(past, per_week=late, value_per_week=worth)
+    past_performance = measure_performance(
+        rows, thresholds.frozen_at(today), settings, **resampling
+    )
+    recent_volume = measure_performance(
+        recent.assign(converted=False), thresholds, settings, **resampling
+    ).per_week
+    value_per_week = past_performance.value_per_week
+    if (
+        value_per_week.value is not None
+        and past_performance.per_week.value
+        and recent_volume.value is not None
+    ):
+        growth = recent_volume.value / past_performance.per_week.value
+        interval = (
+            None if end is None else end * growth
+            for end in (value_per_week.low, value_per_week.high)
+        )
+        value_per_week = Estimate(value_per_week.value * growth, *interval)
+    return replace(past_performance, per_week=recent_volume, value_per_week=value_per_week)
 
 
 def threshold_curve(
@@ -127,15 +138,17 @@ def threshold_curve(
 
     Returns:
         One row per line, from loose to strict, at most 200: readiness (of the pooled line) and
-        per_week, precision, recall, value_per_week (see `threshold.Expected`), each followed by
+        per_week, precision, recall, value_per_week (see `ThresholdPerformance`), each followed by
         its 95 % interval, as per_week_low and per_week_high. NaN where there is nothing to divide
         by, and for value without gain and cost.
     """
-    require_rows(rows, NEEDED)
-    reach = reach_by_snapshot(rows, thresholds)
-    lines = lines_of(reach)
-    frame = _with_intervals(_tallies(rows, reach, lines), settings, resamples, seed)
-    return pd.DataFrame({"readiness": lines, **frame})
+    require_scored_rows(rows, LABELLED_COLUMNS)
+    qualifying = qualifying_thresholds(rows, thresholds)
+    candidates = candidate_thresholds(qualifying)
+    frame = _with_intervals(
+        _count_accounts(rows, qualifying, candidates), settings, resamples, seed
+    )
+    return pd.DataFrame({"readiness": candidates, **frame})
 
 
 def qualified_per_week(rows: pd.DataFrame, thresholds: Thresholds) -> float:
@@ -147,83 +160,101 @@ def qualified_per_week(rows: pd.DataFrame, thresholds: Thresholds) -> float:
         thresholds: those in force.
 
     Raises:
-        ValueError: as `flow.require_rows`.
+        ValueError: as `require_scored_rows`.
     """
-    require_rows(rows)
-    reach = np.where(qualified(rows, thresholds), 1.0, -np.inf)
-    return float(flow_of(rows, reach).per_week(np.array([1.0]))[0])
+    require_scored_rows(rows)
+    qualifying = np.where(qualified(rows, thresholds), 1.0, -np.inf)
+    return float(find_new_entries(rows, qualifying).per_week(np.array([1.0]))[0])
 
 
-def _tallies(rows: pd.DataFrame, reach: Floats, lines: Floats) -> Tallies:
+def _count_accounts(rows: pd.DataFrame, qualifying: Floats, thresholds: Floats) -> AccountCounts:
     account, names = pd.factorize(rows["account_id"])
     converted = rows["converted"].to_numpy(np.bool_)
-    flow = flow_of(rows, reach)
-    of_entry = account[flow.place], len(names)
-    won = pd.DataFrame({"group": rows["group_id"].to_numpy(), "account": account, "reach": reach})
-    won = won[converted].groupby("group").agg({"account": "first", "reach": "max"})
-    best, of_won = won["reach"].to_numpy(np.float64), won["account"].to_numpy(np.intp)
-    never = np.full(best.size, -np.inf)
-    return Tallies(
-        by_account(flow.now, flow.before, lines, *of_entry),
-        by_account(flow.now, flow.before, lines, *of_entry, converted[flow.place]),
-        by_account(best, never, lines, of_won, len(names)),
-        np.bincount(of_won, minlength=len(names)).astype(np.float64)[:, None],
-        flow.weeks,
+    new_entries = find_new_entries(rows, qualifying)
+    entry_accounts = account[new_entries.row_index], len(names)
+    conversions = pd.DataFrame(
+        {"group": rows["group_id"].to_numpy(), "account": account, "reach": qualifying}
+    )
+    conversions = conversions[converted].groupby("group").agg({"account": "first", "reach": "max"})
+    best_threshold, conversion_account = (
+        conversions["reach"].to_numpy(np.float64),
+        conversions["account"].to_numpy(np.intp),
+    )
+    no_previous = np.full(best_threshold.size, -np.inf)
+    return AccountCounts(
+        count_by_account(
+            new_entries.qualifying_threshold,
+            new_entries.previous_threshold,
+            thresholds,
+            *entry_accounts,
+        ),
+        count_by_account(
+            new_entries.qualifying_threshold,
+            new_entries.previous_threshold,
+            thresholds,
+            *entry_accounts,
+            converted[new_entries.row_index],
+        ),
+        count_by_account(best_threshold, no_previous, thresholds, conversion_account, len(names)),
+        np.bincount(conversion_account, minlength=len(names)).astype(np.float64)[:, None],
+        new_entries.weeks,
     )
 
 
 def _with_intervals(
-    tallies: Tallies, settings: ThresholdSettings, resamples: int, seed: int
+    counts: AccountCounts, settings: ThresholdSettings, resamples: int, seed: int
 ) -> dict[str, Floats]:
     """Columns of every figure at every line: the value and the ends of its interval."""
-    accounts = len(tallies.conversions)
+    accounts = len(counts.conversions)
     draws = np.random.default_rng(seed).multinomial(
         accounts, np.full(accounts, 1 / accounts), resamples
     )
-    plain = _figures(tallies, np.ones((1, accounts)), settings)
-    drawn = _figures(tallies, draws.astype(np.float64), settings)
+    estimates = _measures(counts, np.ones((1, accounts)), settings)
+    resampled = _measures(counts, draws.astype(np.float64), settings)
     columns: dict[str, Floats] = {}
-    for name in NAMES:
-        low, high = _interval(drawn[name])
-        columns |= dict(zip(_columns(name), (plain[name][0], low, high), strict=True))
+    for name in MEASURES:
+        low, high = _interval(resampled[name])
+        columns |= dict(zip(_interval_columns(name), (estimates[name][0], low, high), strict=True))
     return columns
 
 
-def _figures(tallies: Tallies, weights: Floats, settings: ThresholdSettings) -> dict[str, Floats]:
+def _measures(
+    counts: AccountCounts, weights: Floats, settings: ThresholdSettings
+) -> dict[str, Floats]:
     """Each figure, shape (draws, lines), of accounts that count `weights`, (draws, accounts)."""
-    entries, hits = weights @ tallies.entries, weights @ tallies.hits
-    found, conversions = weights @ tallies.found, weights @ tallies.conversions
+    entries, hits = weights @ counts.entries, weights @ counts.hits
+    recalled, conversions = weights @ counts.recalled, weights @ counts.conversions
     gain, cost = settings.gain, settings.cost
     value = (
         np.full(entries.shape, np.nan)
         if gain is None or cost is None
-        else (gain * hits - cost * entries) / tallies.weeks
+        else (gain * hits - cost * entries) / counts.weeks
     )
     return {
-        "per_week": entries / tallies.weeks,
-        "precision": _share(hits, entries),
-        "recall": _share(found, np.broadcast_to(conversions, found.shape)),
+        "per_week": entries / counts.weeks,
+        "precision": _ratio(hits, entries),
+        "recall": _ratio(recalled, np.broadcast_to(conversions, recalled.shape)),
         "value_per_week": value,
     }
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
-    share = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=share, where=whole > 0)
-    return share
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    ratio = np.full(numerator.shape, np.nan)
+    np.divide(numerator, denominator, out=ratio, where=denominator > 0)
+    return ratio
 
 
-def _interval(drawn: Floats) -> tuple[Floats, Floats]:
+def _interval(resampled: Floats) -> tuple[Floats, Floats]:
     """The middle 95 % of each column, shape (lines,); draws without the figure are left out."""
-    ends = np.full((2, drawn.shape[1]), np.nan)
-    for line, column in enumerate(drawn.T):
+    ends = np.full((2, resampled.shape[1]), np.nan)
+    for index, column in enumerate(resampled.T):
         finite = column[np.isfinite(column)]
         if finite.size:
-            ends[:, line] = np.quantile(finite, [0.025, 0.975])
+            ends[:, index] = np.quantile(finite, [0.025, 0.975])
     return ends[0], ends[1]
 
 
-def _columns(name: str) -> tuple[str, str, str]:
+def _interval_columns(name: str) -> tuple[str, str, str]:
     return name, f"{name}_low", f"{name}_high"
 
 

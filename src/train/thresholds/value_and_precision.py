@@ -5,47 +5,49 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from ...model.thresholds import NOBODY
+from ...model.thresholds import UNREACHABLE
 from .new_entries import Floats
 
 
-def value_line(lines: Floats, entries: Floats, hits: Floats, gain: float, cost: float) -> float:
+def value_threshold(
+    thresholds: Floats, entries: Floats, hits: Floats, gain: float, cost: float
+) -> float:
     """The line whose newly qualified groups earn most: gain of conversions less cost of touches.
 
     For calibrated readiness it tends to cost / gain (Elkan, IJCAI 2001). Among equals the
-    strictest is taken. Where no line earns anything, nobody qualifies (`threshold.NOBODY`).
+    strictest is taken. Where no line earns anything, nobody qualifies (`thresholds.UNREACHABLE`).
 
     Args:
-        lines: ascending.
+        thresholds: ascending.
         entries: shape (accounts, lines); newly qualified groups.
         hits: shape (accounts, lines); those of them that converted within the horizon.
         gain: of a conversion, in account currency.
         cost: of a touch, same currency.
     """
-    earned = gain * hits.sum(axis=0) - cost * entries.sum(axis=0)
-    best = lines.size - 1 - int(np.argmax(earned[::-1]))
-    return float(lines[best]) if earned[best] > 0 else NOBODY
+    total_value = gain * hits.sum(axis=0) - cost * entries.sum(axis=0)
+    best = thresholds.size - 1 - int(np.argmax(total_value[::-1]))
+    return float(thresholds[best]) if total_value[best] > 0 else UNREACHABLE
 
 
-def precision_line(
-    lines: Floats, entries: Floats, hits: Floats, precision: float, confidence: float
+def precision_threshold(
+    thresholds: Floats, entries: Floats, hits: Floats, precision: float, confidence: float
 ) -> float:
     """The lowest line at which the share of hits is surely as high as asked for.
 
-    Where that is so at no line, nobody qualifies (`threshold.NOBODY`).
+    Where that is so at no line, nobody qualifies (`thresholds.UNREACHABLE`).
 
     Args:
-        lines: ascending.
+        thresholds: ascending.
         entries: shape (accounts, lines); newly qualified groups.
         hits: shape (accounts, lines); those of them that converted, or that sales accepted.
         precision: share that the lower bound must reach, 0..1.
         confidence: of the bound, one-sided.
     """
-    holds = np.flatnonzero(precision_bound(entries, hits, confidence) >= precision)
-    return float(lines[holds[0]]) if holds.size else NOBODY
+    sufficient = np.flatnonzero(precision_lower_bound(entries, hits, confidence) >= precision)
+    return float(thresholds[sufficient[0]]) if sufficient.size else UNREACHABLE
 
 
-def precision_bound(entries: Floats, hits: Floats, confidence: float) -> Floats:
+def precision_lower_bound(entries: Floats, hits: Floats, confidence: float) -> Floats:
     """Lower confidence bound of the share of hits at each line, shape (lines,); 0 without entries.
 
     Wilson's bound, on the number of independent groups that would leave as much doubt: groups of
@@ -57,15 +59,15 @@ def precision_bound(entries: Floats, hits: Floats, confidence: float) -> Floats:
         hits: shape (accounts, lines); hits among them.
         confidence: one-sided, 0.5 or more, under 1.
     """
-    cases, found = entries.sum(axis=0), hits.sum(axis=0)
-    share = found / np.maximum(cases, 1)
+    cases, total_hits = entries.sum(axis=0), hits.sum(axis=0)
+    share = total_hits / np.maximum(cases, 1)
     accounts = (entries > 0).sum(axis=0)
     residual = ((hits - share * entries) ** 2).sum(axis=0)
     variance = residual / np.maximum(cases, 1) ** 2 * accounts / np.maximum(accounts - 1, 1)
-    doubtful = variance > 0
-    independent = np.divide(share * (1 - share), variance, out=cases.copy(), where=doubtful)
+    has_variance = variance > 0
+    independent = np.divide(share * (1 - share), variance, out=cases.copy(), where=has_variance)
     # All hits or none leave no residual; then accounts are what is independent.
-    size = np.where(doubtful, np.minimum(independent, cases), accounts)
+    size = np.where(has_variance, np.minimum(independent, cases), accounts)
     z = float(norm.ppf(confidence))
     middle = share * size + z**2 / 2
     spread = z * np.sqrt(share * (1 - share) * size + z**2 / 4)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES, BadInput
-from mqbg.explain.changes.change_attribution import changes
+from mqbg.explain.changes.change_attribution import attribute_change
 from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.tables_as_of import in_memory_source, rows_of_group
@@ -121,7 +121,7 @@ def split(opened, bundle, quiet):
 
     def found(tables, before=None):
         with opened(tables) as there:
-            return changes(there, quiet[0], SINCE, AS_OF, bundle, before)
+            return attribute_change(there, quiet[0], SINCE, AS_OF, bundle, before)
 
     return found
 
@@ -154,18 +154,18 @@ def some(scores):
 
 def test_the_ends_are_the_scores_to_the_bit_and_the_parts_sum(source, bundle, scores):
     for group_id in some(scores):
-        found = changes(source, group_id, SINCE, AS_OF, bundle)
-        assert (found.before, found.after) == scores[group_id]
-        assert found.points_before == bundle.points(np.array([found.before]))[0]
-        assert found.points_after == bundle.points(np.array([found.after]))[0]
-        moved = math.fsum(row.log_odds for row in found.rows)
-        assert moved == pytest.approx(found.after - found.before, abs=1e-9)
-        points = math.fsum(row.points for row in found.rows)
+        found = attribute_change(source, group_id, SINCE, AS_OF, bundle)
+        assert (found.log_odds_before, found.log_odds_after) == scores[group_id]
+        assert found.points_before == bundle.score_points(np.array([found.log_odds_before]))[0]
+        assert found.points_after == bundle.score_points(np.array([found.log_odds_after]))[0]
+        moved = math.fsum(row.log_odds for row in found.parts)
+        assert moved == pytest.approx(found.log_odds_after - found.log_odds_before, abs=1e-9)
+        points = math.fsum(row.points for row in found.parts)
         assert points == pytest.approx(found.points_after - found.points_before, abs=1e-9)
 
 
 def test_rows_make_a_frame(source, bundle, scores):
-    frame = pd.DataFrame(changes(source, some(scores)[0], SINCE, AS_OF, bundle).rows)
+    frame = pd.DataFrame(attribute_change(source, some(scores)[0], SINCE, AS_OF, bundle).parts)
     assert {"cause", "contact_id", "turn", "log_odds", "points"} <= set(frame.columns)
     assert [(frame["cause"] == once).sum() for once in ("model", "decay", "facts")] == [1, 1, 1]
 
@@ -177,7 +177,7 @@ def test_a_group_that_is_not_open_is_refused(source, bundle, scores):
         if row["created_at"] > SINCE
     )
     with pytest.raises(BadInput, match="expected a group that is open at 2025-05-10 00:00"):
-        changes(source, shut, SINCE, AS_OF, bundle)
+        attribute_change(source, shut, SINCE, AS_OF, bundle)
 
 
 # One group, and what happens to it
@@ -388,8 +388,8 @@ def test_everything_at_once_equals_plain_python_and_scoring(quiet, split, score_
 def test_a_microsecond_later_nothing_changed(quiet, opened, bundle):
     group_id, tables = quiet
     with opened(tables) as there:
-        found = changes(there, group_id, AS_OF - timedelta(microseconds=1), AS_OF, bundle)
-    assert {(row.log_odds, row.points) for row in found.rows} == {(0.0, 0.0)}
+        found = attribute_change(there, group_id, AS_OF - timedelta(microseconds=1), AS_OF, bundle)
+    assert {(row.log_odds, row.points) for row in found.parts} == {(0.0, 0.0)}
 
 
 # Awkward worlds
@@ -421,14 +421,16 @@ def test_in_a_random_world_the_parts_sum_and_everybody_s_turn_is_told(
     both = sorted(set(ends[0]) & set(ends[1]))
     assert both
     for group_id in both[-3:]:
-        found = changes(there, group_id, since, AS_OF, bundle)
-        for value, rows in zip((found.before, found.after), ends, strict=True):
+        found = attribute_change(there, group_id, since, AS_OF, bundle)
+        for value, rows in zip((found.log_odds_before, found.log_odds_after), ends, strict=True):
             schema = pa.Table.from_pylist([rows[group_id]])
             assert value == bundle.log_odds(schema)[0]
-        moved = math.fsum(row.log_odds for row in found.rows)
-        assert moved == pytest.approx(found.after - found.before, abs=1e-9)
+        moved = math.fsum(row.log_odds for row in found.parts)
+        assert moved == pytest.approx(found.log_odds_after - found.log_odds_before, abs=1e-9)
         then, now = roles_at(tables, group_id, since), roles_at(tables, group_id, AS_OF)
-        told = {row.contact_id: row.turn for row in found.rows if row.cause == "members"}
+        told = {
+            row.contact_id: row.membership_change for row in found.parts if row.cause == "members"
+        }
         plain = ("joined", "left", "new_role")
         assert {who: turn for who, turn in told.items() if turn in plain} == {
             **dict.fromkeys(now.keys() - then.keys(), "joined"),
@@ -444,7 +446,7 @@ def test_another_model_is_a_step_of_its_own(quiet, split, bundle):
     _group_id, tables = quiet
     old = replace(
         bundle,
-        ensemble=None,
+        tree_engine=None,
         trees=bundle.booster.model_to_string(num_iteration=5),
         calibrator=replace(bundle.calibrator),
     )

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.shapley.coalition_aggregates import Totals, alike, stack
+from mqbg.explain.shapley.coalition_aggregates import Aggregator, interchangeable_types, stack
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 
 NAN = math.nan
 REDUCES = (Aggregation.SUM, Aggregation.MAX, Aggregation.MIN, Aggregation.SUM, Aggregation.MIN)
-TOTALS = Totals(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
+TOTALS = Aggregator(
+    tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES))
+)
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 
 sums = st.integers(-(2**40), 2**40).map(lambda n: n * 2.0**-20)  # what `to_fixed_point` makes
@@ -50,7 +52,7 @@ def test_prefixes_are_the_reductions_of_the_first_rows(drawn):
 def test_without_each_is_the_reduction_of_all_the_others(drawn):
     base, rows = arrays(drawn)
     expected = [reduced([base, *rows[:i], *rows[i + 1 :]]) for i in range(len(rows))]
-    got = TOTALS.without_each(base, rows)
+    got = TOTALS.leave_one_out(base, rows)
     np.testing.assert_array_equal(got, np.array(expected).reshape(got.shape))
 
 
@@ -68,7 +70,9 @@ def test_adding_a_row_is_reducing_one_more(drawn):
 def test_prefixes_of_an_order_are_those_of_the_rows_in_that_order(drawn, random):
     base, rows = arrays(drawn)
     orders = [random.sample(range(len(rows)), len(rows)) for _ in range(3)]
-    got = TOTALS.prefixes_of(base, rows, np.array(orders, dtype=np.int64).reshape(3, len(rows)))
+    got = TOTALS.prefixes_by_order(
+        base, rows, np.array(orders, dtype=np.int64).reshape(3, len(rows))
+    )
     for order, running in zip(orders, got, strict=True):
         np.testing.assert_array_equal(running, TOTALS.prefixes(base, rows[order]))
 
@@ -88,17 +92,17 @@ def test_coalitions_are_every_count_of_each_type_the_first_fastest(base, types):
 
 def test_alike_gathers_members_equal_in_every_term_in_order_of_appearance():
     rows = np.array([[1.0, NAN], [2.0, 0.0], [1.0, NAN], [1.0, 0.0], [2.0, 0.0]])
-    first, types = alike(rows)
+    first, types = interchangeable_types(rows)
     assert first.tolist() == [0, 1, 3]
     assert types.tolist() == [0, 1, 0, 2, 1]
 
 
 def test_alike_knows_one_zero():
-    assert alike(np.array([[0.0], [-0.0]]))[1].tolist() == [0, 0]
+    assert interchangeable_types(np.array([[0.0], [-0.0]]))[1].tolist() == [0, 0]
 
 
 def test_alike_of_nobody_is_empty():
-    first, types = alike(np.empty((0, 3)))
+    first, types = interchangeable_types(np.empty((0, 3)))
     assert (first.size, types.size) == (0, 0)
 
 

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.shapley.coalition_aggregates import Totals
-from mqbg.explain.shapley.game import play, stakeholder_game
+from mqbg.explain.shapley.coalition_aggregates import Aggregator
+from mqbg.explain.shapley.game import play_games, stakeholder_game
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain
 
 NAN = math.nan
 REDUCES = (Aggregation.SUM, Aggregation.SUM, Aggregation.MAX, Aggregation.MIN)
-TOTALS = Totals(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
+TOTALS = Aggregator(
+    tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES))
+)
 BASE = np.array([0.5, 0.0, NAN, NAN])
 NO_EFFECT = (0.0, 0.0, NAN, NAN)
 EXACT = Explain(max_sets=2**14)
@@ -69,7 +71,7 @@ def game(members, how, seed=3, extra=None):
 
 
 def outcome(members, how, **options):
-    return dict(play([("g", game(members, how, **options))], valued, 100_000))["g"]
+    return dict(play_games([("g", game(members, how, **options))], valued, 100_000))["g"]
 
 
 def people(count, seed=1):
@@ -103,7 +105,7 @@ def test_exact_contributions_are_shapley_values_by_definition(members):
     got = outcome(members, EXACT)
     expected = shapley_by_definition(BASE, members)
     np.testing.assert_allclose(got.contribution, expected, rtol=0, atol=1e-9)
-    assert not got.error.any()
+    assert not got.standard_error.any()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 8, 400])
@@ -120,14 +122,14 @@ def test_four_hundred_members_alike_are_exact_and_share_equally():
     got = outcome([people(1)[0]] * 400, Explain())
     each = (got.everyone - got.base) / 400
     np.testing.assert_allclose(got.contribution, each, rtol=1e-9)
-    assert not got.error.any()
+    assert not got.standard_error.any()
 
 
 @pytest.mark.parametrize("how", [EXACT, SAMPLED], ids=["exact", "sampled"])
 def test_a_member_without_effect_gets_exactly_zero(how):
     got = outcome([*people(5), NO_EFFECT, *people(2, seed=9), NO_EFFECT], how)
     assert got.contribution[[5, 8]].tolist() == [0.0, 0.0]
-    assert got.error[[5, 8]].tolist() == [0.0, 0.0]
+    assert got.standard_error[[5, 8]].tolist() == [0.0, 0.0]
     assert np.count_nonzero(got.contribution) == 7
 
 
@@ -136,7 +138,7 @@ def test_two_alike_members_get_equal_parts_to_the_bit(how):
     members = people(6)
     got = outcome([*members, members[2]], how)
     assert got.contribution[2] == got.contribution[6] != got.contribution[3]
-    assert got.error[2] == got.error[6]
+    assert got.standard_error[2] == got.standard_error[6]
     assert got.without[2] == got.without[6]
 
 
@@ -146,8 +148,8 @@ def test_a_sampled_contribution_is_within_four_standard_errors_of_the_exact_one(
     many = Explain(max_sets=1, standard_error=0.01, max_pairs=4096)
     members = people(11, seed)
     exact, sampled = outcome(members, EXACT), outcome(members, many, seed=seed)
-    assert 0 < sampled.error.max() < 0.01
-    assert np.all(np.abs(sampled.contribution - exact.contribution) <= 4 * sampled.error)
+    assert 0 < sampled.standard_error.max() < 0.01
+    assert np.all(np.abs(sampled.contribution - exact.contribution) <= 4 * sampled.standard_error)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -155,23 +157,23 @@ def test_by_default_no_member_is_further_off_than_four_of_the_largest_errors(see
     members = people(11, seed)
     exact, sampled = outcome(members, EXACT), outcome(members, Explain(), seed=seed)
     wrong = np.abs(sampled.contribution - exact.contribution)
-    assert 0 < wrong.max() <= 4 * sampled.error.max()
+    assert 0 < wrong.max() <= 4 * sampled.standard_error.max()
 
 
 def test_sampling_goes_on_until_the_error_is_small_or_the_pairs_are_used_up():
     members = people(11)
     strict = Explain(max_sets=1, standard_error=0.005, max_pairs=4096)
-    assert outcome(members, strict).error.max() < 0.005
+    assert outcome(members, strict).standard_error.max() < 0.005
     few = Explain(max_sets=1, standard_error=1e-9, max_pairs=4)
     rows = []
     drawn = game(members, few)
-    list(play([("g", drawn)], lambda _s, t: rows.append(len(t)) or value(t), 1))
+    list(play_games([("g", drawn)], lambda _s, t: rows.append(len(t)) or value(t), 1))
     assert sum(rows) == 4 * 2 * (11 + 1) + 11  # pairs x both orders x prefixes, and leavers
 
 
 def test_the_choice_between_exact_and_sampled_is_by_the_number_of_distinct_sets():
-    assert not outcome(people(10), Explain(max_sets=1024)).error.any()
-    assert outcome(people(10), Explain(max_sets=1023)).error.any()
+    assert not outcome(people(10), Explain(max_sets=1024)).standard_error.any()
+    assert outcome(people(10), Explain(max_sets=1023)).standard_error.any()
 
 
 @pytest.mark.parametrize("how", [EXACT, SAMPLED], ids=["exact", "sampled"])
@@ -187,7 +189,7 @@ def test_without_is_the_log_odds_of_the_group_without_that_member(how):
 def test_further_totals_are_valued_in_their_order(how, count):
     asked = np.array([[3.0, 1.0, 0.5, NAN], [-1.0, 2.0, NAN, 0.25]])
     got = outcome(people(count), how, extra=asked)
-    assert got.extra.tolist() == value(asked).tolist()
+    assert got.extra_log_odds.tolist() == value(asked).tolist()
     assert same(outcome(people(count), how), outcome(people(count), how, extra=asked[:0]))
 
 
@@ -207,7 +209,7 @@ def test_a_groups_answer_does_not_depend_on_its_batch(rows_per_batch):
             (key, game(people(sizes[key][0] + 1, sizes[key][0]), sizes[key][1], sizes[key][0]))
             for key in keys
         ]
-        together = dict(play(games, valued, rows_per_batch))
+        together = dict(play_games(games, valued, rows_per_batch))
         assert sorted(together) == sorted(alone)
         assert all(same(together[key], alone[key]) for key in alone)
 
@@ -225,9 +227,9 @@ def test_games_are_drawn_only_as_the_batch_has_room():
         assert sum(size for _key, size in sizes) == len(totals)
         return value(totals)
 
-    assert len(list(play(games(), count_and_value, rows_per_batch=30))) == 20
+    assert len(list(play_games(games(), count_and_value, rows_per_batch=30))) == 20
     assert seen[0] == (2, 2 * (2**4 + 4))  # 20 rows a game: the second one fills the batch
 
 
 def test_playing_no_game_yields_nothing():
-    assert list(play([], valued, 10)) == []
+    assert list(play_games([], valued, 10)) == []

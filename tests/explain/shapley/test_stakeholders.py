@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES
-from mqbg.explain.group_members import members_of, typical_terms
+from mqbg.explain.group_members import group_members_at, reference_member_terms
 from mqbg.explain.shapley import stakeholders as room
-from mqbg.explain.shapley.coalition_aggregates import Totals
-from mqbg.explain.shapley.stakeholders import stakeholders
-from mqbg.explain.shapley.theme_attribution import themes_of
+from mqbg.explain.shapley.coalition_aggregates import Aggregator
+from mqbg.explain.shapley.stakeholders import group_stakeholders
+from mqbg.explain.shapley.theme_attribution import catalogue_themes
 from mqbg.explain.shapley.valuation import Valuation
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.tables.feature_table import feature_table, open_snapshot
@@ -120,7 +120,7 @@ def at(source, bundle):
 @pytest.fixture(scope="module")
 def found(at, bundle):
     """The stakeholders of every group, by group_id."""
-    return {one.group.group_id: one for one in stakeholders(at, bundle, quiet)}
+    return {one.group.group_id: one for one in group_stakeholders(at, bundle, quiet)}
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_the_sum_holds_in_every_group_and_the_log_odds_are_the_feature_tables_to
 
 def test_contributions_in_points_sum_to_what_the_group_adds_to_the_score(found, bundle):
     for one in found.values():
-        base, score = bundle.points(np.array([one.outcome.base, one.outcome.everyone]))
+        base, score = bundle.score_points(np.array([one.outcome.base, one.outcome.everyone]))
         assert math.fsum(one.points) == pytest.approx(score - base, abs=1e-9)
 
 
@@ -205,8 +205,8 @@ def test_numpy_reductions_equal_stage_2_of_every_coalition_to_the_bit(world, at,
     terms = member_terms(in_engine(repeated, at.members), catalogue)
     reduced = aggregate_terms(terms, catalogue, ("group_id", "coalition"))
     engine = reduced.order_by("coalition").to_pyarrow()
-    (group,) = (group for group in members_of(at) if group.group_id == group_id)
-    totals = Totals(catalogue.terms)
+    (group,) = (group for group in group_members_at(at) if group.group_id == group_id)
+    totals = Aggregator(catalogue.terms)
     own = np.array([totals.prefixes(group.base, group.terms[list(s)])[-1] for s in subsets])
     assert len(subsets) == 2**8
     for place, term in enumerate(catalogue.terms):
@@ -231,8 +231,8 @@ def test_the_game_equals_stage_2_with_coalitions_as_a_key_and_the_trees(
     keys = ("group_id", "coalition")
     table = group_features(in_engine(repeated, at.members), at.facts, bundle.catalogue, keys)
     engine = bundle.log_odds(table.order_by("coalition").to_pyarrow())
-    totals = Totals(bundle.catalogue.terms)
-    (group,) = (g for g in members_of(at) if g.group_id == one.group.group_id)
+    totals = Aggregator(bundle.catalogue.terms)
+    (group,) = (g for g in group_members_at(at) if g.group_id == one.group.group_id)
     own = [totals.prefixes(group.base, group.terms[list(s)])[-1] for s in subsets]
     sizes = [(one.group.group_id, len(subsets))]
     assert Valuation(bundle, at.fact_rows())(sizes, np.array(own)).tolist() == engine.tolist()
@@ -254,19 +254,19 @@ def test_a_group_has_the_same_answer_alone_and_in_any_batch(
     monkeypatch.setattr(room, "ROWS_PER_BATCH", rows_per_batch)
     for only in ([world[0][400]], [world[0][size] for size in (8, 2, 0)]):
         with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
-            for one in stakeholders(few, bundle, quiet):
+            for one in group_stakeholders(few, bundle, quiet):
                 other = found[one.group.group_id]
                 assert same(one.outcome, other.outcome)
                 assert one.actions == other.actions
                 assert one.points.tolist() == other.points.tolist()
-                assert one.by_theme.tolist() == other.by_theme.tolist()
+                assert one.contributions_by_theme.tolist() == other.by_theme.tolist()
 
 
 def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source, bundle, found):
     other = replace(bundle, settings=replace(SETTINGS, model=replace(SETTINGS.model, seed=8)))
     only = [world[0][400], world[0][8]]
     with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
-        drawn = {one.group.group_id: one for one in stakeholders(few, other, quiet)}
+        drawn = {one.group.group_id: one for one in group_stakeholders(few, other, quiet)}
     large, small = (drawn[group_id].outcome for group_id in only)
     assert not same(large, found[only[0]].outcome)
     assert same(small, found[only[1]].outcome)
@@ -277,7 +277,7 @@ def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source,
 
 def by_name(one, bundle):
     """Each member's themes, by name."""
-    return [dict(zip(themes_of(bundle.catalogue), row, strict=True)) for row in one.by_theme]
+    return [dict(zip(catalogue_themes(bundle.catalogue), row, strict=True)) for row in one.by_theme]
 
 
 def test_themes_of_every_member_sum_to_the_contribution(found):
@@ -300,15 +300,15 @@ def test_themes_are_the_mean_change_of_treeshap_at_the_first_and_the_last_step(
     subsets, repeated = coalitions(rows_of(at.members, one.group.group_id))
     keys = ("group_id", "coalition")
     table = group_features(in_engine(repeated, at.members), at.facts, bundle.catalogue, keys)
-    read = bundle.matrix(table.order_by("coalition").to_pyarrow())
+    read = bundle.feature_matrix(table.order_by("coalition").to_pyarrow())
     shap = bundle.contributions(read)
     place = {chosen: number for number, chosen in enumerate(subsets)}
     for member in (0, 1):
-        expected = dict.fromkeys(themes_of(bundle.catalogue), 0.0)
+        expected = dict.fromkeys(catalogue_themes(bundle.catalogue), 0.0)
         for before, after in (((), (member,)), ((1 - member,), (0, 1))):
             x, y = read[place[before]], read[place[after]]
             for number, feature in enumerate(bundle.catalogue.features):
-                if feature.name in bundle.read_features and not np.array_equal(
+                if feature.name in bundle.used_features and not np.array_equal(
                     x[number], y[number], equal_nan=True
                 ):
                     step = shap[place[after], number] - shap[place[before], number]
@@ -349,12 +349,12 @@ def test_if_leaves_equals_scoring_the_tables_without_that_member(
     for key, place in leaving.items():
         one = found[key]
         assert one.outcome.without[place] == values[key]
-        points = bundle.points(np.array([values[key], one.outcome.everyone]))
+        points = bundle.score_points(np.array([values[key], one.outcome.everyone]))
         assert one.if_leaves[place] == points[0] - points[1]
 
 
 def typical_row(bundle, role):
-    (signals,) = (member.signals for member in bundle.typical if member.role == role)
+    (signals,) = (member.signals for member in bundle.reference_members if member.role == role)
     return dict(signals)
 
 
@@ -386,8 +386,8 @@ def test_gains_equal_features_recomputed_from_edited_member_rows(at, bundle, fou
     ]
     keys = ("group_id", "coalition")
     table = group_features(in_engine(rows, at.members), at.facts, bundle.catalogue, keys)
-    after = bundle.points(bundle.log_odds(table.order_by("coalition").to_pyarrow()))
-    before = bundle.points(np.array([one.outcome.everyone for one, _step in taken]))
+    after = bundle.score_points(bundle.log_odds(table.order_by("coalition").to_pyarrow()))
+    before = bundle.score_points(np.array([one.outcome.everyone for one, _step in taken]))
     assert len(taken) > 20
     assert [step.points for _one, step in taken] == (after - before).tolist()
 
@@ -402,12 +402,12 @@ def test_actions_are_the_best_at_most_ten_and_sorted(found):
 
 
 def test_a_step_with_less_support_than_the_minimum_is_refused(at, bundle):
-    supports = sorted({member.snapshots for member in bundle.typical})
+    supports = sorted({member.snapshots for member in bundle.reference_members})
     middle = supports[len(supports) // 2]
     for least in (middle, middle + 1, 10**9):
         strict = replace(SETTINGS, explain=replace(SETTINGS.explain, min_support=least))
-        known = set(typical_terms(replace(bundle, settings=strict)))
-        assert known == {m.role for m in bundle.typical if m.snapshots >= least}
+        known = set(reference_member_terms(replace(bundle, settings=strict)))
+        assert known == {m.role for m in bundle.reference_members if m.snapshots >= least}
 
 
 def test_without_enough_support_there_are_no_actions(world, source, bundle):
@@ -415,7 +415,8 @@ def test_without_enough_support_there_are_no_actions(world, source, bundle):
     only = [world[0][size] for size in (0, 1, 2, 8)]
     with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         assert all(
-            not one.actions for one in stakeholders(few, replace(bundle, settings=settings), quiet)
+            not one.actions
+            for one in group_stakeholders(few, replace(bundle, settings=settings), quiet)
         )
 
 
@@ -426,16 +427,16 @@ def test_the_single_point_of_failure_costs_the_share_of_what_the_group_adds(
     settings = replace(SETTINGS, explain=replace(SETTINGS.explain, dependence_share=share))
     only = [key for key, one in found.items() if len(one.group.contact_ids) < 9][:60]
     with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
-        again = list(stakeholders(few, replace(bundle, settings=settings), quiet))
+        again = list(group_stakeholders(few, replace(bundle, settings=settings), quiet))
     points = 0
     for one in again:
-        base, score = bundle.points(np.array([one.outcome.base, one.outcome.everyone]))
+        base, score = bundle.score_points(np.array([one.outcome.base, one.outcome.everyone]))
         worst = min(one.if_leaves, default=0.0)
         rests = score - base >= 1.0 and -worst >= share * (score - base)
         points += rests
-        assert (one.single_point is not None) == rests
+        assert (one.single_point_index is not None) == rests
         if rests:
-            assert one.if_leaves[one.single_point] == worst
+            assert one.if_leaves[one.single_point_index] == worst
     assert points or share == 0.9
 
 

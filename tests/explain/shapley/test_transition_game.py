@@ -8,15 +8,17 @@ from itertools import permutations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.shapley.game import play, stakeholder_game
-from mqbg.explain.shapley.transition_game import Moves
+from mqbg.explain.shapley.game import play_games, stakeholder_game
+from mqbg.explain.shapley.transition_game import TransitionAggregator
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 from mqbg.settings import Explain
 
 NAN = math.nan
 REDUCES = (Aggregation.SUM, Aggregation.MAX, Aggregation.MIN)
-MOVES = Moves(tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES)))
+MOVES = TransitionAggregator(
+    tuple(Term(f"t{i}", lambda row: row, reduce) for i, reduce in enumerate(REDUCES))
+)
 GONE = (0.0, NAN, NAN)
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 numbers = st.integers(-4, 4).map(float)
@@ -53,7 +55,7 @@ def matrix(pairs):
 def played(base, pairs, chosen):
     random = np.random.default_rng(3)
     game = stakeholder_game(MOVES, np.array(base), matrix(pairs), chosen, random)
-    ((_key, outcome),) = play([("g", game)], value, 1000)
+    ((_key, outcome),) = play_games([("g", game)], value, 1000)
     return outcome
 
 
@@ -92,5 +94,7 @@ def test_without_a_move_the_player_is_as_before(base, pairs):
 
 def test_who_is_nowhere_changes_no_total():
     one = np.array([[2.0, 1.0, NAN]])
-    assert np.array_equal(MOVES.total(np.vstack([one, MOVES.nothing])), one[0], equal_nan=True)
-    assert np.array_equal(MOVES.total(np.empty((0, 3))), MOVES.nothing, equal_nan=True)
+    assert np.array_equal(
+        MOVES.aggregate(np.vstack([one, MOVES.neutral_row])), one[0], equal_nan=True
+    )
+    assert np.array_equal(MOVES.aggregate(np.empty((0, 3))), MOVES.neutral_row, equal_nan=True)

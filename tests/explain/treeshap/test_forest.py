@@ -5,7 +5,7 @@ from __future__ import annotations
 import lightgbm as lgb
 import numpy as np
 import pytest
-from mqbg.explain.treeshap.forest import NotCoveredError, forest
+from mqbg.explain.treeshap.forest import UnsupportedTreesError, parse_forest
 from mqbg.explain.treeshap.layout import CATEGORY, NAN_LEFT, NAN_RIGHT, ZERO_LEFT, ZERO_RIGHT
 
 # Splits feature 0 at 1.5, then on the right feature 1 at -2.
@@ -37,7 +37,7 @@ NONE, ZERO, NAN, LEFT = 0, 4, 8, 2
 
 
 def read(first: int = NONE, second: int = NONE) -> np.ndarray:
-    return forest(TEXT.format(first=first, second=second)).nodes
+    return parse_forest(TEXT.format(first=first, second=second)).nodes
 
 
 def test_shares_are_rows_of_the_child_to_rows_of_the_node():
@@ -47,7 +47,7 @@ def test_shares_are_rows_of_the_child_to_rows_of_the_node():
 
 
 def test_the_mean_weighs_leaves_by_their_rows():
-    assert forest(TEXT.format(first=0, second=0)).expected.tolist() == [pytest.approx(17.0)]
+    assert parse_forest(TEXT.format(first=0, second=0)).expected.tolist() == [pytest.approx(17.0)]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,9 @@ def test_missing_values_go_where_lightgbm_sends_them(first, second, kinds):
 
 
 def test_a_feature_split_again_knows_its_share_so_far():
-    nodes = forest(TEXT.format(first=0, second=0).replace("split_feature=0 1", "split_feature=0 0"))
+    nodes = parse_forest(
+        TEXT.format(first=0, second=0).replace("split_feature=0 1", "split_feature=0 0")
+    )
     assert nodes.nodes["before"].tolist() == [-1, 0]
     assert nodes.nodes["before_left"].tolist() == [0, 0]
     assert nodes.nodes["share_before"].tolist() == [1.0, 0.4]
@@ -74,7 +76,7 @@ def test_a_feature_split_again_knows_its_share_so_far():
 @pytest.mark.parametrize(("features", "points"), [("0 1", 1), ("0 0", 1)])
 def test_half_the_features_of_the_longest_path_give_the_points(features, points):
     text = TEXT.format(first=0, second=0).replace("split_feature=0 1", f"split_feature={features}")
-    assert forest(text).trees["points"].tolist() == [points]
+    assert parse_forest(text).trees["points"].tolist() == [points]
 
 
 def test_categories_point_at_their_own_words_in_the_joined_trees():
@@ -83,7 +85,7 @@ def test_categories_point_at_their_own_words_in_the_joined_trees():
     y = draw.normal(size=100)[x[:, 0].astype(int)]
     params = {"verbose": -1, "num_leaves": 4, "num_threads": 1}
     booster = lgb.train(params, lgb.Dataset(x, y, categorical_feature=[0]), 3)
-    found = forest(booster.model_to_string())
+    found = parse_forest(booster.model_to_string())
     ends = found.nodes["first_word"] + found.nodes["words"]
     assert set(found.nodes["kind"]) == {CATEGORY}
     assert found.nodes["first_word"].tolist() == [0, *ends[:-1]]
@@ -100,10 +102,10 @@ def test_categories_point_at_their_own_words_in_the_joined_trees():
     ],
 )
 def test_what_the_arrays_cannot_say_is_not_covered(old, new, reason):
-    with pytest.raises(NotCoveredError, match=reason):
-        forest(TEXT.format(first=0, second=0).replace(old, new))
+    with pytest.raises(UnsupportedTreesError, match=reason):
+        parse_forest(TEXT.format(first=0, second=0).replace(old, new))
 
 
 def test_a_model_without_trees_has_none():
-    found = forest(TEXT.partition("\nTree=0")[0] + "\nend of trees\n")
+    found = parse_forest(TEXT.partition("\nTree=0")[0] + "\nend of trees\n")
     assert (found.features, found.outputs, found.trees.size) == (2, 1, 0)

@@ -20,9 +20,9 @@ import pytest
 import structlog
 import uvicorn
 from mqbg.contract import TABLES
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.features.time_rules.tables_as_of import rows_of_group
-from mqbg.model.registry import Registered
+from mqbg.model.registry import RegisteredBundle
 from mqbg.serve.api.app import create_app
 from mqbg.serve.api.group_tables import MORE, ONE
 from mqbg.serve.api.keys import Keys, keys_of
@@ -31,7 +31,7 @@ from mqbg.serve.api.score_cache import Shelf
 from mqbg.serve.api.scorer import made_ready
 from mqbg.serve.api.server_state import Standing
 from mqbg.serve.api.workers import Workers
-from mqbg.serve.batch.scoring import Scored, score
+from mqbg.serve.batch.scoring import ScoreTables, score
 from mqbg.serve.store.connection import opened
 from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Api, Settings, Store
@@ -48,8 +48,8 @@ ENVIRONMENT = {
 class Held:
     """A champion that no registry keeps; `next` is what a refresh finds."""
 
-    model: Registered
-    next: Registered | None = None
+    model: RegisteredBundle
+    next: RegisteredBundle | None = None
 
     def refresh(self) -> bool:
         found, self.next = self.next, None
@@ -84,21 +84,21 @@ def as_of():
 def model(small_model):
     """The small model as requests are scored by."""
     _source, bundle = small_model
-    return made_ready(Registered(bundle, "mqbg", "7", "run"), threads=1)
+    return made_ready(RegisteredBundle(bundle, "mqbg", "7", "run"), threads=1)
 
 
 @pytest.fixture(scope="package")
 def scored(small_model, model):
     """The batch's scores of all groups, by the lines that requests are held against."""
     source, _bundle = small_model
-    return score(source, model.bundle, AS_OF, model_version="7", words=words("en"))
+    return score(source, model.bundle, AS_OF, model_version="7", language=load_language("en"))
 
 
 @pytest.fixture(scope="package")
 def keep():
     """`keep(url, scored, as_of)`: remembers a run in a store, and gives it as it stands there."""
 
-    def keep(url: str, scored: Scored, at: datetime = AS_OF) -> Scored:
+    def keep(url: str, scored: ScoreTables, at: datetime = AS_OF) -> ScoreTables:
         with (
             opened(url) as store,
             remembered(store, scored, NO_VERDICTS, Settings(), at) as kept,
@@ -168,7 +168,7 @@ def settings(store_url):
 
 
 @contextmanager
-def _standing(settings: Settings, keys: Keys, model: Registered) -> Iterator[Standing]:
+def _standing(settings: Settings, keys: Keys, model: RegisteredBundle) -> Iterator[Standing]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MQBG_STORE_URL", raising=False)
         shelf = Shelf(settings)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from mqbg.serve.api.examples import REQUEST
-from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 
 SEED = 3
 
@@ -27,7 +27,7 @@ def some_groups(scored):
 def test_the_answer_is_that_of_the_batch_to_the_bit(client, posted, scored, body_of, some_groups):
     for group_id in some_groups:
         answer = posted(client, body_of(group_id)).json()
-        for name in FILES:
+        for name in SCORE_SCHEMAS:
             rows = [r for r in getattr(scored, name).to_pylist() if r["group_id"] == group_id]
             if name == "scores":
                 assert answer["score"] == plain({**rows[0], "rank": 1})

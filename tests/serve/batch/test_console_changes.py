@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.features.tables.feature_table import feature_table
-from mqbg.model.registry import Registered
+from mqbg.model.registry import RegisteredBundle
 from mqbg.serve.batch import console_changes as sheet_since
-from mqbg.serve.batch.console_changes import since_sheet
-from mqbg.serve.batch.scoring_job import Job
+from mqbg.serve.batch.console_changes import change_report
+from mqbg.serve.batch.scoring_job import ScoringJob
 from rich.console import Console
 
 SINCE, AS_OF = datetime(2025, 5, 1), datetime(2025, 7, 1, 9, 30)
@@ -36,10 +36,10 @@ def sheet(small_model):
     source, bundle = small_model
 
     def text(group_id, version=None, language="en"):
-        registered = Registered(bundle, "mqbg", "2", "run")
-        job = Job(source, registered, words(language), lambda *_: None)
+        registered = RegisteredBundle(bundle, "mqbg", "2", "run")
+        job = ScoringJob(source, registered, load_language(language), lambda *_: None)
         console = Console(file=io.StringIO(), width=200)
-        for part in since_sheet(job, group_id, SINCE, AS_OF, version):
+        for part in change_report(job, group_id, SINCE, AS_OF, version):
             console.print(part, highlight=False)
         return console.file.getvalue()
 
@@ -75,8 +75,13 @@ def test_a_time_of_day_is_said_where_there_is_one(sheet, groups):
 def test_the_model_is_a_row_only_where_it_is_another(sheet, small_model, groups, monkeypatch):
     bundle = small_model[1]
     older = replace(bundle, trees=bundle.booster.model_to_string(num_iteration=5))
-    stored = {"1": Registered(older, "mqbg", "1", "run"), "2": Registered(bundle, "mqbg", "2", "r")}
-    monkeypatch.setattr(sheet_since, "load_registered", lambda _name, version: stored[version])
+    stored = {
+        "1": RegisteredBundle(older, "mqbg", "1", "run"),
+        "2": RegisteredBundle(bundle, "mqbg", "2", "r"),
+    }
+    monkeypatch.setattr(
+        sheet_since, "load_registered_bundle", lambda _name, version: stored[version]
+    )
     same, other = sheet(groups[0], "2"), sheet(groups[0], "1")
     assert same == sheet(groups[0])
     assert "Model: version" not in same

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 from mqbg.contract import BadInput
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.features.time_rules.changed_groups import changed_groups
-from mqbg.serve.batch.incremental import carried, nothing_scored, require_same_run
-from mqbg.serve.batch.score_tables import FILES
+from mqbg.serve.batch.incremental import empty_score_tables, merge_scores, require_matching_scores
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 from mqbg.serve.batch.scoring import score
 
 AS_OF = datetime(2025, 7, 1, 15)
@@ -23,7 +23,9 @@ def by_hand(small_model):
     source, bundle = small_model
 
     def scored(as_of, only=None):
-        return score(source, bundle, as_of, model_version="7", words=words("en"), only=only)
+        return score(
+            source, bundle, as_of, model_version="7", language=load_language("en"), group_ids=only
+        )
 
     changed = changed_groups(source, SINCE, AS_OF)
     return scored(SINCE), scored(AS_OF), scored(AS_OF, changed.to_pylist()), changed
@@ -31,8 +33,8 @@ def by_hand(small_model):
 
 def test_what_is_carried_over_and_what_is_new_equal_a_full_run(by_hand):
     before, full, anew, changed = by_hand
-    got = carried(before, anew, changed, AS_OF)
-    for name in FILES:
+    got = merge_scores(before, anew, changed, AS_OF)
+    for name in SCORE_SCHEMAS:
         assert getattr(got, name).to_pylist() == getattr(full, name).to_pylist()
 
 
@@ -43,7 +45,7 @@ def test_most_groups_are_carried_over_within_a_minute(by_hand):
 
 def test_no_changed_group_keeps_all_scores_and_names_the_new_cutoff(by_hand):
     before, *_ = by_hand
-    got = carried(before, nothing_scored(), pa.array([], pa.string()), AS_OF)
+    got = merge_scores(before, empty_score_tables(), pa.array([], pa.string()), AS_OF)
     assert got.scores.drop(["as_of"]) == before.scores.drop(["as_of"])
     assert set(got.scores["as_of"].to_pylist()) == {AS_OF}
 
@@ -51,6 +53,6 @@ def test_no_changed_group_keeps_all_scores_and_names_the_new_cutoff(by_hand):
 @pytest.mark.parametrize(("since", "version"), [(AS_OF, "7"), (SINCE, "8")])
 def test_scores_of_another_cutoff_or_model_are_refused(by_hand, since, version):
     before, *_ = by_hand
-    require_same_run(before, SINCE, "7", "here")
+    require_matching_scores(before, SINCE, "7", "here")
     with pytest.raises(BadInput, match="expected in here the scores of"):
-        require_same_run(before, since, version, "here")
+        require_matching_scores(before, since, version, "here")

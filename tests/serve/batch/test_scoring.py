@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES, BadInput
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
 from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
@@ -37,7 +37,9 @@ def quiet(_label, _share):
 
 
 def scored(source, bundle, language="en", **options):
-    return score(source, bundle, AS_OF, model_version="7", words=words(language), **options)
+    return score(
+        source, bundle, AS_OF, model_version="7", language=load_language(language), **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +205,7 @@ def test_contributions_and_points_sum_to_what_the_group_adds(bundle, scores, peo
     for group_id, row in scores.items():
         total = row["base_log_odds"] + math.fsum(parts.get(group_id, []))
         assert total == pytest.approx(row["log_odds"], abs=1e-9)
-        base = bundle.points(np.array([row["base_log_odds"]]))[0]
+        base = bundle.score_points(np.array([row["base_log_odds"]]))[0]
         added = math.fsum(points.get(group_id, []))
         assert added == pytest.approx(100 * row["readiness"] - base, abs=1e-9)
 
@@ -287,7 +289,7 @@ def test_a_summary_names_the_theme_that_carried_the_contribution(all_of_it, peop
         pulls = {theme: way * points for theme, points in own.items() if way * points > 0}
         if pulls and row["points"]:
             strongest = max(pulls, key=pulls.__getitem__)
-            said = words("en").word("themes", strongest)
+            said = load_language("en").word("themes", strongest)
             assert f"Strongest theme: {said}." in row["summary"]
             named += 1
     assert named > 0
@@ -346,7 +348,7 @@ def test_the_single_point_of_failure_is_a_member_whose_leaving_costs_the_most(
         by_group.setdefault(row["group_id"], []).append(row)
     for group_id, row in scores.items():
         members = by_group.get(group_id, [])
-        base = bundle.points(np.array([row["base_log_odds"]]))[0]
+        base = bundle.score_points(np.array([row["base_log_odds"]]))[0]
         added = 100 * row["readiness"] - base
         worst = min(members, key=lambda member: member["if_leaves"], default=None)
         rests = worst is not None and added >= 1 and -worst["if_leaves"] >= 0.5 * added
@@ -440,7 +442,7 @@ def test_progress_is_told(source, bundle, scores):
 def test_a_cutoff_before_all_data_is_refused_with_the_first_group(tables, source, bundle):
     first = min(row["created_at"] for row in rows_of(tables, "buying_groups"))
     with pytest.raises(BadInput) as caught:
-        score(source, bundle, datetime(1999, 1, 1), model_version="7", words=words("en"))
+        score(source, bundle, datetime(1999, 1, 1), model_version="7", language=load_language("en"))
     said = str(caught.value)
     assert "expected groups that are open at 1999-01-01 00:00, found none" in said
     assert f"created at {first:%Y-%m-%d %H:%M}" in said

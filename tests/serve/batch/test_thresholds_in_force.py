@@ -11,8 +11,12 @@ import pytest
 from mqbg.contract import TABLES
 from mqbg.features import feature_table
 from mqbg.features.time_rules.eligible_groups import cutoffs
-from mqbg.model.threshold_update import follow
-from mqbg.serve.batch.thresholds_in_force import SNAPSHOTS, described, lines_in_force
+from mqbg.model.threshold_update import update_threshold
+from mqbg.serve.batch.thresholds_in_force import (
+    UPDATE_SNAPSHOTS,
+    segment_table,
+    thresholds_in_force,
+)
 
 AS_OF = datetime(2025, 7, 1)
 
@@ -34,7 +38,7 @@ def bundle(small_model):
     return replace(
         whole,
         settings=replace(whole.settings, thresholds=strict),
-        thresholds=replace(whole.thresholds, schedule=(), least=0.0),
+        thresholds=replace(whole.thresholds, schedule=(), floor=0.0),
     )
 
 
@@ -42,7 +46,7 @@ def bundle(small_model):
 def followed(source, bundle):
     """(the lines of the day, the progress that was told on the way)."""
     told = []
-    return lines_in_force(source, bundle, AS_OF, lambda *one: told.append(one)), told
+    return thresholds_in_force(source, bundle, AS_OF, lambda *one: told.append(one)), told
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +72,18 @@ def rhythm(bundle, until):
 
 
 def test_the_line_is_that_of_following_the_latest_snapshots(source, bundle, in_force):
-    latest = rhythm(bundle, AS_OF)[-SNAPSHOTS:]
+    latest = rhythm(bundle, AS_OF)[-UPDATE_SNAPSHOTS:]
     rows = rows_at(source, bundle, latest)
-    assert in_force == follow(rows, bundle.thresholds, bundle.settings.thresholds)
-    assert in_force.followed_until == AS_OF
-    assert len(in_force.schedule) == SNAPSHOTS - 1
+    assert in_force == update_threshold(rows, bundle.thresholds, bundle.settings.thresholds)
+    assert in_force.updated_until == AS_OF
+    assert len(in_force.schedule) == UPDATE_SNAPSHOTS - 1
 
 
 def test_the_newly_qualified_of_the_day_are_what_sales_can_take(source, bundle, in_force):
     before, now = rows_at(source, bundle, rhythm(bundle, AS_OF)[-2:]).groupby("as_of")
     inside = []
     for as_of, rows in (before, now):
-        reached = (rows["readiness"] >= in_force.base(as_of.to_pydatetime())) & (
+        reached = (rows["readiness"] >= in_force.pooled_at(as_of.to_pydatetime())) & (
             rows["completeness"] >= in_force.completeness
         )
         inside.append(set(rows["group_id"][reached]))
@@ -90,15 +94,15 @@ def test_the_newly_qualified_of_the_day_are_what_sales_can_take(source, bundle, 
 def test_a_bundle_that_has_followed_up_to_the_day_keeps_its_line(source, bundle, in_force):
     followed = replace(bundle, thresholds=in_force)
     asked = []
-    lines = lines_in_force(source, followed, AS_OF, lambda *told: asked.append(told))
+    lines = thresholds_in_force(source, followed, AS_OF, lambda *told: asked.append(told))
     assert lines is in_force
     assert not asked  # and scores nothing for it
 
 
 def test_what_was_followed_already_stays_and_the_rest_goes_on(source, bundle):
     early = datetime(2025, 5, 1)
-    first = lines_in_force(source, bundle, early, quiet)
-    on = lines_in_force(source, replace(bundle, thresholds=first), AS_OF, quiet)
+    first = thresholds_in_force(source, bundle, early, quiet)
+    on = thresholds_in_force(source, replace(bundle, thresholds=first), AS_OF, quiet)
     assert on.schedule[: len(first.schedule)] == first.schedule
     added = [datetime.fromisoformat(at) for at, _line in on.schedule[len(first.schedule) :]]
     assert added == [at for at in rhythm(bundle, AS_OF) if at > early]
@@ -106,22 +110,22 @@ def test_what_was_followed_already_stays_and_the_rest_goes_on(source, bundle):
 
 def test_between_two_snapshots_the_line_of_the_earlier_one_holds(source, bundle, in_force):
     later = AS_OF + timedelta(days=17, hours=5)
-    assert lines_in_force(source, bundle, later, quiet) == in_force
-    assert in_force.base(later) == in_force.base(AS_OF)
+    assert thresholds_in_force(source, bundle, later, quiet) == in_force
+    assert in_force.pooled_at(later) == in_force.pooled_at(AS_OF)
 
 
 @pytest.mark.parametrize("policy", ["value", "precision"])
 def test_other_policies_follow_nothing(source, bundle, policy):
     fixed = replace(bundle, thresholds=replace(bundle.thresholds, policy=policy))
     asked = []
-    lines = lines_in_force(source, fixed, AS_OF, lambda *told: asked.append(told))
+    lines = thresholds_in_force(source, fixed, AS_OF, lambda *told: asked.append(told))
     assert lines is fixed.thresholds
     assert not asked
 
 
 def test_before_the_first_snapshot_of_training_there_is_nothing_to_follow(source, bundle):
     early = bundle.training.first_as_of - timedelta(days=1)
-    assert lines_in_force(source, bundle, early, quiet) is bundle.thresholds
+    assert thresholds_in_force(source, bundle, early, quiet) is bundle.thresholds
 
 
 def test_nothing_that_is_known_from_the_cutoff_on_moves_the_line(
@@ -142,18 +146,18 @@ def test_nothing_that_is_known_from_the_cutoff_on_moves_the_line(
     blind["activities"] = blind["activities"].filter(pc.less(late, AS_OF))
     assert blind["stage_events"].num_rows < tables["stage_events"].num_rows
     other = open_tables(blind, source.settings)
-    assert lines_in_force(other, bundle, AS_OF, quiet) == in_force
+    assert thresholds_in_force(other, bundle, AS_OF, quiet) == in_force
 
 
 def test_progress_runs_from_nothing_to_all(followed):
     told = followed[1]
-    assert {label for label, _share in told} == {"lines"}
+    assert {label for label, _share in told} == {"thresholds"}
     assert [share for _label, share in told] == sorted(share for _label, share in told)
     assert (told[0][1], told[-1][1]) == (0.0, 1.0)
 
 
 def test_rows_have_the_columns_of_every_segment(source, bundle):
     table = feature_table(source, bundle.catalogue, [AS_OF])
-    rows = described(table, ["s"] * table.num_rows)
+    rows = segment_table(table, ["s"] * table.num_rows)
     assert set(rows.columns) == {"group_id", "completeness", "solution_id", "tier", "country"}
     assert rows["tier"].tolist() == table["tier"].to_pylist()

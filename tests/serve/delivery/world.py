@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 from mqbg.serve.batch.score_tables import (
     ACTIONS,
-    FILES,
     HORIZONS,
+    SCORE_SCHEMAS,
     SCORES,
     STAKEHOLDERS,
     SUMMARIES,
     THEMES,
 )
-from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.batch.scoring import ScoreTables
 
 AS_OF = datetime(2025, 3, 1)
 
@@ -29,7 +29,7 @@ def scored(
     change: float = 1.0,
     members: int = 2,
     **given: Any,
-) -> Scored:
+) -> ScoreTables:
     """Scores of groups `g0`, `g1` ... or of these.
 
     Args:
@@ -57,7 +57,7 @@ def scored(
         )  # fmt: skip
         text = f"Account of {group_id}: Ledger, as of {as_of:%Y-%m-%d}\nStands at {row['score']}."
         summaries.append({"group_id": group_id, "as_of": as_of, "summary": text})
-    others = {name: FILES[name].empty_table() for name in FILES} | {
+    others = {name: SCORE_SCHEMAS[name].empty_table() for name in SCORE_SCHEMAS} | {
         "scores": pa.Table.from_pylist(rows, SCORES),
         "stakeholders": pa.Table.from_pylist(people, STAKEHOLDERS),
         "actions": pa.Table.from_pylist(steps, ACTIONS),
@@ -65,7 +65,7 @@ def scored(
         "horizons": HORIZONS.empty_table(),
         "themes": THEMES.empty_table(),
     }
-    return Scored(**others)
+    return ScoreTables(**others)
 
 
 def _drawn(seed: str) -> random.Random:

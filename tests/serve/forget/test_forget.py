@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
-from mqbg.serve.batch.score_files import read_scored, write_scored
+from mqbg.serve.batch.score_files import read_score_tables, write_score_tables
 from mqbg.serve.delivery.outbox.outbox_table import outbox
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.score_files import forget_in_pages, forget_in_tables
@@ -180,9 +180,9 @@ def test_without_a_name_what_was_sent_of_her_groups_is_emptied_and_the_rest_goes
 
 
 def test_a_person_goes_from_the_parquet_tables(tmp_path, scored):
-    write_scored(scored[0], tmp_path)
+    write_score_tables(scored[0], tmp_path)
     assert forget_in_tables(tmp_path, HANAKO) == EXPECTED
-    left = read_scored(tmp_path)
+    left = read_score_tables(tmp_path)
     text = str([getattr(left, name).to_pylist() for name in ("scores", "stakeholders", "actions")])
     assert "佐藤" not in text
     assert "'C1'" not in text
@@ -192,7 +192,7 @@ def test_a_person_goes_from_the_parquet_tables(tmp_path, scored):
 
 
 def test_tables_that_name_nobody_are_not_written_again(tmp_path, scored):
-    write_scored(scored[0], tmp_path)
+    write_score_tables(scored[0], tmp_path)
     before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
     forget_in_tables(tmp_path, Person("C10", ("Nobody",)))
     after = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}

@@ -13,18 +13,18 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 from mqbg.contract import schema
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.bundle import Bundle, Training
+from mqbg.model.bundle import Bundle, TrainingSummary
 from mqbg.model.calibrators import Blend, Platt, VennAbers
-from mqbg.model.registry import Move, Recorded
-from mqbg.model.thresholds import Estimate, Expected, Thresholds
-from mqbg.serve.batch.score_tables import FILES
-from mqbg.serve.batch.scoring import Scored
-from mqbg.serve.pages import Record, write_report
+from mqbg.model.registry import ChampionChange, RecordedChange
+from mqbg.model.thresholds import Estimate, ThresholdPerformance, Thresholds
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
+from mqbg.serve.batch.scoring import ScoreTables
+from mqbg.serve.pages import TrainingRecord, write_report
 from mqbg.serve.pages.portfolio import page_name
-from mqbg.serve.pages.training_record import Version
+from mqbg.serve.pages.training_record import ModelVersion
 from mqbg.settings import Role, Settings
 from mqbg.source import Source
 
@@ -34,7 +34,7 @@ DAY = datetime(2024, 4, 20, 9)
 EVIL = "<script>alert('x')</script>\"&"
 
 NOTHING = Estimate(None, None, None)
-EXPECTED = Expected(Estimate(3.25, 2.0, 4.5), NOTHING, NOTHING, NOTHING)
+EXPECTED = ThresholdPerformance(Estimate(3.25, 2.0, 4.5), NOTHING, NOTHING, NOTHING)
 
 
 def chance(log_odds: float) -> float:
@@ -56,9 +56,9 @@ def model() -> Bundle:
         category_values={},
         calibrator=Platt(1.0, 0.0),
         interval=VennAbers((0.0,), (0.1,), (0.2,)),
-        thresholds=Thresholds("capacity", 0.6, 0.2, expected=EXPECTED),
-        typical=(),
-        training=Training("cafe", 1234, 56, AS_OF, AS_OF, AS_OF, 0),
+        thresholds=Thresholds("capacity", 0.6, 0.2, forecast=EXPECTED),
+        reference_members=(),
+        training=TrainingSummary("cafe", 1234, 56, AS_OF, AS_OF, AS_OF, 0),
     )
 
 
@@ -129,7 +129,7 @@ def tables(
     members: Sequence[Row] = (),
     actions: Sequence[Row] = (),
     themes: Sequence[Row] = (),
-) -> Scored:
+) -> ScoreTables:
     summaries = [
         {"group_id": row["group_id"], "as_of": row["as_of"], "summary": summary_of(row)}
         for row in scores
@@ -138,8 +138,11 @@ def tables(
         "scores": scores, "stakeholders": members, "actions": actions, "themes": themes,
         "summaries": summaries,
     }  # fmt: skip
-    return Scored(
-        **{name: pa.Table.from_pylist(list(given.get(name, ())), of) for name, of in FILES.items()}
+    return ScoreTables(
+        **{
+            name: pa.Table.from_pylist(list(given.get(name, ())), of)
+            for name, of in SCORE_SCHEMAS.items()
+        }
     )
 
 
@@ -176,7 +179,7 @@ def opened(
 SOURCE_NAMES = {"a1": "Arrow K.K."}
 
 
-def two_groups() -> Scored:
+def two_groups() -> ScoreTables:
     first = score_row("g1", -3.0, 2.0, 1, status="qualified", single_point_of_failure="c1")
     second = score_row("g2", -2.0, -0.5, 2, missing_roles=[], top_reasons=[])
     members = [
@@ -207,7 +210,7 @@ def figures() -> pd.DataFrame:
     return frame.assign(rows=1000, conversions=90, accounts=200)
 
 
-def record() -> Record:
+def record() -> TrainingRecord:
     """What a registry keeps, with a method of an evil name and figures that are not known."""
     nan = float("nan")
     reliability = [
@@ -220,7 +223,7 @@ def record() -> Record:
         (n / 10, 10.0 - n, 9.0 - n, 11.0 - n, n / 10, nan, nan, 1 - n / 10, nan, nan)
         for n in range(1, 9)
     ]
-    return Record(
+    return TrainingRecord(
         figures=figures(),
         reliability=pd.DataFrame(
             reliability,
@@ -238,8 +241,10 @@ def record() -> Record:
                 ),
             ],
         ),
-        versions=(Version("4", DAY, False, True), Version("3", DAY, True, False)),
-        moves=(Recorded(1, Move("rollback", EVIL, DAY, EVIL, True), "3", "2"),),
+        versions=(ModelVersion("4", DAY, False, True), ModelVersion("3", DAY, True, False)),
+        champion_changes=(
+            RecordedChange(1, ChampionChange("rollback", EVIL, DAY, EVIL, True), "3", "2"),
+        ),
     )
 
 
@@ -283,8 +288,10 @@ class Page(HTMLParser):
         return [str(attributes["href"]) for tag, attributes in self.tags if tag == "a"]
 
 
-def written(scored: Scored, source: Source, out: Path, language: str = "en", **given: Any) -> Path:
-    return write_report(scored, source, model(), out, words=words(language), **given)
+def written(
+    scored: ScoreTables, source: Source, out: Path, language: str = "en", **given: Any
+) -> Path:
+    return write_report(scored, source, model(), out, language=load_language(language), **given)
 
 
 def all_pages(out: Path) -> dict[Path, Page]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_report import tenths
-from mqbg.serve.pages.charts import adding_up, gauge, scale_end, waterfall
-from mqbg.serve.pages.curves import Box, from_the_top, round_end, ticks
+from mqbg.serve.pages.charts import gauge, round_to_total, scale_end, waterfall
+from mqbg.serve.pages.curves import Axes, from_top, round_axis_end, ticks
 
 POINTS = st.floats(-100, 100).filter(lambda value: value == 0 or abs(value) > 1e-9)
 
@@ -21,7 +21,7 @@ POINTS = st.floats(-100, 100).filter(lambda value: value == 0 or abs(value) > 1e
 @example([0.3, 0.0, -0.3, 2.9999999999999996])
 def test_rounded_parts_add_up_and_none_is_off_by_a_tenth(parts):
     total = math.fsum(parts)
-    shown = adding_up(parts, total)
+    shown = round_to_total(parts, total)
     assert sum(round(10 * part) for part in shown) == tenths(f"{total:.1f}")
     for part, as_shown in zip(parts, shown, strict=True):
         assert abs(part - as_shown) < 0.1 + 1e-9
@@ -57,7 +57,7 @@ def test_what_lies_beyond_the_scale_is_put_on_its_edge():
 @settings(derandomize=True, max_examples=200)
 @given(st.floats(1e-6, 1e9))
 def test_an_axis_ends_at_or_beyond_its_largest_value_and_has_few_even_ticks(largest):
-    end = round_end(largest)
+    end = round_axis_end(largest)
     assert largest <= end * (1 + 1e-9) <= 2 * largest * (1 + 1e-9)
     places = [place for place, _label in ticks(end, str)]
     assert 2 <= len(places) <= 7
@@ -68,12 +68,12 @@ def test_an_axis_ends_at_or_beyond_its_largest_value_and_has_few_even_ticks(larg
 
 
 def test_an_upright_axis_begins_at_the_bottom():
-    assert from_the_top(((0.0, "0"), (40.0, "4"))) == ((100.0, "0"), (60.0, "4"))
+    assert from_top(((0.0, "0"), (40.0, "4"))) == ((100.0, "0"), (60.0, "4"))
 
 
 def test_a_box_puts_what_lies_outside_on_its_edge():
-    box = Box(2.0, 4.0)
-    assert box.place(1.0, 1.0) == (50.0, 75.0)
-    assert box.place(3.0, -1.0) == (100.0, 100.0)
+    box = Axes(2.0, 4.0)
+    assert box.position(1.0, 1.0) == (50.0, 75.0)
+    assert box.position(3.0, -1.0) == (100.0, 100.0)
     assert box.path([(0.0, 0.0), (2.0, 4.0)]) == "M0 100 L100 0"
     assert box.band([0.0, 2.0], [0.0, 0.0], [4.0, 2.0]) == "M0 0 L100 50 L100 100 L0 100 Z"

@@ -23,7 +23,7 @@ from made_report import (
     written,
 )
 from mqbg.contract import BadInput
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -79,7 +79,7 @@ def test_a_group_without_members_has_a_page_that_says_so(source, tmp_path):
     score = score_row("g1", -3.0, 0.0, 1)
     written(tables([score]), source, tmp_path / "out")
     page = group_page(tmp_path / "out", "g1")
-    assert words("en").words["labels"]["no_stakeholders"] in page.texts
+    assert load_language("en").word_tables["labels"]["no_stakeholders"] in page.texts
     assert page.parts == ["+4.7"]
     assert page.total == "4.7"
     assert "nobody" in Page(tmp_path / "out" / "index.html").texts
@@ -186,7 +186,9 @@ def test_families_differ_in_shape_and_what_we_did_is_hollow(tmp_path):
 
 def test_an_activity_without_a_person_has_a_lane_of_its_own(tmp_path):
     page = timeline_of(tmp_path, [activity(None, AS_OF - DAY, group_id="g1")])
-    assert page.texts.count(words("en").words["labels"]["without_person"]) == 2  # lane and table
+    assert (
+        page.texts.count(load_language("en").word_tables["labels"]["without_person"]) == 2
+    )  # lane and table
 
 
 def test_the_time_line_stands_beside_as_a_table_with_contents(tmp_path):
@@ -201,7 +203,7 @@ def test_the_time_line_stands_beside_as_a_table_with_contents(tmp_path):
 def test_a_group_in_which_nothing_happened_says_so(source, tmp_path):
     written(two_groups(), source, tmp_path / "out")
     page = group_page(tmp_path / "out", "g1")
-    assert words("en").words["labels"]["nothing_happened"] in page.texts
+    assert load_language("en").word_tables["labels"]["nothing_happened"] in page.texts
 
 
 def test_the_themes_of_a_member_add_up_to_its_shown_points(source, tmp_path):
@@ -222,7 +224,10 @@ def test_the_themes_of_a_member_add_up_to_its_shown_points(source, tmp_path):
 def test_without_themes_the_page_leaves_them_out(source, tmp_path):
     bare = two_groups()
     written(replace(bare, themes=bare.themes.slice(0, 0)), source, tmp_path / "out")
-    assert words("en").words["labels"]["made_of"] not in group_page(tmp_path / "out", "g1").texts
+    assert (
+        load_language("en").word_tables["labels"]["made_of"]
+        not in group_page(tmp_path / "out", "g1").texts
+    )
 
 
 def earlier(**given):
@@ -249,7 +254,7 @@ def test_what_changed_says_another_status_and_another_model(source, tmp_path):
 
 def test_a_group_that_was_not_scored_then_says_so(source, tmp_path):
     written(two_groups(), source, tmp_path / "out", before=earlier())
-    label = words("en").words["labels"]["not_scored_then"]
+    label = load_language("en").word_tables["labels"]["not_scored_then"]
     assert label in group_page(tmp_path / "out", "g2").texts
     assert label not in group_page(tmp_path / "out", "g1").texts
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pandas as pd
 from made_report import EVIL, Page, figures, model, record, two_groups, written
-from mqbg.explain.language import words
-from mqbg.serve.pages import Record, training_record
+from mqbg.explain.language import load_language
+from mqbg.serve.pages import TrainingRecord, training_record
 
-LABELS = words("en").words["labels"]
+LABELS = load_language("en").word_tables["labels"]
 
 
 def model_page(tmp_path, source, **given) -> Page:
@@ -35,7 +35,7 @@ def test_the_model_s_page_says_what_it_learned_from_and_how_good_it_is(source, t
 def test_without_figures_the_model_s_page_says_where_they_are(source, tmp_path):
     written(two_groups(), source, tmp_path / "out")
     texts = Page(tmp_path / "out" / "model.html").texts
-    assert words("en").words["labels"]["no_figures"] in texts
+    assert load_language("en").word_tables["labels"]["no_figures"] in texts
 
 
 def test_curves_and_thresholds_are_drawn_and_stand_beside_as_tables(source, tmp_path):
@@ -80,7 +80,7 @@ def test_figures_come_from_the_record_unless_they_are_given(source, tmp_path):
 
 
 def test_a_record_of_an_older_release_has_a_page_without_curves(source, tmp_path):
-    texts = model_page(tmp_path, source, record=Record(versions=record().versions)).texts
+    texts = model_page(tmp_path, source, record=TrainingRecord(versions=record().versions)).texts
     assert LABELS["no_curves"] in texts
     assert LABELS["no_figures"] in texts
     empty = replace(record(), lift=pd.DataFrame(columns=record().lift.columns))

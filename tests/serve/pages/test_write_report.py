@@ -21,9 +21,9 @@ from made_report import (
     written,
 )
 from mqbg.contract import BadInput
-from mqbg.explain.language import words
-from mqbg.serve.pages import POLICY, is_ours
-from mqbg.serve.pages.content_security_policy import IN_PAGES
+from mqbg.explain.language import load_language
+from mqbg.serve.pages import POLICY, is_report_file
+from mqbg.serve.pages.content_security_policy import PAGE_POLICY
 from mqbg.serve.pages.portfolio import page_name
 
 TAGS = {
@@ -66,7 +66,7 @@ def test_an_earlier_report_gives_way_and_a_foreign_folder_does_not(source, tmp_p
     written(two_groups(), source, out)
     written(tables([score_row("g9", -3.0, 0.0, 1)]), source, out)
     assert [path.name for path in (out / "groups").iterdir()] == [page_name("g9")]
-    assert all(is_ours(path.name) for path in out.iterdir())
+    assert all(is_report_file(path.name) for path in out.iterdir())
     (out / "notes.txt").write_text("mine")
     with pytest.raises(BadInput, match=r"notes\.txt"):
         written(two_groups(), source, out)
@@ -108,20 +108,20 @@ def test_every_value_is_escaped(tmp_path):
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_pages_are_in_the_language_asked_for(source, tmp_path, language):
     written(two_groups(), source, tmp_path / "out", language, figures=figures())
-    label = words(language).words["labels"]
+    label = load_language(language).word_tables["labels"]
     for page in all_pages(tmp_path / "out").values():
         assert page.tags[0] == ("html", {"lang": language})
         assert {label["portfolio"], label["model_page"]} <= set(page.texts)
     page = group_page(tmp_path / "out", "g1")
     expected = ("reasons", "stakeholders", "coverage", "actions", "single_point")
     assert {label[name] for name in expected} <= set(page.texts)
-    assert words(language).word("kinds", "pricing_view") in page.texts
+    assert load_language(language).word("kinds", "pricing_view") in page.texts
     assert any(text.startswith("±") for text in page.texts)
 
 
 def test_both_languages_have_the_same_labels_and_sentences():
-    english, japanese = words("en"), words("ja")
-    assert set(english.words["labels"]) == set(japanese.words["labels"])
+    english, japanese = load_language("en"), load_language("ja")
+    assert set(english.word_tables["labels"]) == set(japanese.word_tables["labels"])
     assert set(english.sentences) == set(japanese.sentences)
 
 
@@ -189,7 +189,7 @@ def test_the_policy_lets_through_what_lies_beside_a_page_and_nothing_else(source
 
 
 def test_the_header_of_a_server_is_the_pages_own_policy_without_files():
-    assert IN_PAGES.replace(" file:", "") == POLICY
+    assert PAGE_POLICY.replace(" file:", "") == POLICY
 
 
 def test_whatever_has_a_label_for_a_name_names_a_field_that_is_there(source, tmp_path):
@@ -203,7 +203,9 @@ def test_whatever_has_a_label_for_a_name_names_a_field_that_is_there(source, tmp
 
 def test_no_english_label_stands_in_a_japanese_page(source, tmp_path):
     written(two_groups(), source, tmp_path / "out", "ja", record=record())
-    english, japanese = (set(words(code).words["labels"].values()) for code in ("en", "ja"))
+    english, japanese = (
+        set(load_language(code).word_tables["labels"].values()) for code in ("en", "ja")
+    )
     for page in all_pages(tmp_path / "out").values():
         texts = set(page.texts) - set(model().catalogue.feature_names)  # columns stay as they are
         assert texts & (english - japanese) == set()

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from mqbg.serve.batch.score_tables import FILES
-from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
+from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.store.connection import Store, opened
 from mqbg.serve.store.schema import metadata
 
@@ -22,17 +22,17 @@ NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason
 def _filled(name: str, row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
     """The row, and in columns that it leaves out something of their type."""
     plain = {pa.string(): "x", pa.float64(): 0.25, pa.int64(): 25, pa.timestamp("us"): as_of}
-    filled = {field.name: plain.get(field.type, ["x"]) for field in FILES[name]}
+    filled = {field.name: plain.get(field.type, ["x"]) for field in SCORE_SCHEMAS[name]}
     return {**filled, "as_of": as_of, **row}
 
 
-def _run_of(as_of: datetime, rows: Rows) -> Scored:
-    return Scored(
+def _run_of(as_of: datetime, rows: Rows) -> ScoreTables:
+    return ScoreTables(
         **{
             name: pa.Table.from_pylist(
                 [_filled(name, row, as_of) for row in rows.get(name, ())], schema
             )
-            for name, schema in FILES.items()
+            for name, schema in SCORE_SCHEMAS.items()
         }
     )
 
@@ -52,7 +52,7 @@ def _scores(readiness: Mapping[str, float]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def run_of() -> Callable[[datetime, Rows], Scored]:
+def run_of() -> Callable[[datetime, Rows], ScoreTables]:
     """`run_of(as_of, rows)`: tables of a run; what a row leaves out is filled."""
     return _run_of
 

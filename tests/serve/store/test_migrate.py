@@ -63,13 +63,13 @@ def test_the_revisions_make_what_the_program_uses_on_duckdb(tmp_path):
 
 
 def test_every_table_of_a_run_has_the_columns_that_are_written(url):
-    from mqbg.serve.batch.score_tables import FILES
+    from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 
     with opened(url) as store, store.begin() as connection:
         found = columns(connection)
-    for name, schema in FILES.items():
+    for name, schema in SCORE_SCHEMAS.items():
         assert set(schema.names) <= {column for table, column, *_ in found if table == name}
-    assert set(OF_RUN) == set(FILES)
+    assert set(OF_RUN) == set(SCORE_SCHEMAS)
 
 
 def test_opening_a_store_again_changes_nothing(url, everything):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.train.data.drift import drift, stability_index
+from mqbg.train.data.drift import measure_drift, population_stability_index
 
 
 def frame(**columns):
@@ -19,7 +19,7 @@ def frame(**columns):
 
 def one(before, after, **how):
     """The only row of a drift of one column `x`."""
-    found = drift(frame(x=before), frame(x=after), **how)
+    found = measure_drift(frame(x=before), frame(x=after), **how)
     assert len(found) == 1
     return found.iloc[0]
 
@@ -37,9 +37,9 @@ counts = st.lists(st.integers(0, 50), min_size=3, max_size=3)
 
 
 def test_the_index_is_that_of_the_textbook():
-    assert stability_index(np.array([60.0, 40.0]), np.array([30.0, 70.0])) == pytest.approx(
-        (0.3 - 0.6) * math.log(0.3 / 0.6) + (0.7 - 0.4) * math.log(0.7 / 0.4)
-    )
+    assert population_stability_index(
+        np.array([60.0, 40.0]), np.array([30.0, 70.0])
+    ) == pytest.approx((0.3 - 0.6) * math.log(0.3 / 0.6) + (0.7 - 0.4) * math.log(0.7 / 0.4))
 
 
 def test_numbers_are_binned_by_the_quantiles_of_before():
@@ -86,7 +86,7 @@ def test_truth_values_are_numbers():
 def test_the_most_moved_column_comes_first_and_keys_are_no_columns():
     before = frame(still=[1, 2] * 50, gone=[1, 2] * 50).assign(as_of=1)
     after = frame(still=[1, 2] * 50, gone=[5, 6] * 50).assign(as_of=2)
-    assert drift(before, after)["column"].tolist() == ["gone", "still"]
+    assert measure_drift(before, after)["column"].tolist() == ["gone", "still"]
 
 
 def test_a_column_that_moved_less_than_chance_moves_it_is_stable():
@@ -101,7 +101,9 @@ def test_the_snapshots_of_one_group_are_no_more_proof_than_the_group():
     rows = frame(x=[1, 2] * 50)
     repeated = pd.concat([rows] * 8)
     later = frame(x=[2, 1] * 50)
-    assert drift(repeated, later)["by_chance"].equals(drift(rows, later)["by_chance"])
+    assert measure_drift(repeated, later)["by_chance"].equals(
+        measure_drift(rows, later)["by_chance"]
+    )
 
 
 def test_chance_alone_passes_its_limit_in_one_of_twenty():
@@ -119,9 +121,9 @@ def test_the_verdict_follows_the_customary_limits(shift, verdict):
 @given(before=counts.filter(sum), after=counts.filter(sum))
 def test_the_index_is_never_negative_and_the_same_both_ways(before, after):
     p, q = np.array(before, dtype=float), np.array(after, dtype=float)
-    assert stability_index(p, q) >= 0
-    assert stability_index(p, q) == pytest.approx(stability_index(q, p))
-    assert stability_index(p, 3 * p) == pytest.approx(0, abs=1e-12)
+    assert population_stability_index(p, q) >= 0
+    assert population_stability_index(p, q) == pytest.approx(population_stability_index(q, p))
+    assert population_stability_index(p, 3 * p) == pytest.approx(0, abs=1e-12)
 
 
 @given(st.lists(st.floats(-100, 100) | st.none(), min_size=1, max_size=40))
@@ -150,4 +152,4 @@ def test_the_order_of_rows_does_not_matter(shuffler):
 )
 def test_what_cannot_be_compared_is_refused(before, after, bins, said):
     with pytest.raises(ValueError, match=said):
-        drift(before, after, bins=bins)
+        measure_drift(before, after, bins=bins)

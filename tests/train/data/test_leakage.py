@@ -18,19 +18,19 @@ from mqbg.features.time_rules.activities_known_before import deduplicate, with_k
 from mqbg.settings import Model, Observation, Probe, Settings, Snapshots, Target
 from mqbg.simulate import simulate
 from mqbg.train.data.leakage import (
-    READ,
-    WHAT_TO_DO,
+    ACTIVITY_COLUMNS,
+    REMEDIES,
     Finding,
     backfilled_kinds,
-    bounds,
-    filled_columns,
-    kinds_before,
+    kinds_before_cutoff,
+    late_filled_columns,
     members_at_outcome,
     placeholder_accounts,
-    references,
-    slow_kinds,
-    telling_features,
-    telling_kinds,
+    predictive_features,
+    predictive_kinds,
+    reference_times,
+    slowly_recorded_kinds,
+    wilson_interval,
 )
 from mqbg.train.report.console import findings_table
 from mqbg.train.training import probe
@@ -78,7 +78,7 @@ def world(open_tables, activities=(), **tables):
 
 
 def counted(tables):
-    return deduplicate(with_known_at(tables["activities"])).select(*READ)
+    return deduplicate(with_known_at(tables["activities"])).select(*ACTIVITY_COLUMNS)
 
 
 def acts(groups, kind, at, recorded=None, **more):
@@ -100,13 +100,13 @@ def things(findings):
 def test_bounds_are_those_of_wilson(total, share):
     hits = round(share * total)
     known = binomtest(hits, total).proportion_ci(method="wilson")
-    assert bounds(hits, total) == pytest.approx((known.low, known.high), abs=1e-9)
+    assert wilson_interval(hits, total) == pytest.approx((known.low, known.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 0), (2, 1), (-1, 3)])
 def test_a_share_that_is_none_is_refused(hits, total):
     with pytest.raises(ValueError, match="need 0 <= hits <= total"):
-        bounds(hits, total)
+        wilson_interval(hits, total)
 
 
 # References
@@ -115,7 +115,7 @@ def test_a_share_that_is_none_is_refused(hits, total):
 def test_the_past_of_a_group_is_looked_at_from_its_conversion_or_its_last_cutoff(open_tables):
     later = AS_OF + 30 * DAY
     keys = pd.concat([labelled(("won00", "open00")), labelled(("open00",)).assign(as_of=later)])
-    found = references(world(open_tables)["stage_events"], TARGET, keys)
+    found = reference_times(world(open_tables)["stage_events"], TARGET, keys)
     assert dict(zip(found.group_id, found["at"], strict=True)) == {
         "won00": pd.Timestamp(CONVERSION),
         "open00": pd.Timestamp(later),
@@ -126,7 +126,7 @@ def test_a_conversion_before_the_cutoff_is_not_the_one_that_was_predicted(open_t
     early = {"group_id": "won00", "stage": "opportunity", "occurred_at": AS_OF - DAY}
     late = {**early, "occurred_at": CONVERSION}
     tables = world(open_tables, stage_events=[early, late])
-    found = references(tables["stage_events"], TARGET, labelled(("won00",)))
+    found = reference_times(tables["stage_events"], TARGET, labelled(("won00",)))
     assert found["at"].tolist() == [pd.Timestamp(CONVERSION)]
 
 
@@ -161,7 +161,7 @@ def test_a_number_is_judged_by_every_pair_with_missing_at_the_end_that_tells_mor
     expected = max(max(auc, 1 - auc) for auc in aucs)
     table = pa.table({"x": pa.array(values, pa.float64())})
     low = replace(PROBE, feature_auc=0.0, min_conversions=1)
-    (finding,) = telling_features(table, keys, low)
+    (finding,) = predictive_features(table, keys, low)
     assert finding.figure == pytest.approx(expected, abs=1e-12)
 
 
@@ -174,44 +174,44 @@ def test_a_feature_that_ranks_the_outcomes_in_either_direction_is_found(sign):
     keys = labelled()
     noise = np.random.default_rng(3).random(len(keys))
     table = features_of(keys, told=sign * keys["converted"].to_numpy(float), noise=noise)
-    (finding,) = telling_features(table, keys, PROBE)
+    (finding,) = predictive_features(table, keys, PROBE)
     assert (finding.probe, finding.thing, finding.figure) == ("single feature", "told", 1.0)
 
 
 def test_a_column_that_is_filled_only_where_groups_converted_is_found_as_a_feature():
     keys = labelled()
     values = [5.0 if hit else None for hit in keys["converted"]]
-    assert things(telling_features(features_of(keys, x=values), keys, PROBE)) == ["x"]
+    assert things(predictive_features(features_of(keys, x=values), keys, PROBE)) == ["x"]
 
 
 def test_a_category_that_tells_the_outcome_is_found():
     keys = labelled()
     words = ["closing" if hit else None for hit in keys["converted"]]
-    assert things(telling_features(features_of(keys, x=words), keys, PROBE)) == ["x"]
+    assert things(predictive_features(features_of(keys, x=words), keys, PROBE)) == ["x"]
 
 
 def test_a_category_that_names_the_account_tells_nothing_of_others():
     keys = labelled()
-    assert telling_features(features_of(keys, x=keys["account_id"].tolist()), keys, PROBE) == []
+    assert predictive_features(features_of(keys, x=keys["account_id"].tolist()), keys, PROBE) == []
 
 
 def test_few_conversions_say_nothing_of_a_feature():
     keys = labelled((*CONVERTED[: PROBE.min_conversions - 1], *OTHERS))
     told = features_of(keys, told=keys["converted"].to_numpy(float))
-    assert telling_features(told, keys, PROBE) == []
+    assert predictive_features(told, keys, PROBE) == []
 
 
 # Kinds before the outcome
 
 
 def kinds_found(tables, keys=None, settings=PROBE):
-    return things(telling_kinds(counted(tables), tables, labelled() if keys is None else keys,
+    return things(predictive_kinds(counted(tables), tables, labelled() if keys is None else keys,
                                 settings))  # fmt: skip
 
 
 def test_a_kind_that_only_later_converters_have_is_found(open_tables):
     tables = world(open_tables, acts(CONVERTED, "signature", AS_OF - DAY))
-    (finding,) = telling_kinds(counted(tables), tables, labelled(), PROBE)
+    (finding,) = predictive_kinds(counted(tables), tables, labelled(), PROBE)
     assert (finding.thing, finding.figure) == ("signature", 1.0)
     assert "40 training snapshots" in finding.sentence
     assert "of all 40%" in finding.sentence
@@ -295,7 +295,7 @@ def test_kinds_known_before_a_cutoff_are_those_of_the_rules_of_time(
     for kind in set().union(*seen.values()):
         hits = [keys["converted"][n] for n, g in enumerate(keys["group_id"]) if kind in seen[g]]
         expected[kind] = (len(hits), sum(hits), len(hits))
-    found = kinds_before(counted(source), source, keys)
+    found = kinds_before_cutoff(counted(source), source, keys)
     assert {r["kind"]: (r["snapshots"], r["converted"], r["groups"]) for r in found} == expected
 
 
@@ -303,7 +303,7 @@ def test_kinds_known_before_a_cutoff_are_those_of_the_rules_of_time(
 
 
 def backfilled(tables):
-    groups = references(tables["stage_events"], TARGET, labelled())
+    groups = reference_times(tables["stage_events"], TARGET, labelled())
     return backfilled_kinds(counted(tables), tables, groups, TARGET, PROBE)
 
 
@@ -353,7 +353,7 @@ def test_a_kind_is_slow_if_a_tenth_of_it_is_recorded_days_late(open_tables, late
          "recorded_at": AS_OF + days * DAY if number < late else None}
         for number in range(100)
     ]  # fmt: skip
-    findings = slow_kinds(counted(world(open_tables, rows)), PROBE)
+    findings = slowly_recorded_kinds(counted(world(open_tables, rows)), PROBE)
     assert things(findings) == found
     for finding in findings:
         assert finding.figure == days
@@ -364,8 +364,8 @@ def test_a_kind_is_slow_if_a_tenth_of_it_is_recorded_days_late(open_tables, late
 
 
 def filled(tables, keys=None):
-    groups = references(tables["stage_events"], TARGET, labelled() if keys is None else keys)
-    return filled_columns(tables, groups, PROBE)
+    groups = reference_times(tables["stage_events"], TARGET, labelled() if keys is None else keys)
+    return late_filled_columns(tables, groups, PROBE)
 
 
 def companies(value_of):
@@ -407,7 +407,7 @@ def members_found(open_tables, joined):
         for n, at in enumerate(joined)
     ]
     tables = world(open_tables, members=members)
-    groups = references(tables["stage_events"], TARGET, labelled())
+    groups = reference_times(tables["stage_events"], TARGET, labelled())
     return [f.shown for f in members_at_outcome(tables["members"], groups, PROBE)]
 
 
@@ -528,7 +528,7 @@ def test_every_sentence_names_the_thing_the_figure_and_what_to_do(simulated, ope
     assert "accounts.tier" in things(found)
     for finding in found:
         assert finding.thing in finding.sentence
-        assert finding.sentence.endswith(WHAT_TO_DO[finding.probe])
+        assert finding.sentence.endswith(REMEDIES[finding.probe])
         assert finding.sentence.count("%") or "AUC" in finding.sentence
 
 
@@ -540,4 +540,4 @@ def test_the_table_shows_names_as_they_are_and_what_to_do_in_eighty_columns():
     assert "[bold]x[/bold]" in text
     assert max(map(len, text.splitlines())) <= 80
     told = set(text.split())
-    assert set(WHAT_TO_DO["kind before outcome"].split()) <= told
+    assert set(REMEDIES["kind before outcome"].split()) <= told

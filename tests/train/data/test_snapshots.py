@@ -10,7 +10,7 @@ from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.settings import Settings, Target
-from mqbg.train.data.snapshots import collect, fingerprint
+from mqbg.train.data.snapshots import collect_snapshots, data_fingerprint
 
 SEED = 33
 AS_OF = datetime(2024, 6, 1)
@@ -35,7 +35,9 @@ def opened(open_tables, events, **target):
 
 
 def collected(source, cutoffs=CUTOFFS):
-    return collect(source, build_catalogue(find_vocabulary(source, AS_OF)), cutoffs, quiet)
+    return collect_snapshots(
+        source, build_catalogue(find_vocabulary(source, AS_OF)), cutoffs, quiet
+    )
 
 
 def labels(snapshots, converted):
@@ -62,7 +64,7 @@ def test_every_further_horizon_has_its_own_labels(open_tables):
     source = opened(open_tables, events, horizon_days=30, more_horizons_days=(10, 60))
     found = collected(source, (AS_OF,))
     assert found.converted.tolist() == [True, False, False]
-    assert {days: within.tolist() for days, within in found.further.items()} == {
+    assert {days: within.tolist() for days, within in found.converted_by_horizon.items()} == {
         10: [False, False, False],
         60: [True, True, False],
     }
@@ -72,23 +74,24 @@ def test_a_horizon_is_known_once_the_whole_of_it_has_passed(open_tables):
     source = opened(open_tables, (), horizon_days=30, more_horizons_days=(10, 60))
     found = collected(source)
     known = {
-        outcome.days: labels(found, outcome.known) for outcome in found.outcomes(AS_OF + 40 * DAY)
+        outcome.days: labels(found, outcome.known)
+        for outcome in found.horizon_outcomes(AS_OF + 40 * DAY)
     }
     late = AS_OF + 30 * DAY
     assert all(yes for _group, _at, yes in known[10])
     assert not any(yes for _group, _at, yes in known[60])
-    shorter = found.outcomes(late + 10 * DAY - timedelta(microseconds=1))[0]
+    shorter = found.horizon_outcomes(late + 10 * DAY - timedelta(microseconds=1))[0]
     assert {at for _group, at, yes in labels(found, shorter.known) if yes} == {AS_OF}
 
 
 def test_the_rows_of_some_cutoffs_are_those_rows_and_no_others(open_tables):
     source = opened(open_tables, (), more_horizons_days=(10,))
     found = collected(source)
-    part = found.at(CUTOFFS[1:])
+    part = found.at_cutoffs(CUTOFFS[1:])
     alone = collected(source, CUTOFFS[1:])
     assert part.keys.equals(alone.keys)
     assert part.features.equals(alone.features.combine_chunks())
-    assert part.further[10].tolist() == alone.further[10].tolist()
+    assert part.converted_by_horizon[10].tolist() == alone.converted_by_horizon[10].tolist()
 
 
 def test_the_described_rows_have_what_segments_are_told_apart_by(open_tables):
@@ -99,7 +102,7 @@ def test_the_described_rows_have_what_segments_are_told_apart_by(open_tables):
             {"group_id": "g1", "contact_id": "c2"},
         ],
     }
-    described = collected(open_tables(rows), (AS_OF,)).described()
+    described = collected(open_tables(rows), (AS_OF,)).keys_with_segments()
     row = described.iloc[0]
     assert (row["tier"], row["industry"], row["country"]) == ("1", None, "JP")
     assert (row["group_size"], row["solution_id"], row["account_id"]) == (2, "s1", "a1")
@@ -125,8 +128,8 @@ def literal():
 
 @pytest.fixture(scope="module")
 def literal_fingerprint(open_tables):
-    found = fingerprint(open_tables(literal()))
-    assert fingerprint(open_tables(literal())) == found
+    found = data_fingerprint(open_tables(literal()))
+    assert data_fingerprint(open_tables(literal())) == found
     return found
 
 
@@ -147,7 +150,7 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_rows(open_tables, random_
     draw = random.Random(SEED)  # noqa: S311 - no secret
     shuffled = {name: draw.sample(table, len(table)) for name, table in rows.items()}
     assert shuffled != rows
-    assert fingerprint(open_tables(shuffled)) == fingerprint(open_tables(rows))
+    assert data_fingerprint(open_tables(shuffled)) == data_fingerprint(open_tables(rows))
 
 
 @pytest.mark.parametrize(
@@ -168,4 +171,4 @@ def test_a_fingerprint_does_not_depend_on_the_order_of_rows(open_tables, random_
 def test_a_fingerprint_changes_with_any_value(open_tables, literal_fingerprint, edit):
     rows = literal()
     edit(rows)
-    assert fingerprint(open_tables(rows)) != literal_fingerprint
+    assert data_fingerprint(open_tables(rows)) != literal_fingerprint

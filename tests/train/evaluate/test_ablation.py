@@ -10,7 +10,7 @@ import pytest
 from mqbg.model.calibrators import Platt
 from mqbg.train.evaluate.ablation import FULL, ablation, left_out, scores_without, without
 from mqbg.train.evaluate.comparison import differences, measure
-from mqbg.train.fit.trees import PRESET, Fitted, Rows
+from mqbg.train.fit.trees import PRESET, FittedTrees, TrainingMatrix
 from mqbg.train.report.console import ablation_table
 from mqbg.train.report.metrics import ablation_metrics
 from rich.console import Console
@@ -56,12 +56,16 @@ def made(rows, seed):
 def training():
     x, converted, account = made(800, SEED)
     group = np.array([f"g{number}" for number in range(800)], dtype=object)
-    return Rows(x, converted, account, group, np.ones(800), tuple(f.name for f in FEATURES), (4,))
+    return TrainingMatrix(
+        x, converted, account, group, np.ones(800), tuple(f.name for f in FEATURES), (4,)
+    )
 
 
 @pytest.fixture(scope="module")
 def fitted(training):
-    return Fitted("", ROUNDS, np.zeros(800), np.zeros(800, np.intp), PARAMETERS, pd.DataFrame())
+    return FittedTrees(
+        "", ROUNDS, np.zeros(800), np.zeros(800, np.intp), PARAMETERS, pd.DataFrame()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +110,8 @@ def test_rows_without_columns_keep_the_others_with_their_names_and_categories(tr
     part = without(training, (0, 2))
     assert part.names == ("noise", "echoed", "sector")
     assert np.array_equal(part.x, training.x[:, [1, 3, 4]])
-    assert part.categories == (2,)
-    assert without(training, (1, 4)).categories == ()
+    assert part.category_indices == (2,)
+    assert without(training, (1, 4)).category_indices == ()
 
 
 def test_a_left_out_column_changes_no_score(training, fitted, later_rows):

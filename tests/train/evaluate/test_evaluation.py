@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from mqbg.model.threshold_update import follow
+from mqbg.model.threshold_update import update_threshold
 from mqbg.settings import Settings, Thresholds
 from mqbg.train.data.split import Split
 from mqbg.train.evaluate.baselines import BASELINES
@@ -116,14 +116,14 @@ def test_the_test_is_judged_by_the_line_that_followed_up_to_each_snapshot(
     with_signal, made_settings
 ):
     learned, rows = with_signal.learned, with_signal.judged.rows
-    lines = follow(
-        pd.concat([learned.recent, rows]), learned.bundle.thresholds, made_settings.thresholds
+    lines = update_threshold(
+        pd.concat([learned.recent_rows, rows]), learned.bundle.thresholds, made_settings.thresholds
     )
     ends, inside = [], None
     for as_of, now in rows.groupby("as_of"):
         day = as_of.to_pydatetime()
         reached = now[
-            (now["readiness"] >= lines.base(day)) & (now["completeness"] >= lines.completeness)
+            (now["readiness"] >= lines.pooled_at(day)) & (now["completeness"] >= lines.completeness)
         ]
         new = set(reached["group_id"])
         if inside is not None:

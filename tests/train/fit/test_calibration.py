@@ -10,14 +10,14 @@ from mqbg.train.fit import calibration
 from mqbg.train.fit.calibration import (
     CALIBRATORS,
     MIN_SLOPE,
+    adjust_to_base_rate,
     choose_calibrator,
     equal_mass_bins,
     expected_calibration_error,
     fit_beta,
     fit_platt,
     fit_venn_abers,
-    log_loss,
-    moved_to_rate,
+    total_log_loss,
 )
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
@@ -103,7 +103,7 @@ def test_venn_abers_between_its_scores_is_near_the_definition():
     log_odds, converted = outcomes(rows=2_000)
     table = fit_venn_abers(log_odds, converted)
     asked = np.linspace(-3, 3, 13)
-    low, high = table.interval(asked)
+    low, high = table.bounds(asked)
     for i, at in enumerate(asked):
         assert low[i] == pytest.approx(one_more(log_odds, converted, at, 0.0), abs=0.03)
         assert high[i] == pytest.approx(one_more(log_odds, converted, at, 1.0), abs=0.03)
@@ -115,7 +115,7 @@ def test_venn_abers_is_an_interval_that_rises_with_the_score(seed, rows, knots):
     draws = np.random.default_rng(seed)
     table = fit_venn_abers(draws.normal(size=rows).round(1), draws.random(rows) < 0.4, knots)
     assert len(table.scores) <= knots
-    low, high = table.interval(np.linspace(-4, 4, 60))
+    low, high = table.bounds(np.linspace(-4, 4, 60))
     assert (low >= 0).all()
     assert (high <= 1).all()
     assert (low < high).all()  # one more row always moves the fit at its own score
@@ -127,16 +127,16 @@ def test_venn_abers_ends_at_the_lowest_and_the_highest_score():
     log_odds, converted = outcomes(rows=300)
     table = fit_venn_abers(log_odds, converted, knots=7)
     assert (table.scores[0], table.scores[-1]) == (log_odds.min(), log_odds.max())
-    assert table.interval(np.array([-99.0]))[0][0] == table.low[0]
+    assert table.bounds(np.array([-99.0]))[0][0] == table.low[0]
 
 
 def test_pooling_moves_the_interval_by_less_than_its_width(monkeypatch):
     log_odds, converted = outcomes(rows=4_000)
     exact = fit_venn_abers(log_odds, converted)
-    monkeypatch.setattr(calibration, "MAX_POINTS", 1_000)
+    monkeypatch.setattr(calibration, "MAX_DISTINCT_SCORES", 1_000)
     pooled = fit_venn_abers(log_odds, converted)
     asked = np.linspace(-3, 3, 50)
-    (low, high), moved = exact.interval(asked), pooled.interval(asked)
+    (low, high), moved = exact.bounds(asked), pooled.bounds(asked)
     width = (high - low).max()
     assert moved[0] == pytest.approx(low, abs=width)
     assert moved[1] == pytest.approx(high, abs=width)
@@ -329,8 +329,8 @@ def test_one_fold_is_nothing_to_choose_by():
 
 
 def test_log_loss_of_certainty_that_was_wrong_is_large_and_finite():
-    assert 30 < log_loss(np.array([0.0]), np.array([True])) < 40
-    assert log_loss(np.array([1.0]), np.array([True])) == pytest.approx(0, abs=1e-9)
+    assert 30 < total_log_loss(np.array([0.0]), np.array([True])) < 40
+    assert total_log_loss(np.array([1.0]), np.array([True])) == pytest.approx(0, abs=1e-9)
 
 
 @given(
@@ -344,7 +344,7 @@ def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrat
     likelier = chance / (1 - chance) / (rate / (1 - rate))  # p(score | yes) / p(score | no)
     bayes = expected * likelier / (expected * likelier + 1 - expected)
     table = VennAbers((score,), (chance,), (chance,))
-    moved, interval = moved_to_rate(calibrator, table, rate, expected)
+    moved, interval = adjust_to_base_rate(calibrator, table, rate, expected)
     assert moved(np.array([score]))[0] == pytest.approx(bayes)
     assert interval.low[0] == pytest.approx(bayes)
     assert interval.high[0] == pytest.approx(bayes)
@@ -352,11 +352,11 @@ def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrat
 
 def test_moving_to_the_same_rate_changes_nothing():
     table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
-    assert moved_to_rate(Platt(1.0, 0.5), table, 0.2, 0.2) == (Platt(1.0, 0.5), table)
+    assert adjust_to_base_rate(Platt(1.0, 0.5), table, 0.2, 0.2) == (Platt(1.0, 0.5), table)
 
 
 def test_the_moved_interval_stays_within_certainty_at_its_ends():
     table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
-    _, moved = moved_to_rate(Platt(1.0, 0.5), table, 0.2, 0.6)
+    _, moved = adjust_to_base_rate(Platt(1.0, 0.5), table, 0.2, 0.6)
     assert (moved.low[0], moved.high[1]) == (0.0, 1.0)
     assert moved.low[1] > 0.2

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.model.bundle import Horizon
+from mqbg.model.bundle import HorizonModel
 from mqbg.model.calibrators import Platt
-from mqbg.train.fit.horizons import Outcomes, fit_horizons, horizon_rows
-from mqbg.train.fit.procedure import training_rows
-from mqbg.train.fit.trees import Rows, parameters_of
+from mqbg.train.fit.horizons import HorizonOutcomes, fit_horizon_models, rows_by_horizon
+from mqbg.train.fit.procedure import build_training_matrix
+from mqbg.train.fit.trees import TrainingMatrix, lightgbm_parameters
 
 ROUNDS = 5
 
@@ -48,12 +48,12 @@ def test_a_longer_horizon_is_never_less_likely_whatever_its_trees_say(
 ):
     draw = np.random.default_rng(seed)
     horizons = tuple(
-        Horizon(one, trees[n], Platt(float(draw.uniform(0.1, 3)), float(draw.normal())))
+        HorizonModel(one, trees[n], Platt(float(draw.uniform(0.1, 3)), float(draw.normal())))
         for n, one in enumerate(sorted(days))
     )
-    bundle = replace(with_signal.bundle, horizons=horizons)
+    bundle = replace(with_signal.bundle, horizon_models=horizons)
     matrix = draw.normal(size=(30, len(bundle.catalogue.feature_names)))
-    readiness = bundle.readiness(bundle.raw(matrix))
+    readiness = bundle.readiness(bundle.log_odds_of_matrix(matrix))
     chances = bundle.readiness_by_horizon(matrix, readiness)
     assert list(chances) == sorted([*days, 60])
     assert chances[60].tolist() == readiness.tolist()
@@ -65,15 +65,22 @@ def test_horizons_that_agree_already_stay_as_their_trees_say(with_signal, trees)
         size=(30, len(with_signal.bundle.catalogue.feature_names))
     )
     raw = lgb.Booster(model_str=trees[0]).predict(matrix, raw_score=True)
-    ends = (Horizon(30, trees[0], Platt(1.0, -9.0)), Horizon(90, trees[0], Platt(1.0, 9.0)))
-    bundle = replace(with_signal.bundle, horizons=ends)
-    chances = bundle.readiness_by_horizon(matrix, bundle.readiness(bundle.raw(matrix)))
+    ends = (
+        HorizonModel(30, trees[0], Platt(1.0, -9.0)),
+        HorizonModel(90, trees[0], Platt(1.0, 9.0)),
+    )
+    bundle = replace(with_signal.bundle, horizon_models=ends)
+    chances = bundle.readiness_by_horizon(
+        matrix, bundle.readiness(bundle.log_odds_of_matrix(matrix))
+    )
     assert chances[30] == pytest.approx(1 / (1 + np.exp(9 - raw)))
     assert chances[90] == pytest.approx(1 / (1 + np.exp(-9 - raw)))
 
 
 def test_no_rows_have_no_chances(with_signal, trees):
-    bundle = replace(with_signal.bundle, horizons=(Horizon(30, trees[0], Platt(1.0, 0.0)),))
+    bundle = replace(
+        with_signal.bundle, horizon_models=(HorizonModel(30, trees[0], Platt(1.0, 0.0)),)
+    )
     empty = np.empty((0, len(bundle.catalogue.feature_names)))
     chances = bundle.readiness_by_horizon(empty, np.empty(0))
     assert {days: len(chance) for days, chance in chances.items()} == {30: 0, 60: 0}
@@ -84,23 +91,25 @@ def rows(count=200, seed=3):
     x = draw.normal(size=(count, 3))
     names = np.array([f"g{n}" for n in range(count)], dtype=object)
     converted = x[:, 0] + draw.normal(size=count) > 0.5
-    return Rows(x, converted, names, names, np.ones(count), ("a", "b", "c"), ())
+    return TrainingMatrix(x, converted, names, names, np.ones(count), ("a", "b", "c"), ())
 
 
 def how(made_settings):
-    return parameters_of(made_settings.model, ())
+    return lightgbm_parameters(made_settings.model, ())
 
 
 def test_rows_of_unknown_outcome_teach_a_horizon_nothing(made_settings):
     given_rows = rows()
     known = np.arange(200) % 3 > 0
     converted = given_rows.x[:, 1] > 0
-    one = fit_horizons(
-        given_rows, [Outcomes(90, converted, known)], how(made_settings), ROUNDS, quiet
+    one = fit_horizon_models(
+        given_rows, [HorizonOutcomes(90, converted, known)], how(made_settings), ROUNDS, quiet
     )
     lies = np.where(known, converted, ~converted)
     other_rows = replace(given_rows, x=np.where(known[:, None], given_rows.x, 99.0))
-    two = fit_horizons(other_rows, [Outcomes(90, lies, known)], how(made_settings), ROUNDS, quiet)
+    two = fit_horizon_models(
+        other_rows, [HorizonOutcomes(90, lies, known)], how(made_settings), ROUNDS, quiet
+    )
     assert one == two
 
 
@@ -108,11 +117,11 @@ def test_a_horizon_with_too_few_conversions_is_left_out(made_settings):
     given_rows = rows()
     everywhere = np.ones(200, dtype=bool)
     outcomes = [
-        Outcomes(30, np.arange(200) < 9, everywhere),
-        Outcomes(90, given_rows.converted, everywhere),
-        Outcomes(180, given_rows.converted, np.zeros(200, dtype=bool)),
+        HorizonOutcomes(30, np.arange(200) < 9, everywhere),
+        HorizonOutcomes(90, given_rows.converted, everywhere),
+        HorizonOutcomes(180, given_rows.converted, np.zeros(200, dtype=bool)),
     ]
-    found = fit_horizons(given_rows, outcomes, how(made_settings), ROUNDS, quiet)
+    found = fit_horizon_models(given_rows, outcomes, how(made_settings), ROUNDS, quiet)
     assert [horizon.days for horizon in found] == [90]
 
 
@@ -120,9 +129,9 @@ def test_training_labels_of_a_longer_horizon_do_not_reach_into_the_test(
     made_snapshots, made_split, made_settings, words
 ):
     snapshots = made_snapshots(groups=100, further=(30, 90, 150))
-    training = snapshots.at(made_split.train)
-    keys = training_rows(training, words, made_settings).converted.size
-    for outcome in training.outcomes(made_split.test_from):
+    training = snapshots.at_cutoffs(made_split.train)
+    keys = build_training_matrix(training, words, made_settings).converted.size
+    for outcome in training.horizon_outcomes(made_split.test_from):
         known = training.keys["as_of"][outcome.known]
         assert outcome.known.size == keys
         assert (known + timedelta(days=outcome.days) <= made_split.test_from).all()
@@ -135,12 +144,12 @@ def test_a_horizon_is_judged_on_its_own_outcome_of_the_rows_that_have_one():
     known = np.array([True, True, False, True])
     own = np.array([False, True, True, True])
     outcomes = [
-        Outcomes(30, own, known),
-        Outcomes(90, own, ~known),
-        Outcomes(7, own, known & False),
+        HorizonOutcomes(30, own, known),
+        HorizonOutcomes(90, own, ~known),
+        HorizonOutcomes(7, own, known & False),
     ]
     chances = {30: np.array([0.1, 0.2, 0.3, 0.4]), 7: np.zeros(4)}
-    found = horizon_rows(frame, outcomes, chances)
+    found = rows_by_horizon(frame, outcomes, chances)
     assert set(found) == {30}  # 90 was not fitted, of 7 nothing is known
     part, chance = found[30]
     assert part["group_id"].tolist() == ["a", "b", "d"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mqbg.model.calibrators import Platt
 from mqbg.settings import Model
 from mqbg.train.evaluate.comparison import measure
-from mqbg.train.fit.monotone import cost_of_directions
-from mqbg.train.fit.trees import Fitted, Rows, boosted, parameters_of
+from mqbg.train.fit.monotone import cost_of_monotone_constraints
+from mqbg.train.fit.trees import FittedTrees, TrainingMatrix, lightgbm_parameters, train_booster
 
 SEED = 9
 ROUNDS = 30
@@ -34,16 +34,16 @@ def drawn(count, seed):
 def rows(count=600, seed=SEED):
     x, converted = drawn(count, seed)
     names = np.array([f"a{n}" for n in range(count)], dtype=object)
-    return Rows(x, converted, names, names, np.ones(count), ("up", "down", "either"), ())
+    return TrainingMatrix(x, converted, names, names, np.ones(count), ("up", "down", "either"), ())
 
 
 def held(**model):
-    return parameters_of(Model(threads=1, monotone=True, **model), FEATURES)
+    return lightgbm_parameters(Model(threads=1, monotone=True, **model), FEATURES)
 
 
 @pytest.fixture(scope="module")
 def booster():
-    return boosted(rows(), np.arange(600), held(), ROUNDS)
+    return train_booster(rows(), np.arange(600), held(), ROUNDS)
 
 
 def raised(booster, column, seed):
@@ -70,8 +70,8 @@ def test_more_of_a_down_feature_never_raises_the_raw_score(booster, seed):
 
 
 def test_trees_left_free_break_the_directions_on_these_rows():
-    free = parameters_of(Model(threads=1), FEATURES)
-    loose = boosted(rows(), np.arange(600), free, ROUNDS)
+    free = lightgbm_parameters(Model(threads=1), FEATURES)
+    loose = train_booster(rows(), np.arange(600), free, ROUNDS)
     assert (raised(loose, 0, SEED) < 0).any()
 
 
@@ -86,15 +86,17 @@ def cost(booster):
             "seen": True,
         }
     )
-    fitted = Fitted("", ROUNDS, np.zeros(0), np.zeros(0, np.intp), held(), pd.DataFrame())
+    fitted = FittedTrees("", ROUNDS, np.zeros(0), np.zeros(0, np.intp), held(), pd.DataFrame())
     chance = AS_IT_IS(booster.predict(x, raw_score=True))
-    frame = cost_of_directions(rows(), x, given_rows, chance, fitted, AS_IT_IS, **HOW)
+    frame = cost_of_monotone_constraints(rows(), x, given_rows, chance, fitted, AS_IT_IS, **HOW)
     return x, given_rows, chance, frame.set_index("figure")
 
 
 def test_the_cost_is_the_figures_held_less_the_figures_free(cost):
     x, given_rows, chance, frame = cost
-    loose = boosted(rows(), np.arange(600), parameters_of(Model(threads=1), FEATURES), ROUNDS)
+    loose = train_booster(
+        rows(), np.arange(600), lightgbm_parameters(Model(threads=1), FEATURES), ROUNDS
+    )
     figures = [
         measure(
             given_rows["converted"].to_numpy(), one, given_rows["as_of"].to_numpy(),

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mqbg.model.bundle import load, save
+from mqbg.model.bundle import load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Platt
 from mqbg.settings import Thresholds
-from mqbg.train.fit.procedure import category_values, scored_rows, training_rows
+from mqbg.train.fit.procedure import build_training_matrix, category_values, score_snapshots
 from mqbg.train.fit.shrinkage import effective_conversions
 
 
@@ -19,7 +19,7 @@ def with_model(settings, **model):
 
 def saved_bytes(bundle, folder):
     folder.mkdir()
-    save(bundle, folder)
+    save_bundle(bundle, folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
@@ -40,26 +40,26 @@ def learned(snapshots, horizoned, quickly_learned):
 
 def test_training_rows_are_those_of_the_training_cutoffs(snapshots, learned, made_split):
     keys = snapshots.keys[snapshots.keys["as_of"].isin(made_split.train)]
-    assert learned.rows.group_id.tolist() == keys["group_id"].tolist()
-    assert learned.rows.converted.tolist() == keys["converted"].tolist()
-    assert set(learned.scored["as_of"]) == set(made_split.train)
-    assert set(learned.recent["as_of"]) == set(made_split.before_test)
+    assert learned.training_matrix.group_id.tolist() == keys["group_id"].tolist()
+    assert learned.training_matrix.converted.tolist() == keys["converted"].tolist()
+    assert set(learned.scored_rows["as_of"]) == set(made_split.train)
+    assert set(learned.recent_rows["as_of"]) == set(made_split.before_test)
 
 
 def test_rows_weigh_what_the_settings_say(snapshots, words, made_settings, made_split):
-    training = snapshots.at(made_split.train)
+    training = snapshots.at_cutoffs(made_split.train)
     for weights in ("rows", "root", "groups"):
-        rows = training_rows(training, words, with_model(made_settings, weights=weights))
+        rows = build_training_matrix(training, words, with_model(made_settings, weights=weights))
         # Every group stands in every snapshot, so each way weighs all rows alike.
         assert rows.weight == pytest.approx(np.ones(len(training.keys)))
 
 
 def test_a_category_value_counts_only_where_groups_enough_had_it(snapshots, words, made_split):
-    training = snapshots.at(made_split.train)
+    training = snapshots.at_cutoffs(made_split.train)
     values = category_values(training, words)
     assert values["tier"] == ("A", "B")
     assert values["account"] == ("x",)  # 120 groups had it
-    few = snapshots.at(made_split.train)
+    few = snapshots.at_cutoffs(made_split.train)
     scarce = replace(few, features=few.features.slice(0, 40), keys=few.keys.head(40))
     assert category_values(scarce, words)["account"] == ()
 
@@ -74,22 +74,22 @@ def test_the_same_seed_and_data_give_the_same_bytes_at_any_number_of_threads(
 
 
 def test_a_learned_bundle_survives_saving_with_its_horizons(learned, horizoned, tmp_path):
-    save(learned.bundle, tmp_path)
+    save_bundle(learned.bundle, tmp_path)
     machine = with_model(horizoned, threads=2)
-    assert load(tmp_path) == replace(learned.bundle, settings=machine)
+    assert load_bundle(tmp_path) == replace(learned.bundle, settings=machine)
 
 
 def test_the_calibrator_is_the_chosen_one_of_held_out_scores(learned):
     assert isinstance(learned.bundle.calibrator, Platt | Beta)
-    assert learned.bundle.calibrator == learned.chosen.calibrator
-    readiness = learned.bundle.calibrator(learned.fitted.held_out)
-    assert learned.scored["readiness"].tolist() == readiness.tolist()
+    assert learned.bundle.calibrator == learned.calibrator_choice.calibrator
+    readiness = learned.bundle.calibrator(learned.fitted_trees.held_out)
+    assert learned.scored_rows["readiness"].tolist() == readiness.tolist()
 
 
 def test_tuned_parameters_replace_the_presets(snapshots, made_settings, quickly_learned):
     tuned = quickly_learned(snapshots, made_settings, tuned={"num_leaves": 3})
-    assert tuned.fitted.parameters["num_leaves"] == 3
-    assert tuned.fitted.parameters["learning_rate"] == 0.03
+    assert tuned.fitted_trees.parameters["num_leaves"] == 3
+    assert tuned.fitted_trees.parameters["learning_rate"] == 0.03
 
 
 def test_outcomes_after_training_shape_nothing(
@@ -98,8 +98,11 @@ def test_outcomes_after_training_shape_nothing(
     keys = snapshots.keys.copy()
     later = ~keys["as_of"].isin(made_split.train)
     keys.loc[later, "converted"] = ~keys.loc[later, "converted"]
-    further = {days: np.where(later, ~known, known) for days, known in snapshots.further.items()}
-    other = quickly_learned(replace(snapshots, keys=keys, further=further), horizoned)
+    further = {
+        days: np.where(later, ~known, known)
+        for days, known in snapshots.converted_by_horizon.items()
+    }
+    other = quickly_learned(replace(snapshots, keys=keys, converted_by_horizon=further), horizoned)
     assert other.bundle == learned.bundle
 
 
@@ -108,15 +111,15 @@ def test_with_few_conversions_held_out_scores_are_the_blend(
 ):
     snapshots = made_snapshots(groups=120)
     few = quickly_learned(snapshots, with_model(made_settings, few_conversions=240))
-    effective = effective_conversions(few.rows)
+    effective = effective_conversions(few.training_matrix)
     share = few.bundle.blend.trees_share
     assert share == effective / 240 < 1
-    training = snapshots.at(made_split.train)
-    rule = few.bundle.blend.rule(
-        training.numbers("rule_engagement"), training.numbers("completeness")
+    training = snapshots.at_cutoffs(made_split.train)
+    rule = few.bundle.blend.rule_log_odds(
+        training.feature_values("rule_engagement"), training.feature_values("completeness")
     )
-    blended = share * few.fitted.held_out + (1 - share) * rule
-    assert few.scored["readiness"].to_numpy() == pytest.approx(few.bundle.calibrator(blended))
+    blended = share * few.fitted_trees.held_out + (1 - share) * rule
+    assert few.scored_rows["readiness"].to_numpy() == pytest.approx(few.bundle.calibrator(blended))
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
@@ -126,10 +129,15 @@ def test_rows_of_one_class_leave_the_ranking_to_the_rule(
     snapshots = made_snapshots(groups=30, target_rate=rate)
     learned = quickly_learned(snapshots, made_settings)
     bundle = learned.bundle
-    assert (learned.fitted, learned.chosen, bundle.trees, bundle.horizons) == (None, None, "", ())
-    test = snapshots.at(made_split.test)
-    points = test.numbers("rule_engagement") + 100 * test.numbers("completeness")
-    readiness = scored_rows(bundle, test)["readiness"].to_numpy()
+    assert (
+        learned.fitted_trees,
+        learned.calibrator_choice,
+        bundle.trees,
+        bundle.horizon_models,
+    ) == (None, None, "", ())
+    test = snapshots.at_cutoffs(made_split.test)
+    points = test.feature_values("rule_engagement") + 100 * test.feature_values("completeness")
+    readiness = score_snapshots(bundle, test)["readiness"].to_numpy()
     assert (
         np.argsort(readiness, kind="stable").tolist() == np.argsort(points, kind="stable").tolist()
     )
@@ -146,7 +154,7 @@ def test_an_expected_rate_moves_every_chance_by_the_same_log_odds(
     log_odds = np.linspace(-3, 3, 7)
     one, two = plain.bundle.readiness(log_odds), moved.bundle.readiness(log_odds)
     by = np.log(two / (1 - two)) - np.log(one / (1 - one))
-    rate = plain.rows.converted.mean()
+    rate = plain.training_matrix.converted.mean()
     assert by == pytest.approx(np.log(0.05 / 0.95) - np.log(rate / (1 - rate)))
 
 
@@ -163,4 +171,4 @@ def test_other_policies_than_capacity_have_no_schedule(
     settings = replace(made_settings, thresholds=thresholds)
     learned = quickly_learned(made_snapshots(groups=100), settings)
     assert learned.bundle.thresholds.schedule == ()
-    assert learned.bundle.thresholds.expected is not None
+    assert learned.bundle.thresholds.forecast is not None

@@ -10,7 +10,7 @@ from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.settings import Role
-from mqbg.train.fit.reference_members import engaged_members, typical_members
+from mqbg.train.fit.reference_members import engaged_members, find_reference_members
 
 AS_OF = datetime(2024, 6, 1)
 
@@ -40,7 +40,7 @@ def engaged(*rows):
 
 
 def test_each_signal_is_the_median_of_the_engaged_members_who_converted():
-    found = typical_members(
+    found = find_reference_members(
         engaged(
             ("g1", 1, "user", True, 3.0, 9.0),
             ("g1", 1, "user", True, 8.0, 1.0),
@@ -58,7 +58,7 @@ def test_each_signal_is_the_median_of_the_engaged_members_who_converted():
 
 def test_the_median_of_an_even_number_is_the_lower_observed_value():
     rows = engaged(*(("g1", 1, "user", True, inbound, 1.0) for inbound in (2.0, 9.0, 4.0, 3.0)))
-    assert typical_members(rows, WORDS)[0].signals["inbound_7d"] == 3.0
+    assert find_reference_members(rows, WORDS)[0].signals["inbound_7d"] == 3.0
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_the_median_of_an_even_number_is_the_lower_observed_value():
 def test_a_signal_with_nothing_to_say_is_none(values, median):
     rows = engaged(*(("g1", 1, "user", True, 1.0, value) for value in values))
     rows = rows.astype({"days_since_outbound": float})
-    assert typical_members(rows, WORDS)[0].signals["days_since_outbound"] == median
+    assert find_reference_members(rows, WORDS)[0].signals["days_since_outbound"] == median
 
 
 def test_members_count_the_converted_and_snapshots_all_that_had_the_role_engaged():
-    (found,) = typical_members(
+    (found,) = find_reference_members(
         engaged(
             ("g1", 1, "user", True, 1.0, 1.0),
             ("g1", 1, "user", True, 1.0, 1.0),  # the same snapshot, another person
@@ -86,7 +86,7 @@ def test_members_count_the_converted_and_snapshots_all_that_had_the_role_engaged
 
 def test_a_role_that_nobody_engaged_had_when_converting_has_no_typical_member():
     rows = engaged(("g1", 1, "user", False, 1.0, 1.0), ("g1", 1, "guest", True, 1.0, 1.0))
-    assert typical_members(rows, WORDS) == ()
+    assert find_reference_members(rows, WORDS) == ()
 
 
 def test_engaged_members_were_active_in_the_last_thirty_days(open_tables):

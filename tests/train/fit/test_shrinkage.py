@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.model.calibrators import Blend
-from mqbg.train.fit.shrinkage import blend_with_rule, effective_conversions, sentence, trees_share
-from mqbg.train.fit.trees import Rows
+from mqbg.train.fit.shrinkage import (
+    blend_with_rule,
+    describe_blend,
+    effective_conversions,
+    trees_share,
+)
+from mqbg.train.fit.trees import TrainingMatrix
 from sklearn.linear_model import LogisticRegression
 
 SEED = 5
@@ -18,7 +23,7 @@ def rows(*outcomes):
     """Rows of (group, converted)."""
     groups, converted = zip(*outcomes, strict=True)
     count = len(outcomes)
-    return Rows(
+    return TrainingMatrix(
         np.zeros((count, 1)),
         np.array(converted, dtype=bool),
         np.array(["a"] * count, dtype=object),
@@ -69,7 +74,7 @@ def test_the_rule_is_put_on_log_odds_by_a_logistic_regression_on_smoothed_target
     engagement, completeness = draw.uniform(0, 100, 400), draw.uniform(0, 1, 400)
     points = (engagement + 100 * completeness) / 2
     converted = draw.random(400) < 1 / (1 + np.exp(-(0.08 * points - 5)))
-    found = blend_with_rule(engagement, completeness, converted, effective=50, share=0.5)
+    found = blend_with_rule(engagement, completeness, converted, conversions=50, trees_share=0.5)
     n1, n0 = converted.sum(), (~converted).sum()
     target = np.where(converted, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
     oracle = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
@@ -87,9 +92,9 @@ def test_the_rule_is_put_on_log_odds_by_a_logistic_regression_on_smoothed_target
 def test_with_one_outcome_more_points_are_still_likelier(converted):
     engagement, completeness = np.linspace(0, 100, 20), np.linspace(0, 1, 20)
     found = blend_with_rule(
-        engagement, completeness, np.full(20, converted), effective=0, share=0.0
+        engagement, completeness, np.full(20, converted), conversions=0, trees_share=0.0
     )
-    rule = found.rule(engagement, completeness)
+    rule = found.rule_log_odds(engagement, completeness)
     assert (np.diff(rule) > 0).all()
     assert np.isfinite(rule).all()
     assert rule.mean() == pytest.approx(np.log(21) if converted else -np.log(21))
@@ -99,18 +104,18 @@ def test_a_group_that_the_rule_has_nothing_on_stands_at_its_bottom():
     engagement = np.array([np.nan, 0.0, 10.0])
     completeness = np.array([np.nan, 0.0, 0.1])
     found = blend_with_rule(
-        engagement, completeness, np.array([False, False, True]), effective=1, share=0.0
+        engagement, completeness, np.array([False, False, True]), conversions=1, trees_share=0.0
     )
-    nothing, zero, some = found.rule(engagement, completeness)
+    nothing, zero, some = found.rule_log_odds(engagement, completeness)
     assert nothing == zero < some
 
 
 def test_trees_that_stand_alone_need_no_words():
-    assert sentence(blended(share=1.0), 100) == ""
+    assert describe_blend(blended(share=1.0), 100) == ""
 
 
 def test_a_blend_says_how_many_conversions_it_rests_on_and_who_says_how_much():
-    said = sentence(blended(), 100)
+    said = describe_blend(blended(), 100)
     assert "40 converted groups, under 100" in said
     assert "the trees make up 40%" in said
 
@@ -119,7 +124,7 @@ def test_a_blend_says_how_many_conversions_it_rests_on_and_who_says_how_much():
     ("effective", "count"), [(0, "0 converted groups"), (1, "1 converted group)")]
 )
 def test_without_trees_it_says_that_the_rule_ranks_and_promises_no_probability(effective, count):
-    said = sentence(blended(0.0, effective), 100)
+    said = describe_blend(blended(0.0, effective), 100)
     assert count in said
     assert "the rule score of engagement and completeness ranks" in said
     assert "no measured probability" in said

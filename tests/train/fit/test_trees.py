@@ -13,17 +13,17 @@ from mqbg.contract import BadInput
 from mqbg.settings import Model
 from mqbg.train.fit import trees as room
 from mqbg.train.fit.trees import (
-    CONSTRAINTS,
     FOLDS,
     MIN_CONVERSIONS,
+    MONOTONE_CONSTRAINTS,
     PRESET,
     ROUNDS,
     ROUNDS_STEP,
-    Rows,
-    fit,
+    TrainingMatrix,
+    fit_trees,
     group_weights,
     held_out_scores,
-    parameters_of,
+    lightgbm_parameters,
 )
 
 SEED = 4
@@ -42,7 +42,7 @@ def rows(accounts=30, per_account=12, rate=0.3, seed=SEED):
     x[:, 4] = draw.integers(0, 4, account.size)
     x[draw.random(account.size) < 0.1, 3] = np.nan
     converted = x[:, 2] + draw.normal(size=account.size) > np.quantile(x[:, 2], 1 - rate)
-    return Rows(
+    return TrainingMatrix(
         x,
         converted,
         np.array([f"a{n}" for n in account], dtype=object),
@@ -54,7 +54,7 @@ def rows(accounts=30, per_account=12, rate=0.3, seed=SEED):
 
 
 def how(**model):
-    return parameters_of(Model(**model), ())
+    return lightgbm_parameters(Model(**model), ())
 
 
 class Spy:
@@ -105,7 +105,7 @@ def ids(x, column):
 
 def test_folds_hold_out_whole_accounts(spied):
     spy = spied()
-    fit(rows(), how(), quiet)
+    fit_trees(rows(), how(), quiet)
     *folds, final = spy.fits
     assert len(folds) == FOLDS
     for fold in folds:
@@ -117,7 +117,7 @@ def test_folds_hold_out_whole_accounts(spied):
 
 def test_with_conversions_of_few_accounts_whole_groups_are_held_out(spied):
     spy = spied()
-    fit(rows(accounts=9, per_account=40), how(), quiet)
+    fit_trees(rows(accounts=9, per_account=40), how(), quiet)
     folds = spy.fits[:-1]
     assert len(folds) == FOLDS
     assert all(not ids(fold.learned, 1) & ids(fold.scored[0], 1) for fold in folds)
@@ -128,7 +128,7 @@ def test_there_are_no_more_folds_than_groups_that_converted(spied):
     spy = spied()
     few = rows(accounts=3, per_account=60)
     few.converted[few.x[:, 1] > 2] = False  # groups 0, 1 and 2 alone convert
-    fit(few, how(), quiet)
+    fit_trees(few, how(), quiet)
     assert len(spy.fits) == 3 + 1
 
 
@@ -137,7 +137,7 @@ def test_the_number_of_trees_is_the_one_with_the_least_held_out_log_loss(spied, 
     given = rows()
     prior = np.log(given.converted.mean() / (1 - given.converted.mean()))
     spy = spied(scores=lambda _x, rounds: prior + abs(rounds - best) / 100)
-    fitted = fit(given, how(), quiet)
+    fitted = fit_trees(given, how(), quiet)
     assert fitted.rounds == best == spy.fits[-1].rounds
     assert np.all(fitted.held_out == prior)
 
@@ -145,31 +145,31 @@ def test_the_number_of_trees_is_the_one_with_the_least_held_out_log_loss(spied, 
 def test_held_out_scores_stand_at_their_rows(spied):
     spied(scores=lambda x, _rounds: float(x[:, 0].sum()))
     given = rows()
-    held_out = fit(given, how(), quiet).held_out
+    held_out = fit_trees(given, how(), quiet).held_out
     for account in set(given.account_id):
         assert len(set(held_out[given.account_id == account])) == 1
 
 
 def test_the_text_of_the_trees_does_not_name_the_threads(spied):
     spied()
-    assert fit(rows(), how(), quiet).trees == "trees\nend"
+    assert fit_trees(rows(), how(), quiet).trees == "trees\nend"
 
 
 def test_the_same_seed_and_data_give_the_same_bytes_at_any_number_of_threads(few_rounds):
-    one, two = (fit(rows(), how(threads=threads), quiet) for threads in (1, 2))
+    one, two = (fit_trees(rows(), how(threads=threads), quiet) for threads in (1, 2))
     assert one.trees.encode() == two.trees.encode()
     assert one.held_out.tobytes() == two.held_out.tobytes()
     assert one.rounds == two.rounds
 
 
 def test_another_seed_gives_other_trees(few_rounds):
-    one, two = (fit(rows(), how(threads=1, seed=seed), quiet) for seed in (1, 2))
+    one, two = (fit_trees(rows(), how(threads=1, seed=seed), quiet) for seed in (1, 2))
     assert one.trees != two.trees
 
 
 def test_the_trees_are_fitted_to_all_rows_with_the_names_of_the_features(few_rounds):
     given = rows()
-    fitted = fit(given, how(threads=1), quiet)
+    fitted = fit_trees(given, how(threads=1), quiet)
     booster = lgb.Booster(model_str=fitted.trees)
     assert booster.feature_name() == list(given.names)
     assert booster.num_trees() == fitted.rounds
@@ -192,7 +192,7 @@ def test_too_few_of_either_outcome_are_refused(spied, conversions, said):
     given = rows()
     given.converted[:] = np.arange(360) % 360 < conversions
     with pytest.raises(BadInput, match=r"train: expected at least 10 training snapshots") as caught:
-        fit(given, how(), quiet)
+        fit_trees(given, how(), quiet)
     assert said in str(caught.value)
     assert "bring a longer history" in str(caught.value)
     assert not spy.fits
@@ -203,7 +203,7 @@ def test_just_enough_of_either_outcome_are_taken(spied):
     given = rows()
     given.converted[:] = False
     given.converted[:: 360 // MIN_CONVERSIONS] = True
-    assert fit(given, how(), quiet).held_out.shape == given.converted.shape
+    assert fit_trees(given, how(), quiet).held_out.shape == given.converted.shape
 
 
 def test_conversions_of_one_group_alone_are_refused(spied):
@@ -211,13 +211,13 @@ def test_conversions_of_one_group_alone_are_refused(spied):
     given = rows(accounts=3, per_account=40)
     given.converted[:] = given.group_id == "g2"
     with pytest.raises(BadInput, match="of two groups or more"):
-        fit(given, how(), quiet)
+        fit_trees(given, how(), quiet)
 
 
 def test_progress_runs_from_nothing_to_all(spied):
     spied()
     shares = []
-    fit(rows(), how(), lambda label, share: shares.append((label, share)))
+    fit_trees(rows(), how(), lambda label, share: shares.append((label, share)))
     assert {label for label, _share in shares} == {"trees"}
     assert [share for _label, share in shares] == sorted(share for _label, share in shares)
     assert (shares[0][1], shares[-1][1]) == (0.0, 1.0)
@@ -247,7 +247,7 @@ def test_every_booster_learns_with_the_weights_of_its_rows(spied):
     spy = spied()
     weighted = rows()
     draw = np.random.default_rng(SEED).uniform(0.5, 2.0, 360)
-    fit(replace(weighted, weight=draw), how(), quiet)
+    fit_trees(replace(weighted, weight=draw), how(), quiet)
     by_signal = dict(zip(weighted.x[:, 2].tolist(), draw.tolist(), strict=True))
     for booster in spy.fits:
         learned = booster.learned[:, 2].tolist()
@@ -255,35 +255,35 @@ def test_every_booster_learns_with_the_weights_of_its_rows(spied):
 
 
 def test_a_row_of_weight_two_counts_as_the_row_twice():
-    given_rows = replace(rows(), x=rows().x[:, 2:4], names=("signal", "noise"), categories=())
+    given_rows = replace(rows(), x=rows().x[:, 2:4], names=("signal", "noise"), category_indices=())
     twice = np.concatenate([np.arange(360), np.arange(0, 360, 3)])
     plain = {**how(threads=1), "bagging_freq": 0, "extra_trees": False, "feature_fraction": 1.0}
     plain |= {"min_data_in_leaf": 0, "max_bin": 1000, "min_data_in_bin": 1}
     heavy = replace(given_rows, weight=1.0 + (np.arange(360) % 3 == 0))
-    one = room.boosted(heavy, np.arange(360), plain, 1)
-    two = room.boosted(given_rows, twice, plain, 1)
+    one = room.train_booster(heavy, np.arange(360), plain, 1)
+    two = room.train_booster(given_rows, twice, plain, 1)
     scores = [booster.predict(given_rows.x, raw_score=True) for booster in (one, two)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
 def test_parameters_are_the_preset_then_what_was_tuned_then_the_settings():
-    found = parameters_of(Model(seed=3, threads=1), (), {"num_leaves": 4, "seed": 99})
+    found = lightgbm_parameters(Model(seed=3, threads=1), (), {"num_leaves": 4, "seed": 99})
     assert (found["num_leaves"], found["seed"], found["num_threads"]) == (4, 3, 1)
     assert found["learning_rate"] == PRESET["learning_rate"]
-    assert CONSTRAINTS not in found
+    assert MONOTONE_CONSTRAINTS not in found
 
 
 def test_directions_are_held_only_where_the_settings_say_so():
     features = [SimpleNamespace(direction=way) for way in ("up", None, "down")]
-    assert parameters_of(Model(monotone=True), features)[CONSTRAINTS] == [1, 0, -1]
-    assert CONSTRAINTS not in parameters_of(Model(), features)
+    assert lightgbm_parameters(Model(monotone=True), features)[MONOTONE_CONSTRAINTS] == [1, 0, -1]
+    assert MONOTONE_CONSTRAINTS not in lightgbm_parameters(Model(), features)
 
 
 def test_the_held_out_loss_of_every_fold_is_told_tree_by_tree(spied):
     given_rows = rows()
     spied(scores=lambda _x, rounds: rounds / 1000)
-    fitted = fit(given_rows, how(), quiet)
-    told = fitted.learning
+    fitted = fit_trees(given_rows, how(), quiet)
+    told = fitted.learning_curve
     assert len(told) == FOLDS * (ROUNDS // ROUNDS_STEP)
     for row in told.to_dict(orient="records"):
         inside = given_rows.converted[fitted.fold == row["fold"]]
@@ -295,6 +295,6 @@ def test_the_held_out_loss_of_every_fold_is_told_tree_by_tree(spied):
 
 def test_held_out_scores_of_given_folds_are_those_of_the_fit(few_rounds):
     given_rows = rows()
-    fitted = fit(given_rows, how(threads=1), quiet)
+    fitted = fit_trees(given_rows, how(threads=1), quiet)
     again = held_out_scores(given_rows, fitted.fold, fitted.parameters, fitted.rounds)
     assert again.tolist() == fitted.held_out.tolist()

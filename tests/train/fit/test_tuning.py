@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.settings import Model, Settings, Target
 from mqbg.train.fit import tuning as room
-from mqbg.train.fit.trees import MIN_CONVERSIONS, PRESET, Rows, boosted, parameters_of
+from mqbg.train.fit.trees import (
+    MIN_CONVERSIONS,
+    PRESET,
+    TrainingMatrix,
+    lightgbm_parameters,
+    train_booster,
+)
 from mqbg.train.fit.tuning import forward_folds, tune
 
 SEED = 2
@@ -37,7 +43,7 @@ def made(cutoffs=8, groups=60, seed=SEED):
     x = draw.normal(size=(count, 4))
     converted = x[:, 0] + draw.normal(size=count) > 0.8
     group = np.array([f"g{n}" for n in np.tile(np.arange(groups), cutoffs)], dtype=object)
-    return Rows(x, converted, group, group, np.ones(count), tuple("abcd"), ()), as_of
+    return TrainingMatrix(x, converted, group, group, np.ones(count), tuple("abcd"), ()), as_of
 
 
 def search(trials, studies=None, changed=SETTINGS, data="f1", told=quiet):
@@ -95,7 +101,7 @@ def test_the_preset_is_the_first_trial_and_is_judged_on_the_forward_folds():
     losses = np.zeros(2)
     judged = 0
     for inside, outside in forward_folds(as_of, rows.converted, 60):
-        booster = boosted(rows, inside, parameters_of(SETTINGS.model, ()), 50)
+        booster = train_booster(rows, inside, lightgbm_parameters(SETTINGS.model, ()), 50)
         for step in range(2):
             raw = booster.predict(rows.x[outside], num_iteration=25 * (step + 1))
             won = rows.converted[outside]
@@ -139,7 +145,7 @@ def test_a_search_that_goes_on_ends_like_one_in_one_go(tmp_path):
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_trial_that_was_interrupted_is_made_again(tmp_path, monkeypatch, after):
     studies = tmp_path / "studies.db"
-    genuine, calls = room._loss, []
+    genuine, calls = room._validation_loss, []
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -148,7 +154,7 @@ def test_a_trial_that_was_interrupted_is_made_again(tmp_path, monkeypatch, after
         return genuine(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "_loss", interrupted)
+        patch.setattr(room, "_validation_loss", interrupted)
         with pytest.raises(KeyboardInterrupt):
             search(4, studies)
     assert without_clock(search(4, studies)) == without_clock(search(4))

@@ -13,15 +13,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from mqbg.contract import BadInput
-from mqbg.model.bundle import load
-from mqbg.model.registry import BUNDLE_FOLDER, FIRST, Move, champion_of, connect, history
+from mqbg.model.bundle import load_bundle
+from mqbg.model.registry import (
+    BUNDLE_FOLDER,
+    FIRST,
+    ChampionChange,
+    champion_history,
+    champion_version,
+    connect_mlflow,
+)
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
-from mqbg.train.fit.tuning import Tuned
+from mqbg.train.fit.tuning import TuningResult
 from mqbg.train.report.mlflow_logging import log_folder, read_run
 from mqbg.train.report.run_folder import ARTIFACTS, RUN_FILE, write_run
 
-MOVE = Move(FIRST, "佐藤", datetime(2024, 5, 1), "the first version")
+MOVE = ChampionChange(FIRST, "佐藤", datetime(2024, 5, 1), "the first version")
 TRIALS = pd.DataFrame(
     [
         {"trial": 0, "log_loss": 0.5, "trees": 50, "seconds": 1.0},
@@ -36,7 +43,7 @@ def empty_store(tmp_path_factory):
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect().MlflowClient().search_experiments()
+        connect_mlflow().MlflowClient().search_experiments()
     return file
 
 
@@ -48,7 +55,7 @@ def kept(trained, folder):
 
 @pytest.fixture(scope="module")
 def folder(with_signal, tmp_path_factory):
-    tuned = replace(with_signal, tuned=Tuned({"num_leaves": 9}, 0.4, 0.5, TRIALS))
+    tuned = replace(with_signal, tuned=TuningResult({"num_leaves": 9}, 0.4, 0.5, TRIALS))
     return kept(tuned, tmp_path_factory.mktemp("run") / "kept")
 
 
@@ -70,7 +77,7 @@ def once_logged(empty_store, folder, tmp_path_factory):
 def store(once_logged, monkeypatch):
     """(client, what was logged) of the store with one training."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", once_logged[0])
-    return connect().MlflowClient(), once_logged[1]
+    return connect_mlflow().MlflowClient(), once_logged[1]
 
 
 @pytest.fixture
@@ -78,7 +85,7 @@ def fresh(empty_store, tmp_path, monkeypatch):
     """A client of a store without a training."""
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    return connect().MlflowClient()
+    return connect_mlflow().MlflowClient()
 
 
 def children(store, part):
@@ -94,9 +101,9 @@ def children(store, part):
 def test_the_first_version_is_champion_and_the_record_says_who_made_it(store):
     client, logged = store
     assert (logged.version, logged.champion) == ("1", True)
-    assert champion_of(client, logged.name) == "1"
-    [recorded] = history(client, logged.name)
-    assert (recorded.move.by, recorded.move.why) == ("佐藤", "the first version")
+    assert champion_version(client, logged.name) == "1"
+    [recorded] = champion_history(client, logged.name)
+    assert (recorded.change.by, recorded.change.why) == ("佐藤", "the first version")
 
 
 def test_the_run_holds_the_metrics_the_parameters_and_the_tags(store, folder):
@@ -186,10 +193,10 @@ def test_a_second_training_is_a_version_beside_the_champion(
     shutil.copy(once_logged[0].removeprefix("sqlite:///"), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     second = log_folder(kept(with_signal, tmp_path / "kept"), MOVE)
-    client = connect().MlflowClient()
+    client = connect_mlflow().MlflowClient()
     assert (second.version, second.champion) == ("2", False)
-    assert champion_of(client, second.name) == "1"
-    assert len(history(client, second.name)) == 1
+    assert champion_version(client, second.name) == "1"
+    assert len(champion_history(client, second.name)) == 1
 
 
 def test_without_signal_the_run_is_logged_and_nothing_is_registered(fresh, with_signal, tmp_path):
@@ -204,7 +211,7 @@ def test_without_signal_the_run_is_logged_and_nothing_is_registered(fresh, with_
 def test_what_is_logged_is_what_the_folder_holds(store, folder):
     _client, logged = store
     path = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{logged.name}/1")
-    assert load(Path(path) / "data" / BUNDLE_FOLDER) == load(folder / BUNDLE_FOLDER)
+    assert load_bundle(Path(path) / "data" / BUNDLE_FOLDER) == load_bundle(folder / BUNDLE_FOLDER)
 
 
 @pytest.mark.parametrize(

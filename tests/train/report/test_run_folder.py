@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from mqbg.model.bundle import load
+from mqbg.model.bundle import load_bundle
 from mqbg.settings import settings_from
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
-from mqbg.train.fit.tuning import Tuned
+from mqbg.train.fit.tuning import TuningResult
 from mqbg.train.report.metrics import all_metrics, figures_tree
 from mqbg.train.report.run_folder import ARTIFACTS, CARD_FILE, EXAMPLE_FILE, RUN_FILE, write_run
 
@@ -40,7 +40,7 @@ def without_signal(trained):
 
 
 def test_the_bundle_in_the_folder_is_the_trained_one(with_signal, folder):
-    loaded = load(folder / "bundle")
+    loaded = load_bundle(folder / "bundle")
     assert loaded.trees == with_signal.bundle.trees
     assert loaded.thresholds == with_signal.bundle.thresholds
 
@@ -97,7 +97,7 @@ def test_metrics_are_finite_numbers(with_signal, run):
 
 
 def test_every_fold_has_its_loss_tree_by_tree(with_signal, run):
-    learning = with_signal.learned.fitted.learning
+    learning = with_signal.learned.fitted_trees.learning_curve
     assert [fold["fold"] for fold in run["folds"]] == list(range(FOLDS))
     for fold in run["folds"]:
         part = learning[learning["fold"] == fold["fold"]]
@@ -119,7 +119,7 @@ def test_trials_are_kept_with_what_was_chosen(with_signal, tmp_path):
             {"trial": 1, "log_loss": 0.4, "trees": 25, "seconds": 2.0, "num_leaves": 9.0},
         ]
     )
-    tuned = replace(with_signal, tuned=Tuned({"num_leaves": 9}, 0.4, 0.5, trials))
+    tuned = replace(with_signal, tuned=TuningResult({"num_leaves": 9}, 0.4, 0.5, trials))
     run = json.loads((written(tuned, tmp_path / "kept") / RUN_FILE).read_text())
     assert [trial["num_leaves"] for trial in run["trials"]] == [None, 9.0]
     assert figures_tree(tuned)["tuning"]["preset_log_loss"] == 0.5
@@ -138,7 +138,7 @@ def test_a_training_of_one_class_is_written_without_curves(
     trained = whole_training(made_snapshots(groups=30, target_rate=0.0))
     kept = written(trained, tmp_path / "kept")
     assert not (kept / ARTIFACTS / "plots").exists()
-    assert load(kept / "bundle").trees == ""
+    assert load_bundle(kept / "bundle").trees == ""
     run = json.loads((kept / RUN_FILE).read_text())
     assert run["folds"] == []
     assert run["parameters"]["trees_share"] == 0.0

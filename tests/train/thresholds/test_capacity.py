@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.train.thresholds.capacity import capacity_line
-from mqbg.train.thresholds.new_entries import flow_of, require_rows
+from mqbg.train.thresholds.capacity import capacity_threshold
+from mqbg.train.thresholds.new_entries import find_new_entries, require_scored_rows
 
 START = pd.Timestamp("2024-01-01")
 
@@ -36,14 +36,14 @@ def flow_at(rows, line, completeness=0.5):
     """Newly qualified groups a week at a line, as the room counts them."""
     complete = rows["completeness"] >= completeness
     reach = np.where(complete, rows["readiness"].to_numpy(), -np.inf)
-    return float(flow_of(rows, reach).per_week(np.array([line]))[0])
+    return float(find_new_entries(rows, reach).per_week(np.array([line]))[0])
 
 
 def chosen(rows, capacity, completeness=0.5, least=0.0):
-    require_rows(rows)
+    require_scored_rows(rows)
     complete = rows["completeness"] >= completeness
     reach = np.where(complete, rows["readiness"].to_numpy(), -np.inf)
-    line = capacity_line(flow_of(rows, reach), capacity, least)
+    line = capacity_threshold(find_new_entries(rows, reach), capacity, least)
     return Chosen(line, flow_at(rows, line, completeness))
 
 

@@ -4,13 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
-from mqbg.model.thresholds import NOBODY, just_above
+from mqbg.model.thresholds import UNREACHABLE, just_above
 from mqbg.settings import Thresholds as ThresholdSettings
-from mqbg.train.thresholds.capacity import capacity_line
-from mqbg.train.thresholds.counts_by_account import LINES, by_account, lines_of
+from mqbg.train.thresholds.capacity import capacity_threshold
+from mqbg.train.thresholds.counts_by_account import (
+    MAX_THRESHOLDS,
+    candidate_thresholds,
+    count_by_account,
+)
 from mqbg.train.thresholds.learn import MAX_SHIFT, MIN_DECIDED, learn_thresholds
-from mqbg.train.thresholds.new_entries import flow_of
-from mqbg.train.thresholds.value_and_precision import precision_bound
+from mqbg.train.thresholds.new_entries import find_new_entries
+from mqbg.train.thresholds.value_and_precision import precision_lower_bound
 from scipy.special import expit, logit
 from scipy.stats import norm
 
@@ -81,8 +85,8 @@ def test_the_capacity_line_is_the_one_of_a_scan_over_all_rows():
     got = learn_thresholds(ROWS, ThresholdSettings(capacity_per_week=3))
     least = ROWS["converted"].mean()
     reach = np.where(ROWS["completeness"] >= 0.6, ROWS["readiness"].to_numpy(), -np.inf)
-    scan = capacity_line(flow_of(ROWS, reach), 3, least)
-    assert (got.policy, got.pooled, got.least) == ("capacity", scan, least)
+    scan = capacity_threshold(find_new_entries(ROWS, reach), 3, least)
+    assert (got.policy, got.pooled, got.floor) == ("capacity", scan, least)
     assert len(entries_by_hand(ROWS, got.pooled)) / ((31 + 29 + 31 + 30) / 7) <= 3
 
 
@@ -131,7 +135,7 @@ def test_value_needs_gain_and_cost():
 @pytest.mark.parametrize("precision", [0.2, 0.3, 0.4])
 def test_the_precision_line_is_the_lowest_whose_bound_holds(precision):
     rows = world(groups=45, months=4, accounts=20)
-    assert len(candidates(rows)) <= LINES
+    assert len(candidates(rows)) <= MAX_THRESHOLDS
     got = learn_thresholds(rows, ThresholdSettings(policy="precision", precision=precision))
     holding = [
         line for line in candidates(rows) if bound_by_hand(entries_by_hand(rows, line)) >= precision
@@ -143,8 +147,8 @@ def test_a_precision_that_cannot_be_shown_lets_nobody_in():
     got = learn_thresholds(
         ROWS, ThresholdSettings(policy="precision", precision=0.999, segment="tier")
     )
-    assert got.pooled == NOBODY
-    assert set(got.segments.values()) == {0.0}
+    assert got.pooled == UNREACHABLE
+    assert set(got.segment_shifts.values()) == {0.0}
 
 
 def test_more_precision_never_gives_a_looser_line():
@@ -156,8 +160,8 @@ def test_more_precision_never_gives_a_looser_line():
 
 
 def test_groups_of_one_account_leave_more_doubt_than_as_many_of_different_ones():
-    alone = precision_bound(np.ones((40, 1)), np.repeat([[1.0], [0.0]], 20, axis=0), 0.95)
-    together = precision_bound(
+    alone = precision_lower_bound(np.ones((40, 1)), np.repeat([[1.0], [0.0]], 20, axis=0), 0.95)
+    together = precision_lower_bound(
         np.full((4, 1), 10.0), np.array([[10.0], [10.0], [0.0], [0.0]]), 0.95
     )
     assert together[0] < alone[0] < 0.5
@@ -167,7 +171,7 @@ def test_verdicts_count_where_enough_were_given():
     many = world(groups=900)
     refused = many.assign(accepted=pd.array([False] * len(many), dtype="boolean"))
     policy = ThresholdSettings(policy="precision")
-    assert learn_thresholds(refused, policy).pooled == NOBODY
+    assert learn_thresholds(refused, policy).pooled == UNREACHABLE
     few = refused.assign(accepted=refused["accepted"].where(many.index < MIN_DECIDED // 2))
     assert learn_thresholds(few, policy) == learn_thresholds(many, policy)
 
@@ -179,7 +183,7 @@ def test_a_segment_lies_between_its_own_line_and_the_pooled_one():
         learn_thresholds(
             rows,
             ThresholdSettings(policy="precision", precision=0.3, segment="tier", shrinkage=k),
-        ).segments
+        ).segment_shifts
         for k in (1e-6, 30, 1e9)
     )
     assert own["A"] < 0
@@ -198,26 +202,26 @@ def test_a_segment_of_three_groups_gets_no_wild_line():
         ThresholdSettings(policy="precision", segment="tier"),
         ThresholdSettings(segment="tier", capacity_by_segment={"tiny": 5}),
     ):
-        assert abs(learn_thresholds(rows, policy).segments["tiny"]) < 0.5
+        assert abs(learn_thresholds(rows, policy).segment_shifts["tiny"]) < 0.5
 
 
 def test_a_segment_without_groups_has_no_shift():
     got = learn_thresholds(ROWS, ThresholdSettings(segment="tier", capacity_by_segment={"X": 5}))
-    assert got.segments == {"X": 0.0}
+    assert got.segment_shifts == {"X": 0.0}
 
 
 def test_missing_segments_are_of_no_segment():
     rows = ROWS.assign(tier=ROWS["tier"].where(ROWS["tier"] != "A"))
     got = learn_thresholds(rows, ThresholdSettings(policy="precision", segment="tier"))
-    assert set(got.segments) == {"B", "C"}
+    assert set(got.segment_shifts) == {"B", "C"}
 
 
 def test_only_segments_with_a_capacity_of_their_own_leave_the_pooled_line():
     own = ThresholdSettings(capacity_per_week=3, segment="tier", capacity_by_segment={"A": 0.2})
     got = learn_thresholds(ROWS, own)
     others = learn_thresholds(ROWS[ROWS["tier"] != "A"], ThresholdSettings(capacity_per_week=3))
-    assert set(got.segments) == {"A"}
-    assert got.segments["A"] > 0
+    assert set(got.segment_shifts) == {"A"}
+    assert got.segment_shifts["A"] > 0
     assert got.pooled == pytest.approx(others.pooled, abs=0.01)  # up to the base rate's floor
 
 
@@ -225,16 +229,16 @@ def test_a_busy_month_is_stricter_and_a_slack_one_looser():
     got = learn_thresholds(
         ROWS, ThresholdSettings(capacity_per_week=3, capacity_by_month={"3": 1, "11": 6})
     )
-    assert got.months[3] > 0 > got.months[11]
-    assert list(got.months) == [3, 11]
+    assert got.month_shifts[3] > 0 > got.month_shifts[11]
+    assert list(got.month_shifts) == [3, 11]
 
 
 def test_a_season_seen_once_is_no_season():
     policy = ThresholdSettings(policy="precision")
-    assert learn_thresholds(ROWS, policy).months == {}
+    assert learn_thresholds(ROWS, policy).month_shifts == {}
     two_years = world(months=15)
-    assert set(learn_thresholds(two_years, policy).months) <= {1, 2, 3}
-    assert learn_thresholds(two_years, policy).months
+    assert set(learn_thresholds(two_years, policy).month_shifts) <= {1, 2, 3}
+    assert learn_thresholds(two_years, policy).month_shifts
 
 
 def test_a_single_snapshot_is_enough():
@@ -246,7 +250,7 @@ def test_a_single_snapshot_is_enough():
 def test_no_complete_group_is_no_error():
     rows = ROWS.assign(completeness=0.1)
     assert learn_thresholds(rows, ThresholdSettings()).pooled == rows["converted"].mean()
-    assert learn_thresholds(rows, ThresholdSettings(policy="precision")).pooled == NOBODY
+    assert learn_thresholds(rows, ThresholdSettings(policy="precision")).pooled == UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -270,7 +274,7 @@ def test_counts_by_account_equal_a_loop(drawn):
     now = np.array([one[1] for one in drawn])
     before = np.minimum(now, np.array([one[2] for one in drawn]))
     lines = np.linspace(0, 1, 7)
-    got = by_account(now, before, lines, account, 4)
+    got = count_by_account(now, before, lines, account, 4)
     for a in range(4):
         for place, line in enumerate(lines):
             expected = sum(
@@ -281,8 +285,8 @@ def test_counts_by_account_equal_a_loop(drawn):
 
 def test_lines_are_few_and_dense_at_the_strict_end():
     reach = np.append(np.random.default_rng(1).random(50_000), -np.inf)
-    lines = lines_of(reach)
-    assert lines.size <= LINES
+    lines = candidate_thresholds(reach)
+    assert lines.size <= MAX_THRESHOLDS
     assert (np.diff(lines) > 0).all()
     assert (lines[0], lines[-1]) == (reach[:-1].min(), reach.max())
     assert (lines > np.sort(reach)[-100]).sum() > 20

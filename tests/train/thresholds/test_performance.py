@@ -1,12 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from mqbg.model.thresholds import NOBODY, Estimate, Thresholds
+from mqbg.model.thresholds import UNREACHABLE, Estimate, Thresholds
 from mqbg.settings import Thresholds as ThresholdSettings
 from mqbg.train.report.threshold_charts import threshold_figure
 from mqbg.train.thresholds.performance import (
-    expected,
-    promised,
+    forecast_performance,
+    measure_performance,
     qualified_per_week,
     threshold_curve,
 )
@@ -49,24 +49,24 @@ def values(found):
 
 
 def test_figures_of_a_line_are_those_that_one_counts_by_hand():
-    got = expected(SMALL, LINE, PAID, **HOW)
+    got = measure_performance(SMALL, LINE, PAID, **HOW)
     assert values(got) == [1.0, 0.5, pytest.approx(2 / 3)]
     assert got.value_per_week.value == (100 * 1 - 10 * 2) / 2
 
 
 def test_value_is_unknown_without_gain_and_cost():
-    got = expected(SMALL, LINE, ThresholdSettings(), **HOW)
+    got = measure_performance(SMALL, LINE, ThresholdSettings(), **HOW)
     assert got.value_per_week == Estimate(None, None, None)
 
 
 def test_where_nobody_qualifies_there_is_no_precision():
-    nobody = Thresholds("precision", completeness=0.5, pooled=NOBODY)
-    assert values(expected(SMALL, nobody, PAID, **HOW)) == [0.0, None, 0.0]
+    nobody = Thresholds("precision", completeness=0.5, pooled=UNREACHABLE)
+    assert values(measure_performance(SMALL, nobody, PAID, **HOW)) == [0.0, None, 0.0]
 
 
 def test_without_a_conversion_there_is_no_recall():
     none = SMALL.assign(converted=False)
-    assert values(expected(none, LINE, PAID, **HOW)) == [1.0, 0.0, None]
+    assert values(measure_performance(none, LINE, PAID, **HOW)) == [1.0, 0.0, None]
 
 
 def test_each_snapshot_counts_by_its_own_line():
@@ -78,11 +78,11 @@ def test_each_snapshot_counts_by_its_own_line():
 
 def test_intervals_hold_the_figure_and_the_seed_fixes_them():
     rows = random_rows()
-    got = expected(rows, LINE, PAID, **HOW)
+    got = measure_performance(rows, LINE, PAID, **HOW)
     for one in (got.per_week, got.precision, got.recall, got.value_per_week):
         assert one.low < one.value < one.high
-    assert expected(rows, LINE, PAID, **HOW) == got
-    assert expected(rows, LINE, PAID, resamples=200, seed=4) != got
+    assert measure_performance(rows, LINE, PAID, **HOW) == got
+    assert measure_performance(rows, LINE, PAID, resamples=200, seed=4) != got
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_the_interval_is_as_wide_as_a_bootstrap_of_whole_accounts_by_hand():
         )
         drawn.append(qualified_per_week(again, LINE))
     by_hand = np.quantile(drawn, [0.025, 0.975])
-    got = expected(rows, LINE, PAID, resamples=1000, seed=1).per_week
+    got = measure_performance(rows, LINE, PAID, resamples=1000, seed=1).per_week
     assert [got.low, got.high] == pytest.approx(by_hand, rel=0.08)
 
 
@@ -108,7 +108,7 @@ def test_every_point_of_the_curve_is_what_that_line_brings():
     assert len(curve) == rows["readiness"].nunique()
     for point in curve.iloc[::10].itertuples():
         line = Thresholds("value", 0.5, point.readiness)
-        got = expected(rows, line, PAID, **HOW)
+        got = measure_performance(rows, line, PAID, **HOW)
         for name in ("per_week", "precision", "recall", "value_per_week"):
             one = getattr(got, name)
             for end, value in [("", one.value), ("_low", one.low), ("_high", one.high)]:
@@ -128,8 +128,8 @@ def test_a_promise_takes_quality_from_the_past_and_volume_from_late():
     past = random_rows(seed=1)
     step = late["as_of"].max().isoformat()
     line = Thresholds("capacity", 0.5, 0.9, schedule=((step, 0.5),))
-    got = promised(past, late, line, PAID, **HOW)
-    held = expected(past, LINE, PAID, **HOW)
+    got = forecast_performance(past, late, line, PAID, **HOW)
+    held = measure_performance(past, LINE, PAID, **HOW)
     assert (got.precision, got.recall) == (held.precision, held.recall)
     assert got.per_week.value == pytest.approx(qualified_per_week(late, line))
     per_touch = held.value_per_week.value / held.per_week.value
@@ -138,7 +138,7 @@ def test_a_promise_takes_quality_from_the_past_and_volume_from_late():
 
 def test_rows_without_outcomes_are_refused():
     with pytest.raises(ValueError, match=r"missing: \['converted'\]"):
-        expected(SMALL.drop(columns="converted"), LINE, PAID, **HOW)
+        measure_performance(SMALL.drop(columns="converted"), LINE, PAID, **HOW)
 
 
 def test_the_figure_shows_value_only_where_it_is_known(tmp_path):

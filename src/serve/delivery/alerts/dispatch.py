@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ....explain.language import Words, words
+from ....explain.language import Language, load_language
 from ....settings import Settings
 from ...store.connection import Store
 from ...store.queries import group
@@ -37,7 +37,7 @@ def plan_alerts(
     known = outbox.known_ids(connection, channel, KIND)
     due = [a for a in alerts_due(connection, as_of, settings.alerts) if a.key not in known]
     language = settings.alerts.language or settings.explain.language
-    spoken = words(language, settings.explain.languages_folder)
+    spoken = load_language(language, settings.explain.languages_folder)
     payloads = [_payload(connection, channel, alert, spoken, settings) for alert in due]
     told = [
         (alert.key, payload)
@@ -51,7 +51,7 @@ def plan_alerts(
 
 
 def _payload(
-    connection: sa.Connection, channel: str, alert: Alert, spoken: Words, settings: Settings
+    connection: sa.Connection, channel: str, alert: Alert, spoken: Language, settings: Settings
 ) -> str | None:
     found = group(connection, alert.group_id, alert.as_of)
     if found is None:  # retention dropped the scores of that run

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ....explain.language import Words
+from ....explain.language import Language
 from ...store.queries import Group
 from ..desired_records import group_link
 from .triggers import LEFT, Alert
@@ -41,7 +41,7 @@ class Block:
     url: str = ""
 
 
-def blocks_of(alert: Alert, group: Group, words: Words, link: str) -> list[Block]:
+def blocks_of(alert: Alert, group: Group, words: Language, link: str) -> list[Block]:
     """What an alert says: what happened, where the group stands and why, who is in it.
 
     Args:
@@ -50,7 +50,7 @@ def blocks_of(alert: Alert, group: Group, words: Words, link: str) -> list[Block
         words: of headline and titles. A language we have no headlines in has English ones.
         link: template of [alerts] link.
     """
-    say, label = _sentences(words.language), words.words["labels"]
+    say, label = _sentences(words.code), words.word_tables["labels"]
     heading, *lines = (group.summary or alert.group_id).split("\n")
     blocks = [Block("headline", say[alert.cause].format(**alert.facts)), Block("heading", heading)]
     if alert.cause == LEFT:

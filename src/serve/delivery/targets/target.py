@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...batch.scoring import Scored
+from ...batch.scoring import ScoreTables
 
 GROUP, MEMBER, NOTE = "group", "member", "note"  # kinds of records
 
@@ -78,7 +78,7 @@ class Given:
         previous: score by group_id at the cut-off before, as far as known.
     """
 
-    scored: Scored
+    scored: ScoreTables
     previous: Mapping[str, int]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from mqbg.serve.batch.scoring import Scored
+from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.store.connection import Store, opened
 from mqbg.serve.store.save_run import remembered
 from mqbg.settings import Settings
@@ -41,10 +41,10 @@ def store(empty_store, tmp_path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def night(store) -> Callable[..., Scored]:
+def night(store) -> Callable[..., ScoreTables]:
     """`night(as_of, groups, **columns)`: a run into the store."""
 
-    def run(as_of: datetime, groups: list[str], members: int = 2, **columns) -> Scored:
+    def run(as_of: datetime, groups: list[str], members: int = 2, **columns) -> ScoreTables:
         columns = {"readiness": 0.9, "score": 90, "completeness": 1.0} | columns
         tables = world.scored(groups, as_of, members=members, **columns)
         with remembered(store, tables, NO_VERDICTS, Settings(), as_of) as kept:

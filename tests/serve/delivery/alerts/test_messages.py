@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.explain.language import words
+from mqbg.explain.language import load_language
 from mqbg.serve.delivery.alerts.messages import (
     WRITERS,
     Block,
@@ -34,7 +34,7 @@ LINK = "https://pages.example/{group_id}.html?from=chat"
 
 def said(channel: str, cause: str = QUALIFIED, language: str = "en", **facts) -> str:
     alert = Alert("k", "g/1", AT, cause, facts)
-    message = WRITERS[channel](blocks_of(alert, GROUP, words(language), LINK))
+    message = WRITERS[channel](blocks_of(alert, GROUP, load_language(language), LINK))
     return json.dumps(message, ensure_ascii=False)
 
 
@@ -99,5 +99,5 @@ def test_400_stakeholders_fit_what_slack_and_teams_take():
 
 def test_a_line_break_in_a_name_opens_no_line():
     group = Group(score=GROUP.score | {"top_reasons": ["a\nb\u2028c"]}, summary=SUMMARY)
-    blocks = blocks_of(Alert("k", "g", AT, QUALIFIED), group, words("en"), "")
+    blocks = blocks_of(Alert("k", "g", AT, QUALIFIED), group, load_language("en"), "")
     assert "a b c" in [block.text for block in blocks]
