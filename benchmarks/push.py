@@ -22,9 +22,9 @@ import pyarrow as pa
 from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.delivery.nightly_job import push
-from mqbg.serve.delivery.targets.hubspot_batch_upsert import BATCH
-from mqbg.serve.delivery.targets.rate_limiter import WINDOW
-from mqbg.serve.store.connection import opened
+from mqbg.serve.delivery.targets.hubspot_batch_upsert import BATCH_SIZE
+from mqbg.serve.delivery.targets.rate_limiter import WINDOW_SECONDS
+from mqbg.serve.store.connection import open_store
 from mqbg.settings import Push, Settings
 from mqbg.settings.delivery import HubSpot
 
@@ -52,12 +52,12 @@ def run(groups: int = GROUPS) -> None:
 
 
 def _measure(url: str, scored: ScoreTables, settings: Settings, groups: int) -> None:
-    limits = groups / BATCH / settings.push.hubspot.requests_per_10_seconds * WINDOW
-    with opened(url) as store:
+    limits = groups / BATCH_SIZE / settings.push.hubspot.requests_per_10_seconds * WINDOW_SECONDS
+    with open_store(url) as store:
         wall, cpu = time.perf_counter(), _cpu()
         done = push(store, "hubspot", scored, settings, lambda: AS_OF).delivered
         took, used = time.perf_counter() - wall, _cpu() - cpu
-        print(f"{done.accepted:,} accepted, {len(done.rejected)} rejected, {done.left} left")
+        print(f"{done.accepted:,} accepted, {len(done.rejected)} rejected, {done.unsent} left")
         print(f"the limits alone: {limits:.1f} s; in all: {took:.1f} s wall, {used:.2f} s CPU")
         print(f"wall beyond the limits: {took / limits - 1:.1%}; CPU: {used / limits:.1%} of them")
         wall, cpu = time.perf_counter(), _cpu()
@@ -82,7 +82,8 @@ def _stand_in(connection: Connection) -> None:
         connection.recv()
         at = sorted(crm.at)
         most = max(
-            place + 1 - bisect_left(at, instant - WINDOW) for place, instant in enumerate(at)
+            place + 1 - bisect_left(at, instant - WINDOW_SECONDS)
+            for place, instant in enumerate(at)
         )
         connection.send((len(crm.held), len(crm.problems), most))
 

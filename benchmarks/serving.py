@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pandas as pd
-from mqbg.serve.api.group_tables import ONE
+from mqbg.serve.api.group_tables import SINGLE_ROW_KEYS
 
 from .timing import mqbg
 
@@ -132,7 +132,7 @@ def _body(tables: dict[str, pd.DataFrame], group_id: str) -> dict[str, Any]:
     }
     return {
         "as_of": AS_OF,
-        **{key: ones[table] for key, table in ONE.items()},
+        **{key: ones[table] for key, table in SINGLE_ROW_KEYS.items()},
         "other_accounts": _rows(tables["accounts"], "account_id", others),
         "contacts": contacts,
         "members": members,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stamina.instrumentation import RetryDetails
 
     from ..serve.batch.scoring import ScoreTables
-    from ..serve.delivery.nightly_job import Pushed
+    from ..serve.delivery.nightly_job import PushResult
     from ..serve.store.connection import Store
 
 LOGGER = logging.getLogger("mqbg.push")
@@ -96,16 +96,16 @@ def run(
 
     A job that was cut off is run again with the same --as-of: what was done is not done twice.
     """
-    from ..serve.delivery.nightly_job import night, require_ready
+    from ..serve.delivery.nightly_job import require_targets_open, run_nightly_job
 
     settings, at = settings_of(config), instant(as_of)
-    require_ready(to or [], settings)
+    require_targets_open(to or [], settings)
     _quiet_retries()
     with store_for(settings, at, replay=replay) as store, progress_shown() as progress:
         if store is None:
             raise BadInput(_no_store("run"))
         scored = _scored(data, at, out, version, lang, engine, quarantine, settings, store, replay)
-        done = night(store, scored, to or [], settings, _now, progress)
+        done = run_nightly_job(store, scored, to or [], settings, _now, progress)
         _list_rejected(store, done, rejected)
     if summary is not None:
         _write_summary(summary, at, scored, done)
@@ -129,7 +129,7 @@ def _scored(
     from ..serve.batch.score_files import is_score_file, write_score_tables
     from ..serve.batch.scoring_job import scoring_job
     from ..serve.batch.verdicts import verdicts_as_of
-    from ..serve.store.save_run import remembered
+    from ..serve.store.save_run import save_run
     from ..support.atomic_output import replaced_folder
 
     with (
@@ -146,7 +146,7 @@ def _scored(
         ) as job,
     ):
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
-        with remembered(store, scored, verdicts, settings, at, replay=replay) as kept:
+        with save_run(store, scored, verdicts, settings, at, replay=replay) as kept:
             write_score_tables(kept.scored, aside)
         return kept.scored
 
@@ -163,15 +163,15 @@ def _outbox(settings: Settings, doing: str) -> Iterator[Store]:
     Raises:
         BadInput: there is none, or another job holds it.
     """
-    from ..serve.store.connection import opened, url_of
-    from ..serve.store.job_lock import locked
+    from ..serve.store.connection import open_store, store_url
+    from ..serve.store.job_lock import hold_job_lock
 
     _quiet_retries()
-    url = url_of(settings.store)
+    url = store_url(settings.store)
     if not url:
         raise BadInput(_no_store("push"))
     patience = settings.store.patience_seconds
-    with opened(url, patience_seconds=patience) as store, locked(store, doing):
+    with open_store(url, lock_timeout_seconds=patience) as store, hold_job_lock(store, doing):
         yield store
 
 
@@ -196,27 +196,27 @@ def _quiet_retries() -> None:
 
 
 def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
-    from ..serve.delivery.nightly_job import given_of
-    from ..serve.delivery.outbox.differences import differences
-    from ..serve.delivery.targets.open_target import RECORDS
-    from ..serve.store.connection import exists, opened, url_of
+    from ..serve.delivery.nightly_job import load_push_inputs
+    from ..serve.delivery.outbox.differences import find_differences
+    from ..serve.delivery.targets.open_target import RECORD_BUILDERS
+    from ..serve.store.connection import open_store, store_exists, store_url
 
-    url = url_of(settings.store)
+    url = store_url(settings.store)
     fields, records = 0, set()
 
     def show(connection: Any) -> None:
         nonlocal fields
-        wanted = RECORDS[to](given_of(connection, scored), settings)
-        for one in differences(connection, to, wanted):
+        wanted = RECORD_BUILDERS[to](load_push_inputs(connection, scored), settings)
+        for one in find_differences(connection, to, wanted):
             fields += 1
             records.add((one.kind, one.object_id))
             old = "nothing" if one.old is None else json.dumps(one.old, ensure_ascii=False)
             new = json.dumps(one.new, ensure_ascii=False)
-            print(f"{one.kind} {one.object_id} {one.name}: {old} -> {new}")  # noqa: T201
+            print(f"{one.kind} {one.object_id} {one.field_name}: {old} -> {new}")  # noqa: T201
 
-    if url and exists(url):
+    if url and store_exists(url):
         patience = settings.store.patience_seconds
-        with opened(url, patience_seconds=patience) as store, store.begin() as connection:
+        with open_store(url, lock_timeout_seconds=patience) as store, store.begin() as connection:
             show(connection)
     else:
         show(None)
@@ -224,14 +224,14 @@ def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
 
 
 def _prepare(to: str, settings: Settings) -> None:
-    from ..serve.delivery.targets.open_target import opened_target
-    from ..serve.delivery.targets.target import Stopped
+    from ..serve.delivery.targets.open_target import open_target
+    from ..serve.delivery.targets.target import TargetUnavailable
 
     try:
-        with opened_target(to, settings, seconds=lambda: 0.0) as target:
+        with open_target(to, settings, unix_clock=lambda: 0.0) as target:
             for made in target.prepare():
                 LOGGER.info("made %s", made)
-    except Stopped as reason:
+    except TargetUnavailable as reason:
         _hint(str(reason))
         raise typer.Exit(1) from None
 
@@ -244,9 +244,9 @@ def _revive(store: Store, to: str) -> None:
     LOGGER.info("%d dead records are sent again", revived)
 
 
-def _list_rejected(store: Store, done: Sequence[Pushed], path: Path | None) -> None:
+def _list_rejected(store: Store, done: Sequence[PushResult], path: Path | None) -> None:
     from ..serve.delivery.csv_export import write_csv
-    from ..serve.delivery.outbox.outbox import unsent
+    from ..serve.delivery.outbox.outbox import load_refused_records
 
     if path is None:
         return
@@ -254,11 +254,16 @@ def _list_rejected(store: Store, done: Sequence[Pushed], path: Path | None) -> N
     rows = []
     with store.begin() as connection:
         for one in done:
-            rows += [{"target": one.target, **row} for row in unsent(connection, one.target)]
+            rows += [
+                {"target": one.target, **row}
+                for row in load_refused_records(connection, one.target)
+            ]
     write_csv(path, names, [[row[name] for name in names] for row in rows])
 
 
-def _write_summary(path: Path, at: datetime, scored: ScoreTables, done: Sequence[Pushed]) -> None:
+def _write_summary(
+    path: Path, at: datetime, scored: ScoreTables, done: Sequence[PushResult]
+) -> None:
     told = {
         "as_of": at.isoformat(),
         "groups": scored.scores.num_rows,
@@ -268,9 +273,9 @@ def _write_summary(path: Path, at: datetime, scored: ScoreTables, done: Sequence
                 "changed": one.changed,
                 "accepted": one.delivered.accepted,
                 "rejected": len(one.delivered.rejected),
-                "left": one.delivered.left,
+                "left": one.delivered.unsent,
                 "dead": one.dead,
-                "stopped": one.delivered.stopped,
+                "stopped": one.delivered.stop_reason,
             }
             for one in done
         ],
@@ -279,7 +284,7 @@ def _write_summary(path: Path, at: datetime, scored: ScoreTables, done: Sequence
         aside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _end(done: Sequence[Pushed]) -> None:
+def _end(done: Sequence[PushResult]) -> None:
     """Says what became of each push; exit status 1 if anything was rejected or left."""
     for one in done:
         _say(one)
@@ -287,12 +292,12 @@ def _end(done: Sequence[Pushed]) -> None:
         raise typer.Exit(1)
 
 
-def _say(one: Pushed) -> None:
+def _say(one: PushResult) -> None:
     told = one.delivered
     parts = [f"{one.changed:,} changed", f"{told.accepted:,} accepted"]
     parts.append(f"{len(told.rejected):,} rejected")
-    if told.left:
-        parts.append(f"{told.left:,} left for the next run")
+    if told.unsent:
+        parts.append(f"{told.unsent:,} left for the next run")
     if one.dead:
         parts.append(f"{one.dead:,} dead")
     # stdout may be the lines of the target jsonl.
@@ -302,8 +307,8 @@ def _say(one: Pushed) -> None:
     if len(told.rejected) > SHOWN:
         more = len(told.rejected) - SHOWN
         _hint(f"  and {more:,} more; --rejected FILE writes them all")
-    if told.stopped:
-        _hint(told.stopped)
+    if told.stop_reason:
+        _hint(told.stop_reason)
     if one.dead:
         _hint("dead records wait for `mqbg push --retry-dead`, or until what they say changes")
 

@@ -48,7 +48,7 @@ def score(
     from ..serve.batch.incremental import require_matching_scores
     from ..serve.batch.score_files import is_score_file, read_score_tables, write_score_tables
     from ..serve.batch.verdicts import verdicts_as_of
-    from ..serve.store.save_run import remembered_if
+    from ..serve.store.save_run import save_run_if_stored
     from ..support.atomic_output import replaced_folder
 
     settings, at = settings_of(config), instant(as_of)
@@ -65,13 +65,13 @@ def score(
             require_matching_scores(before, since, job.model.version, str(out))
             scored = job.score_changed(at, since, before)
         verdicts = verdicts_as_of(job.source, at)
-        with remembered_if(kept, scored, verdicts, settings, at, replay=replay) as told:
+        with save_run_if_stored(kept, scored, verdicts, settings, at, replay=replay) as told:
             write_score_tables(told.scored, aside)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
     if kept is not None:
         moves = len(told.transitions)
         changed = "1 changed its state" if moves == 1 else f"{moves:,} changed their states"
-        print(f"{changed}; kept in {kept.shown}")  # noqa: T201
+        print(f"{changed}; kept in {kept.redacted_url}")  # noqa: T201
 
 
 def explain(

@@ -21,8 +21,8 @@ from .options import Config, Version, settings_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from ..serve.api.keys import Keys
-    from ..serve.api.server_state import Standing
+    from ..serve.api.keys import ApiKeys
+    from ..serve.api.server_state import ServerState
 
 SWITCH_SECONDS = 0.001
 STOP_SECONDS = 30  # that requests under way have when the server is told to stop
@@ -48,11 +48,11 @@ def serve(
 
     Keys come from MQBG_API_KEYS (name:read+score:key) or the file of [api] keys_file.
     """
-    from ..serve.api.keys import keys_of, require_safe
+    from ..serve.api.keys import load_keys, require_keys_unless_loopback
 
     settings = settings_of(config)
-    keys = keys_of(settings.api, os.environ)
-    require_safe(keys, host)
+    keys = load_keys(settings.api, os.environ)
+    require_keys_unless_loopback(keys, host)
     if pages is not None and data is not None:
         raise BadInput("serve: expected --pages or --data, got both; leave one out")
     with _listening(host, port) as listening, ExitStack() as stack:
@@ -61,51 +61,51 @@ def serve(
         _run(standing, shown, listening, host)
 
 
-def _standing(settings: Settings, keys: Keys, version: str) -> Standing:
+def _standing(settings: Settings, keys: ApiKeys, version: str) -> ServerState:
     from ..serve.api.champion import Champion
-    from ..serve.api.middleware import Figures
-    from ..serve.api.score_cache import Shelf
-    from ..serve.api.server_state import Standing
-    from ..serve.api.workers import Workers
+    from ..serve.api.middleware import Metrics
+    from ..serve.api.score_cache import ScoreCache
+    from ..serve.api.server_state import ServerState
+    from ..serve.api.workers import WorkerPool
 
-    standing = Standing(
+    standing = ServerState(
         settings=settings,
         keys=keys,
         champion=Champion(settings, version),
-        shelf=Shelf(settings),
-        workers=Workers(settings),
-        figures=Figures(),
+        score_cache=ScoreCache(settings),
+        workers=WorkerPool(settings),
+        metrics=Metrics(),
     )
-    standing.shelf.refresh()
+    standing.score_cache.refresh()
     return standing
 
 
 def _pages(
-    standing: Standing, host: str, folder: Path | None, data: str | None, stack: ExitStack
+    standing: ServerState, host: str, folder: Path | None, data: str | None, stack: ExitStack
 ) -> ASGIApp | None:
-    from ..serve.api.keys import Keys, is_loopback
-    from ..serve.api.live_pages import pages_of, rendered
+    from ..serve.api.keys import ApiKeys, is_loopback
+    from ..serve.api.live_pages import create_live_pages, open_static_pages
 
     asked = standing.settings.api.pages_need_key
     if asked and not standing.keys:
         raise BadInput(
             "[api] pages_need_key: expected API keys, got none; set MQBG_API_KEYS or keys_file"
         )
-    keys = standing.keys if asked or not is_loopback(host) else Keys()
+    keys = standing.keys if asked or not is_loopback(host) else ApiKeys()
     if folder is not None:
-        return pages_of(folder, keys)
+        return open_static_pages(folder, keys)
     if data is None:
         return None
-    live = rendered(keys, standing.settings, data)
+    live = create_live_pages(keys, standing.settings, data)
     stack.callback(live.close)
 
     def renew() -> None:
-        if standing.shelf.mirror is not None:
-            live.renew(standing.shelf.mirror.run.as_of)
+        if standing.score_cache.snapshot is not None:
+            live.rebuild(standing.score_cache.snapshot.run.as_of)
 
     standing.on_new_run = renew
     renew()
-    return live.folder
+    return live.app
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -122,13 +122,13 @@ def _listening(host: str, port: int) -> socket.socket:
     return found
 
 
-def _run(standing: Standing, pages: ASGIApp | None, listening: socket.socket, host: str) -> None:
+def _run(standing: ServerState, pages: ASGIApp | None, listening: socket.socket, host: str) -> None:
     import uvicorn
 
     from ..serve.api.app import create_app
-    from ..serve.api.middleware import log_as_json
+    from ..serve.api.middleware import configure_json_logging
 
-    log_as_json(logging.INFO)
+    configure_json_logging(logging.INFO)
     # They would name kinds of activities that a body holds; what is sent stays out of the log.
     logging.getLogger("mqbg.features").setLevel(logging.ERROR)
     server = uvicorn.Server(

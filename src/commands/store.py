@@ -59,22 +59,22 @@ def store_for(
         BadInput: it cannot be opened, another job holds it, or it has later runs.
         StoreFailed: it cannot be read.
     """
-    from ..serve.store.connection import opened, url_of
-    from ..serve.store.job_lock import locked
-    from ..serve.store.save_run import require_order
+    from ..serve.store.connection import open_store, store_url
+    from ..serve.store.job_lock import hold_job_lock
+    from ..serve.store.save_run import require_chronological
 
-    url = url_of(settings.store)
+    url = store_url(settings.store)
     if not use or not url:
         yield None
         return
     patience = settings.store.patience_seconds
     with (
-        opened(url, patience_seconds=patience) as store,
-        locked(store, f"a job as of {as_of:%Y-%m-%d %H:%M}"),
+        open_store(url, lock_timeout_seconds=patience) as store,
+        hold_job_lock(store, f"a job as of {as_of:%Y-%m-%d %H:%M}"),
     ):
         try:
             with store.begin() as connection:
-                require_order(connection, as_of, replay=replay)
+                require_chronological(connection, as_of, replay=replay)
         except BadInput as error:
             if not past_is_left_out:
                 raise
@@ -94,16 +94,16 @@ def warn_if_rescored(settings: Settings, scored: ScoreTables) -> None:
         settings: [store] is read.
         scored: a few groups.
     """
-    from ..serve.store.connection import exists, opened, url_of
-    from ..serve.store.queries import group
+    from ..serve.store.connection import open_store, store_exists, store_url
+    from ..serve.store.queries import load_group
 
-    url = url_of(settings.store)
-    if not url or not exists(url):
+    url = store_url(settings.store)
+    if not url or not store_exists(url):
         return
     patience = settings.store.patience_seconds
-    with opened(url, patience_seconds=patience) as store, store.begin() as connection:
+    with open_store(url, lock_timeout_seconds=patience) as store, store.begin() as connection:
         for now in scored.scores.to_pylist():
-            known = group(connection, now["group_id"], now["as_of"])
+            known = load_group(connection, now["group_id"], now["as_of"])
             if known is None or known.score["model_version"] != now["model_version"]:
                 continue
             if abs(known.score["log_odds"] - now["log_odds"]) > SAME_LOG_ODDS:
@@ -175,18 +175,18 @@ def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person
 def _forgotten_in_store(
     person: Person, settings: Settings, given: str | None
 ) -> dict[str, Counter[str]]:
-    from ..serve.forget.store_rows import forget as forget_in_store
-    from ..serve.store.connection import exists, opened, url_of
-    from ..serve.store.job_lock import locked
+    from ..serve.forget.store_rows import forget_in_store
+    from ..serve.store.connection import open_store, store_exists, store_url
+    from ..serve.store.job_lock import hold_job_lock
 
-    url = given if given is not None else url_of(settings.store)
-    if not url or (given is None and not exists(url)):
+    url = given if given is not None else store_url(settings.store)
+    if not url or (given is None and not store_exists(url)):
         return {}
-    if not exists(url):
+    if not store_exists(url):
         raise BadInput(f"forget: expected a store at {given}, found none there; check --store")
     patience = settings.store.patience_seconds
-    with opened(url, patience_seconds=patience) as store, locked(store, "forget"):
-        return {f"store {store.shown}": forget_in_store(store, person)}
+    with open_store(url, lock_timeout_seconds=patience) as store, hold_job_lock(store, "forget"):
+        return {f"store {store.redacted_url}": forget_in_store(store, person)}
 
 
 def _say(contact_id: str, done: Mapping[str, Counter[str]], data: str | None) -> None:

@@ -148,10 +148,13 @@ def test_bad_input_ends_with_status_2(mqbg, monkeypatch, arguments, said):
 
 
 def test_a_second_job_learns_who_holds_the_store(mqbg, tmp_path):
-    from mqbg.serve.store.connection import opened
-    from mqbg.serve.store.job_lock import locked
+    from mqbg.serve.store.connection import open_store
+    from mqbg.serve.store.job_lock import hold_job_lock
 
-    with opened(f"duckdb:///{tmp_path}/mqbg-store.duckdb") as store, locked(store, "a night"):
+    with (
+        open_store(f"duckdb:///{tmp_path}/mqbg-store.duckdb") as store,
+        hold_job_lock(store, "a night"),
+    ):
         done = mqbg("push", "scores", "--to", "hubspot")
     assert done.status == 2
     assert "(a night) holds it" in done.err

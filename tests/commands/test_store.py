@@ -19,10 +19,10 @@ from mqbg.contract import BadInput
 from mqbg.serve.batch.score_files import read_score_tables, write_score_tables
 from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 from mqbg.serve.batch.scoring import ScoreTables
-from mqbg.serve.store.connection import opened
+from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.serve.store.queries import latest_run
-from mqbg.serve.store.save_run import remembered
+from mqbg.serve.store.queries import load_latest_run
+from mqbg.serve.store.save_run import save_run
 from mqbg.settings import Settings, Store
 
 JUNE, JULY = datetime(2024, 6, 1), datetime(2024, 7, 1)
@@ -133,7 +133,7 @@ def read_scored_status(folder):
 
 
 def runs():
-    with opened("duckdb:///mqbg-store.duckdb") as store, store.begin() as connection:
+    with open_store("duckdb:///mqbg-store.duckdb") as store, store.begin() as connection:
         return list(connection.scalars(sa.text("SELECT as_of FROM runs ORDER BY as_of")))
 
 
@@ -252,9 +252,9 @@ def test_forget_takes_names_from_the_command_line(mqbg, here):
 def test_settings_say_how_long_to_wait_for_the_file(monkeypatch):
     settings = Settings(store=Store(patience_seconds=1.5))
     with store_for(settings, JUNE) as store:
-        assert store.patience_seconds == 1.5
+        assert store.lock_timeout_seconds == 1.5
         with store.begin() as connection:
-            assert latest_run(connection) is None
+            assert load_latest_run(connection) is None
     with store_for(settings, JUNE, use=False) as store:
         assert store is None
 
@@ -277,7 +277,7 @@ def test_explain_says_where_the_data_changed_since_a_group_was_scored(here, capl
     verdicts = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
     with (
         store_for(Settings(), JUNE) as store,
-        remembered(store, before, verdicts, Settings(), JUNE),
+        save_run(store, before, verdicts, Settings(), JUNE),
     ):
         pass
     warn_if_rescored(Settings(), before)

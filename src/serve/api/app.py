@@ -15,24 +15,24 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from .live_pages import HEADERS
-from .middleware import UNEXPECTED, Watching, request_id_of
+from .live_pages import SECURITY_HEADERS
+from .middleware import UNEXPECTED_ERROR, RequestMiddleware, request_id_of
 from .openapi import DESCRIPTION, TITLE
-from .problem_details import Refused, problem
+from .problem_details import HttpProblem, problem_response
 from .routes import api_routes, health_routes
-from .server_state import Standing
+from .server_state import ServerState
 
-SENTENCES = {
+ERROR_DETAILS = {
     404: "expected a path of this server, got another; /openapi.json lists them",
     405: "expected another method on this path; /openapi.json lists them",
 }
 
 
-def create_app(standing: Standing, pages: ASGIApp | None = None) -> ASGIApp:
+def create_app(state: ServerState, pages: ASGIApp | None = None) -> ASGIApp:
     """The server as an ASGI application.
 
     Args:
-        standing: its parts; closed at the end.
+        state: its parts; closed at the end.
         pages: what answers all paths that are not the API's; None for nothing.
     """
     app = FastAPI(
@@ -42,57 +42,63 @@ def create_app(standing: Standing, pages: ASGIApp | None = None) -> ASGIApp:
         docs_url=None,  # Swagger's page loads its script from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan(standing),
+        lifespan=_lifespan(state),
     )
-    app.include_router(api_routes(standing))
-    app.include_router(health_routes(standing))
+    app.include_router(api_routes(state))
+    app.include_router(health_routes(state))
     if pages is not None:
         app.router.default = pages  # not mounted: a path of the API stays one with any method
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(HTTPException, _not_there)
-    app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_exception_handler(Exception, _refused)
-    return Watching(app, standing.figures, HEADERS)
+    app.add_exception_handler(HttpProblem, _handle_problem)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(Exception, _handle_problem)
+    return RequestMiddleware(app, state.metrics, SECURITY_HEADERS)
 
 
-def _lifespan(standing: Standing) -> Callable[[FastAPI], Any]:
+def _lifespan(state: ServerState) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        keeping_up = asyncio.create_task(standing.keep_up())
+        refresh_task = asyncio.create_task(state.refresh_until_cancelled())
         # Signals reach the main thread alone, and not on every system.
         with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, standing.look_now)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, state.refresh_now)
         try:
             yield
         finally:
-            keeping_up.cancel()
+            refresh_task.cancel()
             with suppress(asyncio.CancelledError):
-                await keeping_up
-            standing.workers.close()
+                await refresh_task
+            state.workers.close()
 
     return lifespan
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    found = error if isinstance(error, Refused) else Refused(500, UNEXPECTED)
-    return problem(found.status, found.detail, request_id_of(request), found.headers)
+async def _handle_problem(request: Request, error: Exception) -> Response:
+    http_problem = error if isinstance(error, HttpProblem) else HttpProblem(500, UNEXPECTED_ERROR)
+    return problem_response(
+        http_problem.status, http_problem.detail, request_id_of(request), http_problem.headers
+    )
 
 
-async def _not_there(request: Request, error: Exception) -> Response:
-    found = error if isinstance(error, HTTPException) else HTTPException(500, UNEXPECTED)
-    detail = SENTENCES.get(found.status_code, str(found.detail))
-    return problem(found.status_code, detail, request_id_of(request), found.headers)
+async def _handle_http_exception(request: Request, error: Exception) -> Response:
+    http_exception = (
+        error if isinstance(error, HTTPException) else HTTPException(500, UNEXPECTED_ERROR)
+    )
+    detail = ERROR_DETAILS.get(http_exception.status_code, str(http_exception.detail))
+    return problem_response(
+        http_exception.status_code, detail, request_id_of(request), http_exception.headers
+    )
 
 
-async def _not_understood(request: Request, error: Exception) -> Response:
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    return problem(422, _sentence(found), request_id_of(request))
+async def _handle_validation_error(request: Request, error: Exception) -> Response:
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    return problem_response(422, _validation_message(errors), request_id_of(request))
 
 
-def _sentence(errors: Sequence[Any]) -> str:
+def _validation_message(errors: Sequence[Any]) -> str:
     """The first thing that a query or path has wrong; never what was sent."""
     if not errors:
         return "expected other parameters; /openapi.json describes them"
-    where = ".".join(str(part) for part in errors[0]["loc"][1:2])
+    location = ".".join(str(part) for part in errors[0]["loc"][1:2])
     expected = str(errors[0]["msg"]).removeprefix("Input should be ")
-    return f"{where}: expected {expected}; /openapi.json describes it"
+    return f"{location}: expected {expected}; /openapi.json describes it"

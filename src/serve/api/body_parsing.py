@@ -11,149 +11,160 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from ...settings import Api
-from .problem_details import Refused
+from .problem_details import HttpProblem
 
 JSON = "application/json"
-EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 """Beyond it a number is not the one that was meant: JSON's numbers are doubles to most programs."""
 
 # What no name, title or answer holds: control characters but tab and new lines, lone surrogates.
-UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 async def read_body(request: Request, settings: Api) -> bytes:
     """The body of a request, counted while it arrives.
 
     Raises:
-        Refused: 413 for a larger one, 415 for another type than JSON, 408 for one that takes too
-            long, 400 for one that breaks off.
+        HttpProblem: 413 for a larger one, 415 for another type than JSON, 408 for one that takes
+            too long, 400 for one that breaks off.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if kind != JSON or coding != "identity":
-        raise Refused(415, f"expected a body of the type {JSON}, not compressed; send it as that")
-    most = settings.max_body_bytes
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if media_type != JSON or encoding != "identity":
+        raise HttpProblem(
+            415, f"expected a body of the type {JSON}, not compressed; send it as that"
+        )
+    limit = settings.max_body_bytes
     declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and len(declared) < 20 and int(declared) > most:
-        raise _too_large(most)
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > limit:
+        raise _too_large(limit)
     parts, size = [], 0
     try:
         async with asyncio.timeout(settings.body_seconds):
             async for part in request.stream():
                 size += len(part)
-                if size > most:
-                    raise _too_large(most)
+                if size > limit:
+                    raise _too_large(limit)
                 parts.append(part)
     except TimeoutError:
-        raise Refused(
+        raise HttpProblem(
             408, f"expected the whole body within {settings.body_seconds:g} s; send it again"
         ) from None
     except ClientDisconnect:
-        raise Refused(400, "expected a whole body, got a part of one; send it again") from None
+        raise HttpProblem(400, "expected a whole body, got a part of one; send it again") from None
     return b"".join(parts)
 
 
-def _too_large(most: int) -> Refused:
+def _too_large(limit: int) -> HttpProblem:
     # What is left of the body is not read, so that the connection cannot be used again.
-    return Refused(
+    return HttpProblem(
         413,
-        f"expected a body of at most {most:,} bytes, got more; send fewer activities, or raise "
+        f"expected a body of at most {limit:,} bytes, got more; send fewer activities, or raise "
         "[api] max_body_bytes",
         {"Connection": "close"},
     )
 
 
-def parsed(body: bytes, max_depth: int) -> dict[str, Any]:
+def parse_body(body: bytes, max_depth: int) -> dict[str, Any]:
     """The JSON object of a body.
 
     Raises:
-        Refused: 422 for anything else, and for NaN, numbers beyond 2^53, control characters, a key
-            that stands twice, or depth.
+        HttpProblem: 422 for anything else, and for NaN, numbers beyond 2^53, control characters, a
+            key that stands twice, or depth.
     """
     try:
-        tree = json.loads(
+        root = json.loads(
             body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer,
-            parse_float=_float,
+            object_pairs_hook=_parse_object,
+            parse_constant=_refuse_constant,
+            parse_int=_parse_integer,
+            parse_float=_parse_float,
         )
     except UnicodeDecodeError:
-        raise Refused(422, "expected JSON in UTF-8, got other bytes; encode it as UTF-8") from None
+        raise HttpProblem(
+            422, "expected JSON in UTF-8, got other bytes; encode it as UTF-8"
+        ) from None
     except json.JSONDecodeError as error:
-        raise Refused(
+        raise HttpProblem(
             422, f"expected JSON, got {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except RecursionError:
         raise _too_deep(max_depth) from None
-    if not isinstance(tree, dict):
-        raise Refused(
-            422, f"expected a JSON object, got {shown_kind(tree)}; see /openapi.json for an example"
+    if not isinstance(root, dict):
+        raise HttpProblem(
+            422,
+            f"expected a JSON object, got {json_type_name(root)}; see /openapi.json for an example",
         )
-    _look_through(tree, max_depth)
-    return tree
+    _check_values(root, max_depth)
+    return root
 
 
-def shown_kind(value: Any) -> str:
+def json_type_name(value: Any) -> str:
     """What JSON calls a value."""
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
     return "null" if value is None else kinds.get(type(value), "a number")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise Refused(422, "expected every key of an object once, got one twice; take one away")
+        raise HttpProblem(422, "expected every key of an object once, got one twice; take one away")
     return found
 
 
-def _constant(text: str) -> Any:
-    raise Refused(422, f"expected numbers, got {text}; leave the key out where there is no value")
-
-
-def _integer(text: str) -> int:
-    if len(text) > 17 or abs(int(text)) > EXACT:
-        raise Refused(422, "expected whole numbers up to 2^53, got a larger one; check its unit")
-    return int(text)
-
-
-def _float(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise Refused(422, "expected numbers that a double holds, got a larger one; check its unit")
-    return number
-
-
-def _too_deep(most: int) -> Refused:
-    return Refused(
-        422, f"expected lists and objects at most {most} deep, got deeper ones; flatten the body"
+def _refuse_constant(text: str) -> Any:
+    raise HttpProblem(
+        422, f"expected numbers, got {text}; leave the key out where there is no value"
     )
 
 
-def _look_through(tree: dict[str, Any], max_depth: int) -> None:
+def _parse_integer(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > MAX_EXACT_INTEGER:
+        raise HttpProblem(
+            422, "expected whole numbers up to 2^53, got a larger one; check its unit"
+        )
+    return int(text)
+
+
+def _parse_float(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise HttpProblem(
+            422, "expected numbers that a double holds, got a larger one; check its unit"
+        )
+    return number
+
+
+def _too_deep(limit: int) -> HttpProblem:
+    return HttpProblem(
+        422, f"expected lists and objects at most {limit} deep, got deeper ones; flatten the body"
+    )
+
+
+def _check_values(root: dict[str, Any], max_depth: int) -> None:
     """Walks level by level: what is deep needs no stack."""
-    level: list[Any] = [tree]
+    level: list[Any] = [root]
     for _ in range(max_depth):
-        below: list[Any] = []
+        next_level: list[Any] = []
         for value in level:
             if isinstance(value, dict):
-                _require_clean(value)
-                below += value.values()
+                _require_no_control_characters(value)
+                next_level += value.values()
             elif isinstance(value, list):
-                below += value
+                next_level += value
             elif isinstance(value, str):
-                _require_clean((value,))
-        if not below:
+                _require_no_control_characters((value,))
+        if not next_level:
             return
-        level = below
+        level = next_level
     if any(isinstance(value, dict | list) for value in level):
         raise _too_deep(max_depth)
-    _require_clean([value for value in level if isinstance(value, str)])
+    _require_no_control_characters([value for value in level if isinstance(value, str)])
 
 
-def _require_clean(texts: Any) -> None:
+def _require_no_control_characters(texts: Any) -> None:
     for text in texts:
-        if not text.isprintable() and UNWANTED.search(text):
-            raise Refused(
+        if not text.isprintable() and CONTROL_CHARACTERS.search(text):
+            raise HttpProblem(
                 422,
                 "expected texts without control characters, got one with such; take them out",
             )

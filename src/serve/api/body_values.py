@@ -14,17 +14,17 @@ from ...features.engines.query_runner import EPOCH
 from ...source.conversion import convert
 from ...source.readers import quoted
 from ...source.staging import ROW
-from .body_parsing import EXACT
-from .group_tables import READ
+from .body_parsing import MAX_EXACT_INTEGER
+from .group_tables import BODY_TABLES
 
-PLAIN_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?Z", re.ASCII)
-TEXT = "as_text"  # column of the texts that DuckDB converts
+CANONICAL_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?Z", re.ASCII)
+TEXT_COLUMN = "as_text"  # column of the texts that DuckDB converts
 
-Pair: TypeAlias = tuple[Any, Any]
+Conversion: TypeAlias = tuple[Any, Any]
 """A value, and how it was given if that may not be one."""
 
 
-class Values:
+class ValueConverter:
     """Converts values.
 
     JSON's numbers and truths are of those types already. Times are texts, which DuckDB reads as it
@@ -33,14 +33,16 @@ class Values:
 
     def __init__(self) -> None:
         """Writes how a time is read."""
-        (self._instant,) = {
-            convert(column, "VARCHAR", quoted(TEXT))
-            for name in READ
+        (self._time_conversion,) = {
+            convert(column, "VARCHAR", quoted(TEXT_COLUMN))
+            for name in BODY_TABLES
             for column in TABLES[name].columns
-            if _is_instant(column)
+            if _is_timestamp(column)
         }
 
-    def converted(self, connection: Any, tables: Mapping[str, ListTable]) -> dict[str, ListTable]:
+    def convert_tables(
+        self, connection: Any, tables: Mapping[str, ListTable]
+    ) -> dict[str, ListTable]:
         """Rows as `Staged.table` has them.
 
         Args:
@@ -49,29 +51,33 @@ class Values:
         """
         texts: dict[str, None] = {}
         for name, rows in tables.items():
-            for column in filter(_is_instant, TABLES[name].columns):
-                given = rows.columns[column.name]
-                texts.update(dict.fromkeys(text for text in given if text is not None))
-        instants = self._instants(connection, list(texts))
-        return {name: _rows(TABLES[name], rows, instants) for name, rows in tables.items()}
+            for column in filter(_is_timestamp, TABLES[name].columns):
+                column_texts = rows.columns[column.name]
+                texts.update(dict.fromkeys(text for text in column_texts if text is not None))
+        conversions = self._convert_times(connection, list(texts))
+        return {
+            name: _convert_rows(TABLES[name], rows, conversions) for name, rows in tables.items()
+        }
 
-    def _instants(self, connection: Any, texts: list[str]) -> dict[str | None, Pair]:
-        given: Iterable[str | None] = repeat(None)
-        values = [_plain_instant(text) for text in texts]
+    def _convert_times(self, connection: Any, texts: list[str]) -> dict[str | None, Conversion]:
+        originals: Iterable[str | None] = repeat(None)
+        values = [_parse_canonical_time(text) for text in texts]
         if None in values:
-            values = _asked(connection, f"epoch_us({self._instant.value})", texts)
+            values = _evaluate_in_duckdb(
+                connection, f"epoch_us({self._time_conversion.value})", texts
+            )
             if None in values:
-                given = _asked(connection, str(self._instant.given), texts)
-        pairs = zip(values, given, strict=False)
-        return {None: (None, None), **dict(zip(texts, pairs, strict=False))}
+                originals = _evaluate_in_duckdb(connection, str(self._time_conversion.given), texts)
+        conversions_in_order = zip(values, originals, strict=False)
+        return {None: (None, None), **dict(zip(texts, conversions_in_order, strict=False))}
 
 
-def _plain_instant(text: str) -> int | None:
+def _parse_canonical_time(text: str) -> int | None:
     """Microseconds since 1970 of a time in the one form that needs no rules; None of any other.
 
     Nearly all times are in it, and to ask DuckDB anything takes as long as half of the checks.
     """
-    if not PLAIN_TIME.fullmatch(text):
+    if not CANONICAL_TIME.fullmatch(text):
         return None
     try:
         return (datetime.fromisoformat(text[:-1]) - EPOCH) // timedelta(microseconds=1)
@@ -79,39 +85,41 @@ def _plain_instant(text: str) -> int | None:
         return None
 
 
-def _asked(connection: Any, expression: str, texts: list[str]) -> list[Any]:
+def _evaluate_in_duckdb(connection: Any, expression: str, texts: list[str]) -> list[Any]:
     if not texts:
         return []
     # As a parameter: to register a table takes longer than to read the times in it.
-    given = f"(SELECT unnest($1::VARCHAR[]) AS {TEXT})"
-    rows = connection.execute(f"SELECT {expression} FROM {given}", [texts]).fetchall()  # noqa: S608
+    texts_query = f"(SELECT unnest($1::VARCHAR[]) AS {TEXT_COLUMN})"
+    rows = connection.execute(f"SELECT {expression} FROM {texts_query}", [texts]).fetchall()  # noqa: S608
     return [value for (value,) in rows]
 
 
-def _rows(table: Table, given: ListTable, instants: Mapping[str | None, Pair]) -> ListTable:
-    columns: dict[str, list[Any]] = {ROW: list(range(given.size))}
+def _convert_rows(
+    table: Table, body_rows: ListTable, conversions: Mapping[str | None, Conversion]
+) -> ListTable:
+    columns: dict[str, list[Any]] = {ROW: list(range(body_rows.size))}
     for column in table.columns:
-        values = given.columns[column.name]
+        values = body_rows.columns[column.name]
         if column.dtype == "string":
             columns[column.name] = [text or None for text in values]
             continue
-        if _is_instant(column):
-            pairs = [instants[text] for text in values]
+        if _is_timestamp(column):
+            pairs = [conversions[text] for text in values]
         elif column.dtype == "int64":
-            pairs = [_whole(value) for value in values]
+            pairs = [_to_integer(value) for value in values]
         else:
-            number = float if column.dtype == "float64" else bool
-            pairs = [(None if value is None else number(value), None) for value in values]
-        columns[column.name] = [value for value, _given in pairs]
-        columns[f"given_{column.name}"] = [as_given for _value, as_given in pairs]
-    return list_table(given.size, columns)
+            to_number = float if column.dtype == "float64" else bool
+            pairs = [(None if value is None else to_number(value), None) for value in values]
+        columns[column.name] = [value for value, _original in pairs]
+        columns[f"given_{column.name}"] = [original for _value, original in pairs]
+    return list_table(body_rows.size, columns)
 
 
-def _whole(value: float | None) -> Pair:
-    if value is None or (abs(value) < EXACT and value == int(value)):
+def _to_integer(value: float | None) -> Conversion:
+    if value is None or (abs(value) < MAX_EXACT_INTEGER and value == int(value)):
         return None if value is None else int(value), None
     return None, repr(value)
 
 
-def _is_instant(column: Column) -> bool:
+def _is_timestamp(column: Column) -> bool:
     return column.dtype == "timestamp"

@@ -13,10 +13,10 @@ from ...model.registry import (
     open_existing_tracking_store,
 )
 from ...settings import Settings
-from .scorer import made_ready
+from .scorer import prepare_for_serving
 
 LOGGER = logging.getLogger("mqbg.serve")
-THREADS = 1
+THREADS_PER_REQUEST = 1
 """Of one request: the workers share the machine."""
 
 
@@ -34,8 +34,10 @@ class Champion:
             BadInput: there is no such model.
         """
         self._name = settings.model.registered_name
-        self._wanted = version
-        self._model = made_ready(load_registered_bundle(self._name, version), THREADS)
+        self._requested_version = version
+        self._model = prepare_for_serving(
+            load_registered_bundle(self._name, version), THREADS_PER_REQUEST
+        )
 
     @property
     def model(self) -> RegisteredBundle:
@@ -46,13 +48,17 @@ class Champion:
         """Asks the registry for another version, loads it and takes it over; whether it did."""
         try:
             with open_existing_tracking_store() as (_mlflow, client):
-                number = str(find_version(client, self._name, self._wanted).version)
+                number = str(find_version(client, self._name, self._requested_version).version)
             if number == self._model.version:
                 return False
-            found = made_ready(load_registered_bundle(self._name, number), THREADS)
+            replacement = prepare_for_serving(
+                load_registered_bundle(self._name, number), THREADS_PER_REQUEST
+            )
         except BadInput as error:
             LOGGER.warning("version %s goes on scoring: %s", self._model.version, error)
             return False
-        LOGGER.info("version %s scores from now on, after %s", found.version, self._model.version)
-        self._model = found
+        LOGGER.info(
+            "version %s scores from now on, after %s", replacement.version, self._model.version
+        )
+        self._model = replacement
         return True

@@ -152,11 +152,11 @@ _TRANSITIONS = [
     }
 ]
 
-SCORED = {"model": {"name": "mqbg", "version": "7"}, "score": _SCORE, **_PARTS}
-PAGE = {"as_of": AS_OF, "model_version": "7", "total": 1, "groups": [_SCORE]}
-GROUP = {"score": _SCORE, **_PARTS, "transitions": _TRANSITIONS}
-HISTORY = {"group_id": "g1", "scores": [_SCORE], "transitions": _TRANSITIONS}
-MODEL = {
+SCORE_RESPONSE = {"model": {"name": "mqbg", "version": "7"}, "score": _SCORE, **_PARTS}
+GROUPS_RESPONSE = {"as_of": AS_OF, "model_version": "7", "total": 1, "groups": [_SCORE]}
+GROUP_RESPONSE = {"score": _SCORE, **_PARTS, "transitions": _TRANSITIONS}
+HISTORY_RESPONSE = {"group_id": "g1", "scores": [_SCORE], "transitions": _TRANSITIONS}
+MODEL_RESPONSE = {
     "name": "mqbg",
     "version": "7",
     "run_id": "3f1c",

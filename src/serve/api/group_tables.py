@@ -11,17 +11,17 @@ from typing import Any
 from ...contract import TABLES, Table
 from ...features.engines.python import ListTable, list_table
 from ...settings import Api, instant_of
-from .body_parsing import shown_kind
-from .problem_details import Refused
+from .body_parsing import json_type_name
+from .problem_details import HttpProblem
 
-ONE: Mapping[str, str] = {
+SINGLE_ROW_KEYS: Mapping[str, str] = {
     "account": "accounts",
     "solution": "solutions",
     "buying_group": "buying_groups",
 }
 """Keys of a body that hold one row, and the table that it belongs to."""
 
-MORE: Mapping[str, str] = {
+ROW_LIST_KEYS: Mapping[str, str] = {
     "other_accounts": "accounts",
     "other_solutions": "solutions",
     "other_groups": "buying_groups",
@@ -36,21 +36,29 @@ MORE: Mapping[str, str] = {
 """Keys that hold lists of rows. The other accounts are those of contacts who work elsewhere; the
 other groups are the account's, whose history is part of what the model reads."""
 
-NEEDED = ("as_of", "account", "solution", "buying_group", "contacts", "members", "activities")
-OPTIONS = ("as_of", "language")
-KNOWN = (*OPTIONS, *ONE, *MORE)
-READ = tuple(dict.fromkeys((*ONE.values(), *MORE.values())))
+REQUIRED_KEYS = (
+    "as_of",
+    "account",
+    "solution",
+    "buying_group",
+    "contacts",
+    "members",
+    "activities",
+)
+OPTION_KEYS = ("as_of", "language")
+KNOWN_KEYS = (*OPTION_KEYS, *SINGLE_ROW_KEYS, *ROW_LIST_KEYS)
+BODY_TABLES = tuple(dict.fromkeys((*SINGLE_ROW_KEYS.values(), *ROW_LIST_KEYS.values())))
 """Tables that a body can fill."""
 
-_NOTHING = type(None)
-_KINDS: Mapping[str, frozenset[type]] = {
-    "string": frozenset((str, _NOTHING)),
-    "timestamp": frozenset((str, _NOTHING)),
-    "float64": frozenset((int, float, _NOTHING)),
-    "int64": frozenset((int, float, _NOTHING)),
-    "boolean": frozenset((bool, _NOTHING)),
+_NULL_TYPE = type(None)
+_JSON_TYPES: Mapping[str, frozenset[type]] = {
+    "string": frozenset((str, _NULL_TYPE)),
+    "timestamp": frozenset((str, _NULL_TYPE)),
+    "float64": frozenset((int, float, _NULL_TYPE)),
+    "int64": frozenset((int, float, _NULL_TYPE)),
+    "boolean": frozenset((bool, _NULL_TYPE)),
 }
-_WORDS: Mapping[str, str] = {
+_TYPE_DESCRIPTIONS: Mapping[str, str] = {
     "string": "a text",
     "timestamp": "a time as text, such as 2025-09-01T09:00:00Z",
     "float64": "a number",
@@ -76,106 +84,114 @@ class GroupTables:
     tables: Mapping[str, ListTable]
 
 
-def group_tables(tree: Mapping[str, Any], settings: Api) -> GroupTables:
+def parse_group_tables(body: Mapping[str, Any], settings: Api) -> GroupTables:
     """Reads a body; what its rows say is for the contract's checks.
 
     Raises:
-        Refused: 422 for another shape, a value of another kind, or too many rows.
+        HttpProblem: 422 for another shape, a value of another kind, or too many rows.
     """
-    _require_keys(tree)
-    as_of = instant_of(tree["as_of"]) if isinstance(tree["as_of"], str) else None
+    _require_keys(body)
+    as_of = instant_of(body["as_of"]) if isinstance(body["as_of"], str) else None
     if as_of is None:
-        raise Refused(
+        raise HttpProblem(
             422, "as_of: expected a date or time from 1990 to 2199 such as 2025-09-01T09:00:00Z"
         )
-    language = tree.get("language")
+    language = body.get("language")
     if language is not None and not isinstance(language, str):
-        raise Refused(422, f"language: expected a text such as en, got {shown_kind(language)}")
-    rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in READ}
-    places: dict[str, list[str]] = {name: [] for name in READ}
-    for key, table in ONE.items():
-        rows[table].append(_row(tree[key], key))
-        places[table].append(key)
-    for key, table in MORE.items():
-        found = _rows(tree.get(key), key, _most(table, settings))
+        raise HttpProblem(
+            422, f"language: expected a text such as en, got {json_type_name(language)}"
+        )
+    rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in BODY_TABLES}
+    locations: dict[str, list[str]] = {name: [] for name in BODY_TABLES}
+    for key, table in SINGLE_ROW_KEYS.items():
+        rows[table].append(_require_object(body[key], key))
+        locations[table].append(key)
+    for key, table in ROW_LIST_KEYS.items():
+        found = _require_rows(body.get(key), key, _row_limit(table, settings))
         rows[table] += found
-        places[table] += [f"{key}[{number}]" for number in range(len(found))]
+        locations[table] += [f"{key}[{number}]" for number in range(len(found))]
     return GroupTables(
         as_of,
         language,
         str(rows["buying_groups"][0].get("group_id")),
-        {name: _as_given(TABLES[name], rows[name], places[name]) for name in READ},
+        {name: _to_columns(TABLES[name], rows[name], locations[name]) for name in BODY_TABLES},
     )
 
 
-def place(table: str, row: int) -> str:
+def row_location(table: str, row: int) -> str:
     """Where in the body a row of a table stands.
 
     Args:
         table: of the contract.
         row: from 0.
     """
-    one = next((key for key, name in ONE.items() if name == table), None)
-    if one is not None and row == 0:
-        return one
-    key = next(key for key, name in MORE.items() if name == table)
-    return f"{key}[{row - (one is not None)}]"
+    single_key = next((key for key, name in SINGLE_ROW_KEYS.items() if name == table), None)
+    if single_key is not None and row == 0:
+        return single_key
+    key = next(key for key, name in ROW_LIST_KEYS.items() if name == table)
+    return f"{key}[{row - (single_key is not None)}]"
 
 
-def _require_keys(tree: Mapping[str, Any]) -> None:
-    for key in tree:
-        if key not in KNOWN:
-            near = difflib.get_close_matches(key, KNOWN, n=1, cutoff=0.0)[0]
-            raise Refused(
-                422, f"unknown key {_cut(key)!r} in the body; the nearest known one is {near!r}"
+def _require_keys(body: Mapping[str, Any]) -> None:
+    for key in body:
+        if key not in KNOWN_KEYS:
+            nearest = difflib.get_close_matches(key, KNOWN_KEYS, n=1, cutoff=0.0)[0]
+            raise HttpProblem(
+                422,
+                f"unknown key {_truncate(key)!r} in the body; the nearest known one is {nearest!r}",
             )
-    if missing := [key for key in NEEDED if tree.get(key) is None]:
-        raise Refused(
+    if missing := [key for key in REQUIRED_KEYS if body.get(key) is None]:
+        raise HttpProblem(
             422,
-            f"expected the keys {', '.join(NEEDED)} in the body, got no {missing[0]}; for no rows "
+            f"expected the keys {', '.join(REQUIRED_KEYS)} in the body, got no {missing[0]}; "
+            "for no rows "
             "give an empty list",
         )
 
 
-def _most(table: str, settings: Api) -> int:
-    own = {"members": settings.max_members, "activities": settings.max_activities}
-    return own.get(table, settings.max_rows)
+def _row_limit(table: str, settings: Api) -> int:
+    limits = {"members": settings.max_members, "activities": settings.max_activities}
+    return limits.get(table, settings.max_rows)
 
 
-def _row(value: Any, where: str) -> Mapping[str, Any]:
+def _require_object(value: Any, location: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise Refused(422, f"{where}: expected an object, got {shown_kind(value)}")
+        raise HttpProblem(422, f"{location}: expected an object, got {json_type_name(value)}")
     return value
 
 
-def _rows(value: Any, key: str, most: int) -> list[Mapping[str, Any]]:
+def _require_rows(value: Any, key: str, limit: int) -> list[Mapping[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Refused(422, f"{key}: expected a list of objects, got {shown_kind(value)}")
-    if len(value) > most:
-        raise Refused(
-            422, f"{key}: expected at most {most:,} rows, got {len(value):,}; score it by the batch"
+        raise HttpProblem(422, f"{key}: expected a list of objects, got {json_type_name(value)}")
+    if len(value) > limit:
+        raise HttpProblem(
+            422,
+            f"{key}: expected at most {limit:,} rows, got {len(value):,}; score it by the batch",
         )
-    return [_row(row, f"{key}[{number}]") for number, row in enumerate(value)]
+    return [_require_object(row, f"{key}[{number}]") for number, row in enumerate(value)]
 
 
-def _as_given(table: Table, rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> ListTable:
+def _to_columns(
+    table: Table, rows: Sequence[Mapping[str, Any]], locations: Sequence[str]
+) -> ListTable:
     columns = {}
     for column in table.columns:
-        kinds = _KINDS[column.dtype]
+        kinds = _JSON_TYPES[column.dtype]
         values = [row.get(column.name) for row in rows]
         # Of the kinds, true is no number.
         if not kinds.issuperset(map(type, values)):
             number = next(n for n, value in enumerate(values) if type(value) not in kinds)
-            raise Refused(
+            raise HttpProblem(
                 422,
-                f"{places[number]}.{column.name}: expected {_WORDS[column.dtype]}, got "
-                f"{shown_kind(values[number])}",
+                f"{locations[number]}.{column.name}: expected "
+                f"{_TYPE_DESCRIPTIONS[column.dtype]}, got "
+                f"{json_type_name(values[number])}",
             )
         columns[column.name] = values
     return list_table(len(rows), columns)
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= 60 else text[:59] + "…"

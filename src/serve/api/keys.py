@@ -14,18 +14,18 @@ from pathlib import Path
 
 from ...contract import BadInput
 from ...settings import API_KEYS, Api
-from .problem_details import Refused
+from .problem_details import HttpProblem
 
 READ, SCORE = "read", "score"
 SCOPES = (READ, SCORE)
-SHORTEST = 16  # characters of a key: a shorter one can be guessed
-NAME = re.compile(r"[\w.-]{1,64}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
+MIN_KEY_LENGTH = 16  # characters of a key: a shorter one can be guessed
+KEY_NAME = re.compile(r"[\w.-]{1,64}")
+KEY_DIGEST = re.compile(r"[0-9a-f]{64}")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mqbg", Basic realm="mqbg", charset="UTF-8"'}
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """A key that may be used.
 
     Attributes:
@@ -40,25 +40,25 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Keys:
+class ApiKeys:
     """All keys; without any, everybody who reaches the server may do everything."""
 
-    keys: tuple[Key, ...] = ()
+    keys: tuple[ApiKey, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.keys)
 
-    def holder(self, given: str) -> Key | None:
+    def find(self, presented: str) -> ApiKey | None:
         """Whose key it is; None for nobody's.
 
         Digests are compared, all of them, each in constant time: how long it takes tells nothing.
         """
-        digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest()
-        found = None
+        digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).hexdigest()
+        match = None
         for key in self.keys:
             if hmac.compare_digest(key.digest, digest):
-                found = key
-        return found
+                match = key
+        return match
 
     def require(self, headers: Mapping[str, str], scope: str) -> str:
         """The name of the key that a request came with; "" where no keys are configured.
@@ -68,22 +68,22 @@ class Keys:
             scope: that it needs.
 
         Raises:
-            Refused: 401 without a key of ours, 403 with one that may not do this.
+            HttpProblem: 401 without a key of ours, 403 with one that may not do this.
         """
         if not self.keys:
             return ""
-        given = _given(headers)
-        key = None if given is None else self.holder(given)
+        presented = _presented_key(headers)
+        key = None if presented is None else self.find(presented)
         if key is None:
-            came = "none" if given is None else "one that is not known here"
-            raise Refused(
+            presented_text = "none" if presented is None else "one that is not known here"
+            raise HttpProblem(
                 401,
                 "expected a key in the header Authorization (Bearer, or Basic with the key as "
-                f"password) or X-API-Key, got {came}; ask the operator for one",
+                f"password) or X-API-Key, got {presented_text}; ask the operator for one",
                 CHALLENGE,
             )
         if scope not in key.scopes:
-            raise Refused(
+            raise HttpProblem(
                 403,
                 f"expected a key with the scope {scope}, got one that has "
                 f"{' and '.join(sorted(key.scopes))}; ask the operator for another",
@@ -91,20 +91,22 @@ class Keys:
         return key.name
 
 
-def _given(headers: Mapping[str, str]) -> str | None:
+def _presented_key(headers: Mapping[str, str]) -> str | None:
     kind, _, rest = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return rest.strip()
     if kind.lower() == "basic":
         try:
-            pair = base64.b64decode(rest.strip(), validate=True).decode("utf-8", "surrogateescape")
+            credentials = base64.b64decode(rest.strip(), validate=True).decode(
+                "utf-8", "surrogateescape"
+            )
         except (binascii.Error, ValueError):
             return ""
-        return pair.partition(":")[2]
+        return credentials.partition(":")[2]
     return headers.get("x-api-key")
 
 
-def keys_of(settings: Api, environment: Mapping[str, str]) -> Keys:
+def load_keys(settings: Api, environment: Mapping[str, str]) -> ApiKeys:
     """The keys of the environment and of the settings' file.
 
     Args:
@@ -114,31 +116,35 @@ def keys_of(settings: Api, environment: Mapping[str, str]) -> Keys:
     Raises:
         BadInput: a key cannot be read, is too short, or stands twice.
     """
-    keys = [*_in_environment(environment.get(API_KEYS, "")), *_in_file(settings.keys_file)]
+    keys = [
+        *_parse_environment(environment.get(API_KEYS, "")),
+        *_read_keys_file(settings.keys_file),
+    ]
     for what, values in {
         "name": [key.name for key in keys],
         "key": [key.digest for key in keys],
     }.items():
         if len(set(values)) < len(values):
             raise BadInput(f"API keys: expected every {what} once, got one twice; take one away")
-    return Keys(tuple(keys))
+    return ApiKeys(tuple(keys))
 
 
-def _in_environment(text: str) -> Iterator[Key]:
+def _parse_environment(text: str) -> Iterator[ApiKey]:
     for number, part in enumerate(filter(None, map(str.strip, text.split(","))), 1):
         # The text is a secret, so no message repeats it.
-        where = f"{API_KEYS}, key {number}"
+        location = f"{API_KEYS}, key {number}"
         name, scopes, secret = (*part.split(":", 2), "", "")[:3]
-        if len(secret) < SHORTEST:
+        if len(secret) < MIN_KEY_LENGTH:
             raise BadInput(
-                f"{where}: expected name:scope+scope:key with a key of {SHORTEST} characters or "
+                f"{location}: expected name:scope+scope:key with a key of {MIN_KEY_LENGTH} "
+                "characters or "
                 f"more, got {len(secret)}; make one with `openssl rand -hex 24`"
             )
         digest = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
-        yield Key(_name(name, where), _scopes(scopes, "+", where), digest)
+        yield ApiKey(_require_name(name, location), _parse_scopes(scopes, "+", location), digest)
 
 
-def _in_file(path: str) -> Iterator[Key]:
+def _read_keys_file(path: str) -> Iterator[ApiKey]:
     if not path:
         return
     try:
@@ -149,32 +155,38 @@ def _in_file(path: str) -> Iterator[Key]:
             f"it: {getattr(error, 'strerror', None) or 'not UTF-8'}; check the path"
         ) from None
     for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
-        if not words:
+        fields = line.partition("#")[0].split()
+        if not fields:
             continue
-        where = f"{path} line {number}"
-        if len(words) != 3 or not DIGEST.fullmatch(words[2].lower()):
+        location = f"{path} line {number}"
+        if len(fields) != 3 or not KEY_DIGEST.fullmatch(fields[2].lower()):
             raise BadInput(
-                f"{where}: expected `name scopes sha256hex`, the last 64 hexadecimal digits, got "
-                f"{len(words)} words; make one with `printf %s KEY | sha256sum`"
+                f"{location}: expected `name scopes sha256hex`, the last 64 hexadecimal "
+                "digits, got "
+                f"{len(fields)} words; make one with `printf %s KEY | sha256sum`"
             )
-        yield Key(_name(words[0], where), _scopes(words[1], "+", where), words[2].lower())
+        yield ApiKey(
+            _require_name(fields[0], location),
+            _parse_scopes(fields[1], "+", location),
+            fields[2].lower(),
+        )
 
 
-def _name(text: str, where: str) -> str:
-    if not NAME.fullmatch(text):
+def _require_name(text: str, location: str) -> str:
+    if not KEY_NAME.fullmatch(text):
         raise BadInput(
-            f"{where}: expected a name of up to 64 letters, digits, dots, dashes and underscores; "
+            f"{location}: expected a name of up to 64 letters, digits, dots, dashes and "
+            "underscores; "
             "choose another"
         )
     return text
 
 
-def _scopes(text: str, between: str, where: str) -> frozenset[str]:
-    scopes = frozenset(text.replace(",", between).split(between))
+def _parse_scopes(text: str, separator: str, location: str) -> frozenset[str]:
+    scopes = frozenset(text.replace(",", separator).split(separator))
     if not scopes <= set(SCOPES):
         raise BadInput(
-            f"{where}: expected the scopes {' and '.join(SCOPES)}, or one of them, such as "
+            f"{location}: expected the scopes {' and '.join(SCOPES)}, or one of them, such as "
             "read+score; mend the second part"
         )
     return scopes
@@ -188,7 +200,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def require_safe(keys: Keys, host: str) -> None:
+def require_keys_unless_loopback(keys: ApiKeys, host: str) -> None:
     """Makes sure that an address which others reach asks for keys.
 
     Raises:

@@ -24,15 +24,15 @@ from ...model.registry import load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source
 from ..pages import INDEX, POLICY, is_report_file, training_record, write_report
-from ..store.connection import opened, url_of
-from ..store.load_run import scored_of
-from .dependencies import require_own_name
-from .keys import READ, Keys
-from .problem_details import Refused
+from ..store.connection import open_store, store_url
+from ..store.load_run import load_run
+from .dependencies import require_loopback_host
+from .keys import READ, ApiKeys
+from .problem_details import HttpProblem
 
 LOGGER = logging.getLogger("mqbg.serve")
 
-HEADERS: Mapping[str, str] = {
+SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -42,15 +42,15 @@ HEADERS: Mapping[str, str] = {
 }
 """Of every answer: pages name people, and load nothing from elsewhere."""
 
-ROUTE = "pages"  # by which logs and figures call them
+ROUTE_LABEL = "pages"  # by which logs and figures call them
 NO_SUCH_PAGE = "expected a page of the report or a path of the API, got another; begin at /"
-NOTHING_YET = "expected pages, there are none yet; they come with the first `mqbg run`"
+NO_PAGES_YET = "expected pages, there are none yet; they come with the first `mqbg run`"
 
 
-class Folder:
+class PagesApp:
     """Pages in a folder, for those who have a key; nothing else that lies there."""
 
-    def __init__(self, keys: Keys, folder: Path | None = None) -> None:
+    def __init__(self, keys: ApiKeys, folder: Path | None = None) -> None:
         """Serves a folder from now on.
 
         Args:
@@ -60,34 +60,34 @@ class Folder:
         self._keys = keys
         self._files: StaticFiles | None = None
         if folder is not None:
-            self.show(folder)
+            self.serve_folder(folder)
 
-    def show(self, folder: Path) -> None:
+    def serve_folder(self, folder: Path) -> None:
         """Serves another folder; what is under way is served from the one before."""
         self._files = StaticFiles(directory=folder, html=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         request = Request(scope, receive)
-        scope["state"]["route"] = ROUTE
+        scope["state"]["route"] = ROUTE_LABEL
         if self._keys:
             scope["state"]["key_name"] = self._keys.require(request.headers, READ)
         else:
-            require_own_name(request)
-        await (await self._answer(scope))(scope, receive, send)
+            require_loopback_host(request)
+        await (await self._response(scope))(scope, receive, send)
 
-    async def _answer(self, scope: Scope) -> Response:
+    async def _response(self, scope: Scope) -> Response:
         if self._files is None:
-            raise Refused(404, NOTHING_YET)
+            raise HttpProblem(404, NO_PAGES_YET)
         path = self._files.get_path(scope)
         if path == ".":
             return RedirectResponse(INDEX)
         if not is_report_file(path.replace("\\", "/").partition("/")[0]):
-            raise Refused(404, NO_SUCH_PAGE)
+            raise HttpProblem(404, NO_SUCH_PAGE)
         return await self._files.get_response(path, scope)
 
 
-def pages_of(folder: Path, keys: Keys) -> Folder:
+def open_static_pages(folder: Path, keys: ApiKeys) -> PagesApp:
     """The pages of a folder.
 
     Raises:
@@ -98,71 +98,73 @@ def pages_of(folder: Path, keys: Keys) -> Folder:
             f"serve: expected pages that `mqbg report` wrote in {folder}, found no {INDEX}; write "
             "them first, or name the tables with --data"
         )
-    return Folder(keys, folder)
+    return PagesApp(keys, folder)
 
 
 @dataclass
-class Rendered:
+class LivePages:
     """Pages that follow the runs of the store, made in another process so that the API goes on."""
 
-    folder: Folder
+    app: PagesApp
     settings: Settings
     data: str
-    home: Path
-    number: int = 0
+    root_folder: Path
+    revision: int = 0
 
-    def renew(self, as_of: datetime) -> None:
+    def rebuild(self, as_of: datetime) -> None:
         """Makes the pages of a run and shows them; a failure leaves those before."""
-        self.number += 1
-        out = self.home / str(self.number)
+        self.revision += 1
+        out = self.root_folder / str(self.revision)
         try:
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                pool.submit(render, self.settings, self.data, as_of, out).result()
+                pool.submit(render_pages, self.settings, self.data, as_of, out).result()
         except (BadInput, BrokenProcessPool, OSError) as error:
             LOGGER.warning("the pages of before stand: %s", error)
             return
-        self.folder.show(out)
-        shutil.rmtree(self.home / str(self.number - 2), ignore_errors=True)
+        self.app.serve_folder(out)
+        shutil.rmtree(self.root_folder / str(self.revision - 2), ignore_errors=True)
 
     def close(self) -> None:
         """Removes what was made: it names people."""
-        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self.root_folder, ignore_errors=True)
 
 
-def rendered(keys: Keys, settings: Settings, data: str) -> Rendered:
+def create_live_pages(keys: ApiKeys, settings: Settings, data_source: str) -> LivePages:
     """Pages of a server's own, none yet.
 
     Args:
         keys: who may look.
         settings: of the user.
-        data: where the tables are.
+        data_source: where the tables are.
     """
-    home = Path(tempfile.mkdtemp(prefix="mqbg-pages-"))  # for this user alone
-    return Rendered(Folder(keys), settings, data, home)
+    root_folder = Path(tempfile.mkdtemp(prefix="mqbg-pages-"))  # for this user alone
+    return LivePages(PagesApp(keys), settings, data_source, root_folder)
 
 
-def render(settings: Settings, data: str, as_of: datetime, out: Path) -> None:
+def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Path) -> None:
     """Writes the pages of a stored run.
 
     Args:
         settings: of the user.
-        data: where the tables are.
+        data_source: where the tables are.
         as_of: of the run.
         out: a new folder.
 
     Raises:
         BadInput: the tables break the contract, or the model of the run is gone.
     """
-    patience = settings.store.patience_seconds
+    lock_timeout_seconds = settings.store.patience_seconds
     with (
-        opened(url_of(settings.store), patience_seconds=patience, read_only=True) as store,
+        open_store(
+            store_url(settings.store), lock_timeout_seconds=lock_timeout_seconds, read_only=True
+        ) as store,
         store.begin() as connection,
     ):
-        scored = scored_of(connection, as_of)
+        scored = load_run(connection, as_of)
     version = scored.scores["model_version"][0].as_py()
     name = settings.model.registered_name
     bundle = load_registered_bundle(name, version).bundle
     language = load_language(settings.explain.language, settings.explain.languages_folder)
-    with checked_source(data, threads=settings.model.threads) as source:
+    with checked_source(data_source, threads=settings.model.threads) as source:
         record = training_record(name, version)
         write_report(scored, source, bundle, out, language=language, record=record)

@@ -27,15 +27,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problem_details import problem
+from .problem_details import problem_response
 
 REQUEST_ID = "X-Request-Id"
-GIVEN_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
-BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
+LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 NO_ROUTE = "none"
-METHODS = ("GET", "HEAD", "POST", "OPTIONS")  # others are told as one: a stranger chooses the word
+LABELLED_METHODS = (
+    "GET",
+    "HEAD",
+    "POST",
+    "OPTIONS",
+)  # others are told as one: a stranger chooses the word
 
-UNEXPECTED = (
+UNEXPECTED_ERROR = (
     "the server met an error that it did not expect; send the request again, and if it stays, "
     "tell the operator the request_id"
 )
@@ -43,7 +48,7 @@ UNEXPECTED = (
 LOG = structlog.get_logger("mqbg.serve.requests")
 
 
-class Figures:
+class Metrics:
     """What `/metrics` tells, in a registry of its own: two servers in a process do not mix."""
 
     def __init__(self) -> None:
@@ -51,42 +56,48 @@ class Figures:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        of: dict[str, Any] = {"registry": self.registry}
+        registry_option: dict[str, Any] = {"registry": self.registry}
         self.requests = Counter(
-            "mqbg_requests", "Requests answered.", ["method", "route", "status"], **of
+            "mqbg_requests", "Requests answered.", ["method", "route", "status"], **registry_option
         )
         self.seconds = Histogram(
             "mqbg_request_seconds", "From the request to its answer.", ["route"],
-            buckets=BUCKETS, **of,
+            buckets=LATENCY_BUCKETS, **registry_option,
         )  # fmt: skip
-        self.under_way = Gauge("mqbg_scores_under_way", "Groups being scored or waiting.", **of)
-        self.model = Gauge("mqbg_model_info", "The version that scores.", ["name", "version"], **of)
-        self.groups = Gauge("mqbg_run_groups", "Groups of the latest run.", **of)
-        self.run_as_of = Gauge(
-            "mqbg_run_as_of_seconds", "Cut-off of the latest run, Unix time.", **of
+        self.scores_in_progress = Gauge(
+            "mqbg_scores_under_way", "Groups being scored or waiting.", **registry_option
         )
-        self.store_up = Gauge("mqbg_store_up", "1 if the store could be read last.", **of)
+        self.model = Gauge(
+            "mqbg_model_info", "The version that scores.", ["name", "version"], **registry_option
+        )
+        self.groups = Gauge("mqbg_run_groups", "Groups of the latest run.", **registry_option)
+        self.run_as_of = Gauge(
+            "mqbg_run_as_of_seconds", "Cut-off of the latest run, Unix time.", **registry_option
+        )
+        self.store_up = Gauge(
+            "mqbg_store_up", "1 if the store could be read last.", **registry_option
+        )
 
-    def text(self) -> Response:
+    def to_response(self) -> Response:
         """All of them, as Prometheus reads them."""
         return Response(
             generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
 
-class Watching:
+class RequestMiddleware:
     """Middleware around everything: nothing that goes wrong inside reaches the client as it is."""
 
-    def __init__(self, app: ASGIApp, figures: Figures, headers: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, headers: Mapping[str, str]) -> None:
         """Wraps an application.
 
         Args:
             app: what answers.
-            figures: to count in.
+            metrics: to count in.
             headers: of every answer that does not set them itself.
         """
         self._app = app
-        self._figures = figures
+        self._metrics = metrics
         self._headers = {name.lower().encode(): value.encode() for name, value in headers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,32 +105,34 @@ class Watching:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        started = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = {name.lower() for name, _value in message["headers"]}
-                missing = [pair for pair in self._headers.items() if pair[0] not in own]
+                present = {name.lower() for name, _value in message["headers"]}
+                missing = [pair for pair in self._headers.items() if pair[0] not in present]
                 identity = (REQUEST_ID.lower().encode(), request_id.encode())
                 message["headers"] = [*message["headers"], *missing, identity]
             await send(message)
 
         failure = None
         try:
-            await self._app(scope, receive, told)
+            await self._app(scope, receive, send_with_headers)
         except Exception as error:  # whatever it is, the client gets a sentence and an id
             failure = error
             if not status:
-                answer = problem(500, UNEXPECTED, request_id, {"Connection": "close"})
-                await answer(scope, receive, told)
-        self._note(scope, status, time.perf_counter() - begun, request_id, failure)
+                answer = problem_response(
+                    500, UNEXPECTED_ERROR, request_id, {"Connection": "close"}
+                )
+                await answer(scope, receive, send_with_headers)
+        self._record_request(scope, status, time.perf_counter() - started, request_id, failure)
 
-    def _note(
+    def _record_request(
         self,
         scope: Scope,
         status: int,
@@ -127,12 +140,12 @@ class Watching:
         request_id: str,
         failure: Exception | None,
     ) -> None:
-        found = scope["state"].get("route") or getattr(scope.get("route"), "path", None)
-        route = found or NO_ROUTE
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        self._figures.requests.labels(method, route, str(status)).inc()
-        self._figures.seconds.labels(route).observe(seconds)
-        values: dict[str, Any] = {
+        matched_route = scope["state"].get("route") or getattr(scope.get("route"), "path", None)
+        route = matched_route or NO_ROUTE
+        method = scope["method"] if scope["method"] in LABELLED_METHODS else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        log_fields: dict[str, Any] = {
             "request_id": request_id,
             "method": method,
             "route": route,
@@ -141,13 +154,18 @@ class Watching:
             "key": scope["state"].get("key_name", ""),
         }
         if failure is None:
-            LOG.info("request", **values)
+            LOG.info("request", **log_fields)
         else:
             # The class and the place say enough; the text of an error may hold what was sent.
-            LOG.error("failed", **values, error=type(failure).__name__, at=_place(failure))
+            LOG.error(
+                "failed",
+                **log_fields,
+                error=type(failure).__name__,
+                at=_traceback_location(failure),
+            )
 
 
-def _place(error: BaseException) -> str:
+def _traceback_location(error: BaseException) -> str:
     """Files and lines that an error came through, innermost last."""
     trace, places = error.__traceback__, []
     while trace is not None:
@@ -158,8 +176,8 @@ def _place(error: BaseException) -> str:
 
 
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode() if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    client_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return client_id.decode() if VALID_REQUEST_ID.fullmatch(client_id) else uuid.uuid4().hex
 
 
 def request_id_of(request: Request) -> str:
@@ -168,7 +186,7 @@ def request_id_of(request: Request) -> str:
     return found
 
 
-def log_as_json(level: int) -> None:
+def configure_json_logging(level: int) -> None:
     """Lines of requests as JSON on stderr, one each.
 
     Args:

@@ -8,14 +8,14 @@ from ...model.registry import RegisteredBundle
 from ...settings import model_tree
 
 
-def described(model: RegisteredBundle) -> dict[str, Any]:
+def describe_model(model: RegisteredBundle) -> dict[str, Any]:
     """What `GET /v1/model` tells.
 
     Args:
         model: in force.
     """
     bundle = model.bundle
-    lines, training = bundle.thresholds, bundle.training
+    thresholds, training = bundle.thresholds, bundle.training
     return {
         "name": model.name,
         "version": model.version,
@@ -35,10 +35,10 @@ def described(model: RegisteredBundle) -> dict[str, Any]:
             {"name": feature.name, "theme": feature.theme} for feature in bundle.catalogue.features
         ],
         "thresholds": {
-            "policy": lines.policy,
-            "readiness": min(lines.pooled, 1.0),
-            "completeness": lines.completeness,
-            "segment": lines.segment,
+            "policy": thresholds.policy,
+            "readiness": min(thresholds.pooled, 1.0),
+            "completeness": thresholds.completeness,
+            "segment": thresholds.segment,
         },
         "settings": model_tree(bundle.settings),
     }

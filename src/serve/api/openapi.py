@@ -11,9 +11,16 @@ import sqlalchemy as sa
 from ...contract import TABLES, Table
 from ..batch.score_tables import SCORE_SCHEMAS
 from ..store.schema import transitions
-from .examples import GROUP, HISTORY, MODEL, PAGE, REQUEST, SCORED
-from .group_tables import MORE, NEEDED, ONE
-from .problem_details import PROBLEM
+from .examples import (
+    GROUP_RESPONSE,
+    GROUPS_RESPONSE,
+    HISTORY_RESPONSE,
+    MODEL_RESPONSE,
+    REQUEST,
+    SCORE_RESPONSE,
+)
+from .group_tables import REQUIRED_KEYS, ROW_LIST_KEYS, SINGLE_ROW_KEYS
+from .problem_details import PROBLEM_MEDIA_TYPE
 
 Schema = dict[str, Any]
 
@@ -24,7 +31,7 @@ DESCRIPTION = (
     "higher score. `POST /v1/score` scores a group's own tables and stores nothing; the rest tells "
     "of the latest run of the batch. Times are UTC."
 )
-REFUSALS: Mapping[int, str] = {
+ERROR_DESCRIPTIONS: Mapping[int, str] = {
     400: "The request broke off.",
     401: "No key, or one that is not known here.",
     403: "A key without the scope that this needs.",
@@ -37,14 +44,14 @@ REFUSALS: Mapping[int, str] = {
     503: "Too much at once, or not ready yet.",
 }
 
-_CONTRACT: Mapping[str, Schema] = {
+_CONTRACT_TYPES: Mapping[str, Schema] = {
     "string": {"type": "string"},
     "timestamp": {"type": "string", "examples": ["2025-09-01T09:00:00Z"]},
     "float64": {"type": "number"},
     "int64": {"type": "integer"},
     "boolean": {"type": "boolean"},
 }
-_ARROW: Mapping[Any, Schema] = {
+_ARROW_TYPES: Mapping[Any, Schema] = {
     pa.string(): {"type": "string"},
     pa.timestamp("us"): {"type": "string", "format": "date-time"},
     pa.float64(): {"type": "number"},
@@ -52,7 +59,7 @@ _ARROW: Mapping[Any, Schema] = {
     pa.bool_(): {"type": "boolean"},
     pa.list_(pa.string()): {"type": "array", "items": {"type": "string"}},
 }
-_SQL: Mapping[Any, Any] = {
+_SQL_TO_ARROW: Mapping[Any, Any] = {
     sa.Text: pa.string(),
     sa.Double: pa.float64(),
     sa.BigInteger: pa.int64(),
@@ -61,20 +68,20 @@ _SQL: Mapping[Any, Any] = {
 }
 
 
-def _or_null(schema: Schema) -> Schema:
+def _nullable(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]}
 
 
-def _object(properties: Mapping[str, Schema], required: Any = None) -> Schema:
+def _object_schema(properties: Mapping[str, Schema], required: Any = None) -> Schema:
     names = list(properties) if required is None else list(required)
     return {"type": "object", "properties": dict(properties), "required": names}
 
 
-def _list(schema: Schema) -> Schema:
+def _array_schema(schema: Schema) -> Schema:
     return {"type": "array", "items": schema}
 
 
-def row_of_contract(table: Table) -> Schema:
+def contract_row_schema(table: Table) -> Schema:
     """A row of a body.
 
     Args:
@@ -82,92 +89,112 @@ def row_of_contract(table: Table) -> Schema:
     """
     properties = {}
     for column in table.columns:
-        known = dict(_CONTRACT[column.dtype])
+        column_schema = dict(_CONTRACT_TYPES[column.dtype])
         if column.values is not None:
-            known["enum"] = [*column.values, None] if column.nullable else list(column.values)
-        properties[column.name] = _or_null(known) if column.nullable else known
-    wanted = [column.name for column in table.columns if not column.nullable]
-    return _object(properties, wanted)
+            column_schema["enum"] = (
+                [*column.values, None] if column.nullable else list(column.values)
+            )
+        properties[column.name] = _nullable(column_schema) if column.nullable else column_schema
+    required = [column.name for column in table.columns if not column.nullable]
+    return _object_schema(properties, required)
 
 
-def row_of_run(schema: pa.Schema) -> Schema:
+def run_row_schema(schema: pa.Schema) -> Schema:
     """A row of an answer.
 
     Args:
         schema: of a table that `mqbg score` writes.
     """
-    return _object({field.name: _or_null(_ARROW[field.type]) for field in schema})
+    return _object_schema({field.name: _nullable(_ARROW_TYPES[field.type]) for field in schema})
 
 
-def _transition() -> Schema:
-    return _object(
-        {column.name: _or_null(_ARROW[_SQL[type(column.type)]]) for column in transitions.columns}
+def _transition_schema() -> Schema:
+    return _object_schema(
+        {
+            column.name: _nullable(_ARROW_TYPES[_SQL_TO_ARROW[type(column.type)]])
+            for column in transitions.columns
+        }
     )
 
 
-def body_of_score() -> Schema:
+def score_body_schema() -> Schema:
     """The body of `POST /v1/score`."""
     properties: dict[str, Schema] = {
         "as_of": {"type": "string", "description": "The cut-off; nothing at or after it counts."},
         "language": {"type": ["string", "null"], "description": "en or ja; else the settings'."},
-        **{key: row_of_contract(TABLES[table]) for key, table in ONE.items()},
-        **{key: _list(row_of_contract(TABLES[table])) for key, table in MORE.items()},
+        **{key: contract_row_schema(TABLES[table]) for key, table in SINGLE_ROW_KEYS.items()},
+        **{
+            key: _array_schema(contract_row_schema(TABLES[table]))
+            for key, table in ROW_LIST_KEYS.items()
+        },
     }
-    return _object(properties, NEEDED) | {"additionalProperties": False}
+    return _object_schema(properties, REQUIRED_KEYS) | {"additionalProperties": False}
 
 
-_ROWS = {name: _list(row_of_run(schema)) for name, schema in SCORE_SCHEMAS.items()}
-_SCORE = row_of_run(SCORE_SCHEMAS["scores"])
-_PARTS = {name: _ROWS[name] for name in ("stakeholders", "actions", "horizons", "themes")}
-_SUMMARY = {"type": ["string", "null"]}
-_MODEL = _object({"name": {"type": "string"}, "version": {"type": "string"}})
+_ROW_ARRAYS = {
+    name: _array_schema(run_row_schema(schema)) for name, schema in SCORE_SCHEMAS.items()
+}
+_SCORE_SCHEMA = run_row_schema(SCORE_SCHEMAS["scores"])
+_GROUP_ARRAYS = {
+    name: _ROW_ARRAYS[name] for name in ("stakeholders", "actions", "horizons", "themes")
+}
+_SUMMARY_SCHEMA = {"type": ["string", "null"]}
+_MODEL_SCHEMA = _object_schema({"name": {"type": "string"}, "version": {"type": "string"}})
 
-ANSWERS: Mapping[str, tuple[Schema, Any]] = {
-    "score": (_object({"model": _MODEL, "score": _SCORE, **_PARTS, "summary": _SUMMARY}), SCORED),
+RESPONSE_SCHEMAS: Mapping[str, tuple[Schema, Any]] = {
+    "score": (
+        _object_schema(
+            {
+                "model": _MODEL_SCHEMA, "score": _SCORE_SCHEMA, **_GROUP_ARRAYS,
+                "summary": _SUMMARY_SCHEMA,
+            }
+        ),
+        SCORE_RESPONSE,
+    ),
     "groups": (
-        _object(
+        _object_schema(
             {
                 "as_of": {"type": ["string", "null"], "format": "date-time"},
                 "model_version": {"type": ["string", "null"]},
                 "total": {"type": "integer"},
-                "groups": _ROWS["scores"],
+                "groups": _ROW_ARRAYS["scores"],
             }
         ),
-        PAGE,
+        GROUPS_RESPONSE,
     ),
     "group": (
-        _object(
+        _object_schema(
             {
-                "score": _SCORE, **_PARTS, "summary": _SUMMARY,
-                "transitions": _list(_transition()),
+                "score": _SCORE_SCHEMA, **_GROUP_ARRAYS, "summary": _SUMMARY_SCHEMA,
+                "transitions": _array_schema(_transition_schema()),
             }
         ),
-        GROUP,
+        GROUP_RESPONSE,
     ),
     "history": (
-        _object(
+        _object_schema(
             {
                 "group_id": {"type": "string"},
-                "scores": _ROWS["scores"],
-                "transitions": _list(_transition()),
+                "scores": _ROW_ARRAYS["scores"],
+                "transitions": _array_schema(_transition_schema()),
             }
         ),
-        HISTORY,
+        HISTORY_RESPONSE,
     ),
     "model": (
         {"type": "object", "required": ["name", "version", "features", "thresholds"]},
-        MODEL,
+        MODEL_RESPONSE,
     ),
-    "health": (_object({"status": {"type": "string"}}), {"status": "ok"}),
+    "health": (_object_schema({"status": {"type": "string"}}), {"status": "ok"}),
     "readiness": (
-        _object({"status": {"type": "string"}, "model": {"type": "string"},
+        _object_schema({"status": {"type": "string"}, "model": {"type": "string"},
                  "store": {"type": "string"}}),
         {"status": "ready", "model": "mqbg 7", "store": "run of 2025-09-01"},
     ),
 }  # fmt: skip
 """Schema and example of each answer, by name."""
 
-_PROBLEM = _object(
+_PROBLEM_SCHEMA = _object_schema(
     {
         "type": {"type": "string"},
         "title": {"type": "string"},
@@ -178,14 +205,16 @@ _PROBLEM = _object(
 )
 
 
-def responses(answer: str, *refusals: int) -> dict[int | str, dict[str, Any]]:
+def response_descriptions(
+    response_name: str, *error_statuses: int
+) -> dict[int | str, dict[str, Any]]:
     """What a route may answer, as FastAPI takes it.
 
     Args:
-        answer: of `ANSWERS`.
-        refusals: statuses of `REFUSALS`.
+        response_name: of `RESPONSE_SCHEMAS`.
+        error_statuses: statuses of `ERROR_DESCRIPTIONS`.
     """
-    schema, example = ANSWERS[answer]
+    schema, example = RESPONSE_SCHEMAS[response_name]
     return {
         200: {
             "description": "The answer.",
@@ -193,15 +222,15 @@ def responses(answer: str, *refusals: int) -> dict[int | str, dict[str, Any]]:
         },
         **{
             status: {
-                "description": REFUSALS[status],
-                "content": {PROBLEM: {"schema": _PROBLEM}},
+                "description": ERROR_DESCRIPTIONS[status],
+                "content": {PROBLEM_MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}},
             }
-            for status in refusals
+            for status in error_statuses
         },
     }
 
 
 def request_body() -> dict[str, Any]:
     """The body of `POST /v1/score` as FastAPI takes it."""
-    content = {JSON: {"schema": body_of_score(), "example": REQUEST}}
+    content = {JSON: {"schema": score_body_schema(), "example": REQUEST}}
     return {"requestBody": {"required": True, "content": content}}

@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-PROBLEM = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
-class Refused(Exception):  # noqa: N818 - clients meet it as an answer
+class HttpProblem(Exception):  # noqa: N818 - clients meet it as an answer
     """A request that is refused.
 
     Attributes:
@@ -27,7 +27,7 @@ class Refused(Exception):  # noqa: N818 - clients meet it as an answer
         self.headers = dict(headers or {})
 
 
-def problem(
+def problem_response(
     status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The answer to a request that is refused or failed.
@@ -46,4 +46,4 @@ def problem(
         "request_id": request_id,
     }
     text = json.dumps(body, ensure_ascii=False).encode()
-    return Response(text, status, headers=dict(headers or {}), media_type=PROBLEM)
+    return Response(text, status, headers=dict(headers or {}), media_type=PROBLEM_MEDIA_TYPE)

@@ -30,11 +30,11 @@ from ...source.problems import Rule
 from ...source.readers import quoted
 from ...source.row_rules import RowRule, prepared, row_rules
 from ...source.staging import ROW, STAGED, Staged
-from .body_values import Values
-from .group_tables import GroupTables, place
-from .problem_details import Refused
+from .body_values import ValueConverter
+from .group_tables import GroupTables, row_location
+from .problem_details import HttpProblem
 
-SHOWN = 5  # broken rows that a refusal names
+MAX_SHOWN_ROWS = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {
     Rule.NULL: "every row needs a value",
     Rule.TYPE: "write times as 2025-09-01T09:00:00Z",
@@ -54,21 +54,21 @@ _TYPES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class _Checks:
+class _TableChecks:
     """The rules on one table as plans.
 
     Attributes:
         rules: what they are.
         any_broken: whether a row breaks one.
-        broken: the first rows that break each.
+        first_broken: the first rows that break each.
     """
 
     rules: tuple[RowRule, ...]
     any_broken: CompiledQuery
-    broken: tuple[CompiledQuery, ...]
+    first_broken: tuple[CompiledQuery, ...]
 
 
-class Desk:
+class RequestTables:
     """The engines of one worker, for one request at a time.
 
     DuckDB reads the times, in one query for each request, as it does for a batch. All else is
@@ -81,15 +81,24 @@ class Desk:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("PRAGMA disable_optimizer")  # nothing to make better
         self._engine = PythonEngine()
-        self._values = Values()
-        staged = {name: _staged(self._engine, table) for name, table in TABLES.items()}
-        parents = {name: one.table for name, one in staged.items()}
-        self._checks = {name: _checks(TABLES[name], one, parents) for name, one in staged.items()}
-        self._nothing = {
-            **{name: _no_rows(_types(table)) for name, table in TABLES.items()},
-            **{one.table.get_name(): _no_rows(one.table.columns) for one in staged.values()},
+        self._converter = ValueConverter()
+        staged = {name: _staged_table(self._engine, table) for name, table in TABLES.items()}
+        parents = {name: staged_table.table for name, staged_table in staged.items()}
+        self._checks = {
+            name: _compile_checks(TABLES[name], staged_table, parents)
+            for name, staged_table in staged.items()
         }
-        tables = {name: _table(self._engine, name, _types(one)) for name, one in TABLES.items()}
+        self._empty_tables = {
+            **{name: _empty_rows(_column_types(table)) for name, table in TABLES.items()},
+            **{
+                staged_table.table.get_name(): _empty_rows(staged_table.table.columns)
+                for staged_table in staged.values()
+            },
+        }
+        tables = {
+            name: _engine_table(self._engine, name, _column_types(staged_table))
+            for name, staged_table in TABLES.items()
+        }
         self._source = Source(self._engine, tables, staged, (), "the body")
 
     def close(self) -> None:
@@ -98,19 +107,19 @@ class Desk:
         self._engine.tables.clear()
 
     @contextmanager
-    def laid_out(self, given: GroupTables) -> Iterator[Source]:
+    def open_source(self, group_tables: GroupTables) -> Iterator[Source]:
         """The tables of a request as a source that keeps the contract, until the end of the block.
 
         Raises:
-            Refused: 422 where a row breaks the contract.
+            HttpProblem: 422 where a row breaks the contract.
         """
         tables = self._engine.tables
-        tables.update(self._nothing)
+        tables.update(self._empty_tables)
         try:
-            filled = {name: rows for name, rows in given.tables.items() if rows.size}
-            for name, one in self._values.converted(self._connection, filled).items():
-                tables[name] = replace(one, column_names=tuple(TABLES[name].column_names))
-                tables[_staged_name(name)] = one
+            filled = {name: rows for name, rows in group_tables.tables.items() if rows.size}
+            for name, rows in self._converter.convert_tables(self._connection, filled).items():
+                tables[name] = replace(rows, column_names=tuple(TABLES[name].column_names))
+                tables[_staged_name(name)] = rows
             for name in filled:
                 self._check(name)
             yield self._source
@@ -121,13 +130,13 @@ class Desk:
         checks = self._checks[name]
         if not checks.any_broken(self._engine).columns["broken"][0]:
             return
-        for rule, plan in zip(checks.rules, checks.broken, strict=True):
+        for rule, plan in zip(checks.rules, checks.first_broken, strict=True):
             if rows := plan(self._engine).columns[ROW]:
-                raise Refused(422, _sentence(name, rule, rows))
+                raise HttpProblem(422, _broken_rule_message(name, rule, rows))
 
 
-def _sentence(table: str, rule: RowRule, rows: list[int]) -> str:
-    places = ", ".join(place(table, row) for row in rows[:SHOWN])
+def _broken_rule_message(table: str, rule: RowRule, rows: list[int]) -> str:
+    places = ", ".join(row_location(table, row) for row in rows[:MAX_SHOWN_ROWS])
     advice = ADVICE.get(rule.rule)
     values = next((c.values for c in TABLES[table].columns if c.name == rule.column), None)
     if rule.rule is Rule.UNKNOWN and values:
@@ -135,11 +144,11 @@ def _sentence(table: str, rule: RowRule, rows: list[int]) -> str:
     if rule.rule is Rule.DANGLING:
         parent = TABLES[table].column(rule.column).references
         advice = f"{advice} among the {str(parent).replace('_', ' ')}"
-    more = " and more" if len(rows) > SHOWN else ""
+    more = " and more" if len(rows) > MAX_SHOWN_ROWS else ""
     return f"{table}.{rule.column}: {rule.rule} at {places}{more}; {advice or 'mend the rows'}"
 
 
-def _staged(engine: PythonEngine, table: Table) -> Staged:
+def _staged_table(engine: PythonEngine, table: Table) -> Staged:
     """One table of the contract's types, with what was given in place of them."""
     types = {ROW: "int64"}
     converted = set()
@@ -148,7 +157,7 @@ def _staged(engine: PythonEngine, table: Table) -> Staged:
         if convert(column, "VARCHAR", quoted(column.name)).given is not None:
             converted.add(column.name)
             types[f"given_{column.name}"] = "string"
-    rows = _table(engine, _staged_name(table.name), types)
+    rows = _engine_table(engine, _staged_name(table.name), types)
     return Staged(rows, table.name, frozenset(table.column_names), frozenset(converted), ())
 
 
@@ -156,24 +165,24 @@ def _staged_name(table: str) -> str:
     return f"{STAGED}_{table}"
 
 
-def _types(table: Table) -> dict[str, str]:
+def _column_types(table: Table) -> dict[str, str]:
     return {column.name: _TYPES[column.dtype] for column in table.columns}
 
 
-def _table(engine: PythonEngine, name: str, types: Mapping[str, str]) -> ir.Table:
+def _engine_table(engine: PythonEngine, name: str, types: Mapping[str, str]) -> ir.Table:
     rows: ir.Table = ops.DatabaseTable(name, ibis.schema(types), engine).to_expr()
     return rows
 
 
-def _no_rows(columns: Iterable[str]) -> ListTable:
+def _empty_rows(columns: Iterable[str]) -> ListTable:
     return list_table(0, {name: [] for name in columns})
 
 
-def _checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table]) -> _Checks:
+def _compile_checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table]) -> _TableChecks:
     rows = prepared(table, staged)
     rules = tuple(row_rules(table, staged, rows, parents))
     flagged = rows.select(broken=reduce(or_, (rule.broken for rule in rules)))
-    return _Checks(
+    return _TableChecks(
         rules,
         compile_query(flagged.aggregate(broken=flagged.broken.any().fill_null(False))),
         tuple(compile_query(_first_broken(rows, rule)) for rule in rules),
@@ -183,5 +192,5 @@ def _checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table]) -> _C
 def _first_broken(rows: ir.Table, rule: RowRule) -> ir.Table:
     # The flag is computed before the rows are cut, as a window must see all of them.
     flagged = rows.select(ROW, broken=rule.broken)
-    first = flagged.filter(flagged.broken).order_by(ROW).limit(SHOWN + 1)
-    return first.select(ROW)
+    first_broken = flagged.filter(flagged.broken).order_by(ROW).limit(MAX_SHOWN_ROWS + 1)
+    return first_broken.select(ROW)

@@ -13,28 +13,30 @@ from starlette.responses import Response
 JSON = "application/json"
 
 
-def as_json(values: Any) -> bytes:
+def encode_json(values: Any) -> bytes:
     """Values as JSON: instants in UTC with a Z, doubles to the bit, what is no number as null."""
-    return json.dumps(_plain(values), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(_to_json_value(values), ensure_ascii=False, allow_nan=False).encode()
 
 
-_PLAIN = frozenset((str, int, bool, type(None)))
+_JSON_TYPES = frozenset((str, int, bool, type(None)))
 
 
-def _plain(value: Any) -> Any:
-    if type(value) in _PLAIN:  # most are; to ask whether one is a mapping takes longer than JSON
+def _to_json_value(value: Any) -> Any:
+    if (
+        type(value) in _JSON_TYPES
+    ):  # most are; to ask whether one is a mapping takes longer than JSON
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return value.isoformat() + "Z"
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _to_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_to_json_value(item) for item in value]
     return value
 
 
-def answered(body: bytes, status: int = 200) -> Response:
+def json_response(body: bytes, status: int = 200) -> Response:
     """A JSON answer that nobody keeps: scores name people."""
     return Response(body, status, headers={"Cache-Control": "no-store"}, media_type=JSON)

@@ -12,15 +12,15 @@ from ...contract import BadInput
 from ...settings import Api
 from ..store.errors import StoreFailed
 from .body_parsing import read_body
-from .dependencies import filter_of, needs, plain_text
+from .dependencies import build_group_filter, require_plain_text, require_scope
 from .keys import READ, SCORE
-from .model_information import described
-from .openapi import request_body, responses
-from .problem_details import Refused
-from .responses import answered, as_json
-from .server_state import Standing
+from .model_information import describe_model
+from .openapi import request_body, response_descriptions
+from .problem_details import HttpProblem
+from .responses import encode_json, json_response
+from .server_state import ServerState
 
-MAX_PAGE = 200  # groups on a page
+MAX_PAGE_SIZE = 200  # groups on a page
 
 Ids = Annotated[list[str], Query(max_length=100)]
 GroupId = Annotated[str, Path(max_length=500)]
@@ -29,38 +29,38 @@ Search = Annotated[
     str, Query(max_length=200, description="Part of an id of group, account or solution.")
 ]
 Sort = Annotated[str, Query(max_length=50, description="A column of the rows, not a list.")]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
-def api_routes(standing: Standing) -> APIRouter:
+def api_routes(state: ServerState) -> APIRouter:
     """Scores, under /v1.
 
     Args:
-        standing: what the server holds.
+        state: what the server holds.
     """
     router = APIRouter(prefix="/v1", tags=["scores"])
-    api: Api = standing.settings.api
-    read = [Depends(needs(standing.keys, READ))]
-    score = [Depends(needs(standing.keys, SCORE))]
+    api: Api = state.settings.api
+    read_access = [Depends(require_scope(state.keys, READ))]
+    score_access = [Depends(require_scope(state.keys, SCORE))]
 
     @router.post(
         "/score",
         summary="Score a group's own tables; nothing is stored",
-        dependencies=score,
+        dependencies=score_access,
         openapi_extra=request_body(),
-        responses=responses("score", 400, 401, 403, 408, 413, 415, 422, 503),
+        responses=response_descriptions("score", 400, 401, 403, 408, 413, 415, 422, 503),
     )
     async def score_group(request: Request) -> Response:
         body = await read_body(request, api)
-        answer = await standing.workers.answer(body, standing.champion.model)
-        return answered(as_json(answer))
+        response_values = await state.workers.score_body(body, state.champion.model)
+        return json_response(encode_json(response_values))
 
     @router.get(
         "/groups",
         summary="Groups of the latest run",
-        dependencies=read,
-        responses=responses("groups", 401, 403, 422),
+        dependencies=read_access,
+        responses=response_descriptions("groups", 401, 403, 422),
     )
     async def groups(
         status: Ids = [],  # noqa: B006 - FastAPI reads it, and gives each request its own
@@ -73,98 +73,106 @@ def api_routes(standing: Standing) -> APIRouter:
         limit: Limit = 50,
         offset: Offset = 0,
     ) -> Response:
-        which = filter_of(status, solution_id, account_id, least_readiness, search)
+        group_filter = build_group_filter(status, solution_id, account_id, least_readiness, search)
         try:
             body = await run_in_threadpool(
-                standing.shelf.page, which, sort, order == "descending", limit, offset
+                state.score_cache.page, group_filter, sort, order == "descending", limit, offset
             )
         except BadInput as error:
-            raise Refused(422, str(error)) from None
-        return answered(body)
+            raise HttpProblem(422, str(error)) from None
+        return json_response(body)
 
     @router.get(
         "/groups/{group_id}",
         summary="A group of the latest run: score, stakeholders, actions, states",
-        dependencies=read,
-        responses=responses("group", 401, 403, 404, 422),
+        dependencies=read_access,
+        responses=response_descriptions("group", 401, 403, 404, 422),
     )
     async def group(group_id: GroupId) -> Response:
-        return _found(standing.shelf.group(plain_text("group_id", group_id)), "the latest run")
+        return _response_or_not_found(
+            state.score_cache.group(require_plain_text("group_id", group_id)), "the latest run"
+        )
 
     @router.get(
         "/groups/{group_id}/history",
         summary="A group's score and transitions in every run that is kept",
-        dependencies=read,
-        responses=responses("history", 401, 403, 404, 422, 503),
+        dependencies=read_access,
+        responses=response_descriptions("history", 401, 403, 404, 422, 503),
     )
     async def group_history(group_id: GroupId) -> Response:
         try:
-            found = await run_in_threadpool(
-                standing.shelf.history, plain_text("group_id", group_id)
+            history = await run_in_threadpool(
+                state.score_cache.history, require_plain_text("group_id", group_id)
             )
         except StoreFailed:
-            raise Refused(
+            raise HttpProblem(
                 503, "expected to read the store, could not; send the request again",
                 {"Retry-After": "5"},
             ) from None  # fmt: skip
-        return _found(found, "any run")
+        return _response_or_not_found(history, "any run")
 
     @router.get(
         "/model",
         summary="The model that scores",
-        dependencies=read,
-        responses=responses("model", 401, 403),
+        dependencies=read_access,
+        responses=response_descriptions("model", 401, 403),
     )
     async def model() -> Response:
-        return answered(as_json(described(standing.champion.model)))
+        return json_response(encode_json(describe_model(state.champion.model)))
 
     return router
 
 
-def _found(answer: bytes | None, where: str) -> Response:
-    if answer is None:
-        raise Refused(404, f"expected a group of {where}, there is none of this id; check the id")
-    return answered(answer)
+def _response_or_not_found(body: bytes | None, where: str) -> Response:
+    if body is None:
+        raise HttpProblem(
+            404, f"expected a group of {where}, there is none of this id; check the id"
+        )
+    return json_response(body)
 
 
-def health_routes(standing: Standing) -> APIRouter:
+def health_routes(state: ServerState) -> APIRouter:
     """What watches over the server asks.
 
     Args:
-        standing: what the server holds.
+        state: what the server holds.
     """
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", summary="Whether the server runs", responses=responses("health"))
+    @router.get(
+        "/healthz", summary="Whether the server runs", responses=response_descriptions("health")
+    )
     async def healthz() -> Response:
-        return answered(as_json({"status": "ok"}))
+        return json_response(encode_json({"status": "ok"}))
 
     @router.get(
         "/readyz",
         summary="Whether it has a model and reads the store",
-        responses=responses("readiness", 503),
+        responses=response_descriptions("readiness", 503),
     )
     async def readyz() -> Response:
-        shelf, model = standing.shelf, standing.champion.model
-        if shelf.failure is not None:
-            raise Refused(503, "expected to read the store, could not; look at the server's log")
-        run = None if shelf.mirror is None else shelf.mirror.run
-        state: dict[str, Any] = {
+        score_cache, model = state.score_cache, state.champion.model
+        if score_cache.failure is not None:
+            raise HttpProblem(
+                503, "expected to read the store, could not; look at the server's log"
+            )
+        run = None if score_cache.snapshot is None else score_cache.snapshot.run
+        readiness: dict[str, Any] = {
             "status": "ready",
             "model": f"{model.name} {model.version}",
             "store": "no run yet" if run is None else f"run of {run.as_of:%Y-%m-%d %H:%M}",
         }
-        return answered(as_json(state))
+        return json_response(encode_json(readiness))
 
     @router.get(
         "/metrics",
         summary="Figures for Prometheus",
-        dependencies=[Depends(needs(standing.keys, READ))],
+        dependencies=[Depends(require_scope(state.keys, READ))],
         response_class=Response,
         responses={200: {"description": "Text.", "content": {"text/plain": {}}}},
     )
     async def metrics() -> Response:
-        standing.measure()
-        return standing.figures.text()
+        state.update_gauges()
+        return state.metrics.to_response()
 
     return router

@@ -10,18 +10,24 @@ from typing import Any
 
 from ...contract import BadInput
 from ...settings import Settings
-from ..store.connection import exists, opened, url_of
+from ..store.connection import open_store, store_exists, store_url
 from ..store.errors import StoreFailed
-from ..store.queries import Filter, Group, groups_page, history, transitions_of
-from .responses import as_json
-from .run_snapshot import Mirror, mirrored
+from ..store.queries import (
+    Group,
+    GroupFilter,
+    load_groups_page,
+    load_score_history,
+    load_transitions,
+)
+from .responses import encode_json
+from .run_snapshot import RunSnapshot, load_run_snapshot
 
 LOGGER = logging.getLogger("mqbg.serve")
 
-Answers = OrderedDict[str, bytes]
+ResponseCache = OrderedDict[str, bytes]
 
 
-class Shelf:
+class ScoreCache:
     """The stored scores, as they were when they were last looked at.
 
     A run that comes later is taken over as a whole: an answer is of one run.
@@ -33,44 +39,48 @@ class Shelf:
         Args:
             settings: [store] says where, [api] how many answers are kept.
         """
-        self._url = url_of(settings.store)
-        self._patience_seconds = settings.api.patience_seconds
-        self._most = settings.api.cached_answers
-        self._mirror: Mirror | None = None
-        self._answers: Answers = OrderedDict()
+        self._url = store_url(settings.store)
+        self._lock_timeout_seconds = settings.api.patience_seconds
+        self._max_responses = settings.api.cached_answers
+        self._snapshot: RunSnapshot | None = None
+        self._responses: ResponseCache = OrderedDict()
         self._lock = threading.Lock()
         self.failure: str | None = None
 
     @property
-    def mirror(self) -> Mirror | None:
+    def snapshot(self) -> RunSnapshot | None:
         """The run that is told of; None before the first one."""
-        return self._mirror
+        return self._snapshot
 
     def refresh(self) -> bool:
         """Takes over the latest run; whether it is another one. A failure is kept and logged."""
         try:
-            found = self._looked_at()
+            snapshot = self._load_snapshot()
         except (StoreFailed, BadInput) as error:
             if self.failure is None:
                 LOGGER.warning("the store cannot be read, its last run stands: %s", error)
             self.failure = str(error)
             return False
         self.failure = None
-        if found is self._mirror:
+        if snapshot is self._snapshot:
             return False
         with self._lock:
-            self._mirror, self._answers = found, OrderedDict()
+            self._snapshot, self._responses = snapshot, OrderedDict()
         return True
 
-    def _looked_at(self) -> Mirror | None:
-        if not self._url or not exists(self._url):
+    def _load_snapshot(self) -> RunSnapshot | None:
+        if not self._url or not store_exists(self._url):
             return None
-        with opened(self._url, patience_seconds=self._patience_seconds, read_only=True) as store:
-            return mirrored(store, self._mirror)
+        with open_store(
+            self._url, lock_timeout_seconds=self._lock_timeout_seconds, read_only=True
+        ) as store:
+            return load_run_snapshot(store, self._snapshot)
 
     def group(self, group_id: str) -> bytes | None:
         """The answer about a group, as JSON; None where the latest run has no such group."""
-        return self._kept(f"group {group_id}", lambda mirror: _told(mirror.group(group_id)))
+        return self._cached_response(
+            f"group {group_id}", lambda mirror: _group_response(mirror.group(group_id))
+        )
 
     def history(self, group_id: str) -> bytes | None:
         """A group's scores and transitions of all runs; None where no run has it.
@@ -78,57 +88,72 @@ class Shelf:
         Raises:
             StoreFailed: the store cannot be read.
         """
-        return self._kept(f"history {group_id}", lambda _mirror: self._history(group_id))
+        return self._cached_response(
+            f"history {group_id}", lambda _mirror: self._load_history(group_id)
+        )
 
-    def _history(self, group_id: str) -> dict[str, Any] | None:
+    def _load_history(self, group_id: str) -> dict[str, Any] | None:
         with (
-            opened(self._url, patience_seconds=self._patience_seconds, read_only=True) as store,
+            open_store(
+                self._url, lock_timeout_seconds=self._lock_timeout_seconds, read_only=True
+            ) as store,
             store.begin() as connection,
         ):
-            scores = history(connection, group_id)
-            moves = transitions_of(connection, group_id)
+            scores = load_score_history(connection, group_id)
+            transitions = load_transitions(connection, group_id)
         if not scores:
             return None
-        return {"group_id": group_id, "scores": scores, "transitions": moves}
+        return {"group_id": group_id, "scores": scores, "transitions": transitions}
 
-    def page(self, which: Filter, sort: str, descending: bool, limit: int, offset: int) -> bytes:
+    def page(
+        self, group_filter: GroupFilter, sort: str, descending: bool, limit: int, offset: int
+    ) -> bytes:
         """Some groups of the latest run, as JSON.
 
         Raises:
             BadInput: there is no such column to sort by.
         """
-        if (mirror := self._mirror) is None:
-            return as_json({"as_of": None, "model_version": None, "total": 0, "groups": []})
-        with mirror.reading() as connection:
-            found = groups_page(
-                connection, mirror.run.as_of, which=which, sort=sort, descending=descending,
-                limit=limit, offset=offset,
-            )  # fmt: skip
-        return as_json(
+        if (snapshot := self._snapshot) is None:
+            return encode_json({"as_of": None, "model_version": None, "total": 0, "groups": []})
+        with snapshot.connect() as connection:
+            page = load_groups_page(
+                connection,
+                snapshot.run.as_of,
+                group_filter=group_filter,
+                sort=sort,
+                descending=descending,
+                limit=limit,
+                offset=offset,
+            )
+        return encode_json(
             {
-                "as_of": mirror.run.as_of,
-                "model_version": mirror.run.model_version,
-                "total": found.total,
-                "groups": found.groups,
+                "as_of": snapshot.run.as_of,
+                "model_version": snapshot.run.model_version,
+                "total": page.total,
+                "groups": page.groups,
             }
         )
 
-    def _kept(self, key: str, ask: Callable[[Mirror], dict[str, Any] | None]) -> bytes | None:
+    def _cached_response(
+        self, key: str, load: Callable[[RunSnapshot], dict[str, Any] | None]
+    ) -> bytes | None:
         """An answer of the run, from memory if it was asked for before."""
         with self._lock:
-            mirror, answers = self._mirror, self._answers
-            if key in answers:
-                answers.move_to_end(key)
-                return answers[key]
-        if mirror is None or (found := ask(mirror)) is None:
+            snapshot, responses = self._snapshot, self._responses
+            if key in responses:
+                responses.move_to_end(key)
+                return responses[key]
+        if snapshot is None or (values := load(snapshot)) is None:
             return None
-        answer = as_json(found)
+        response = encode_json(values)
         with self._lock:
-            answers[key] = answer  # of the run that was asked: another one has answers of its own
-            while len(answers) > self._most:
-                answers.popitem(last=False)
-        return answer
+            responses[key] = (
+                response  # of the run that was asked: another one has answers of its own
+            )
+            while len(responses) > self._max_responses:
+                responses.popitem(last=False)
+        return response
 
 
-def _told(found: Group | None) -> dict[str, Any] | None:
-    return None if found is None else vars(found)
+def _group_response(group: Group | None) -> dict[str, Any] | None:
+    return None if group is None else vars(group)

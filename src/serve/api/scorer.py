@@ -15,32 +15,32 @@ from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from ..batch.score_tables import SCORE_SCHEMAS
 from ..batch.scoring import ScoreTables, score
-from .body_parsing import parsed
-from .group_tables import GroupTables, group_tables
-from .problem_details import Refused
-from .request_tables import Desk
+from .body_parsing import parse_body
+from .group_tables import GroupTables, parse_group_tables
+from .problem_details import HttpProblem
+from .request_tables import RequestTables
 
-Answer = dict[str, Any]
+ScoreResponse = dict[str, Any]
 
-TOO_LARGE = (
+OVERFLOW_DETAIL = (
     "expected amounts and durations that can be added up, got one that is too large; check its unit"
 )
 
 
-def made_ready(model: RegisteredBundle, threads: int) -> RegisteredBundle:
+def prepare_for_serving(model: RegisteredBundle, threads: int) -> RegisteredBundle:
     """A model as requests are scored by: trees compiled, the machine's threads.
 
     Args:
         model: as it was registered.
         threads: of one request.
     """
-    own = model.bundle.settings
-    own = replace(own, model=replace(own.model, threads=threads))
-    bundle = with_lines_held(replace(model.bundle, settings=own))
+    settings = model.bundle.settings
+    settings = replace(settings, model=replace(settings.model, threads=threads))
+    bundle = freeze_threshold(replace(model.bundle, settings=settings))
     return replace(model, bundle=with_compiled_trees(bundle))
 
 
-def with_lines_held(bundle: Bundle) -> Bundle:
+def freeze_threshold(bundle: Bundle) -> Bundle:
     """The bundle with its capacity line as the training left it, for ever.
 
     A batch draws that line anew by the flow of all groups (`thresholds_in_force`), of which the
@@ -49,9 +49,9 @@ def with_lines_held(bundle: Bundle) -> Bundle:
     Args:
         bundle: the model.
     """
-    lines = bundle.thresholds
-    followed = (LATEST.isoformat(), lines.pooled_at(LATEST))
-    return replace(bundle, thresholds=replace(lines, schedule=(*lines.schedule, followed)))
+    thresholds = bundle.thresholds
+    frozen = (LATEST.isoformat(), thresholds.pooled_at(LATEST))
+    return replace(bundle, thresholds=replace(thresholds, schedule=(*thresholds.schedule, frozen)))
 
 
 class Scorer:
@@ -64,58 +64,65 @@ class Scorer:
             settings: the limits, and the language where a body names none.
         """
         self._settings = settings
-        self._desk = Desk()
+        self._request_tables = RequestTables()
 
     def close(self) -> None:
         """Lets go of the engine."""
-        self._desk.close()
+        self._request_tables.close()
 
-    def answer(self, body: bytes, model: RegisteredBundle) -> Answer:
+    def score_body(self, body: bytes, model: RegisteredBundle) -> ScoreResponse:
         """The answer to a body.
 
         Args:
             body: JSON.
-            model: of `made_ready`.
+            model: of `prepare_for_serving`.
 
         Raises:
-            Refused: 422 for what is not one group's tables, or for a group that is not open.
+            HttpProblem: 422 for what is not one group's tables, or for a group that is not open.
         """
         api, explain = self._settings.api, self._settings.explain
-        given = group_tables(parsed(body, api.max_depth), api)
+        request = parse_group_tables(parse_body(body, api.max_depth), api)
         try:
-            chosen = load_language(given.language or explain.language, explain.languages_folder)
+            language = load_language(request.language or explain.language, explain.languages_folder)
         except BadInput as error:
-            raise Refused(422, f"language: {error}") from None
+            raise HttpProblem(422, f"language: {error}") from None
         try:
-            return told(self._scored(given, model, chosen), model)
+            return score_response(self._score_tables(request, model, language), model)
         except OverflowError:
-            raise Refused(422, TOO_LARGE) from None
+            raise HttpProblem(422, OVERFLOW_DETAIL) from None
 
-    def _scored(self, given: GroupTables, model: RegisteredBundle, chosen: Any) -> ScoreTables:
+    def _score_tables(
+        self, request: GroupTables, model: RegisteredBundle, language: Any
+    ) -> ScoreTables:
         bundle = model.bundle
-        with self._desk.laid_out(given) as source:
-            prepared = prepare_source(source, bundle.settings)
+        with self._request_tables.open_source(request) as source:
+            source_features = prepare_source(source, bundle.settings)
             try:
                 return score(
-                    prepared, bundle, given.as_of, model_version=model.version, language=chosen,
-                    group_ids=[given.group_id],
-                )  # fmt: skip
+                    source_features,
+                    bundle,
+                    request.as_of,
+                    model_version=model.version,
+                    language=language,
+                    group_ids=[request.group_id],
+                )
             except BadInput:
-                raise Refused(422, _not_open(given.as_of, bundle)) from None
+                raise HttpProblem(422, _not_open_detail(request.as_of, bundle)) from None
             finally:
-                prepared.query_runner.release()
+                source_features.query_runner.release()
 
 
-def _not_open(as_of: datetime, bundle: Bundle) -> str:
-    ends = (bundle.settings.target.stage, *bundle.settings.target.closed_stages)
+def _not_open_detail(as_of: datetime, bundle: Bundle) -> str:
+    closing_stages = (bundle.settings.target.stage, *bundle.settings.target.closed_stages)
     return (
         f"buying_group: expected a group that is open at {as_of:%Y-%m-%d %H:%M}: created before it,"
-        f" without a stage event {', '.join(ends[:-1])} or {ends[-1]} before it, unless reopened "
+        f" without a stage event {', '.join(closing_stages[:-1])} or {closing_stages[-1]} "
+        "before it, unless reopened "
         "since; choose another as_of"
     )
 
 
-def told(scored: ScoreTables, model: RegisteredBundle) -> Answer:
+def score_response(scored: ScoreTables, model: RegisteredBundle) -> ScoreResponse:
     """The rows of one group as an answer tells them.
 
     Args:

@@ -11,75 +11,75 @@ from datetime import UTC
 
 from ...settings import Settings
 from .champion import Champion
-from .keys import Keys
-from .middleware import Figures
-from .score_cache import Shelf
-from .workers import Workers
+from .keys import ApiKeys
+from .middleware import Metrics
+from .score_cache import ScoreCache
+from .workers import WorkerPool
 
 LOGGER = logging.getLogger("mqbg.serve")
 
 
 @dataclass
-class Standing:
+class ServerState:
     """One server's parts.
 
     Attributes:
         settings: of the user.
         keys: who may ask.
         champion: the model.
-        shelf: the stored scores.
+        score_cache: the stored scores.
         workers: that score.
-        figures: for Prometheus.
+        metrics: for Prometheus.
         on_new_run: called, outside the event loop, when another run was taken over.
     """
 
     settings: Settings
-    keys: Keys
+    keys: ApiKeys
     champion: Champion
-    shelf: Shelf
-    workers: Workers
-    figures: Figures
+    score_cache: ScoreCache
+    workers: WorkerPool
+    metrics: Metrics
     on_new_run: Callable[[], None] = lambda: None
-    _again: asyncio.Event = field(default_factory=asyncio.Event)
+    _refresh_requested: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def look_now(self) -> None:
+    def refresh_now(self) -> None:
         """Makes the next look at registry and store come at once."""
-        self._again.set()
+        self._refresh_requested.set()
 
-    def measure(self) -> None:
+    def update_gauges(self) -> None:
         """Brings gauges up to date."""
-        self.figures.under_way.set(self.workers.under_way)
-        self.figures.store_up.set(self.shelf.failure is None)
-        self.figures.model.clear()
+        self.metrics.scores_in_progress.set(self.workers.in_progress)
+        self.metrics.store_up.set(self.score_cache.failure is None)
+        self.metrics.model.clear()
         model = self.champion.model
-        self.figures.model.labels(model.name, model.version).set(1)
-        if self.shelf.mirror is not None:
-            run = self.shelf.mirror.run
-            self.figures.groups.set(run.groups)
-            self.figures.run_as_of.set(run.as_of.replace(tzinfo=UTC).timestamp())
+        self.metrics.model.labels(model.name, model.version).set(1)
+        if self.score_cache.snapshot is not None:
+            run = self.score_cache.snapshot.run
+            self.metrics.groups.set(run.groups)
+            self.metrics.run_as_of.set(run.as_of.replace(tzinfo=UTC).timestamp())
 
-    async def keep_up(self) -> None:
+    async def refresh_until_cancelled(self) -> None:
         """Looks at the store and the registry again and again, until it is cancelled."""
         api = self.settings.api
         loop = asyncio.get_running_loop()
-        next_model = loop.time() + api.reload_seconds
+        next_model_refresh = loop.time() + api.reload_seconds
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(api.refresh_seconds):
-                    await self._again.wait()
-            asked = self._again.is_set()
-            self._again.clear()
-            await self._guarded(self._look_at_store)
-            if asked or loop.time() >= next_model:
-                await self._guarded(self.champion.refresh)
-                next_model = loop.time() + api.reload_seconds
+                    await self._refresh_requested.wait()
+            requested = self._refresh_requested.is_set()
+            self._refresh_requested.clear()
+            await self._run_logging_errors(self._refresh_scores)
+            if requested or loop.time() >= next_model_refresh:
+                await self._run_logging_errors(self.champion.refresh)
+                next_model_refresh = loop.time() + api.reload_seconds
 
-    async def _guarded(self, look: Callable[[], object]) -> None:
+    async def _run_logging_errors(self, refresh: Callable[[], object]) -> None:
         try:
-            await asyncio.to_thread(look)
+            await asyncio.to_thread(refresh)
         except Exception as error:  # the next look may succeed, and the server goes on meanwhile
             LOGGER.exception("could not look for news: %s", type(error).__name__)
 
-    def _look_at_store(self) -> None:
-        if self.shelf.refresh():
+    def _refresh_scores(self) -> None:
+        if self.score_cache.refresh():
             self.on_new_run()

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
-from .problem_details import Refused
-from .scorer import Answer, Scorer
+from .problem_details import HttpProblem
+from .scorer import Scorer, ScoreResponse
 
 RETRY_SECONDS = 1
 
 
-class Workers:
+class WorkerPool:
     """A bounded pool; the event loop goes on while they compute."""
 
     def __init__(self, settings: Settings) -> None:
@@ -24,38 +24,39 @@ class Workers:
             settings: [api] workers and waiting are read, and what `Scorer` reads.
         """
         self._settings = settings
-        self._own = threading.local()
+        self._thread_local = threading.local()
         self._scorers: list[Scorer] = []
-        self._most = settings.api.workers + settings.api.waiting
+        self._max_requests = settings.api.workers + settings.api.waiting
         self._pool = ThreadPoolExecutor(settings.api.workers, "mqbg-score")
-        self.under_way = 0
+        self.in_progress = 0
 
-    async def answer(self, body: bytes, model: RegisteredBundle) -> Answer:
+    async def score_body(self, body: bytes, model: RegisteredBundle) -> ScoreResponse:
         """Scores a body.
 
         Raises:
-            Refused: 503 where too many wait already; else as `Scorer.answer`.
+            HttpProblem: 503 where too many wait already; else as `Scorer.score_body`.
         """
-        if self.under_way >= self._most:
-            raise Refused(
+        if self.in_progress >= self._max_requests:
+            raise HttpProblem(
                 503,
-                f"expected at most {self._most} requests at a time, got one more; send it again",
+                f"expected at most {self._max_requests} requests at a time, got one more; "
+                "send it again",
                 {"Retry-After": str(RETRY_SECONDS)},
             )
-        self.under_way += 1
+        self.in_progress += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._answer, body, model)
+            return await loop.run_in_executor(self._pool, self._score_in_thread, body, model)
         finally:
-            self.under_way -= 1
+            self.in_progress -= 1
 
-    def _answer(self, body: bytes, model: RegisteredBundle) -> Answer:
-        scorer = getattr(self._own, "scorer", None)
+    def _score_in_thread(self, body: bytes, model: RegisteredBundle) -> ScoreResponse:
+        scorer = getattr(self._thread_local, "scorer", None)
         if scorer is None:
-            scorer = self._own.scorer = Scorer(self._settings)
+            scorer = self._thread_local.scorer = Scorer(self._settings)
             self._scorers.append(scorer)
-        answer: Answer = scorer.answer(body, model)
-        return answer
+        response: ScoreResponse = scorer.score_body(body, model)
+        return response
 
     def close(self) -> None:
         """Waits for what is under way, and lets go of the engines."""

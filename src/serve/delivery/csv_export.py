@@ -9,7 +9,7 @@ from typing import Any
 
 from ...support.atomic_output import replaced_file
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 """What a text begins with that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
 
 
@@ -18,12 +18,15 @@ def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -
 
     Numbers stay numbers; a text that begins like a formula gets an apostrophe before it.
     """
-    with replaced_file(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as file:
+    with (
+        replaced_file(path) as temporary_path,
+        temporary_path.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
         writer = csv.writer(file)
-        writer.writerow([defused(name) for name in names])
-        writer.writerows([defused(value) for value in row] for row in rows)
+        writer.writerow([escape_formula(name) for name in names])
+        writer.writerows([escape_formula(value) for value in row] for row in rows)
 
 
-def defused(value: Any) -> Any:
+def escape_formula(value: Any) -> Any:
     """A value as a cell may hold it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) else value

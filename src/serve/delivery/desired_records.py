@@ -15,57 +15,57 @@ import pyarrow as pa
 
 from ...settings import Settings
 from ..pages.portfolio import page_name
-from .targets.target import Given, Wanted
+from .targets.target import DesiredRecords, PushInputs
 
 Columns = dict[str, list[Any]]
-Value = Callable[[Any], Any]
+ValueEncoder = Callable[[Any], Any]
 
-VOLATILE = ("as_of",)
+UNHASHED_FIELDS = ("as_of",)
 """Fields whose change alone is none: with them a target holds since when its values stand so."""
 
 TRENDS = ("improving", "steady", "declining", "unknown")
 GRADES = ("A", "B", "C", "D")
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def group_columns(given: Given, settings: Settings, names: Sequence[str]) -> Columns:
+def group_columns(inputs: PushInputs, settings: Settings, names: Sequence[str]) -> Columns:
     """Fields of every scored group, in the order of the scores.
 
     Args:
-        given: what there is.
+        inputs: what there is.
         settings: [push] and [alerts] link are read.
         names: of `settings.push.FIELDS`.
 
     Returns:
         One list for each name, beside group_id; numbers rounded, lists as lists.
     """
-    scores, push = given.scored.scores, settings.push
+    scores, push = inputs.scored.scores, settings.push
     ids = scores["group_id"].to_pylist()
-    points = scores["score"].to_pylist()
-    made: Mapping[str, Callable[[], list[Any]]] = {
-        "summary": lambda: _summaries(given.scored.summaries, ids),
-        "next_step": lambda: _first(given.scored.actions, "text", ids),
+    scores_now = scores["score"].to_pylist()
+    computed: Mapping[str, Callable[[], list[Any]]] = {
+        "summary": lambda: _summaries(inputs.scored.summaries, ids),
+        "next_step": lambda: _first_by_group(inputs.scored.actions, "text", ids),
         "trend": lambda: [
-            _trend(now, given.previous.get(group_id), push.steady_points)
-            for group_id, now in zip(ids, points, strict=True)
+            _trend(now, inputs.previous_scores.get(group_id), push.steady_points)
+            for group_id, now in zip(ids, scores_now, strict=True)
         ],
-        "grade": lambda: [_grade(score, push.grades) for score in points],
-        "link": lambda: [group_link(settings.alerts.link, group_id) for group_id in ids],
+        "grade": lambda: [_grade(score, push.grades) for score in scores_now],
+        "link": lambda: [group_url(settings.alerts.link, group_id) for group_id in ids],
     }
     columns = {
-        name: made[name]() if name in made else _column(scores, name, push.decimals)
+        name: computed[name]() if name in computed else _score_column(scores, name, push.decimals)
         for name in names
     }
     return {"group_id": ids} | columns
 
 
-def wanted(
+def build_desired_records(
     kind: str,
     object_ids: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
     mapping: Mapping[str, str],
-    value: Value,
-) -> Wanted:
+    encode: ValueEncoder,
+) -> DesiredRecords:
     """Payloads of one kind.
 
     Args:
@@ -73,46 +73,51 @@ def wanted(
         object_ids: one for each row.
         columns: fields.
         mapping: name at the target by field.
-        value: how the target writes a value.
+        encode: how the target writes a value.
     """
-    stable = [name for name in mapping if name not in VOLATILE]
-    late = [name for name in mapping if name in VOLATILE]
-    written = {name: _written(columns[name], value) for name in mapping}
-    firm = _objects([(mapping[name], written[name]) for name in stable], len(object_ids))
-    hashes = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in firm]
-    if late:
-        extra = _objects([(mapping[name], written[name]) for name in late], len(object_ids))
-        firm = [_joined(one, other) for one, other in zip(firm, extra, strict=True)]
-    return Wanted(kind, object_ids, firm, hashes)
+    hashed = [name for name in mapping if name not in UNHASHED_FIELDS]
+    unhashed = [name for name in mapping if name in UNHASHED_FIELDS]
+    encoded = {name: _encode_column(columns[name], encode) for name in mapping}
+    payloads = _json_objects([(mapping[name], encoded[name]) for name in hashed], len(object_ids))
+    hashes = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in payloads]
+    if unhashed:
+        unhashed_payloads = _json_objects(
+            [(mapping[name], encoded[name]) for name in unhashed], len(object_ids)
+        )
+        payloads = [
+            _merge_objects(first, second)
+            for first, second in zip(payloads, unhashed_payloads, strict=True)
+        ]
+    return DesiredRecords(kind, object_ids, payloads, hashes)
 
 
-def _objects(columns: Sequence[tuple[str, Sequence[str]]], rows: int) -> list[str]:
+def _json_objects(columns: Sequence[tuple[str, Sequence[str]]], rows: int) -> list[str]:
     """JSON objects from columns that are JSON already."""
     if not columns:
         return ["{}"] * rows
-    names = (_ENCODE(name).replace("%", "%%") for name, _ in columns)
+    names = (_to_json(name).replace("%", "%%") for name, _ in columns)
     template = "{" + ",".join(f"{name}:%s" for name in names) + "}"
     return [template % row for row in zip(*(texts for _, texts in columns), strict=True)]
 
 
-def _joined(one: str, other: str) -> str:
-    return other if one == "{}" else f"{one[:-1]},{other[1:]}"
+def _merge_objects(first: str, second: str) -> str:
+    return second if first == "{}" else f"{first[:-1]},{second[1:]}"
 
 
-def _written(column: Sequence[Any], value: Value) -> list[str]:
+def _encode_column(column: Sequence[Any], encode: ValueEncoder) -> list[str]:
     """A column as JSON; each different value is written once, for they repeat in every column."""
-    seen: dict[Any, str] = {}
+    encoded_values: dict[Any, str] = {}
     texts = []
     for item in column:
         key = tuple(item) if type(item) is list else item
-        text = seen.get(key)
+        text = encoded_values.get(key)
         if text is None:
-            text = seen[key] = _ENCODE(value(item))
+            text = encoded_values[key] = _to_json(encode(item))
         texts.append(text)
     return texts
 
 
-def _column(table: pa.Table, name: str, decimals: int) -> list[Any]:
+def _score_column(table: pa.Table, name: str, decimals: int) -> list[Any]:
     """A column of the scores; numbers rounded, and never a zero with a sign."""
     column = table[name].combine_chunks()
     if pa.types.is_floating(column.type):
@@ -128,23 +133,23 @@ def _column(table: pa.Table, name: str, decimals: int) -> list[Any]:
 def _summaries(table: pa.Table, ids: Sequence[str]) -> list[str | None]:
     """Each group's summary without its heading, which names the group and the day."""
     texts = dict(zip(table["group_id"].to_pylist(), table["summary"].to_pylist(), strict=True))
-    return [_below_heading(texts.get(group_id)) for group_id in ids]
+    return [_without_heading(texts.get(group_id)) for group_id in ids]
 
 
-def _below_heading(text: str | None) -> str | None:
+def _without_heading(text: str | None) -> str | None:
     return None if text is None else text.partition("\n")[2] or text
 
 
-def _first(table: pa.Table, name: str, ids: Sequence[str]) -> list[str | None]:
+def _first_by_group(table: pa.Table, name: str, ids: Sequence[str]) -> list[str | None]:
     groups, values = table["group_id"].to_pylist(), table[name].to_pylist()
-    found = dict(zip(reversed(groups), reversed(values), strict=True))
-    return [found.get(group_id) for group_id in ids]
+    first_values = dict(zip(reversed(groups), reversed(values), strict=True))
+    return [first_values.get(group_id) for group_id in ids]
 
 
-def _trend(now: int, before: int | None, steady: int) -> str:
+def _trend(now: int, before: int | None, steady_points: int) -> str:
     if before is None:
         return "unknown"
-    if abs(now - before) <= steady:
+    if abs(now - before) <= steady_points:
         return "steady"
     return "improving" if now > before else "declining"
 
@@ -153,7 +158,7 @@ def _grade(score: int, grades: Sequence[int]) -> str:
     return GRADES[len(grades) - bisect_right(sorted(grades), score)]
 
 
-def group_link(template: str, group_id: str) -> str | None:
+def group_url(template: str, group_id: str) -> str | None:
     """The address of a group's page; None where the settings have none."""
     if not template:
         return None

@@ -15,19 +15,19 @@ from ...contract import BadInput
 from ...settings import Settings
 from ..batch.scoring import ScoreTables
 from ..store.connection import Store
-from ..store.schema import OF_RUN, runs
-from .alerts.channels import opened_channel
-from .alerts.dispatch import deliver_alerts, patience_of, plan_alerts
+from ..store.schema import RUN_TABLES, runs
+from .alerts.channels import open_channel
+from .alerts.dispatch import build_retry_policy, deliver_alerts, enqueue_alerts
 from .outbox import outbox
-from .outbox.deliver import Delivered, Progress, deliver
-from .targets.open_target import RECORDS, opened_target
-from .targets.target import Given, Stopped
+from .outbox.deliver import DeliveryResult, Progress, deliver
+from .targets.open_target import RECORD_BUILDERS, open_target
+from .targets.target import PushInputs, TargetUnavailable
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class PushResult:
     """What became of one target's push.
 
     Attributes:
@@ -39,30 +39,30 @@ class Pushed:
 
     target: str
     changed: int
-    delivered: Delivered
+    delivered: DeliveryResult
     dead: int
 
     @property
     def failed(self) -> bool:
         """Whether anything was rejected or left."""
-        return bool(self.delivered.rejected or self.delivered.left or self.delivered.stopped)
+        return bool(self.delivered.rejected or self.delivered.unsent or self.delivered.stop_reason)
 
 
-def require_ready(targets: Sequence[str], settings: Settings) -> None:
+def require_targets_open(targets: Sequence[str], settings: Settings) -> None:
     """Makes sure that every target and channel can be opened, before hours of scoring.
 
     Raises:
         BadInput: there is no such target, or the settings or the environment lack what it needs.
     """
     for name in targets:
-        with suppress(Stopped), opened_target(name, settings, seconds=lambda: 0.0):
+        with suppress(TargetUnavailable), open_target(name, settings, unix_clock=lambda: 0.0):
             pass  # one that lets us in no more is told of when its turn comes
     for channel in settings.alerts.channels:
-        with opened_channel(channel, settings.alerts):
+        with open_channel(channel, settings.alerts):
             pass
 
 
-def given_of(connection: sa.Connection | None, scored: ScoreTables) -> Given:
+def load_push_inputs(connection: sa.Connection | None, scored: ScoreTables) -> PushInputs:
     """Scores with those of the cut-off before, where the store has it.
 
     Raises:
@@ -74,31 +74,31 @@ def given_of(connection: sa.Connection | None, scored: ScoreTables) -> Given:
             f"push: expected the scores of one cut-off, got {len(cutoffs)}; score again and push "
             "the folder that `mqbg score` wrote"
         )
-    previous = {} if connection is None else previous_scores(connection, cutoffs[0])
-    return Given(scored, previous)
+    previous = {} if connection is None else load_previous_scores(connection, cutoffs[0])
+    return PushInputs(scored, previous)
 
 
-def previous_scores(connection: sa.Connection, as_of: datetime) -> dict[str, int]:
+def load_previous_scores(connection: sa.Connection, as_of: datetime) -> dict[str, int]:
     """Score by group_id at the last cut-off before this one."""
     before = sa.select(sa.func.max(runs.c.as_of)).where(runs.c.as_of < as_of).scalar_subquery()
-    table = OF_RUN["scores"]
+    table = RUN_TABLES["scores"]
     query = sa.select(table.c.group_id, table.c.score).where(table.c.as_of == before)
     return {row[0]: row[1] for row in connection.execute(query).all()}
 
 
 def push(
     store: Store,
-    name: str,
+    target_name: str,
     scored: ScoreTables,
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
-) -> Pushed:
+) -> PushResult:
     """Brings one target to what the scores say.
 
     Args:
         store: whose lock the caller holds.
-        name: of the target.
+        target_name: of the target.
         scored: the tables of one cut-off.
         settings: [push] is read.
         clock: the time in UTC, without a zone.
@@ -108,18 +108,18 @@ def push(
         BadInput: the settings or the environment lack what the target needs.
         StoreFailed: the store could not be written.
     """
-    patience = patience_of(settings)
-    with _without_searching():
+    retry_policy = build_retry_policy(settings)
+    with _garbage_collection_frozen():
         with store.begin() as connection:
-            records = RECORDS[name](given_of(connection, scored), settings)
-            changed = outbox.plan(connection, name, records, patience)
-        del records  # of 100,000 groups: not beside what is about to be sent
-        delivered = _delivered(store, name, settings, clock, progress)
-    return _told(store, name, changed, delivered)
+            desired = RECORD_BUILDERS[target_name](load_push_inputs(connection, scored), settings)
+            changed = outbox.enqueue_changes(connection, target_name, desired, retry_policy)
+        del desired  # of 100,000 groups: not beside what is about to be sent
+        delivered = _deliver_to_target(store, target_name, settings, clock, progress)
+    return _push_result(store, target_name, changed, delivered)
 
 
 @contextmanager
-def _without_searching() -> Iterator[None]:
+def _garbage_collection_frozen() -> Iterator[None]:
     """Spares what is there by now from the search for garbage, which costs a fifth of a push."""
     gc.freeze()
     try:
@@ -128,31 +128,41 @@ def _without_searching() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _delivered(
-    store: Store, name: str, settings: Settings, clock: Clock, progress: Progress
-) -> Delivered:
+def _deliver_to_target(
+    store: Store, target_name: str, settings: Settings, clock: Clock, progress: Progress
+) -> DeliveryResult:
     try:
-        with opened_target(name, settings, seconds=lambda: _seconds(clock())) as target:
+        with open_target(
+            target_name, settings, unix_clock=lambda: _unix_seconds(clock())
+        ) as target:
             return deliver(
-                store, target, now=clock(), patience=patience_of(settings), progress=progress
+                store,
+                target,
+                now=clock(),
+                retry_policy=build_retry_policy(settings),
+                progress=progress,
             )
-    except Stopped as reason:  # its login let us in no more
+    except TargetUnavailable as reason:  # its login let us in no more
         with store.begin() as connection:
-            waiting = outbox.counts(connection, name).get("pending", 0)
-        return Delivered(left=waiting, stopped=str(reason))
+            waiting = outbox.count_by_state(connection, target_name).get("pending", 0)
+        return DeliveryResult(unsent=waiting, stop_reason=str(reason))
 
 
-def _seconds(instant: datetime) -> float:
+def _unix_seconds(instant: datetime) -> float:
     return (instant - datetime(1970, 1, 1)).total_seconds()
 
 
-def _told(store: Store, name: str, changed: int, delivered: Delivered) -> Pushed:
+def _push_result(
+    store: Store, target_name: str, changed: int, delivered: DeliveryResult
+) -> PushResult:
     with store.begin() as connection:
-        dead = outbox.counts(connection, name).get("dead", 0)
-    return Pushed(name, changed, delivered, dead)
+        dead = outbox.count_by_state(connection, target_name).get("dead", 0)
+    return PushResult(target_name, changed, delivered, dead)
 
 
-def tell(store: Store, as_of: datetime, settings: Settings, clock: Clock) -> list[Pushed]:
+def send_alerts(
+    store: Store, as_of: datetime, settings: Settings, clock: Clock
+) -> list[PushResult]:
     """Sends the alerts of a run, and those of runs before that were cut off.
 
     Args:
@@ -165,23 +175,23 @@ def tell(store: Store, as_of: datetime, settings: Settings, clock: Clock) -> lis
         BadInput: a channel's environment variable is not set.
         StoreFailed: the store could not be written.
     """
-    told = []
+    results = []
     for channel in settings.alerts.channels:
         with store.begin() as connection:
-            new = plan_alerts(connection, channel, as_of, settings)
+            planned = enqueue_alerts(connection, channel, as_of, settings)
         delivered = deliver_alerts(store, channel, settings, now=clock())
-        told.append(_told(store, channel, new, delivered))
-    return told
+        results.append(_push_result(store, channel, planned, delivered))
+    return results
 
 
-def night(
+def run_nightly_job(
     store: Store,
     scored: ScoreTables,
     targets: Sequence[str],
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
-) -> list[Pushed]:
+) -> list[PushResult]:
     """Pushes to every target, then alerts; one that fails never stops the others.
 
     Args:
@@ -195,12 +205,12 @@ def night(
     Raises:
         StoreFailed: the store could not be written.
     """
-    done = []
+    results = []
     for name in targets:
         try:
-            done.append(push(store, name, scored, settings, clock, progress))
+            results.append(push(store, name, scored, settings, clock, progress))
         except BadInput as error:
-            done.append(_told(store, name, 0, Delivered(stopped=str(error))))
+            results.append(_push_result(store, name, 0, DeliveryResult(stop_reason=str(error))))
     if not settings.alerts.channels:
-        return done
-    return done + tell(store, scored.scores["as_of"][0].as_py(), settings, clock)
+        return results
+    return results + send_alerts(store, scored.scores["as_of"][0].as_py(), settings, clock)

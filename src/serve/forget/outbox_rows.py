@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..delivery.outbox.outbox_table import DEAD, SENT, outbox
-from .person import LEFT_OUT, Person
+from .person import REDACTION, Person
 from .text_search import may_name
 
 MEMBER = "member"  # kind of the rows about one contact; their object_id has its id
-NOTHING = "{}"
-TEXTS = ("payload", "sent_payload", "last_error")
+EMPTY_PAYLOAD = "{}"
+TEXT_COLUMNS = ("payload", "sent_payload", "last_error")
 
 
 def forget_in_outbox(
@@ -36,59 +36,62 @@ def forget_in_outbox(
     Returns:
         How many rows were removed, or changed.
     """
-    done: Counter[str] = Counter()
-    unknown = (
+    counts: Counter[str] = Counter()
+    any_of_group = (
         [] if person.names else [outbox.c.object_id.contains(g, autoescape=True) for g in groups]
     )
-    wide = sa.or_(
-        *(may_name(outbox.c[column], person) for column in TEXTS),
-        *unknown,
+    candidates = sa.or_(
+        *(may_name(outbox.c[column], person) for column in TEXT_COLUMNS),
+        *any_of_group,
         sa.and_(outbox.c.kind == MEMBER, may_name(outbox.c.object_id, person)),
     )
-    for row in connection.execute(sa.select(outbox).where(wide)).all():
-        same = sa.and_(
+    for row in connection.execute(sa.select(outbox).where(candidates)).all():
+        is_row = sa.and_(
             *(outbox.c[part] == row._mapping[part] for part in ("target", "kind", "object_id"))
         )
-        about = row.kind == MEMBER and person.mentioned(row.object_id)
-        new = {column: _without(row._mapping[column], person) for column in TEXTS}
-        if not person.names and not about:
+        is_about_person = row.kind == MEMBER and person.is_named_in(row.object_id)
+        redacted = {column: _redact_text(row._mapping[column], person) for column in TEXT_COLUMNS}
+        if not person.names and not is_about_person:
             if row.state in (SENT, DEAD):
-                new |= {"payload": NOTHING, "sent_payload": row.sent_payload and NOTHING}
+                redacted |= {
+                    "payload": EMPTY_PAYLOAD,
+                    "sent_payload": row.sent_payload and EMPTY_PAYLOAD,
+                }
             else:
-                about = True
-        if about:
-            connection.execute(sa.delete(outbox).where(same))
-            done["outbox rows"] += 1
-        elif any(new[column] != row._mapping[column] for column in TEXTS):
-            connection.execute(sa.update(outbox).where(same).values(new))
-            done["outbox texts"] += 1
-    return done
+                is_about_person = True
+        if is_about_person:
+            connection.execute(sa.delete(outbox).where(is_row))
+            counts["outbox rows"] += 1
+        elif any(redacted[column] != row._mapping[column] for column in TEXT_COLUMNS):
+            connection.execute(sa.update(outbox).where(is_row).values(redacted))
+            counts["outbox texts"] += 1
+    return counts
 
 
-def _without(text: str | None, person: Person) -> str | None:
+def _redact_text(text: str | None, person: Person) -> str | None:
     """A payload, or a plain text, without the person; as it was where it does not name them."""
     if text is None:
         return None
     try:
         payload = json.loads(text)
     except ValueError:
-        return person.pattern.sub(LEFT_OUT, text)
-    cleaned = _cleaned(payload, person)
+        return person.pattern.sub(REDACTION, text)
+    cleaned = _redact_json(payload, person)
     return text if cleaned == payload else json.dumps(cleaned, ensure_ascii=False)
 
 
-def _cleaned(value: Any, person: Person) -> Any:
+def _redact_json(value: Any, person: Person) -> Any:
     """A JSON value: objects of a list that name the person go, texts get a dash for them."""
     if isinstance(value, str):
-        return person.pattern.sub(LEFT_OUT, value)
+        return person.pattern.sub(REDACTION, value)
     if isinstance(value, dict):
-        return {key: _cleaned(item, person) for key, item in value.items()}
+        return {key: _redact_json(item, person) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item, person) for item in value if not _names(item, person)]
+        return [_redact_json(item, person) for item in value if not _names_person(item, person)]
     return value
 
 
-def _names(item: Any, person: Person) -> bool:
+def _names_person(item: Any, person: Person) -> bool:
     return isinstance(item, dict) and any(
-        isinstance(text, str) and person.mentioned(text) for text in item.values()
+        isinstance(text, str) and person.is_named_in(text) for text in item.values()
     )

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from ...contract import BadInput
 from ...support.atomic_output import replaced_file
 from ..batch.score_tables import SCORE_SCHEMAS
-from .person import LEFT_OUT, OF_THE_PERSON, POINTING, TEXTS, Person
+from .person import PERSON_ID_COLUMNS, REDACTION, REFERENCE_COLUMN, TEXT_COLUMNS, Person
 
-PAGES = ("index.html", "groups")  # what tells a folder of pages from any other
-NOTICE = (
+REPORT_ENTRIES = ("index.html", "groups")  # what tells a folder of pages from any other
+REMOVED_PAGE = (
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Removed</title>\n'
     "<p>This page was removed at a person's request. The next report brings it back."
     "</p></html>\n"
@@ -43,24 +43,26 @@ def forget_in_tables(folder: Path, person: Person) -> Counter[str]:
     Raises:
         BadInput: it is no such folder.
     """
-    tables = {name: _read(folder / f"{name}.parquet") for name in SCORE_SCHEMAS}
-    found = {name: table for name, table in tables.items() if table is not None}
-    if not found:
+    tables = {name: _read_table(folder / f"{name}.parquet") for name in SCORE_SCHEMAS}
+    present = {name: table for name, table in tables.items() if table is not None}
+    if not present:
         raise BadInput(
             f"{folder}: expected a folder that `mqbg score` wrote, found none of its tables; "
             "choose another folder"
         )
-    there = {
-        snapshot for name, table in found.items() for snapshot in _snapshots(name, table, person)
+    person_snapshots = {
+        snapshot
+        for name, table in present.items()
+        for snapshot in _snapshots_of(name, table, person)
     }
-    done: Counter[str] = Counter()
-    for name, table in found.items():
-        cleaned, counts = _without(name, table, person, there)
+    removed: Counter[str] = Counter()
+    for name, table in present.items():
+        cleaned, counts = _redact_table(name, table, person, person_snapshots)
         if counts:
-            with replaced_file(folder / f"{name}.parquet") as aside:
-                pq.write_table(cleaned, aside, compression="zstd")
-        done.update(counts)
-    return done
+            with replaced_file(folder / f"{name}.parquet") as temporary_path:
+                pq.write_table(cleaned, temporary_path, compression="zstd")
+        removed.update(counts)
+    return removed
 
 
 def forget_in_pages(folder: Path, person: Person) -> Counter[str]:
@@ -76,29 +78,32 @@ def forget_in_pages(folder: Path, person: Person) -> Counter[str]:
     Raises:
         BadInput: it is no such folder.
     """
-    if not all((folder / name).exists() for name in PAGES):
+    if not all((folder / name).exists() for name in REPORT_ENTRIES):
         raise BadInput(
-            f"{folder}: expected a folder that `mqbg report` wrote, found no {PAGES[0]}; choose "
+            f"{folder}: expected a folder that `mqbg report` wrote, found no "
+            f"{REPORT_ENTRIES[0]}; choose "
             "another folder"
         )
-    done: Counter[str] = Counter()
+    removed: Counter[str] = Counter()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue  # an image: charts are drawn as text
-        if not person.mentioned(text) and not person.mentioned(html.unescape(text)):
+        if not person.is_named_in(text) and not person.is_named_in(html.unescape(text)):
             continue
-        whole = path.parent.name == PAGES[1]
-        with replaced_file(path) as aside:
-            aside.write_text(
-                NOTICE if whole else _dashed(text, person), encoding="utf-8", newline="\n"
+        is_group_page = path.parent.name == REPORT_ENTRIES[1]
+        with replaced_file(path) as temporary_path:
+            temporary_path.write_text(
+                REMOVED_PAGE if is_group_page else _redact_page(text, person),
+                encoding="utf-8",
+                newline="\n",
             )
-        done["pages removed" if whole else "pages changed"] += 1
-    return done
+        removed["pages removed" if is_group_page else "pages changed"] += 1
+    return removed
 
 
-def _read(path: Path) -> pa.Table | None:
+def _read_table(path: Path) -> pa.Table | None:
     if not path.is_file():
         return None
     try:
@@ -110,57 +115,66 @@ def _read(path: Path) -> pa.Table | None:
         ) from None
 
 
-def _snapshots(name: str, table: pa.Table, person: Person) -> Iterator[tuple[str, datetime]]:
-    column = {**OF_THE_PERSON, POINTING[0]: POINTING[1]}.get(name)
+def _snapshots_of(name: str, table: pa.Table, person: Person) -> Iterator[tuple[str, datetime]]:
+    column = {**PERSON_ID_COLUMNS, REFERENCE_COLUMN[0]: REFERENCE_COLUMN[1]}.get(name)
     if column is None:
         return
     rows = table.filter(pc.equal(table[column], person.contact_id))
     yield from zip(rows["group_id"].to_pylist(), rows["as_of"].to_pylist(), strict=True)
 
 
-def _without(
-    name: str, table: pa.Table, person: Person, there: set[tuple[str, datetime]]
+def _redact_table(
+    name: str, table: pa.Table, person: Person, person_snapshots: set[tuple[str, datetime]]
 ) -> tuple[pa.Table, Counter[str]]:
     counts: Counter[str] = Counter()
-    if name in OF_THE_PERSON:
-        about = pc.equal(table[OF_THE_PERSON[name]], person.contact_id).fill_null(False)
-        counts[f"{name} rows"] = pc.sum(about).as_py() or 0
-        table = table.filter(pc.invert(about))
-    if name == POINTING[0]:
-        column = table[POINTING[1]]
-        pointing = pc.equal(column, person.contact_id).fill_null(False)
-        counts[f"{name} pointers"] = pc.sum(pointing).as_py() or 0
-        table = _replaced(table, POINTING[1], pc.if_else(pointing, None, column))
-    for column in TEXTS.get(name, ()):
-        keys = zip(table["group_id"].to_pylist(), table["as_of"].to_pylist(), strict=True)
-        inside = [key in there for key in keys]
-        old = table[column].to_pylist()
-        new = [_cleaned(name, text, person, here) for text, here in zip(old, inside, strict=True)]
-        counts[f"{name} texts"] = sum(a != b for a, b in zip(old, new, strict=True))
-        table = _replaced(table, column, pa.array(new, table.schema.field(column).type))
+    if name in PERSON_ID_COLUMNS:
+        is_about_person = pc.equal(table[PERSON_ID_COLUMNS[name]], person.contact_id).fill_null(
+            False
+        )
+        counts[f"{name} rows"] = pc.sum(is_about_person).as_py() or 0
+        table = table.filter(pc.invert(is_about_person))
+    if name == REFERENCE_COLUMN[0]:
+        column = table[REFERENCE_COLUMN[1]]
+        is_reference = pc.equal(column, person.contact_id).fill_null(False)
+        counts[f"{name} pointers"] = pc.sum(is_reference).as_py() or 0
+        table = _replace_column(table, REFERENCE_COLUMN[1], pc.if_else(is_reference, None, column))
+    for column in TEXT_COLUMNS.get(name, ()):
+        snapshot_keys = zip(table["group_id"].to_pylist(), table["as_of"].to_pylist(), strict=True)
+        in_group = [key in person_snapshots for key in snapshot_keys]
+        old_texts = table[column].to_pylist()
+        redacted_texts = [
+            _redact_value(name, text, person, is_member)
+            for text, is_member in zip(old_texts, in_group, strict=True)
+        ]
+        counts[f"{name} texts"] = sum(
+            a != b for a, b in zip(old_texts, redacted_texts, strict=True)
+        )
+        table = _replace_column(
+            table, column, pa.array(redacted_texts, table.schema.field(column).type)
+        )
     return table, +counts
 
 
-def _cleaned(name: str, value: Any, person: Person, inside: bool) -> Any:
+def _redact_value(name: str, value: Any, person: Person, in_group: bool) -> Any:
     if isinstance(value, list):
-        return [item for item in value if person.cleaned(name, item, there=inside)]
-    return person.cleaned(name, value, there=inside)
+        return [item for item in value if person.redact(name, item, in_group=in_group)]
+    return person.redact(name, value, in_group=in_group)
 
 
-def _replaced(table: pa.Table, column: str, values: Any) -> pa.Table:
-    place = table.schema.get_field_index(column)
-    return table.set_column(place, table.schema.field(column), values)
+def _replace_column(table: pa.Table, column: str, values: Any) -> pa.Table:
+    column_index = table.schema.get_field_index(column)
+    return table.set_column(column_index, table.schema.field(column), values)
 
 
-def _dashed(text: str, person: Person) -> str:
+def _redact_page(text: str, person: Person) -> str:
     """A page with a dash for the person, however the name is written in it."""
-    for needle in sorted(person.needles, key=len, reverse=True):
+    for term in sorted(person.search_terms, key=len, reverse=True):
         for spelling in (
-            html.escape(needle),
-            html.escape(needle).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-            json.dumps(needle)[1:-1],
+            html.escape(term),
+            html.escape(term).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+            json.dumps(term)[1:-1],
         ):
-            text = text.replace(spelling, LEFT_OUT)
-    text = person.pattern.sub(LEFT_OUT, text)
+            text = text.replace(spelling, REDACTION)
+    text = person.pattern.sub(REDACTION, text)
     # Written in a way that nobody thought of: better no page than one that still names them.
-    return NOTICE if person.mentioned(html.unescape(text)) else text
+    return REMOVED_PAGE if person.is_named_in(html.unescape(text)) else text

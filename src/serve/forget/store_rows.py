@@ -12,24 +12,24 @@ import duckdb
 import sqlalchemy as sa
 
 from ..delivery.outbox.outbox_table import outbox
-from ..store.connection import Store, translated
-from ..store.queries import LISTS
-from ..store.schema import KEYS, OF_RUN
+from ..store.connection import Store, translate_errors
+from ..store.queries import LIST_COLUMNS
+from ..store.schema import PRIMARY_KEYS, RUN_TABLES
 from .outbox_rows import forget_in_outbox
-from .person import OF_THE_PERSON, POINTING, TEXTS, Person
+from .person import PERSON_ID_COLUMNS, REFERENCE_COLUMN, TEXT_COLUMNS, Person
 from .text_search import may_name
 
 Snapshot = tuple[str, datetime]
 
 
-def forget(store: Store, person: Person) -> Counter[str]:
+def forget_in_store(store: Store, person: Person) -> Counter[str]:
     """Removes a person: rows about them, pointers to them, and every text that names them.
 
     Afterwards the file of a DuckDB store is written anew, as its deleted rows could still be read
     from the disk. PostgreSQL clears them away by VACUUM; its logs and backups are its keeper's.
 
     Args:
-        store: held by `locking.locked`.
+        store: held by `job_lock.hold_job_lock`.
         person: whom.
 
     Returns:
@@ -40,91 +40,102 @@ def forget(store: Store, person: Person) -> Counter[str]:
         StoreFailed: the database refused, went away, or has no room.
     """
     with store.begin() as connection:
-        there = _snapshots(connection, person)
-        done = Counter(dict(_rows_removed(connection, person)))
-        for table in TEXTS:
-            done[f"{table} texts"] = _texts_blanked(connection, table, person, there)
-        done.update(forget_in_outbox(connection, person, {group for group, _ in there}))
-    _erase(store)
-    return +done
+        person_snapshots = _snapshots_of(connection, person)
+        counts = Counter(dict(_remove_rows(connection, person)))
+        for table in TEXT_COLUMNS:
+            counts[f"{table} texts"] = _redact_texts(connection, table, person, person_snapshots)
+        counts.update(
+            forget_in_outbox(connection, person, {group for group, _ in person_snapshots})
+        )
+    _purge_deleted_rows(store)
+    return +counts
 
 
-def _snapshots(connection: sa.Connection, person: Person) -> set[Snapshot]:
+def _snapshots_of(connection: sa.Connection, person: Person) -> set[Snapshot]:
     """Where the person stood."""
-    table, column = POINTING
+    table, column = REFERENCE_COLUMN
     found: set[Snapshot] = set()
-    for name, whom in {**OF_THE_PERSON, table: column}.items():
-        of = OF_RUN[name]
-        chosen = sa.select(of.c.group_id, of.c.as_of).where(of.c[whom] == person.contact_id)
-        found |= {(row.group_id, row.as_of) for row in connection.execute(chosen.distinct())}
+    for name, id_column in {**PERSON_ID_COLUMNS, table: column}.items():
+        run_table = RUN_TABLES[name]
+        query = sa.select(run_table.c.group_id, run_table.c.as_of).where(
+            run_table.c[id_column] == person.contact_id
+        )
+        found |= {(row.group_id, row.as_of) for row in connection.execute(query.distinct())}
     return found
 
 
-def _rows_removed(connection: sa.Connection, person: Person) -> Iterator[tuple[str, int]]:
-    for name, whom in OF_THE_PERSON.items():
-        about = OF_RUN[name].c[whom] == person.contact_id
-        yield f"{name} rows", _count(connection, OF_RUN[name], about)
-        connection.execute(sa.delete(OF_RUN[name]).where(about))
-    table, column = OF_RUN[POINTING[0]], POINTING[1]
-    pointing = table.c[column] == person.contact_id
-    yield f"{POINTING[0]} pointers", _count(connection, table, pointing)
-    connection.execute(sa.update(table).where(pointing).values({column: None}))
+def _remove_rows(connection: sa.Connection, person: Person) -> Iterator[tuple[str, int]]:
+    for name, id_column in PERSON_ID_COLUMNS.items():
+        is_about_person = RUN_TABLES[name].c[id_column] == person.contact_id
+        yield f"{name} rows", _count(connection, RUN_TABLES[name], is_about_person)
+        connection.execute(sa.delete(RUN_TABLES[name]).where(is_about_person))
+    table, column = RUN_TABLES[REFERENCE_COLUMN[0]], REFERENCE_COLUMN[1]
+    is_reference = table.c[column] == person.contact_id
+    yield f"{REFERENCE_COLUMN[0]} pointers", _count(connection, table, is_reference)
+    connection.execute(sa.update(table).where(is_reference).values({column: None}))
 
 
 def _count(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
-    chosen = sa.select(sa.func.count()).select_from(table).where(where)
-    return int(connection.scalar(chosen) or 0)
+    query = sa.select(sa.func.count()).select_from(table).where(where)
+    return int(connection.scalar(query) or 0)
 
 
-def _texts_blanked(
-    connection: sa.Connection, name: str, person: Person, there: set[Snapshot]
+def _redact_texts(
+    connection: sa.Connection, name: str, person: Person, person_snapshots: set[Snapshot]
 ) -> int:
-    table, blanked = OF_RUN[name], 0
-    for column in TEXTS[name]:
-        key = [table.c[part] for part in KEYS[name]]
-        may = may_name(table.c[column], person) | table.c.group_id.in_(
-            {group for group, _ in there}
+    table, changed_rows = RUN_TABLES[name], 0
+    for column in TEXT_COLUMNS[name]:
+        key_columns = [table.c[part] for part in PRIMARY_KEYS[name]]
+        candidates = may_name(table.c[column], person) | table.c.group_id.in_(
+            {group for group, _ in person_snapshots}
         )
         changes = []
-        for row in connection.execute(sa.select(*key, table.c[column].label("text")).where(may)):
-            inside = (row.group_id, row.as_of) in there
-            text = _cleaned(name, column, row.text, person, inside=inside)
+        for row in connection.execute(
+            sa.select(*key_columns, table.c[column].label("text")).where(candidates)
+        ):
+            in_group = (row.group_id, row.as_of) in person_snapshots
+            text = _redact_value(name, column, row.text, person, in_group=in_group)
             if text != row.text:
                 changes.append(
-                    {**{f"at_{part}": row._mapping[part] for part in KEYS[name]}, "text": text}
+                    {
+                        **{f"at_{part}": row._mapping[part] for part in PRIMARY_KEYS[name]},
+                        "text": text,
+                    }
                 )
         if changes:
-            same = sa.and_(*(part == sa.bindparam(f"at_{part.name}") for part in key))
+            is_row = sa.and_(*(part == sa.bindparam(f"at_{part.name}") for part in key_columns))
             connection.execute(
-                sa.update(table).where(same).values({column: sa.bindparam("text")}), changes
+                sa.update(table).where(is_row).values({column: sa.bindparam("text")}), changes
             )
-        blanked += len(changes)
-    return blanked
+        changed_rows += len(changes)
+    return changed_rows
 
 
-def _cleaned(table: str, column: str, text: str | None, person: Person, *, inside: bool) -> Any:
-    if text is None or column not in LISTS[table]:
-        return person.cleaned(table, text, there=inside)
-    kept = [item for item in json.loads(text) if person.cleaned(table, item, there=inside)]
+def _redact_value(
+    table: str, column: str, text: str | None, person: Person, *, in_group: bool
+) -> Any:
+    if text is None or column not in LIST_COLUMNS[table]:
+        return person.redact(table, text, in_group=in_group)
+    kept = [item for item in json.loads(text) if person.redact(table, item, in_group=in_group)]
     return text if len(kept) == len(json.loads(text)) else json.dumps(kept, ensure_ascii=False)
 
 
-def _erase(store: Store) -> None:
+def _purge_deleted_rows(store: Store) -> None:
     """Makes what was deleted unreadable, as far as a client can."""
-    if store.file is None:
-        with translated(store.shown), store.engine.connect() as connection:
-            apart = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for name in (*OF_RUN, outbox.name):
-                apart.execute(sa.text(f"VACUUM {name}"))
+    if store.database_file is None:
+        with translate_errors(store.redacted_url), store.engine.connect() as connection:
+            autocommit_connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for name in (*RUN_TABLES, outbox.name):
+                autocommit_connection.execute(sa.text(f"VACUUM {name}"))
         return
-    copy = store.file.with_name(store.file.name + ".new")
-    copy.unlink(missing_ok=True)
+    compacted_file = store.database_file.with_name(store.database_file.name + ".new")
+    compacted_file.unlink(missing_ok=True)
     try:
-        with translated(store.shown), duckdb.connect() as aside:
-            for path, name in ((store.file, "old"), (copy, "new")):
+        with translate_errors(store.redacted_url), duckdb.connect() as temporary_connection:
+            for path, name in ((store.database_file, "old"), (compacted_file, "new")):
                 quoted = str(path).replace("'", "''")
-                aside.execute(f"ATTACH '{quoted}' AS {name}")
-            aside.execute("COPY FROM DATABASE old TO new")
-        copy.replace(store.file)
+                temporary_connection.execute(f"ATTACH '{quoted}' AS {name}")
+            temporary_connection.execute("COPY FROM DATABASE old TO new")
+        compacted_file.replace(store.database_file)
     finally:
-        copy.unlink(missing_ok=True)
+        compacted_file.unlink(missing_ok=True)

@@ -13,15 +13,15 @@ from .person import Person
 def may_name(column: sa.ColumnElement[Any], person: Person) -> sa.ColumnElement[bool]:
     """Whether a text may name a person, also inside JSON.
 
-    Wider than `Person.mentioned`, which decides: the database knows no edges of words.
+    Wider than `Person.is_named_in`, which decides: the database knows no edges of words.
     """
     spellings = {
         spelling
-        for needle in person.needles
+        for term in person.search_terms
         for spelling in (
-            needle,
-            json.dumps(needle)[1:-1],
-            json.dumps(needle, ensure_ascii=False)[1:-1],
+            term,
+            json.dumps(term)[1:-1],
+            json.dumps(term, ensure_ascii=False)[1:-1],
         )
     }
     return sa.or_(

@@ -22,14 +22,14 @@ from sqlalchemy.pool import NullPool
 
 from ...contract import BadInput
 from ...settings import STORE_URL
-from ...settings import Store as Settings
+from ...settings import Store as StoreSettings
 from .errors import StoreFailed, disk_is_full
-from .migrate import migrate, require_current
+from .migrate import migrate, require_current_version
 from .schema import DUCKDB, POSTGRESQL
 
 DRIVERS = {POSTGRESQL: "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-HELD = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
-PAUSE = 0.1  # seconds between two attempts at a file that another process has open
+LOCK_CONFLICT = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
+RETRY_INTERVAL_SECONDS = 0.1  # seconds between two attempts at a file that another process has open
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ class Store:
     Attributes:
         engine: of SQLAlchemy. A DuckDB file is open no longer than a connection lasts, so that
             other processes get at it.
-        patience_seconds: how long to wait for a DuckDB file that another process has open.
+        lock_timeout_seconds: how long to wait for a DuckDB file that another process has open.
         read_only: whether nothing may be written.
     """
 
     engine: sa.Engine
-    patience_seconds: float = 30.0
+    lock_timeout_seconds: float = 30.0
     read_only: bool = False
 
     @property
-    def shown(self) -> str:
+    def redacted_url(self) -> str:
         """The URL without its password."""
-        return shown_url(self.engine.url)
+        return redact_url(self.engine.url)
 
     @property
-    def file(self) -> Path | None:
+    def database_file(self) -> Path | None:
         """The DuckDB file; None for a server."""
-        return file_of(self.engine.url)
+        return database_file_of(self.engine.url)
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -66,17 +66,23 @@ class Store:
         Raises:
             StoreFailed: the database refused, went away, or has no room.
         """
-        with translated(self.shown), _connected(self) as connection, connection.begin():
+        with (
+            translate_errors(self.redacted_url),
+            _connect_with_retries(self) as connection,
+            connection.begin(),
+        ):
             yield connection
 
 
 @contextmanager
-def opened(url: str, *, patience_seconds: float = 30.0, read_only: bool = False) -> Iterator[Store]:
+def open_store(
+    url: str, *, lock_timeout_seconds: float = 30.0, read_only: bool = False
+) -> Iterator[Store]:
     """Opens a store, and makes or upgrades its tables.
 
     Args:
         url: as `[store] url` has it.
-        patience_seconds: see `Store`.
+        lock_timeout_seconds: see `Store`.
         read_only: never make nor upgrade; a store that is absent or older is refused.
 
     Raises:
@@ -84,48 +90,52 @@ def opened(url: str, *, patience_seconds: float = 30.0, read_only: bool = False)
             a store of this version or an older one.
         StoreFailed: nobody answers, or the file cannot be opened.
     """
-    engine = _engine(url, read_only=read_only)
-    store = Store(engine, patience_seconds, read_only)
+    engine = _create_engine(url, read_only=read_only)
+    store = Store(engine, lock_timeout_seconds, read_only)
     try:
         with store.begin() as connection:
-            (require_current if read_only else migrate)(connection, store.shown)
+            (require_current_version if read_only else migrate)(connection, store.redacted_url)
         yield store
     finally:
         engine.dispose()
 
 
-def url_of(settings: Settings) -> str:
+def store_url(settings: StoreSettings) -> str:
     """The URL of the store: the environment's if it is set there, else that of the settings."""
     return os.environ.get(STORE_URL, settings.url)
 
 
-def exists(url: str) -> bool:
+def store_exists(url: str) -> bool:
     """Whether there may be a store: a server's database is taken for one.
 
     Raises:
         BadInput: the URL cannot be read.
     """
-    file = file_of(_parsed(url))
+    file = database_file_of(_parse_url(url))
     return file is None or file.is_file()
 
 
-def file_of(url: sa.URL) -> Path | None:
+def database_file_of(url: sa.URL) -> Path | None:
     """The DuckDB file of a URL; None for a server."""
     return Path(url.database or "") if url.get_backend_name() == DUCKDB else None
 
 
-def shown_url(url: sa.URL) -> str:
+def redact_url(url: sa.URL) -> str:
     """A URL without its password: neither in its place nor among the parameters."""
-    open_query = {key: value for key, value in url.query.items() if "pass" not in key.lower()}
-    bare = url.set(query=open_query)
-    return bare.set(password=None).render_as_string() if bare.password else str(bare)
+    public_query = {key: value for key, value in url.query.items() if "pass" not in key.lower()}
+    without_secrets = url.set(query=public_query)
+    return (
+        without_secrets.set(password=None).render_as_string()
+        if without_secrets.password
+        else str(without_secrets)
+    )
 
 
-def _engine(url: str, *, read_only: bool) -> sa.Engine:
-    parsed = _parsed(url)
+def _create_engine(url: str, *, read_only: bool) -> sa.Engine:
+    parsed = _parse_url(url)
     options: dict[str, Any] = {"hide_parameters": True}  # of an error: they name people
     if parsed.get_backend_name() == DUCKDB:
-        _quiet_at_exit()
+        _unload_duckdb_engine_at_exit()
         return sa.create_engine(
             parsed, poolclass=NullPool, connect_args={"read_only": read_only}, **options
         )
@@ -138,7 +148,7 @@ def _engine(url: str, *, read_only: bool) -> sa.Engine:
 
 
 @cache
-def _quiet_at_exit() -> None:
+def _unload_duckdb_engine_at_exit() -> None:
     """Lets go of DuckDB before the process ends.
 
     duckdb-engine 0.17 names DuckDB's classes in its annotations, which outlive DuckDB 2.0 when
@@ -152,7 +162,7 @@ def _quiet_at_exit() -> None:
     atexit.register(let_go)
 
 
-def _parsed(url: str) -> sa.URL:
+def _parse_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
@@ -163,15 +173,15 @@ def _parsed(url: str) -> sa.URL:
     if parsed is None or parsed.drivername not in known or not parsed.database:
         raise BadInput(
             "[store] url: expected duckdb:///FILE or postgresql+psycopg://USER@HOST/DATABASE, got "
-            f"{'something else' if parsed is None else shown_url(parsed)}; set it in mqbg.toml or "
+            f"{'something else' if parsed is None else redact_url(parsed)}; set it in mqbg.toml or "
             f"in the environment variable {STORE_URL}"
         )
     if parsed.drivername == DUCKDB:
-        return _with_file(parsed)
+        return _with_absolute_path(parsed)
     return parsed
 
 
-def _with_file(url: sa.URL) -> sa.URL:
+def _with_absolute_path(url: sa.URL) -> sa.URL:
     """The URL with an absolute path, as the working folder may change."""
     path = Path(url.database or "").expanduser().absolute()
     if url.database == ":memory:" or path.is_dir() or not path.parent.is_dir():
@@ -183,26 +193,26 @@ def _with_file(url: sa.URL) -> sa.URL:
 
 
 @contextmanager
-def _connected(store: Store) -> Iterator[sa.Connection]:
-    until = time.monotonic() + store.patience_seconds
+def _connect_with_retries(store: Store) -> Iterator[sa.Connection]:
+    deadline = time.monotonic() + store.lock_timeout_seconds
     while True:
         try:
             connection = store.engine.connect()
             break
         except (SQLAlchemyError, duckdb.Error) as error:
-            if not HELD.search(str(error)) or time.monotonic() >= until:
+            if not LOCK_CONFLICT.search(str(error)) or time.monotonic() >= deadline:
                 raise
-        time.sleep(PAUSE)
+        time.sleep(RETRY_INTERVAL_SECONDS)
     with connection:
         yield connection
 
 
 @contextmanager
-def translated(shown: str) -> Iterator[None]:
+def translate_errors(redacted_url: str) -> Iterator[None]:
     """What drivers raise, as one sentence without parameters.
 
     Args:
-        shown: how to call the store.
+        redacted_url: how to call the store.
 
     Raises:
         StoreFailed: in place of what SQLAlchemy, DuckDB or psycopg raise.
@@ -210,7 +220,7 @@ def translated(shown: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, duckdb.Error, *_psycopg_errors()) as error:
-        raise StoreFailed(_sentence(shown, error)) from error
+        raise StoreFailed(_error_message(redacted_url, error)) from error
 
 
 def _psycopg_errors() -> tuple[type[Exception], ...]:
@@ -221,20 +231,25 @@ def _psycopg_errors() -> tuple[type[Exception], ...]:
     return (psycopg.Error,)
 
 
-def _sentence(shown: str, error: Exception) -> str:
+def _error_message(redacted_url: str, error: Exception) -> str:
     cause = str(getattr(error, "orig", None) or error)
     if disk_is_full(error):
         return (
-            f"store {shown}: the disk is full; nothing of this run was kept: make room and run "
+            f"store {redacted_url}: the disk is full; nothing of this run was kept: make room "
+            "and run "
             "the command again"
         )
-    if held := HELD.search(cause):
+    if holder := LOCK_CONFLICT.search(cause):
         return (
-            f"store {shown}: the file stayed open in another process, {held['who']}; nothing was "
+            f"store {redacted_url}: the file stayed open in another process, {holder['who']}; "
+            "nothing was "
             "kept: end that process or run the command again"
         )
-    first = next((line.strip() for line in cause.splitlines() if line.strip()), "no reason given")
+    first_line = next(
+        (line.strip() for line in cause.splitlines() if line.strip()), "no reason given"
+    )
     return (
-        f"store {shown}: the database said {first!r}; nothing of this run was kept: mend that and "
+        f"store {redacted_url}: the database said {first_line!r}; nothing of this run was "
+        "kept: mend that and "
         "run the command again"
     )

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.csv as pv
 import sqlalchemy as sa
 
-from .schema import DUCKDB, PLACE
+from .schema import DUCKDB, POSITION
 
-CHUNK = 1 << 20  # bytes handed to COPY at a time
-INCOMING = "mqbg_incoming"
-ARROW: Mapping[Any, Any] = {
+COPY_CHUNK_BYTES = 1 << 20  # bytes handed to COPY at a time
+STAGING_VIEW = "mqbg_incoming"
+ARROW_TYPES: Mapping[Any, Any] = {
     sa.Text: pa.string(),
     sa.Double: pa.float64(),
     sa.BigInteger: pa.int64(),
@@ -26,55 +26,58 @@ ARROW: Mapping[Any, Any] = {
 }
 
 
-def insert(connection: sa.Connection, into: sa.Table, rows: pa.Table) -> None:
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
     """Adds rows; columns by name, lists as JSON.
 
     Args:
         connection: in a transaction.
-        into: a table of the store.
-        rows: has its columns, but for `PLACE`, which is counted within each group.
+        table: a table of the store.
+        rows: has its columns, but for `POSITION`, which is counted within each group.
     """
     if not rows.num_rows:
         return
-    ready = flat(rows)
-    if PLACE in into.c and PLACE not in ready.column_names:
-        ready = ready.append_column(PLACE, _places(ready))
-    ready = ready.select([column.name for column in into.columns])
-    raw: Any = connection.connection.driver_connection
+    prepared = lists_as_json(rows)
+    if POSITION in table.c and POSITION not in prepared.column_names:
+        prepared = prepared.append_column(POSITION, _positions_in_groups(prepared))
+    prepared = prepared.select([column.name for column in table.columns])
+    dbapi: Any = connection.connection.driver_connection
     if connection.dialect.name == DUCKDB:
-        raw.register(INCOMING, ready)
+        dbapi.register(STAGING_VIEW, prepared)
         try:
-            raw.execute(f"INSERT INTO {into.name} BY NAME SELECT * FROM {INCOMING}")  # noqa: S608 - our own names
+            dbapi.execute(f"INSERT INTO {table.name} BY NAME SELECT * FROM {STAGING_VIEW}")  # noqa: S608 - our own names
         finally:
-            raw.unregister(INCOMING)
+            dbapi.unregister(STAGING_VIEW)
         return
-    names = ", ".join(f'"{column.name}"' for column in into.columns)
-    with raw.cursor() as cursor, cursor.copy(f"COPY {into.name} ({names}) FROM STDIN CSV") as copy:
-        text = memoryview(csv(ready))
-        for start in range(0, len(text), CHUNK):
-            copy.write(text[start : start + CHUNK])
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    with (
+        dbapi.cursor() as cursor,
+        cursor.copy(f"COPY {table.name} ({names}) FROM STDIN CSV") as copy,
+    ):
+        text = memoryview(to_copy_csv(prepared))
+        for start in range(0, len(text), COPY_CHUNK_BYTES):
+            copy.write(text[start : start + COPY_CHUNK_BYTES])
 
 
-def fetched(connection: sa.Connection, chosen: sa.Select[Any]) -> pa.Table:
+def fetch_table(connection: sa.Connection, query: sa.Select[Any]) -> pa.Table:
     """The rows of a query on one table of the store, as they are stored: lists as JSON.
 
     Args:
         connection: of the store.
-        chosen: some of the rows of a table.
+        query: some of the rows of a table.
     """
-    names = [column.name for column in chosen.selected_columns]
-    types = [ARROW[type(column.type)] for column in chosen.selected_columns]
+    names = [column.name for column in query.selected_columns]
+    types = [ARROW_TYPES[type(column.type)] for column in query.selected_columns]
     schema = pa.schema(list(zip(names, types, strict=True)))
     if connection.dialect.name == DUCKDB:
-        text = chosen.compile(connection.engine, compile_kwargs={"literal_binds": True})
-        raw: Any = connection.connection.driver_connection
-        return raw.sql(str(text)).to_arrow_table().cast(schema)
-    columns = zip(*connection.execute(chosen).all(), strict=True)
+        text = query.compile(connection.engine, compile_kwargs={"literal_binds": True})
+        dbapi: Any = connection.connection.driver_connection
+        return dbapi.sql(str(text)).to_arrow_table().cast(schema)
+    columns = zip(*connection.execute(query).all(), strict=True)
     arrays = [pa.array(list(c), kind) for c, kind in zip(columns, types, strict=False)]
     return pa.table(arrays, schema=schema) if arrays else schema.empty_table()
 
 
-def csv(rows: pa.Table) -> bytes:
+def to_copy_csv(rows: pa.Table) -> bytes:
     """Rows as COPY reads them: every value quoted but null, so that no text is taken for one."""
     sink = io.BytesIO()
     options = pv.WriteOptions(include_header=False, quoting_style="all_valid")
@@ -82,24 +85,24 @@ def csv(rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def flat(rows: pa.Table) -> pa.Table:
+def lists_as_json(rows: pa.Table) -> pa.Table:
     """Rows with every list as JSON text, which DuckDB writes faster than Python would."""
-    lists = [field.name for field in rows.schema if pa.types.is_list(field.type)]
-    if not lists:
+    list_columns = [field.name for field in rows.schema if pa.types.is_list(field.type)]
+    if not list_columns:
         return rows
-    written = ", ".join(f'to_json("{name}")::VARCHAR AS "{name}"' for name in lists)
-    with duckdb.connect() as aside:
-        aside.register(INCOMING, rows)
-        return aside.sql(f"SELECT * REPLACE ({written}) FROM {INCOMING}").to_arrow_table()  # noqa: S608
+    json_columns = ", ".join(f'to_json("{name}")::VARCHAR AS "{name}"' for name in list_columns)
+    with duckdb.connect() as memory:
+        memory.register(STAGING_VIEW, rows)
+        return memory.sql(f"SELECT * REPLACE ({json_columns}) FROM {STAGING_VIEW}").to_arrow_table()  # noqa: S608
 
 
-def as_arrow(into: sa.Table, rows: pd.DataFrame) -> pa.Table:
+def frame_to_arrow(table: sa.Table, rows: pd.DataFrame) -> pa.Table:
     """A frame with the columns of a table of the store, as Arrow."""
-    fields = [(column.name, ARROW[type(column.type)]) for column in into.columns]
+    fields = [(column.name, ARROW_TYPES[type(column.type)]) for column in table.columns]
     return pa.Table.from_pandas(rows, pa.schema(fields), preserve_index=False)
 
 
-def _places(rows: pa.Table) -> pa.Array:
+def _positions_in_groups(rows: pa.Table) -> pa.Array:
     """0, 1, ... within each group; its rows stand together."""
     groups = rows["group_id"].to_numpy(zero_copy_only=False)
     first = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))

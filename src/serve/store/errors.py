@@ -1,12 +1,17 @@
 """What goes wrong with a store, or a disk, that nobody can mend by other input."""
 
-FULL = ("No space left on device", "File too large", "Disk quota exceeded", "could not extend file")
+DISK_FULL_MESSAGES = (
+    "No space left on device",
+    "File too large",
+    "Disk quota exceeded",
+    "could not extend file",
+)
 """How systems and databases say that there is no room."""
 
 
 def disk_is_full(error: BaseException) -> bool:
     """Whether an error says so: libraries do not pass the number of the system's error on."""
-    return any(words in str(error) for words in FULL)
+    return any(message in str(error) for message in DISK_FULL_MESSAGES)
 
 
 class StoreFailed(RuntimeError):  # noqa: N818 - users meet it as a sentence

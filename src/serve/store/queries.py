@@ -14,26 +14,26 @@ import sqlalchemy as sa
 
 from ...contract import BadInput
 from ..batch.score_tables import SCORE_SCHEMAS
-from .schema import OF_RUN, PLACE, runs, transitions
+from .schema import POSITION, RUN_TABLES, runs, transitions
 
 Row = dict[str, Any]
 
-LISTS: Mapping[str, tuple[str, ...]] = {
+LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
     name: tuple(item.name for item in schema if pa.types.is_list(item.type))
     for name, schema in SCORE_SCHEMAS.items()
 }
 """Columns that the store keeps as JSON, by table."""
 
-_ORDER = {
+_ROW_ORDER = {
     "stakeholders": ("contact_id",),
     "themes": ("contact_id", "theme"),
     "horizons": ("horizon_days",),
-    "actions": (PLACE,),
+    "actions": (POSITION,),
 }
 
 
 @dataclass(frozen=True)
-class Run:
+class BatchRun:
     """One run of the batch.
 
     Attributes:
@@ -50,7 +50,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Filter:
+class GroupFilter:
     """Which groups; what is empty or None leaves all.
 
     Attributes:
@@ -71,7 +71,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Page:
+class GroupPage:
     """Some groups of a run.
 
     Attributes:
@@ -106,28 +106,28 @@ class Group:
     transitions: list[Row] = field(default_factory=list)
 
 
-def latest_run(connection: sa.Connection) -> Run | None:
+def load_latest_run(connection: sa.Connection) -> BatchRun | None:
     """The latest run; None before the first one."""
     rows = connection.execute(sa.select(runs).order_by(runs.c.as_of.desc()).limit(1)).all()
-    return Run(**rows[0]._mapping) if rows else None
+    return BatchRun(**rows[0]._mapping) if rows else None
 
 
-def groups_page(
+def load_groups_page(
     connection: sa.Connection,
     as_of: datetime,
     *,
-    which: Filter | None = None,
+    group_filter: GroupFilter | None = None,
     sort: str = "rank",
     descending: bool = False,
     limit: int = 50,
     offset: int = 0,
-) -> Page:
+) -> GroupPage:
     """Some groups of a run.
 
     Args:
         connection: of the store.
         as_of: of the run.
-        which: what they must be.
+        group_filter: what they must be.
         sort: a column of `scores`; groups that are equal in it, or have none, come last, by id.
         descending: the largest first.
         limit: of groups.
@@ -136,67 +136,76 @@ def groups_page(
     Raises:
         BadInput: there is no such column.
     """
-    table = OF_RUN["scores"]
-    if sort not in table.c or sort in LISTS["scores"]:
-        known = [name for name in table.c.keys() if name not in LISTS["scores"]]  # noqa: SIM118
+    table = RUN_TABLES["scores"]
+    if sort not in table.c or sort in LIST_COLUMNS["scores"]:
+        known = [name for name in table.c.keys() if name not in LIST_COLUMNS["scores"]]  # noqa: SIM118
         raise BadInput(f"sort: expected a column of scores, got {sort!r}; there are {known}")
-    wanted = sa.and_(table.c.as_of == as_of, *_conditions(table, which or Filter()))
+    condition = sa.and_(
+        table.c.as_of == as_of, *_filter_conditions(table, group_filter or GroupFilter())
+    )
     column = table.c[sort]
     rows = connection.execute(
         sa.select(table)
-        .where(wanted)
+        .where(condition)
         .order_by((column.desc() if descending else column.asc()).nulls_last(), table.c.group_id)
         .limit(limit)
         .offset(offset)
     ).all()
-    total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(wanted))
-    return Page([row_of_run("scores", dict(row._mapping)) for row in rows], int(total or 0))
+    total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(condition))
+    return GroupPage([decode_row("scores", dict(row._mapping)) for row in rows], int(total or 0))
 
 
-def group(connection: sa.Connection, group_id: str, as_of: datetime) -> Group | None:
+def load_group(connection: sa.Connection, group_id: str, as_of: datetime) -> Group | None:
     """One group of a run; None where it was not scored."""
-    parts = {name: _of_group(connection, name, group_id, as_of) for name in OF_RUN}
-    if not parts["scores"]:
+    rows_by_table = {
+        name: _load_group_rows(connection, name, group_id, as_of) for name in RUN_TABLES
+    }
+    if not rows_by_table["scores"]:
         return None
-    moves = sa.select(transitions).where(
+    transitions_query = sa.select(transitions).where(
         transitions.c.group_id == group_id, transitions.c.as_of <= as_of
     )
-    return group_of(parts, _rows(connection, moves.order_by(transitions.c.as_of)))
+    return assemble_group(
+        rows_by_table, _load_rows(connection, transitions_query.order_by(transitions.c.as_of))
+    )
 
 
-def group_of(parts: Mapping[str, list[Row]], moves: list[Row]) -> Group:
+def assemble_group(rows_by_table: Mapping[str, list[Row]], transition_rows: list[Row]) -> Group:
     """A group of its rows.
 
     Args:
-        parts: rows of each table of a run, in any order.
-        moves: its transitions, the earliest first.
+        rows_by_table: rows of each table of a run, in any order.
+        transition_rows: its transitions, the earliest first.
     """
-    rows = {name: sorted(parts[name], key=itemgetter(*columns)) for name, columns in _ORDER.items()}
+    rows = {
+        name: sorted(rows_by_table[name], key=itemgetter(*columns))
+        for name, columns in _ROW_ORDER.items()
+    }
     return Group(
-        score=parts["scores"][0],
+        score=rows_by_table["scores"][0],
         stakeholders=sorted(rows["stakeholders"], key=lambda row: -row["points"]),
-        actions=[_without_place(row) for row in rows["actions"]],
+        actions=[_without_position(row) for row in rows["actions"]],
         horizons=rows["horizons"],
         themes=rows["themes"],
-        summary=next((row["summary"] for row in parts["summaries"]), None),
-        transitions=moves,
+        summary=next((row["summary"] for row in rows_by_table["summaries"]), None),
+        transitions=transition_rows,
     )
 
 
-def history(connection: sa.Connection, group_id: str) -> list[Row]:
+def load_score_history(connection: sa.Connection, group_id: str) -> list[Row]:
     """A group's row of `scores` in every run that is kept, the earliest first."""
-    table = OF_RUN["scores"]
-    chosen = sa.select(table).where(table.c.group_id == group_id).order_by(table.c.as_of)
-    return rows_of(connection, "scores", chosen)
+    table = RUN_TABLES["scores"]
+    query = sa.select(table).where(table.c.group_id == group_id).order_by(table.c.as_of)
+    return load_run_rows(connection, "scores", query)
 
 
-def transitions_of(connection: sa.Connection, group_id: str) -> list[Row]:
+def load_transitions(connection: sa.Connection, group_id: str) -> list[Row]:
     """Every transition of a group, the earliest first."""
-    chosen = sa.select(transitions).where(transitions.c.group_id == group_id)
-    return _rows(connection, chosen.order_by(transitions.c.as_of))
+    query = sa.select(transitions).where(transitions.c.group_id == group_id)
+    return _load_rows(connection, query.order_by(transitions.c.as_of))
 
 
-def transitions_to_alert(
+def load_alertable_transitions(
     connection: sa.Connection, since: datetime | None = None, until: datetime | None = None
 ) -> list[Row]:
     """Transitions that deserve an alert, by run and group.
@@ -210,60 +219,64 @@ def transitions_to_alert(
         until: the last one.
     """
     table = transitions
-    chosen = sa.select(table).where(table.c.alert)
+    query = sa.select(table).where(table.c.alert)
     if since is not None:
-        chosen = chosen.where(table.c.as_of >= since)
+        query = query.where(table.c.as_of >= since)
     if until is not None:
-        chosen = chosen.where(table.c.as_of <= until)
-    return _rows(connection, chosen.order_by(table.c.as_of, table.c.group_id))
+        query = query.where(table.c.as_of <= until)
+    return _load_rows(connection, query.order_by(table.c.as_of, table.c.group_id))
 
 
-def _conditions(table: sa.Table, which: Filter) -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = [
-        table.c[name].in_(list(getattr(which, name)))
+def _filter_conditions(table: sa.Table, group_filter: GroupFilter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [
+        table.c[name].in_(list(getattr(group_filter, name)))
         for name in ("status", "solution_id", "account_id", "group_id")
-        if getattr(which, name)
+        if getattr(group_filter, name)
     ]
-    if which.least_readiness is not None:
-        found.append(table.c.readiness >= which.least_readiness)
-    if which.search:
+    if group_filter.least_readiness is not None:
+        conditions.append(table.c.readiness >= group_filter.least_readiness)
+    if group_filter.search:
         ids = (table.c.group_id, table.c.account_id, table.c.solution_id)
-        found.append(sa.or_(*(column.icontains(which.search, autoescape=True) for column in ids)))
-    return found
+        conditions.append(
+            sa.or_(*(column.icontains(group_filter.search, autoescape=True) for column in ids))
+        )
+    return conditions
 
 
-def _of_group(connection: sa.Connection, name: str, group_id: str, as_of: datetime) -> list[Row]:
-    table = OF_RUN[name]
-    chosen = sa.select(table).where(table.c.group_id == group_id, table.c.as_of == as_of)
-    return [row_of_run(name, dict(row._mapping)) for row in connection.execute(chosen)]
+def _load_group_rows(
+    connection: sa.Connection, name: str, group_id: str, as_of: datetime
+) -> list[Row]:
+    table = RUN_TABLES[name]
+    query = sa.select(table).where(table.c.group_id == group_id, table.c.as_of == as_of)
+    return [decode_row(name, dict(row._mapping)) for row in connection.execute(query)]
 
 
-def rows_of(connection: sa.Connection, name: str, chosen: sa.Select[Any]) -> list[Row]:
+def load_run_rows(connection: sa.Connection, name: str, query: sa.Select[Any]) -> list[Row]:
     """Rows of a table of a run as the batch wrote them.
 
     Args:
         connection: of the store.
         name: of the table.
-        chosen: which of its rows.
+        query: which of its rows.
     """
-    found = [row_of_run(name, dict(row._mapping)) for row in connection.execute(chosen)]
-    return [_without_place(row) for row in found]
+    rows = [decode_row(name, dict(row._mapping)) for row in connection.execute(query)]
+    return [_without_position(row) for row in rows]
 
 
-def _rows(connection: sa.Connection, chosen: sa.Select[Any]) -> list[Row]:
-    return [dict(row._mapping) for row in connection.execute(chosen)]
+def _load_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
+    return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def row_of_run(name: str, row: Row) -> Row:
+def decode_row(name: str, row: Row) -> Row:
     """A row of a table of a run, lists as lists again.
 
     Args:
         name: of the table.
         row: as it is stored.
     """
-    read = {column: row[column] and json.loads(row[column]) for column in LISTS[name]}
-    return {**row, **read}
+    decoded = {column: row[column] and json.loads(row[column]) for column in LIST_COLUMNS[name]}
+    return {**row, **decoded}
 
 
-def _without_place(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != PLACE}
+def _without_position(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != POSITION}

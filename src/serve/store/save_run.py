@@ -17,12 +17,12 @@ from ...settings import Settings
 from ..batch.scoring import ScoreTables
 from ..states import STATE_COLUMNS, TRANSITION_COLUMNS, StateUpdate, update_states
 from .connection import Store
-from .copy_rows import as_arrow, csv, flat, insert
-from .schema import OF_RUN, runs, states, transitions
+from .copy_rows import frame_to_arrow, insert_rows, lists_as_json, to_copy_csv
+from .schema import RUN_TABLES, runs, states, transitions
 
 
 @dataclass(frozen=True)
-class Remembered:
+class SavedRun:
     """A run as the store keeps it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Remembered:
     transitions: pd.DataFrame
 
 
-def require_order(connection: sa.Connection, as_of: datetime, *, replay: bool) -> None:
+def require_chronological(connection: sa.Connection, as_of: datetime, *, replay: bool) -> None:
     """Makes sure that a run may come now: days go forward, and the latest one may be repeated.
 
     Raises:
@@ -43,19 +43,20 @@ def require_order(connection: sa.Connection, as_of: datetime, *, replay: bool) -
     latest = connection.scalar(sa.select(sa.func.max(runs.c.as_of)))
     if latest is None or latest <= as_of or replay:
         return
-    later = connection.scalar(
+    later_runs = connection.scalar(
         sa.select(sa.func.count()).select_from(runs).where(runs.c.as_of > as_of)
     )
     raise BadInput(
         f"store: expected --as-of at or after its latest run, {latest:%Y-%m-%d %H:%M}, got "
         f"{as_of:%Y-%m-%d %H:%M}; take --no-store to keep nothing, or --replay to drop "
-        f"the {later} later {'run' if later == 1 else 'runs'}, and then score those days again in "
+        f"the {later_runs} later {'run' if later_runs == 1 else 'runs'}, and then score those "
+        "days again in "
         "order"
     )
 
 
 @contextmanager
-def remembered(
+def save_run(
     store: Store,
     scored: ScoreTables,
     verdicts: pd.DataFrame,
@@ -63,7 +64,7 @@ def remembered(
     as_of: datetime,
     *,
     replay: bool = False,
-) -> Iterator[Remembered]:
+) -> Iterator[SavedRun]:
     """Moves the states and keeps a run, if what is done meanwhile succeeds.
 
     A run of the same cut-off, and with `replay` every later one, gives way, with all that it did
@@ -71,7 +72,7 @@ def remembered(
     same history.
 
     Args:
-        store: held by `locking.locked`.
+        store: held by `job_lock.hold_job_lock`.
         scored: of one cut-off.
         verdicts: as `verdicts.verdicts_as_of` gives them.
         settings: [states] and [store] are read.
@@ -86,19 +87,21 @@ def remembered(
         StoreFailed: the database refused, went away, or has no room.
     """
     with store.begin() as connection:
-        require_order(connection, as_of, replay=replay)
-        _drop_from(connection, as_of)
-        frame = scored.scores.to_pandas()
-        done = update_states(states_now(connection), frame, verdicts, settings.states, as_of)
-        told = _with_status(scored, done)
-        _keep(connection, told, done, as_of)
+        require_chronological(connection, as_of, replay=replay)
+        _delete_from(connection, as_of)
+        scores_frame = scored.scores.to_pandas()
+        moved_states = update_states(
+            load_latest_states(connection), scores_frame, verdicts, settings.states, as_of
+        )
+        scored_with_status = _with_status(scored, moved_states)
+        _write_run(connection, scored_with_status, moved_states, as_of)
         if settings.store.keep_days:
-            _drop_before(connection, as_of - timedelta(days=settings.store.keep_days))
-        yield Remembered(told, done.transitions)
+            _delete_before(connection, as_of - timedelta(days=settings.store.keep_days))
+        yield SavedRun(scored_with_status, moved_states.transitions)
 
 
 @contextmanager
-def remembered_if(
+def save_run_if_stored(
     store: Store | None,
     scored: ScoreTables,
     verdicts: pd.DataFrame,
@@ -106,52 +109,56 @@ def remembered_if(
     as_of: datetime,
     *,
     replay: bool = False,
-) -> Iterator[Remembered]:
+) -> Iterator[SavedRun]:
     """The same where there is a store; without one the scores as they are."""
     if store is None:
-        yield Remembered(scored, pd.DataFrame(columns=list(TRANSITION_COLUMNS)))
+        yield SavedRun(scored, pd.DataFrame(columns=list(TRANSITION_COLUMNS)))
         return
-    with remembered(store, scored, verdicts, settings, as_of, replay=replay) as kept:
-        yield kept
+    with save_run(store, scored, verdicts, settings, as_of, replay=replay) as saved:
+        yield saved
 
 
-def states_now(connection: sa.Connection) -> pd.DataFrame:
+def load_latest_states(connection: sa.Connection) -> pd.DataFrame:
     """The latest state of each group that has one; columns `states.STATE_COLUMNS`."""
-    last = sa.func.max(states.c.as_of).label("as_of")
-    latest = sa.select(states.c.group_id, last).group_by(states.c.group_id).subquery()
-    both = (states.c.group_id == latest.c.group_id) & (states.c.as_of == latest.c.as_of)
-    rows = connection.execute(sa.select(states).join(latest, both)).all()
+    latest_as_of = sa.func.max(states.c.as_of).label("as_of")
+    latest = sa.select(states.c.group_id, latest_as_of).group_by(states.c.group_id).subquery()
+    is_latest = (states.c.group_id == latest.c.group_id) & (states.c.as_of == latest.c.as_of)
+    rows = connection.execute(sa.select(states).join(latest, is_latest)).all()
     return pd.DataFrame(rows, columns=list(STATE_COLUMNS))
 
 
-def _with_status(scored: ScoreTables, done: StateUpdate) -> ScoreTables:
+def _with_status(scored: ScoreTables, moved_states: StateUpdate) -> ScoreTables:
     table = scored.scores
-    place = table.schema.get_field_index("status")
-    status = pa.array(done.status.tolist(), pa.string())
-    return replace(scored, scores=table.set_column(place, table.schema.field(place), status))
+    column_index = table.schema.get_field_index("status")
+    status = pa.array(moved_states.status.tolist(), pa.string())
+    return replace(
+        scored, scores=table.set_column(column_index, table.schema.field(column_index), status)
+    )
 
 
-def _keep(connection: sa.Connection, told: ScoreTables, done: StateUpdate, as_of: datetime) -> None:
-    for name, table in OF_RUN.items():
-        insert(connection, table, getattr(told, name))
-    for table, frame in ((states, done.states), (transitions, done.transitions)):
-        insert(connection, table, as_arrow(table, frame))
-    digest = hashlib.sha256(csv(flat(told.scores))).hexdigest()
+def _write_run(
+    connection: sa.Connection, scored: ScoreTables, moved_states: StateUpdate, as_of: datetime
+) -> None:
+    for name, table in RUN_TABLES.items():
+        insert_rows(connection, table, getattr(scored, name))
+    for table, frame in ((states, moved_states.states), (transitions, moved_states.transitions)):
+        insert_rows(connection, table, frame_to_arrow(table, frame))
+    digest = hashlib.sha256(to_copy_csv(lists_as_json(scored.scores))).hexdigest()
     connection.execute(
         sa.insert(runs).values(
             as_of=as_of,
-            model_version=told.scores["model_version"][0].as_py(),
-            groups=told.scores.num_rows,
+            model_version=scored.scores["model_version"][0].as_py(),
+            groups=scored.scores.num_rows,
             digest=digest,
         )
     )
 
 
-def _drop_from(connection: sa.Connection, as_of: datetime) -> None:
-    for table in (*OF_RUN.values(), states, transitions, runs):
+def _delete_from(connection: sa.Connection, as_of: datetime) -> None:
+    for table in (*RUN_TABLES.values(), states, transitions, runs):
         connection.execute(sa.delete(table).where(table.c.as_of >= as_of))
 
 
-def _drop_before(connection: sa.Connection, as_of: datetime) -> None:
-    for table in (*OF_RUN.values(), runs):
+def _delete_before(connection: sa.Connection, as_of: datetime) -> None:
+    for table in (*RUN_TABLES.values(), runs):
         connection.execute(sa.delete(table).where(table.c.as_of < as_of))

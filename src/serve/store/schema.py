@@ -14,20 +14,20 @@ POSTGRESQL, DUCKDB = "postgresql", "duckdb"  # dialects
 
 metadata = sa.MetaData()
 
-PLACE = "place"
+POSITION = "place"
 """Where a row stands among those of its group; for tables whose rows have an order."""
 
-KEYS: Mapping[str, tuple[str, ...]] = {
+PRIMARY_KEYS: Mapping[str, tuple[str, ...]] = {
     "scores": ("as_of", "group_id"),
     "stakeholders": ("as_of", "group_id", "contact_id"),
-    "actions": ("as_of", "group_id", PLACE),
+    "actions": ("as_of", "group_id", POSITION),
     "horizons": ("as_of", "group_id", "horizon_days"),
     "themes": ("as_of", "group_id", "contact_id", "theme"),
     "summaries": ("as_of", "group_id"),
 }
 """What names a row of each table of a run; the run first, as whole runs come and go."""
 
-_TYPES: Mapping[Any, Any] = {
+_SQL_TYPES: Mapping[Any, Any] = {
     pa.string(): sa.Text(),
     pa.float64(): sa.Double(),
     pa.int64(): sa.BigInteger(),
@@ -37,25 +37,25 @@ _TYPES: Mapping[Any, Any] = {
 }
 
 
-def _of_run(name: str, schema: pa.Schema) -> sa.Table:
+def _run_table(name: str, schema: pa.Schema) -> sa.Table:
     columns = [
-        sa.Column(field.name, _TYPES[field.type], nullable=field.name not in KEYS[name])
+        sa.Column(field.name, _SQL_TYPES[field.type], nullable=field.name not in PRIMARY_KEYS[name])
         for field in schema
     ]
-    if PLACE in KEYS[name]:
-        columns.append(sa.Column(PLACE, sa.BigInteger(), nullable=False, autoincrement=False))
+    if POSITION in PRIMARY_KEYS[name]:
+        columns.append(sa.Column(POSITION, sa.BigInteger(), nullable=False, autoincrement=False))
     # A key costs DuckDB four times the space, and a night that is scored again 13 s instead of
     # 0.5 s. There, a run that takes the place of the one before keeps rows apart on its own.
-    key = sa.PrimaryKeyConstraint(*KEYS[name]).ddl_if(dialect=POSTGRESQL)
+    key = sa.PrimaryKeyConstraint(*PRIMARY_KEYS[name]).ddl_if(dialect=POSTGRESQL)
     return sa.Table(name, metadata, *columns, key)
 
 
-OF_RUN: Mapping[str, sa.Table] = {
-    name: _of_run(name, schema) for name, schema in SCORE_SCHEMAS.items()
+RUN_TABLES: Mapping[str, sa.Table] = {
+    name: _run_table(name, schema) for name, schema in SCORE_SCHEMAS.items()
 }
 """The tables that `mqbg score` writes, by name."""
 
-sa.Index("scores_of_group", OF_RUN["scores"].c.group_id).ddl_if(dialect=POSTGRESQL)
+sa.Index("scores_of_group", RUN_TABLES["scores"].c.group_id).ddl_if(dialect=POSTGRESQL)
 
 runs = sa.Table(
     "runs",

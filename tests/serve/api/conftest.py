@@ -24,16 +24,16 @@ from mqbg.explain.language import load_language
 from mqbg.features.time_rules.tables_as_of import rows_of_group
 from mqbg.model.registry import RegisteredBundle
 from mqbg.serve.api.app import create_app
-from mqbg.serve.api.group_tables import MORE, ONE
-from mqbg.serve.api.keys import Keys, keys_of
-from mqbg.serve.api.middleware import Figures, log_as_json
-from mqbg.serve.api.score_cache import Shelf
-from mqbg.serve.api.scorer import made_ready
-from mqbg.serve.api.server_state import Standing
-from mqbg.serve.api.workers import Workers
+from mqbg.serve.api.group_tables import ROW_LIST_KEYS, SINGLE_ROW_KEYS
+from mqbg.serve.api.keys import ApiKeys, load_keys
+from mqbg.serve.api.middleware import Metrics, configure_json_logging
+from mqbg.serve.api.score_cache import ScoreCache
+from mqbg.serve.api.scorer import prepare_for_serving
+from mqbg.serve.api.server_state import ServerState
+from mqbg.serve.api.workers import WorkerPool
 from mqbg.serve.batch.scoring import ScoreTables, score
-from mqbg.serve.store.connection import opened
-from mqbg.serve.store.save_run import remembered
+from mqbg.serve.store.connection import open_store
+from mqbg.serve.store.save_run import save_run
 from mqbg.settings import Api, Settings, Store
 
 AS_OF = datetime(2025, 7, 1)
@@ -70,7 +70,7 @@ def _quiet():
 @pytest.fixture
 def lines_of_requests(_quiet):
     """Lines of requests on stderr, for one test."""
-    log_as_json(logging.INFO)
+    configure_json_logging(logging.INFO)
     yield
     _say_nothing()
 
@@ -84,7 +84,7 @@ def as_of():
 def model(small_model):
     """The small model as requests are scored by."""
     _source, bundle = small_model
-    return made_ready(RegisteredBundle(bundle, "mqbg", "7", "run"), threads=1)
+    return prepare_for_serving(RegisteredBundle(bundle, "mqbg", "7", "run"), threads=1)
 
 
 @pytest.fixture(scope="package")
@@ -100,8 +100,8 @@ def keep():
 
     def keep(url: str, scored: ScoreTables, at: datetime = AS_OF) -> ScoreTables:
         with (
-            opened(url) as store,
-            remembered(store, scored, NO_VERDICTS, Settings(), at) as kept,
+            open_store(url) as store,
+            save_run(store, scored, NO_VERDICTS, Settings(), at) as kept,
         ):
             return kept.scored
 
@@ -145,10 +145,10 @@ def body_of(small_model):
         }
         found: dict[str, Any] = {"as_of": AS_OF.isoformat()}
         for key, (table, column) in first.items():
-            assert ONE[key] == table
+            assert SINGLE_ROW_KEYS[key] == table
             (found[key],) = [row for row in rows[table] if row[column] == group[column]]
             rows[table] = [row for row in rows[table] if row[column] != group[column]]
-        return found | {key: rows[table] for key, table in MORE.items()}
+        return found | {key: rows[table] for key, table in ROW_LIST_KEYS.items()}
 
     return body
 
@@ -168,14 +168,14 @@ def settings(store_url):
 
 
 @contextmanager
-def _standing(settings: Settings, keys: Keys, model: RegisteredBundle) -> Iterator[Standing]:
+def _standing(settings: Settings, keys: ApiKeys, model: RegisteredBundle) -> Iterator[ServerState]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MQBG_STORE_URL", raising=False)
-        shelf = Shelf(settings)
-    workers = Workers(settings)
+        shelf = ScoreCache(settings)
+    workers = WorkerPool(settings)
     try:
-        standing = Standing(settings, keys, Held(model), shelf, workers, Figures())
-        standing.shelf.refresh()
+        standing = ServerState(settings, keys, Held(model), shelf, workers, Metrics())
+        standing.score_cache.refresh()
         yield standing
     finally:
         workers.close()
@@ -208,7 +208,7 @@ def client_of(model):
     @contextmanager
     def client(settings, keys=None, pages=None):
         with (
-            _standing(settings, keys or Keys(), model) as standing,
+            _standing(settings, keys or ApiKeys(), model) as standing,
             _running(create_app(standing, pages)) as url,
             httpx.Client(base_url=url, timeout=60) as asking,
         ):
@@ -228,7 +228,7 @@ def client(client_of, settings):
 @pytest.fixture(scope="session")
 def keys():
     """Three keys: of the scopes read, score, and both."""
-    return keys_of(Api(), ENVIRONMENT)
+    return load_keys(Api(), ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

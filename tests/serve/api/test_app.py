@@ -127,7 +127,7 @@ def test_more_requests_than_may_wait_are_sent_away(client_of, with_limits, monke
             hold.wait(30)
             return {"done": True}
 
-        monkeypatch.setattr(client.standing.workers, "_answer", slow)
+        monkeypatch.setattr(client.standing.workers, "_score_in_thread", slow)
 
         async def ask():
             async with httpx.AsyncClient(base_url=client.base_url, timeout=60) as many:
@@ -150,7 +150,7 @@ def test_an_error_that_nobody_expected_says_nothing_but_its_id(client, monkeypat
     def broken(_group_id):
         raise RuntimeError("Mai Ito, mai@example.com")
 
-    monkeypatch.setattr(client.standing.shelf, "group", broken)
+    monkeypatch.setattr(client.standing.score_cache, "group", broken)
     answer = client.get(GROUP, headers={"X-Request-Id": "abc-1"})
     assert answer.status_code == 500
     assert answer.json()["request_id"] == "abc-1"
@@ -234,7 +234,7 @@ def test_another_champion_is_taken_over_and_what_is_under_way_ends_with_the_old_
             assert hold.wait(30)
             return real(body, model)
 
-        monkeypatch.setattr(standing.workers, "_answer", slow)
+        monkeypatch.setattr(standing.workers, "_score_in_thread", slow)
         asking = threading.Thread(target=lambda: answers.append(posted(client, REQUEST).json()))
         asking.start()
         assert begun.wait(30)

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
 from mqbg.features.engines.python import list_table
-from mqbg.serve.api.body_values import Values
+from mqbg.serve.api.body_values import ValueConverter
 from mqbg.source.conversion import convert
 
 TIMES = st.one_of(
@@ -41,7 +41,7 @@ def converted(connection, table, column, values):
     """The same of values as JSON has them."""
     empty = {one.name: [None] * len(values) for one in TABLES[table].columns}
     rows = list_table(len(values), {**empty, column: values})
-    columns = Values().converted(connection, {table: rows})[table].columns
+    columns = ValueConverter().convert_tables(connection, {table: rows})[table].columns
     given = columns.get(f"given_{column}", [None] * len(values))
     return [
         (value, value is None and text is not None)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from mqbg.serve.forget.person import Person
-from mqbg.serve.forget.store_rows import forget
-from mqbg.serve.store.connection import opened
+from mqbg.serve.forget.store_rows import forget_in_store
+from mqbg.serve.store.connection import open_store
 from mqbg.settings import Store
 
 
@@ -104,7 +104,7 @@ def test_history_holds_every_run(own, own_url, keep, scored, as_of):
     later = as_of + timedelta(days=1)
     keep(own_url, moved_to(scored, later), later)
     group_id = scored.scores["group_id"][0].as_py()
-    own.standing.shelf.refresh()
+    own.standing.score_cache.refresh()
     answer = own.get(f"/v1/groups/{group_id}/history").json()
     assert [row["as_of"] for row in answer["scores"]] == [
         as_of.isoformat() + "Z", later.isoformat() + "Z"
@@ -127,19 +127,19 @@ def test_a_later_run_is_taken_over_as_a_whole(own, own_url, keep, scored, as_of)
     assert own.get(f"/v1/groups/{group_id}").json()["score"]["as_of"].startswith("2025-07-01")
     later = as_of + timedelta(days=7)
     keep(own_url, moved_to(scored, later), later)
-    assert own.standing.shelf.refresh()
+    assert own.standing.score_cache.refresh()
     assert own.get(f"/v1/groups/{group_id}").json()["score"]["as_of"].startswith("2025-07-08")
     assert own.get("/v1/groups").json()["as_of"].startswith("2025-07-08")
-    assert not own.standing.shelf.refresh()
+    assert not own.standing.score_cache.refresh()
 
 
 def test_who_was_forgotten_is_not_told_any_more(own, own_url, scored):
     row = scored.stakeholders.to_pylist()[0]
     path = f"/v1/groups/{row['group_id']}"
     assert row["contact_id"] in own.get(path).text
-    with opened(own_url) as store:
-        forget(store, Person(row["contact_id"], ()))
-    assert own.standing.shelf.refresh()
+    with open_store(own_url) as store:
+        forget_in_store(store, Person(row["contact_id"], ()))
+    assert own.standing.score_cache.refresh()
     assert row["contact_id"] not in own.get(path).text
 
 
@@ -147,7 +147,7 @@ def test_a_store_that_went_away_leaves_the_last_run(own, own_url):
     path = own_url.removeprefix("duckdb:///")
     with open(path, "r+b") as file:
         file.write(b"no database at all" * 100)
-    own.standing.shelf.refresh()
+    own.standing.score_cache.refresh()
     assert own.get("/v1/groups").json()["total"] > 0
     answer = own.get("/readyz")
     assert answer.status_code == 503

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.serve.api.keys import Keys
-from mqbg.serve.api.live_pages import pages_of, rendered
+from mqbg.serve.api.keys import ApiKeys
+from mqbg.serve.api.live_pages import create_live_pages, open_static_pages
 from mqbg.settings import Settings
 
 PAGES = ("index.html", "model.html", "style.css", "groups/g1-0.html")
@@ -16,13 +16,13 @@ PAGES = ("index.html", "model.html", "style.css", "groups/g1-0.html")
 
 @pytest.fixture
 def looking(client_of, settings, pages_folder):
-    with client_of(settings, pages=pages_of(pages_folder, Keys())) as client:
+    with client_of(settings, pages=open_static_pages(pages_folder, ApiKeys())) as client:
         yield client
 
 
 @pytest.fixture
 def guarded(client_of, settings, keys, pages_folder):
-    with client_of(settings, keys, pages_of(pages_folder, keys)) as client:
+    with client_of(settings, keys, open_static_pages(pages_folder, keys)) as client:
         yield client
 
 
@@ -77,21 +77,23 @@ def test_the_api_keeps_its_paths(looking):
 
 def test_a_folder_without_pages_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"index\.html"):
-        pages_of(tmp_path, Keys())
+        open_static_pages(tmp_path, ApiKeys())
 
 
 @pytest.mark.slow
 def test_pages_that_cannot_be_made_leave_those_before(
     client_of, settings, pages_folder, tmp_path, as_of, caplog
 ):
-    live = rendered(Keys(), replace(settings, explain=Settings().explain), str(tmp_path / "none"))
+    live = create_live_pages(
+        ApiKeys(), replace(settings, explain=Settings().explain), str(tmp_path / "none")
+    )
     try:
-        with client_of(settings, pages=live.folder) as client:
+        with client_of(settings, pages=live.app) as client:
             assert client.get("/index.html").status_code == 404
-            live.folder.show(pages_folder)
-            live.renew(as_of)
+            live.app.serve_folder(pages_folder)
+            live.rebuild(as_of)
             assert client.get("/index.html").status_code == 200
     finally:
         live.close()
     assert "the pages of before stand" in caplog.text
-    assert not live.home.exists()
+    assert not live.root_folder.exists()

@@ -10,16 +10,16 @@ from hypothesis import HealthCheck, Phase, seed
 from hypothesis import settings as tries
 from jsonschema import Draft202012Validator
 from mqbg.serve.api.examples import REQUEST
-from mqbg.serve.api.openapi import ANSWERS, body_of_score
+from mqbg.serve.api.openapi import RESPONSE_SCHEMAS, score_body_schema
 
 
 def test_the_body_of_the_example_is_as_described():
-    Draft202012Validator(body_of_score()).validate(REQUEST)
+    Draft202012Validator(score_body_schema()).validate(REQUEST)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", RESPONSE_SCHEMAS)
 def test_the_examples_of_answers_are_as_described(name):
-    schema, example = ANSWERS[name]
+    schema, example = RESPONSE_SCHEMAS[name]
     Draft202012Validator(schema).validate(json.loads(json.dumps(example)))
 
 
@@ -34,9 +34,9 @@ def test_real_answers_are_as_described(client, posted, stored):
         "health": client.get("/healthz"),
         "readiness": client.get("/readyz"),
     }
-    assert set(answers) == set(ANSWERS)
+    assert set(answers) == set(RESPONSE_SCHEMAS)
     for name, answer in answers.items():
-        Draft202012Validator(ANSWERS[name][0]).validate(answer.json())
+        Draft202012Validator(RESPONSE_SCHEMAS[name][0]).validate(answer.json())
 
 
 def test_every_answer_has_an_example(client):

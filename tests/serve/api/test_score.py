@@ -149,6 +149,6 @@ def test_a_cell_that_looks_like_sql_is_text(client, posted):
 def test_nothing_of_it_is_stored(client, posted, store_url):
     before = client.get("/v1/groups").json()
     posted(client, REQUEST)
-    client.standing.shelf.refresh()
+    client.standing.score_cache.refresh()
     assert client.get("/v1/groups").json() == before
     assert client.get("/v1/groups/g1").status_code == 404

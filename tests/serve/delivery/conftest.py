@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from mqbg.serve.delivery.outbox.outbox import Patience
-from mqbg.serve.store.connection import Store, opened
+from mqbg.serve.delivery.outbox.outbox import RetryPolicy
+from mqbg.serve.store.connection import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent))  # crm.py and world.py are no packages' modules
 
@@ -19,16 +19,16 @@ import crm as stand_in
 
 
 @pytest.fixture
-def patience() -> Patience:
+def patience() -> RetryPolicy:
     """Three refusals, due again at once."""
-    return Patience(3, timedelta(0))
+    return RetryPolicy(3, timedelta(0))
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """The file of an empty store."""
     path = tmp_path_factory.mktemp("store") / "empty.duckdb"
-    with opened(f"duckdb:///{path}"):
+    with open_store(f"duckdb:///{path}"):
         return path
 
 
@@ -36,7 +36,7 @@ def empty_store(tmp_path_factory) -> Path:
 def store(empty_store, tmp_path) -> Iterator[Store]:
     """An empty store on DuckDB."""
     path = shutil.copy(empty_store, tmp_path / "store.duckdb")
-    with opened(f"duckdb:///{path}") as store:
+    with open_store(f"duckdb:///{path}") as store:
         yield store
 
 

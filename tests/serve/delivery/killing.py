@@ -19,9 +19,9 @@ import nightly
 import sqlalchemy as sa
 from crm import CALM, Crm, Mood
 from mqbg.serve.delivery.alerts.channels import idempotency_key
-from mqbg.serve.delivery.alerts.triggers import alerts_due
+from mqbg.serve.delivery.alerts.triggers import find_due_alerts
 from mqbg.serve.delivery.outbox.outbox_table import outbox
-from mqbg.serve.store.connection import opened
+from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.schema import transitions
 
 BAD = Mood(0.08, 0.08, 0.06, 0.06, 0.1, 0.04, 0.03, slow_seconds=0.02)
@@ -103,10 +103,10 @@ def _night(
 
 
 def _compare(store_url: str, crm: Crm, number: int, groups: int, result: Result) -> None:
-    with opened(store_url) as store, store.begin() as connection:
+    with open_store(store_url) as store, store.begin() as connection:
         rows = connection.execute(sa.select(outbox)).mappings().all()
         moves = connection.execute(sa.select(transitions).where(transitions.c.alert)).all()
-        due = alerts_due(connection, nightly.as_of(number), nightly.settings_for("").alerts)
+        due = find_due_alerts(connection, nightly.as_of(number), nightly.settings_for("").alerts)
     _compare_records(crm, rows, number, groups, result)
     # By hand: every transition that deserves an alert; and falls as the store finds them.
     wanted = {f"{row.group_id}|{row.as_of.isoformat()}|{row.to_status}" for row in moves}

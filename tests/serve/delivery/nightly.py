@@ -15,10 +15,10 @@ from typing import Any
 
 import pandas as pd
 import world
-from mqbg.serve.delivery.nightly_job import night
-from mqbg.serve.store.connection import opened
-from mqbg.serve.store.job_lock import locked
-from mqbg.serve.store.save_run import remembered
+from mqbg.serve.delivery.nightly_job import run_nightly_job
+from mqbg.serve.store.connection import open_store
+from mqbg.serve.store.job_lock import hold_job_lock
+from mqbg.serve.store.save_run import save_run
 from mqbg.settings import Alerts, Push, Settings
 from mqbg.settings.delivery import HubSpot
 
@@ -53,10 +53,10 @@ def tables(number: int, groups: int) -> Any:
 def job(store_url: str, url: str, number: int, groups: int) -> bool:
     """One night; whether everything was accepted."""
     settings, at = settings_for(url), as_of(number)
-    with opened(store_url) as store, locked(store, f"night {number}"):
-        with remembered(store, tables(number, groups), NO_VERDICTS, settings, at) as kept:
+    with open_store(store_url) as store, hold_job_lock(store, f"night {number}"):
+        with save_run(store, tables(number, groups), NO_VERDICTS, settings, at) as kept:
             pass
-        done = night(store, kept.scored, ["hubspot"], settings, lambda: at)
+        done = run_nightly_job(store, kept.scored, ["hubspot"], settings, lambda: at)
     return not any(one.failed for one in done)
 
 

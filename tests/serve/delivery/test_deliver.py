@@ -13,8 +13,8 @@ from mqbg.serve.delivery.outbox import outbox
 from mqbg.serve.delivery.outbox.deliver import deliver
 from mqbg.serve.delivery.outbox.outbox_table import outbox as table
 from mqbg.serve.delivery.targets.hubspot import hubspot_records
-from mqbg.serve.delivery.targets.open_target import opened_target
-from mqbg.serve.delivery.targets.target import Given
+from mqbg.serve.delivery.targets.open_target import open_target
+from mqbg.serve.delivery.targets.target import PushInputs
 from mqbg.settings import Settings
 from mqbg.settings.delivery import HubSpot, Push
 from world import scored
@@ -34,12 +34,15 @@ def push(store, patience):
     """`push(settings, scored)` plans and delivers to HubSpot."""
 
     def run(settings, tables, now=NOW):
-        with opened_target("hubspot", settings, seconds=lambda: 0.0) as target:
+        with open_target("hubspot", settings, unix_clock=lambda: 0.0) as target:
             with store.begin() as connection:
-                outbox.plan(
-                    connection, "hubspot", hubspot_records(Given(tables, {}), settings), patience
+                outbox.enqueue_changes(
+                    connection,
+                    "hubspot",
+                    hubspot_records(PushInputs(tables, {}), settings),
+                    patience,
                 )
-            return deliver(store, target, now=now, patience=patience)
+            return deliver(store, target, now=now, retry_policy=patience)
 
     return run
 
@@ -58,7 +61,7 @@ def states(store) -> dict[str, str]:
 def test_every_group_stands_at_the_target_as_in_the_store(stand, push, store):
     crm = stand()
     done = push(settings_for(crm.url), scored(250))
-    assert (done.accepted, done.rejected, done.left, done.stopped) == (250, (), 0, None)
+    assert (done.accepted, done.rejected, done.unsent, done.stop_reason) == (250, (), 0, None)
     assert crm.of("deals") == held_in_store(store)
     assert crm.problems == []
     assert sum(crm.seen.values()) == 3
@@ -123,7 +126,7 @@ def test_a_missing_property_names_itself_without_a_request_for_every_record(stan
 def test_prepare_makes_what_is_missing_once(stand, push):
     crm = stand(properties={"deals": {"mqbg_score"}})
     settings = settings_for(crm.url, notes=("qualified",))
-    with opened_target("hubspot", settings, seconds=lambda: 0.0) as target:
+    with open_target("hubspot", settings, unix_clock=lambda: 0.0) as target:
         made = target.prepare()
         assert target.prepare() == []
     assert "deals: mqbg_group_id" in made
@@ -136,9 +139,9 @@ def test_an_expired_token_stops_and_nothing_counts_as_sent(stand, push, store):
     crm = stand(locked=True)
     done = push(settings_for(crm.url), scored(500))
     assert done.accepted == 0
-    assert done.left == 500
-    assert "MQBG_HUBSPOT_TOKEN" in done.stopped
-    assert "sesame" not in done.stopped
+    assert done.unsent == 500
+    assert "MQBG_HUBSPOT_TOKEN" in done.stop_reason
+    assert "sesame" not in done.stop_reason
     assert set(states(store).values()) == {"pending"}
     assert sum(crm.seen.values()) <= 16
 
@@ -147,22 +150,22 @@ def test_a_target_that_is_away_stops_the_run_and_kills_nothing(push, store):
     settings = settings_for("http://127.0.0.1:9", connections=1, tries=2)
     for _ in range(4):
         done = push(settings, scored(1000))
-        assert "got none after 2 tries" in done.stopped
+        assert "got none after 2 tries" in done.stop_reason
     assert set(states(store).values()) <= {"pending", "failed"}
 
 
 def test_a_wait_that_is_too_long_stops_the_run(stand, push):
     crm = stand(mood=Mood(too_many=1.0, wait_seconds=3600))
     done = push(settings_for(crm.url, connections=1), scored(5))
-    assert "asks to wait 3600 s" in done.stopped
+    assert "asks to wait 3600 s" in done.stop_reason
     assert sum(crm.seen.values()) == 1
 
 
 def test_a_day_s_requests_used_up_leave_the_rest(stand, push, store):
     crm = stand()
     done = push(settings_for(crm.url, requests_per_day=2, connections=1), scored(300))
-    assert (done.accepted, done.left) == (200, 100)
-    assert "limit of 2 requests a day" in done.stopped
+    assert (done.accepted, done.unsent) == (200, 100)
+    assert "limit of 2 requests a day" in done.stop_reason
 
 
 def test_notes_are_tied_to_their_records_and_follow_their_summary(stand, push, store):
@@ -221,20 +224,20 @@ def test_no_secret_is_logged(stand, push, caplog, capfd):
 
 def test_refused_records_are_due_again_later(stand, store):
     crm = stand(never={"g0": "locked"})
-    patience = outbox.Patience(5, timedelta(minutes=5))
-    with opened_target("hubspot", settings_for(crm.url), seconds=lambda: 0.0) as target:
+    patience = outbox.RetryPolicy(5, timedelta(minutes=5))
+    with open_target("hubspot", settings_for(crm.url), unix_clock=lambda: 0.0) as target:
         with store.begin() as connection:
-            outbox.plan(
+            outbox.enqueue_changes(
                 connection,
                 "hubspot",
-                hubspot_records(Given(scored(1), {}), settings_for(crm.url)),
+                hubspot_records(PushInputs(scored(1), {}), settings_for(crm.url)),
                 patience,
             )
-        assert len(deliver(store, target, now=NOW, patience=patience).rejected) == 1
-        soon = deliver(store, target, now=NOW + timedelta(minutes=1), patience=patience)
+        assert len(deliver(store, target, now=NOW, retry_policy=patience).rejected) == 1
+        soon = deliver(store, target, now=NOW + timedelta(minutes=1), retry_policy=patience)
         assert soon.rejected == ()
         crm.never.clear()
-        later = deliver(store, target, now=NOW + timedelta(minutes=6), patience=patience)
+        later = deliver(store, target, now=NOW + timedelta(minutes=6), retry_policy=patience)
         assert later.accepted == 1
 
 

@@ -7,20 +7,20 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 from mqbg.serve.delivery.outbox import outbox
-from mqbg.serve.delivery.outbox.outbox import Patience
+from mqbg.serve.delivery.outbox.outbox import RetryPolicy
 from mqbg.serve.delivery.outbox.outbox_table import outbox as table
-from mqbg.serve.delivery.targets.target import Item, Outcome, Wanted
+from mqbg.serve.delivery.targets.target import DesiredRecords, OutboxRecord, Outcome
 
 NOW = datetime(2025, 3, 1, 5)
 OK = Outcome()
 NO = Outcome("no such property")
-SILENCE = Outcome("no answer", counts=False)
+SILENCE = Outcome("no answer", counts_as_attempt=False)
 
 
-def wanted(**payloads: str) -> list[Wanted]:
+def wanted(**payloads: str) -> list[DesiredRecords]:
     """Records of one letter, hashed by themselves."""
     texts = [f'{{"v":"{value}"}}' for value in payloads.values()]
-    return [Wanted("group", list(payloads), texts, list(payloads.values()))]
+    return [DesiredRecords("group", list(payloads), texts, list(payloads.values()))]
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def box(store, patience):
 
     def night(answers=None, *, crash=False, now=NOW, to="crm", **payloads) -> dict[str, str]:
         with store.begin() as connection:
-            outbox.plan(connection, to, wanted(**payloads), patience)
+            outbox.enqueue_changes(connection, to, wanted(**payloads), patience)
         with store.begin() as connection:
-            items = outbox.start(connection, to, now)
+            items = outbox.claim_due(connection, to, now)
         if not crash:
             with store.begin() as connection:
                 outcomes = [(item, (answers or {}).get(item.object_id, OK)) for item in items]
-                outbox.record(connection, to, outcomes, patience, now)
-                outbox.recover(connection, to)
+                outbox.save_outcomes(connection, to, outcomes, patience, now)
+                outbox.recover_interrupted(connection, to)
         return {item.object_id: item.payload[6:-2] for item in items}
 
     return night
@@ -91,14 +91,14 @@ def test_a_value_that_went_back_keeps_the_day_it_was_sent_with(store, patience):
     def night(digest: str, day: int) -> str:
         payload = f'{{"v":"{digest}","day":{day}}}'
         with store.begin() as connection:
-            records = [Wanted("group", ["a"], [payload], [digest])]
-            outbox.plan(connection, "crm", records, patience)
+            records = [DesiredRecords("group", ["a"], [payload], [digest])]
+            outbox.enqueue_changes(connection, "crm", records, patience)
             return connection.execute(sa.select(table.c.payload)).scalar_one()
 
     first = night("1", 1)
     with store.begin() as connection:
-        items = outbox.start(connection, "crm", NOW)
-        outbox.record(connection, "crm", [(items[0], OK)], patience, NOW)
+        items = outbox.claim_due(connection, "crm", NOW)
+        outbox.save_outcomes(connection, "crm", [(items[0], OK)], patience, NOW)
     night("2", 2)  # planned, and cut off before anything was sent
     assert night("1", 3) == first
 
@@ -146,51 +146,53 @@ def test_nothing_dies_of_a_target_that_does_not_answer(box, store):
     ],
 )
 def test_a_refused_record_waits_for_its_next_attempt(store, later, due):
-    patience = Patience(5, timedelta(minutes=5))
+    patience = RetryPolicy(5, timedelta(minutes=5))
     with store.begin() as connection:
-        outbox.plan(connection, "crm", wanted(a="1"), patience)
-        items = outbox.start(connection, "crm", NOW)
-        outbox.record(connection, "crm", [(items[0], NO)], patience, NOW)
-        assert bool(outbox.start(connection, "crm", NOW + later)) is due
+        outbox.enqueue_changes(connection, "crm", wanted(a="1"), patience)
+        items = outbox.claim_due(connection, "crm", NOW)
+        outbox.save_outcomes(connection, "crm", [(items[0], NO)], patience, NOW)
+        assert bool(outbox.claim_due(connection, "crm", NOW + later)) is due
 
 
 def test_waits_double_up_to_a_day():
-    patience = Patience(50, timedelta(minutes=5))
-    waits = [patience.next_attempt(attempts, NOW) - NOW for attempts in (1, 2, 3, 40)]
+    patience = RetryPolicy(50, timedelta(minutes=5))
+    waits = [patience.next_attempt_at(attempts, NOW) - NOW for attempts in (1, 2, 3, 40)]
     assert waits == [timedelta(minutes=m) for m in (5, 10, 20, 24 * 60)]
 
 
 def test_what_a_stopped_run_never_sent_is_as_it_was(store, patience):
     with store.begin() as connection:
-        outbox.plan(connection, "crm", wanted(a="1", b="1"), patience)
-        items = outbox.start(connection, "crm", NOW)
-        outbox.record(connection, "crm", [(items[0], OK)], patience, NOW)
-        outbox.recover(connection, "crm")
-        assert [item.object_id for item in outbox.start(connection, "crm", NOW)] == ["b"]
+        outbox.enqueue_changes(connection, "crm", wanted(a="1", b="1"), patience)
+        items = outbox.claim_due(connection, "crm", NOW)
+        outbox.save_outcomes(connection, "crm", [(items[0], OK)], patience, NOW)
+        outbox.recover_interrupted(connection, "crm")
+        assert [item.object_id for item in outbox.claim_due(connection, "crm", NOW)] == ["b"]
 
 
 def test_the_targets_own_id_is_kept(store, patience):
     with store.begin() as connection:
-        outbox.plan(connection, "crm", wanted(a="1"), patience)
-        items = outbox.start(connection, "crm", NOW)
-        outbox.record(connection, "crm", [(items[0], Outcome(remote_id="77"))], patience, NOW)
-        outbox.plan(connection, "crm", wanted(a="2"), patience)
-        again = outbox.start(connection, "crm", NOW)
-        assert again == [Item("group", "a", '{"v":"2"}', 0, "77")]
-        assert outbox.remote_ids(connection, "crm", "group") == {"a": "77"}
+        outbox.enqueue_changes(connection, "crm", wanted(a="1"), patience)
+        items = outbox.claim_due(connection, "crm", NOW)
+        outbox.save_outcomes(
+            connection, "crm", [(items[0], Outcome(remote_id="77"))], patience, NOW
+        )
+        outbox.enqueue_changes(connection, "crm", wanted(a="2"), patience)
+        again = outbox.claim_due(connection, "crm", NOW)
+        assert again == [OutboxRecord("group", "a", '{"v":"2"}', 0, "77")]
+        assert outbox.load_remote_ids(connection, "crm", "group") == {"a": "77"}
 
 
 def test_the_same_rules_hold_on_postgresql(database, patience):
-    from mqbg.serve.store.connection import opened
+    from mqbg.serve.store.connection import open_store
 
-    with opened(database.url) as store, store.begin() as connection:
-        outbox.plan(connection, "crm", wanted(a='1"\\u0000,\n', b="1"), patience)
-        items = outbox.start(connection, "crm", NOW)
+    with open_store(database.url) as store, store.begin() as connection:
+        outbox.enqueue_changes(connection, "crm", wanted(a='1"\\u0000,\n', b="1"), patience)
+        items = outbox.claim_due(connection, "crm", NOW)
         assert [item.object_id for item in items] == ["a", "b"]
-        outbox.record(connection, "crm", zip(items, [NO, OK], strict=True), patience, NOW)
-        assert outbox.counts(connection, "crm") == {"failed": 1, "sent": 1}
-        assert outbox.plan(connection, "crm", wanted(b="2"), patience) == 1
-        assert [item.payload for item in outbox.start(connection, "crm", NOW)] == [
+        outbox.save_outcomes(connection, "crm", zip(items, [NO, OK], strict=True), patience, NOW)
+        assert outbox.count_by_state(connection, "crm") == {"failed": 1, "sent": 1}
+        assert outbox.enqueue_changes(connection, "crm", wanted(b="2"), patience) == 1
+        assert [item.payload for item in outbox.claim_due(connection, "crm", NOW)] == [
             '{"v":"1"\\u0000,\n"}',
             '{"v":"2"}',
         ]

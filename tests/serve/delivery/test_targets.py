@@ -14,11 +14,11 @@ from mqbg.contract import BadInput
 from mqbg.serve.delivery.outbox import outbox
 from mqbg.serve.delivery.outbox.deliver import deliver
 from mqbg.serve.delivery.outbox.outbox_table import outbox as table
-from mqbg.serve.delivery.targets.open_target import RECORDS, opened_target
-from mqbg.serve.delivery.targets.salesforce import member_id
-from mqbg.serve.delivery.targets.salesforce_bulk import Job
-from mqbg.serve.delivery.targets.salesforce_bulk import table as bulk_table
-from mqbg.serve.delivery.targets.target import Given, Item
+from mqbg.serve.delivery.targets.open_target import RECORD_BUILDERS, open_target
+from mqbg.serve.delivery.targets.salesforce import stakeholder_id
+from mqbg.serve.delivery.targets.salesforce_bulk import BulkJob
+from mqbg.serve.delivery.targets.salesforce_bulk import job_csv as bulk_table
+from mqbg.serve.delivery.targets.target import OutboxRecord, PushInputs
 from mqbg.serve.delivery.targets.webhook import signature
 from mqbg.settings import Settings
 from mqbg.settings.delivery import Dynamics, JsonLines, Push, Salesforce, Sql, Webhook
@@ -36,11 +36,11 @@ def push(store, patience):
     """`push(name, settings, scored, previous=)` plans and delivers."""
 
     def run(name, settings, tables, previous=None):
-        with opened_target(name, settings, seconds=lambda: 1_700_000_000.9) as target:
+        with open_target(name, settings, unix_clock=lambda: 1_700_000_000.9) as target:
             with store.begin() as connection:
-                records = RECORDS[name](Given(tables, previous or {}), settings)
-                outbox.plan(connection, name, records, patience)
-            return deliver(store, target, now=NOW, patience=patience)
+                records = RECORD_BUILDERS[name](PushInputs(tables, previous or {}), settings)
+                outbox.enqueue_changes(connection, name, records, patience)
+            return deliver(store, target, now=NOW, retry_policy=patience)
 
     return run
 
@@ -202,8 +202,8 @@ def test_bulk_and_composite_leave_texts_as_they_are(stand, push):
 
 
 def test_the_csv_of_a_bulk_job_empties_what_is_absent():
-    items = [Item("group", "g1", '{"A":null,"B":0,"C":""}')]
-    rows = list(csv.reader(io.StringIO(bulk_table(Job("O", "K", "/x"), items).decode())))
+    items = [OutboxRecord("group", "g1", '{"A":null,"B":0,"C":""}')]
+    rows = list(csv.reader(io.StringIO(bulk_table(BulkJob("O", "K", "/x"), items).decode())))
     assert rows == [["K", "A", "B", "C"], ["g1", "#N/A", "0", "#N/A"]]
 
 
@@ -212,14 +212,14 @@ def test_stakeholders_are_records_of_their_own(stand, push, store):
     own = {"member_object": "Committee__c", "member_contact": "Contact__r"} | QUICK
     done = push("salesforce", salesforce(crm, **own), scored(3, members=2))
     assert done.accepted == 9
-    member = crm.of("Committee__c")[member_id("g1", "g1-c0")]
+    member = crm.of("Committee__c")[stakeholder_id("g1", "g1-c0")]
     assert member["MQBG_Group__r"] == {"MQBG_Group_Id__c": "g1"}
     assert member["Contact__r"] == {"MQBG_Contact_Id__c": "g1-c0"}
     assert isinstance(member["MQBG_Points__c"], float)
 
 
 def test_ids_of_stakeholders_are_different_for_every_pair():
-    assert member_id("a:b", "c") != member_id("a", "b:c")
+    assert stakeholder_id("a:b", "c") != stakeholder_id("a", "b:c")
 
 
 def test_salesforce_in_a_bad_mood_ends_with_all_of_it(stand, push, store):
@@ -330,7 +330,7 @@ def test_a_missing_column_is_named_and_prepare_adds_it(push, sql, database):
     push("sql", sql(fields={"engagement": ""}), scored(2))
     done = push("sql", sql(), scored(2, seed=1))
     assert "engagement" in done.rejected[0][1]
-    with opened_target("sql", sql(), seconds=lambda: 0.0) as target:
+    with open_target("sql", sql(), unix_clock=lambda: 0.0) as target:
         target.prepare()
     assert push("sql", sql(), scored(2, seed=2)).accepted == 2
 

@@ -13,8 +13,8 @@ from mqbg.serve.batch.score_files import read_score_tables, write_score_tables
 from mqbg.serve.delivery.outbox.outbox_table import outbox
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.score_files import forget_in_pages, forget_in_tables
-from mqbg.serve.forget.store_rows import forget
-from mqbg.serve.store.save_run import remembered
+from mqbg.serve.forget.store_rows import forget_in_store
+from mqbg.serve.store.save_run import save_run
 from mqbg.settings import Settings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
@@ -61,7 +61,7 @@ def scored(run_of, scores_of):
 def filled(store, scored, no_verdicts):
     """A store with two runs."""
     for n, night in enumerate(scored):
-        with remembered(store, night, no_verdicts, Settings(), JUNE + n * DAY):
+        with save_run(store, night, no_verdicts, Settings(), JUNE + n * DAY):
             pass
     return store
 
@@ -75,7 +75,7 @@ EXPECTED = {
 
 def test_a_person_goes_from_every_table_of_the_store(filled, everything):
     before = everything(filled)
-    assert forget(filled, HANAKO) == {what: 2 * count for what, count in EXPECTED.items()}
+    assert forget_in_store(filled, HANAKO) == {what: 2 * count for what, count in EXPECTED.items()}
     after = everything(filled)
     assert "佐藤" not in str(after)
     assert "hanako" not in str(after)
@@ -88,20 +88,20 @@ def test_a_person_goes_from_every_table_of_the_store(filled, everything):
 
 
 def test_forgetting_twice_finds_nothing_and_changes_nothing(filled, everything):
-    forget(filled, HANAKO)
+    forget_in_store(filled, HANAKO)
     once = everything(filled)
-    assert forget(filled, HANAKO) == {}
+    assert forget_in_store(filled, HANAKO) == {}
     assert everything(filled) == once
 
 
 def test_somebody_unknown_changes_nothing(filled, everything):
     before = everything(filled)
-    assert forget(filled, Person("C", ("Hana",))) == {}
+    assert forget_in_store(filled, Person("C", ("Hana",))) == {}
     assert everything(filled) == before
 
 
 def test_without_a_name_every_text_of_the_persons_groups_goes(filled, everything):
-    forget(filled, Person("C1"))
+    forget_in_store(filled, Person("C1"))
     after = everything(filled)
     assert "Ann Lee looks" not in str(after)  # of group g: who can tell whom it names
     assert "C10 carries the score" in str(after)  # of group h
@@ -109,7 +109,7 @@ def test_without_a_name_every_text_of_the_persons_groups_goes(filled, everything
 
 
 def test_the_name_is_not_left_on_the_disk(tmp_path, run_of, scores_of, no_verdicts):
-    from mqbg.serve.store.connection import opened
+    from mqbg.serve.store.connection import open_store
 
     path, name = tmp_path / "store.duckdb", "Zachariah Quuxington"
     rows = {
@@ -117,11 +117,11 @@ def test_the_name_is_not_left_on_the_disk(tmp_path, run_of, scores_of, no_verdic
         "stakeholders": [{"group_id": "g", "contact_id": "C1", "summary": f"{name} is there"}],
         "summaries": [{"group_id": "g", "summary": f"It is {name}"}],
     }
-    with opened(f"duckdb:///{path}") as store:
-        with remembered(store, run_of(JUNE, rows), no_verdicts, Settings(), JUNE):
+    with open_store(f"duckdb:///{path}") as store:
+        with save_run(store, run_of(JUNE, rows), no_verdicts, Settings(), JUNE):
             pass
         assert b"Quuxington" in path.read_bytes()
-        forget(store, Person("C1", (name,)))
+        forget_in_store(store, Person("C1", (name,)))
         assert {entry.name for entry in tmp_path.iterdir()} == {"store.duckdb"}
         assert b"Quuxington" not in path.read_bytes()
         with store.begin() as connection:
@@ -150,7 +150,7 @@ def test_the_outbox_forgets_without_losing_or_repeating_what_is_of_others(filled
                 for row in rows
             ],
         )
-    done = forget(filled, HANAKO)
+    done = forget_in_store(filled, HANAKO)
     assert (done["outbox rows"], done["outbox texts"]) == (1, 2)
     with filled.begin() as connection:
         left = {(r.kind, r.object_id): r for r in connection.execute(sa.select(outbox))}
@@ -173,7 +173,7 @@ def test_without_a_name_what_was_sent_of_her_groups_is_emptied_and_the_rest_goes
                 for group_id, state in (("g", "sent"), ("g-note", "pending"), ("h", "sent"))
             ],
         )  # fmt: skip
-    forget(filled, Person("C1"))
+    forget_in_store(filled, Person("C1"))
     with filled.begin() as connection:
         left = {r.object_id: r.payload for r in connection.execute(sa.select(outbox))}
     assert left == {"g": "{}", "h": '{"s": "Ann"}'}
@@ -241,4 +241,4 @@ def test_pages_of_groups_give_way_and_a_dash_stands_elsewhere(tmp_path):
     ],
 )
 def test_a_text_mentions_a_person_by_whole_words(names, text, mentioned):
-    assert Person("C1", names).mentioned(text) == mentioned
+    assert Person("C1", names).is_named_in(text) == mentioned

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 from mqbg.serve.batch.scoring import ScoreTables
-from mqbg.serve.store.connection import Store, opened
+from mqbg.serve.store.connection import Store, open_store
 from mqbg.serve.store.schema import metadata
 
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -96,5 +96,5 @@ def url(request, tmp_path) -> str:
 @pytest.fixture
 def store(url) -> Iterator[Store]:
     """An empty store."""
-    with opened(url) as store:
+    with open_store(url) as store:
         yield store

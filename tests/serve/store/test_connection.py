@@ -8,13 +8,13 @@ import sys
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
-from mqbg.serve.store.connection import exists, opened, shown_url, url_of
+from mqbg.serve.store.connection import open_store, redact_url, store_exists, store_url
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.settings import Store as Settings
 
 
 def open_once(url, **options):
-    with opened(url, **options):
+    with open_store(url, **options):
         pass
 
 
@@ -35,10 +35,10 @@ def test_a_file_that_cannot_be_is_refused(tmp_path, monkeypatch, file):
 
 def test_a_file_is_relative_to_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with opened("duckdb:///mine.duckdb") as store:
-        assert store.file == tmp_path / "mine.duckdb"
-    assert exists("duckdb:///mine.duckdb")
-    assert not exists("duckdb:///other.duckdb")
+    with open_store("duckdb:///mine.duckdb") as store:
+        assert store.database_file == tmp_path / "mine.duckdb"
+    assert store_exists("duckdb:///mine.duckdb")
+    assert not store_exists("duckdb:///other.duckdb")
 
 
 def test_something_else_than_a_database_is_one_sentence(tmp_path):
@@ -51,9 +51,9 @@ def test_something_else_than_a_database_is_one_sentence(tmp_path):
 
 def test_the_environment_wins_over_the_settings(monkeypatch):
     monkeypatch.delenv("MQBG_STORE_URL", raising=False)
-    assert url_of(Settings("duckdb:///a")) == "duckdb:///a"
+    assert store_url(Settings("duckdb:///a")) == "duckdb:///a"
     monkeypatch.setenv("MQBG_STORE_URL", "duckdb:///b")
-    assert url_of(Settings("duckdb:///a")) == "duckdb:///b"
+    assert store_url(Settings("duckdb:///a")) == "duckdb:///b"
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_the_environment_wins_over_the_settings(monkeypatch):
     ],
 )
 def test_nobody_reads_the_password(url):
-    with pytest.raises(StoreFailed) as caught, opened(url):
+    with pytest.raises(StoreFailed) as caught, open_store(url):
         pass
     assert "hush" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
-    assert "hush" not in shown_url(sa.make_url(url))
+    assert "hush" not in redact_url(sa.make_url(url))
 
 
 def test_what_drivers_raise_is_one_sentence_without_values(store):
@@ -98,22 +98,22 @@ def holding(path, seconds):
 
 def test_a_file_that_another_process_has_open_is_waited_for(tmp_path):
     with holding(tmp_path / "store.duckdb", 1) as process:
-        open_once(f"duckdb:///{tmp_path / 'store.duckdb'}", patience_seconds=20)
+        open_once(f"duckdb:///{tmp_path / 'store.duckdb'}", lock_timeout_seconds=20)
         assert process.wait(10) == 0
 
 
 def test_after_the_patience_the_message_names_the_process(tmp_path):
     with holding(tmp_path / "store.duckdb", 60) as process:
         with pytest.raises(StoreFailed, match=rf"open in another process, .*PID {process.pid}"):
-            open_once(f"duckdb:///{tmp_path / 'store.duckdb'}", patience_seconds=0.3)
+            open_once(f"duckdb:///{tmp_path / 'store.duckdb'}", lock_timeout_seconds=0.3)
         process.kill()
 
 
 DIES = """
 import os, signal, sys
 import sqlalchemy as sa
-from mqbg.serve.store.connection import opened
-with opened(sys.argv[1]) as store:
+from mqbg.serve.store.connection import open_store
+with open_store(sys.argv[1]) as store:
     for key in ("kept", "lost"):
         with store.begin() as connection:
             connection.execute(sa.text("INSERT INTO meta VALUES (:key, 'x')"), {"key": key})
@@ -125,5 +125,5 @@ with opened(sys.argv[1]) as store:
 def test_a_process_that_is_killed_in_a_transaction_leaves_the_store_as_it_was(url):
     done = subprocess.run([sys.executable, "-c", DIES, url], check=False)
     assert done.returncode == -9
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         assert list(connection.scalars(sa.text("SELECT key FROM meta"))) == ["kept"]

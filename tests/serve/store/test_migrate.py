@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from mqbg.contract import BadInput
-from mqbg.serve.store.connection import opened
+from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.migrate import VERSION_TABLE
-from mqbg.serve.store.schema import OF_RUN, metadata
+from mqbg.serve.store.schema import RUN_TABLES, metadata
 
 VERSION = sa.table(VERSION_TABLE, sa.column("version_num"))
 COLUMNS = """
@@ -20,7 +20,7 @@ WHERE table_schema = current_schema()
 
 
 def open_once(url, **options):
-    with opened(url, **options):
+    with open_store(url, **options):
         pass
 
 
@@ -30,7 +30,7 @@ def columns(connection):
 
 
 def test_the_revisions_make_what_the_program_uses_on_postgresql(database):
-    with opened(database.url) as store, store.begin() as connection:
+    with open_store(database.url) as store, store.begin() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
@@ -41,7 +41,7 @@ def test_the_revisions_make_what_the_program_uses_on_duckdb(tmp_path):
     # Alembic cannot compare there, so the two are made and their columns and keys are listed.
     listed = []
     for name in ("migrated", "made"):
-        with opened(f"duckdb:///{tmp_path / name}") as store, store.begin() as connection:
+        with open_store(f"duckdb:///{tmp_path / name}") as store, store.begin() as connection:
             if name == "made":
                 for table in metadata.sorted_tables:
                     connection.execute(sa.schema.DropTable(table))
@@ -65,43 +65,43 @@ def test_the_revisions_make_what_the_program_uses_on_duckdb(tmp_path):
 def test_every_table_of_a_run_has_the_columns_that_are_written(url):
     from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         found = columns(connection)
     for name, schema in SCORE_SCHEMAS.items():
         assert set(schema.names) <= {column for table, column, *_ in found if table == name}
-    assert set(OF_RUN) == set(SCORE_SCHEMAS)
+    assert set(RUN_TABLES) == set(SCORE_SCHEMAS)
 
 
 def test_opening_a_store_again_changes_nothing(url, everything):
-    with opened(url) as store:
+    with open_store(url) as store:
         before = everything(store)
-    with opened(url) as store:
+    with open_store(url) as store:
         assert everything(store) == before
 
 
 def test_a_store_from_a_newer_version_is_refused(url):
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         connection.execute(sa.update(VERSION).values(version_num="9999"))
     with pytest.raises(BadInput, match="found 9999, which a newer version of mqbg made; update"):
         open_once(url)
 
 
 def test_a_database_with_a_table_of_somebody_else_is_refused(url):
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         connection.execute(sa.text(f"DROP TABLE {VERSION_TABLE}"))
     with pytest.raises(BadInput, match="found a table 'actions' that is not ours"):
         open_once(url)
 
 
 def test_an_older_store_is_upgraded_and_keeps_its_rows(url):
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         newest = connection.scalar(sa.select(VERSION.c.version_num))
         connection.execute(sa.text("DROP TABLE outbox"))
         connection.execute(sa.update(VERSION).values(version_num="0001"))
         connection.execute(sa.text("INSERT INTO meta VALUES ('kept', 'yes')"))
     with pytest.raises(BadInput, match="found version 0001; run `mqbg score` once"):
         open_once(url, read_only=True)
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         assert connection.scalar(sa.select(VERSION.c.version_num)) == newest
         assert connection.scalar(sa.text("SELECT value FROM meta WHERE key = 'kept'")) == "yes"
         assert connection.scalar(sa.text("SELECT count(*) FROM outbox")) == 0
@@ -120,5 +120,5 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(url, monkeypatch):
         )
         with pytest.raises(RuntimeError, match="lightning"):
             open_once(url)
-    with opened(url) as store, store.begin() as connection:
+    with open_store(url) as store, store.begin() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM meta")) == 0

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.serve.store.connection import opened
+from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.queries import (
-    Filter,
-    group,
-    groups_page,
-    history,
-    latest_run,
-    transitions_of,
-    transitions_to_alert,
+    GroupFilter,
+    load_alertable_transitions,
+    load_group,
+    load_groups_page,
+    load_latest_run,
+    load_score_history,
+    load_transitions,
 )
-from mqbg.serve.store.save_run import remembered
+from mqbg.serve.store.save_run import save_run
 from mqbg.settings import Settings, States
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
@@ -37,7 +37,7 @@ def filled(request, tmp_path_factory, run_of, scores_of, no_verdicts):
         url = f"duckdb:///{tmp_path_factory.mktemp('read') / 'store.duckdb'}"
     else:
         url = request.getfixturevalue("server").database().url
-    with opened(url) as store:
+    with open_store(url) as store:
         fill(store, run_of, scores_of, no_verdicts)
         yield store
 
@@ -49,7 +49,7 @@ def fill(store, run_of, scores_of, no_verdicts):
         for row in rows:
             row |= {"solution_id": "s2" if row["group_id"] == "b" else "s1"}
             row |= {"engagement": None if row["group_id"] == "a" else row["readiness"]}
-        with remembered(store, run_of(as_of, {"scores": rows}), no_verdicts, SETTINGS, as_of):
+        with save_run(store, run_of(as_of, {"scores": rows}), no_verdicts, SETTINGS, as_of):
             pass
 
 
@@ -61,14 +61,14 @@ def connection(filled):
 
 def test_before_the_first_run_there_is_none(store):
     with store.begin() as connection:
-        assert latest_run(connection) is None
-        assert groups_page(connection, JUNE).total == 0
-        assert group(connection, "a", JUNE) is None
+        assert load_latest_run(connection) is None
+        assert load_groups_page(connection, JUNE).total == 0
+        assert load_group(connection, "a", JUNE) is None
 
 
 def test_the_latest_run_is_the_one_of_the_last_night(connection):
-    assert latest_run(connection).as_of == JUNE + 4 * DAY
-    assert latest_run(connection).groups == 2
+    assert load_latest_run(connection).as_of == JUNE + 4 * DAY
+    assert load_latest_run(connection).groups == 2
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_the_latest_run_is_the_one_of_the_last_night(connection):
         ({"sort": "engagement"}, ["b", "c", "a"]),  # none comes last ...
         ({"sort": "engagement", "descending": True}, ["c", "b", "a"]),  # ... either way
         ({"limit": 1, "offset": 1}, ["c"]),
-        ({"which": Filter(status=["qualified"])}, ["a", "c"]),
-        ({"which": Filter(status=["qualified", "nurture"], solution_id=["s2"])}, ["b"]),
-        ({"which": Filter(least_readiness=0.7)}, ["a", "c"]),
-        ({"which": Filter(group_id=["c", "'; DROP TABLE scores; --"])}, ["c"]),
-        ({"which": Filter(account_id=["nobody"])}, []),
+        ({"which": GroupFilter(status=["qualified"])}, ["a", "c"]),
+        ({"which": GroupFilter(status=["qualified", "nurture"], solution_id=["s2"])}, ["b"]),
+        ({"which": GroupFilter(least_readiness=0.7)}, ["a", "c"]),
+        ({"which": GroupFilter(group_id=["c", "'; DROP TABLE scores; --"])}, ["c"]),
+        ({"which": GroupFilter(account_id=["nobody"])}, []),
     ],
 )
 def test_groups_are_sorted_filtered_and_paged(connection, options, ids):
-    page = groups_page(connection, JUNE, **options)
+    page = load_groups_page(connection, JUNE, **options)
     assert [row["group_id"] for row in page.groups] == ids
     assert page.total == (3 if {"limit"} & set(options) else len(ids))
 
@@ -97,33 +97,33 @@ def test_groups_are_sorted_filtered_and_paged(connection, options, ids):
 @pytest.mark.parametrize("sort", ["name", "top_reasons", "rank; DROP TABLE scores"])
 def test_groups_are_not_sorted_by_what_is_no_column(connection, sort):
     with pytest.raises(BadInput, match="expected a column of scores"):
-        groups_page(connection, JUNE, sort=sort)
+        load_groups_page(connection, JUNE, sort=sort)
 
 
 def test_the_history_of_a_group_is_its_scores_night_by_night(connection):
-    rows = history(connection, "a")
+    rows = load_score_history(connection, "a")
     assert [row["readiness"] for row in rows] == [night["a"] for night in NIGHTS]
     assert [row["status"] for row in rows] == ["qualified", "recycled"] * 2 + ["qualified"]
     assert rows[0]["top_reasons"] == ["x"]
-    assert len(history(connection, "c")) == 2
+    assert len(load_score_history(connection, "c")) == 2
 
 
 def test_a_group_has_the_transitions_up_to_its_run(connection):
-    assert [t["to_status"] for t in group(connection, "a", JUNE + DAY).transitions] == [
+    assert [t["to_status"] for t in load_group(connection, "a", JUNE + DAY).transitions] == [
         "qualified",
         "recycled",
     ]
-    assert len(transitions_of(connection, "a")) == 5
-    assert group(connection, "c", JUNE + 4 * DAY) is None  # closed by then
+    assert len(load_transitions(connection, "a")) == 5
+    assert load_group(connection, "c", JUNE + 4 * DAY) is None  # closed by then
 
 
 def test_alerts_are_due_for_transitions_outside_the_pause(connection):
-    found = [(t["as_of"] - JUNE, t["group_id"]) for t in transitions_to_alert(connection)]
+    found = [(t["as_of"] - JUNE, t["group_id"]) for t in load_alertable_transitions(connection)]
     assert found == [(0 * DAY, "a"), (0 * DAY, "c"), (DAY, "b"), (2 * DAY, "a"), (4 * DAY, "a")]
-    some = transitions_to_alert(connection, JUNE + DAY, JUNE + 2 * DAY)
+    some = load_alertable_transitions(connection, JUNE + DAY, JUNE + 2 * DAY)
     assert [t["group_id"] for t in some] == ["b", "a"]
 
 
 def test_a_group_without_rows_elsewhere_has_empty_lists(connection):
-    found = group(connection, "a", JUNE)
+    found = load_group(connection, "a", JUNE)
     assert (found.stakeholders, found.actions, found.themes, found.summary) == ([], [], [], None)

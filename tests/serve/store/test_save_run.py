@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
-from mqbg.serve.store.connection import opened
+from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.serve.store.queries import group, latest_run
-from mqbg.serve.store.save_run import remembered, remembered_if
-from mqbg.serve.store.schema import OF_RUN
+from mqbg.serve.store.queries import load_group, load_latest_run
+from mqbg.serve.store.save_run import save_run, save_run_if_stored
+from mqbg.serve.store.schema import RUN_TABLES
 from mqbg.settings import Settings, States, Store
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
@@ -29,7 +29,7 @@ def run(store, run_of, scores_of, no_verdicts):
 
     def keep(as_of, readiness, *, settings=SETTINGS, verdicts=no_verdicts, replay=False, **rows):
         scored = run_of(as_of, {"scores": scores_of(readiness), **rows})
-        with remembered(store, scored, verdicts, settings, as_of, replay=replay) as kept:
+        with save_run(store, scored, verdicts, settings, as_of, replay=replay) as kept:
             return kept
 
     return keep
@@ -54,12 +54,12 @@ def test_what_is_kept_is_what_was_written(store, run):
     }  # fmt: skip
     kept = run(JUNE, {"g": 1 / 3, "h": 0.9}, **rows)
     with store.begin() as connection:
-        found = group(connection, "g", JUNE)
-        run_kept = latest_run(connection)
+        found = load_group(connection, "g", JUNE)
+        run_kept = load_latest_run(connection)
     written = kept.scored
     mine = {
         name: [row for row in getattr(written, name).to_pylist() if row["group_id"] == "g"]
-        for name in OF_RUN
+        for name in RUN_TABLES
     }
     assert [found.score] == mine["scores"]
     assert found.stakeholders == mine["stakeholders"]
@@ -84,7 +84,7 @@ def test_the_status_that_is_written_is_that_of_the_states(run):
 
 def test_without_a_store_the_scores_stay_as_they_are(run_of, scores_of, no_verdicts):
     scored = run_of(JUNE, {"scores": scores_of({"g": 0.9})})
-    with remembered_if(None, scored, no_verdicts, SETTINGS, JUNE) as kept:
+    with save_run_if_stored(None, scored, no_verdicts, SETTINGS, JUNE) as kept:
         assert kept.scored is scored
         assert kept.transitions.empty
 
@@ -148,7 +148,7 @@ def test_an_error_while_the_folder_is_written_keeps_nothing(
     scored = run_of(JUNE + DAY, {"scores": scores_of({"g": 0.9})})
     with (
         pytest.raises(ZeroDivisionError),
-        remembered(store, scored, no_verdicts, SETTINGS, JUNE + DAY),
+        save_run(store, scored, no_verdicts, SETTINGS, JUNE + DAY),
     ):
         raise ZeroDivisionError
     assert everything(store) == before
@@ -157,16 +157,16 @@ def test_an_error_while_the_folder_is_written_keeps_nothing(
 def test_an_error_in_the_middle_of_the_writing_keeps_nothing(store, run, everything, monkeypatch):
     run(JUNE, {"g": 0.1})
     before = everything(store)
-    from mqbg.serve.store import save_run as remembering
+    from mqbg.serve.store import save_run as save_run_module
 
-    insert = remembering.insert
+    insert = save_run_module.insert_rows
 
     def fails(connection, table, rows):
         insert(connection, table, rows)
         if table.name == "states":
             connection.execute(sa.text("SELECT * FROM nowhere"))
 
-    monkeypatch.setattr(remembering, "insert", fails)
+    monkeypatch.setattr(save_run_module, "insert_rows", fails)
     with pytest.raises(StoreFailed, match="nothing of this run was kept"):
         run(JUNE + DAY, {"g": 0.9})
     assert everything(store) == before
@@ -191,7 +191,7 @@ def test_what_is_too_old_goes_but_states_and_transitions_stay(store, run):
 def test_the_latest_run_stays_however_short_the_time(store, run):
     run(JUNE, {"g": 0.9}, settings=Settings(store=Store(keep_days=0.001)))
     with store.begin() as connection:
-        assert latest_run(connection).as_of == JUNE
+        assert load_latest_run(connection).as_of == JUNE
 
 
 def test_the_same_scores_have_the_same_digest_and_others_another(run, store):
@@ -199,7 +199,7 @@ def test_the_same_scores_have_the_same_digest_and_others_another(run, store):
     for readiness in (0.9, 0.9, 0.8):
         run(JUNE, {"g": readiness})
         with store.begin() as connection:
-            digests.append(latest_run(connection).digest)
+            digests.append(load_latest_run(connection).digest)
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -219,8 +219,8 @@ def test_a_full_disk_keeps_nothing_and_says_so(
 ):
     path, many = tmp_path / "store.duckdb", {f"g{n * 7919}": n / 5_000 for n in range(5_000)}
     scored = [run_of(JUNE + n * DAY, {"scores": scores_of(many)}) for n in range(2)]
-    with opened(f"duckdb:///{path}") as store:
-        with remembered(store, scored[0], no_verdicts, SETTINGS, JUNE):
+    with open_store(f"duckdb:///{path}") as store:
+        with save_run(store, scored[0], no_verdicts, SETTINGS, JUNE):
             pass
         before = everything(store)
         with (
@@ -228,7 +228,7 @@ def test_a_full_disk_keeps_nothing_and_says_so(
                 StoreFailed, match="the disk is full; nothing of this run was kept: make"
             ),
             files_no_larger_than(20_000),
-            remembered(store, scored[1], no_verdicts, SETTINGS, JUNE + DAY),
+            save_run(store, scored[1], no_verdicts, SETTINGS, JUNE + DAY),
         ):
             pass
         assert everything(store) == before

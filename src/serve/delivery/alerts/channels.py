@@ -21,12 +21,12 @@ from email.message import EmailMessage
 import stamina
 
 from ....settings import Alerts
-from ..targets.credentials import secret, secret_url
-from ..targets.service_client import Unanswered, Web, bucket_of, client
-from ..targets.target import Item, Outcome, Sender, Stopped
+from ..targets.credentials import read_secret, read_secret_url
+from ..targets.service_client import NoResponse, ServiceClient, build_rate_limiter, open_http_client
+from ..targets.target import OutboxRecord, Outcome, Sender, TargetUnavailable
 
 KIND = "alert"
-IDEMPOTENCY = "Idempotency-Key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
 MAX_REASON = 200
 
 
@@ -35,40 +35,40 @@ def idempotency_key(object_id: str) -> str:
     return hashlib.sha256(object_id.encode()).hexdigest()
 
 
-class Chat:
+class ChatChannel:
     """Slack or Teams: a webhook that takes a message."""
 
     kinds = (KIND,)
     connections = 1
 
-    def __init__(self, name: str, web: Web, url: str) -> None:
-        self.name, self._web, self._url = name, web, url
+    def __init__(self, name: str, client: ServiceClient, url: str) -> None:
+        self.name, self._client, self._url = name, client, url
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """A request holds one message."""
         return 1
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One request for each alert."""
-        return [self._sent(item) for item in items]
+        return [self._send_one(record) for record in records]
 
-    def _sent(self, item: Item) -> Outcome:
+    def _send_one(self, record: OutboxRecord) -> Outcome:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            IDEMPOTENCY: idempotency_key(item.object_id),
+            IDEMPOTENCY_HEADER: idempotency_key(record.object_id),
         }
         try:
-            answer = self._web.call(
-                "POST", self._url, content=item.payload.encode(), headers=headers
+            response = self._client.request(
+                "POST", self._url, content=record.payload.encode(), headers=headers
             )
-        except Unanswered as silence:
-            return Outcome(f"no answer: {silence}", counts=False)
-        if answer.is_success:
+        except NoResponse as no_response:
+            return Outcome(f"no answer: {no_response}", counts_as_attempt=False)
+        if response.is_success:
             return Outcome()
-        return Outcome(f"status {answer.status_code}: {answer.text[:MAX_REASON]}")
+        return Outcome(f"status {response.status_code}: {response.text[:MAX_REASON]}")
 
 
-class Mail:
+class EmailChannel:
     """E-mail, one message for each alert to all receivers."""
 
     name = "email"
@@ -78,19 +78,19 @@ class Mail:
     def __init__(self, settings: Alerts) -> None:
         self._settings = settings
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """A message holds one alert."""
         return 1
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One message for each alert.
 
         Raises:
-            Stopped: the server refuses the login, or does not answer.
+            TargetUnavailable: the server refuses the login, or does not answer.
         """
-        return [self._sent(item) for item in items]
+        return [self._send_one(record) for record in records]
 
-    def _sent(self, item: Item) -> Outcome:
+    def _send_one(self, record: OutboxRecord) -> Outcome:
         caller = stamina.RetryingCaller(
             attempts=self._settings.tries,
             timeout=None,
@@ -99,19 +99,19 @@ class Mail:
             wait_jitter=min(1.0, self._settings.wait_seconds),
         )
         try:
-            return caller(Unanswered, self._once, item)
-        except Unanswered as silence:
-            raise Stopped(
+            return caller(NoResponse, self._send_once, record)
+        except NoResponse as no_response:
+            raise TargetUnavailable(
                 f"email: expected {self._settings.smtp_host} to take a message, got none after "
-                f"{self._settings.tries} tries ({silence}); what is left waits for the next run"
+                f"{self._settings.tries} tries ({no_response}); what is left waits for the next run"
             ) from None
 
-    def _once(self, item: Item) -> Outcome:
+    def _send_once(self, record: OutboxRecord) -> Outcome:
         try:
-            with self._connected() as server:
-                server.send_message(message_of(item, self._settings))
+            with self._connect() as server:
+                server.send_message(mime_message(record, self._settings))
         except smtplib.SMTPAuthenticationError:
-            raise Stopped(
+            raise TargetUnavailable(
                 f"email: expected a login that {self._settings.smtp_host} lets in; set "
                 f"{self._settings.smtp_user_env} and {self._settings.smtp_password_env} anew"
             ) from None
@@ -121,57 +121,61 @@ class Mail:
         except smtplib.SMTPResponseException as error:
             if 500 <= error.smtp_code < 600:
                 return Outcome(f"the server refused the message with {error.smtp_code}")
-            raise Unanswered(f"status {error.smtp_code}") from None
+            raise NoResponse(f"status {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise Unanswered(type(error).__name__) from None
+            raise NoResponse(type(error).__name__) from None
         return Outcome()
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
-        own = self._settings
-        place = (own.smtp_host, own.smtp_port)
-        if own.smtp_security == "tls":
+    def _connect(self) -> Iterator[smtplib.SMTP]:
+        settings = self._settings
+        address = (settings.smtp_host, settings.smtp_port)
+        if settings.smtp_security == "tls":
             context = ssl.create_default_context()
-            opened: smtplib.SMTP = smtplib.SMTP_SSL(
-                *place, timeout=own.timeout_seconds, context=context
+            connected: smtplib.SMTP = smtplib.SMTP_SSL(
+                *address, timeout=settings.timeout_seconds, context=context
             )
         else:
-            opened = smtplib.SMTP(*place, timeout=own.timeout_seconds)
-        with opened as server:
-            if own.smtp_security == "starttls":
+            connected = smtplib.SMTP(*address, timeout=settings.timeout_seconds)
+        with connected as server:
+            if settings.smtp_security == "starttls":
                 server.starttls(context=ssl.create_default_context())
-            if os.environ.get(own.smtp_user_env):
-                user = secret(own.smtp_user_env, "the mail server's user")
-                server.login(user, secret(own.smtp_password_env, "the mail server's password"))
+            if os.environ.get(settings.smtp_user_env):
+                user = read_secret(settings.smtp_user_env, "the mail server's user")
+                server.login(
+                    user, read_secret(settings.smtp_password_env, "the mail server's password")
+                )
             yield server
 
 
-def message_of(item: Item, settings: Alerts) -> EmailMessage:
+def mime_message(record: OutboxRecord, settings: Alerts) -> EmailMessage:
     """The mail of an alert. Its id comes from the alert's key, so a repeated mail is the same."""
-    said = json.loads(item.payload)
+    content = json.loads(record.payload)
     domain = settings.email_from.rpartition("@")[2].rstrip(">") or "mqbg"
     message = EmailMessage()
     message["From"] = settings.email_from
     message["To"] = ", ".join(settings.email_to)
-    message["Subject"] = " ".join(said["subject"].split())
-    message["Message-ID"] = f"<{idempotency_key(item.object_id)[:40]}@{domain}>"
-    message[IDEMPOTENCY] = idempotency_key(item.object_id)
-    message.set_content(said["text"])
+    message["Subject"] = " ".join(content["subject"].split())
+    message["Message-ID"] = f"<{idempotency_key(record.object_id)[:40]}@{domain}>"
+    message[IDEMPOTENCY_HEADER] = idempotency_key(record.object_id)
+    message.set_content(content["text"])
     return message
 
 
 @contextmanager
-def opened_channel(name: str, settings: Alerts) -> Iterator[Sender]:
+def open_channel(name: str, settings: Alerts) -> Iterator[Sender]:
     """A channel of the settings.
 
     Raises:
         BadInput: the environment variable with its address is not set.
     """
     if name == "email":
-        yield Mail(settings)
+        yield EmailChannel(settings)
         return
     variable = {"slack": settings.slack_env, "teams": settings.teams_env}[name]
-    url = secret_url(variable, f"the address of {name}'s webhook")
-    with client("", settings) as http:
-        web = Web(http, bucket_of(settings), settings, name=name, variables=variable)
-        yield Chat(name, web, url)
+    url = read_secret_url(variable, f"the address of {name}'s webhook")
+    with open_http_client("", settings) as http:
+        client = ServiceClient(
+            http, build_rate_limiter(settings), settings, name=name, variables=variable
+        )
+        yield ChatChannel(name, client, url)

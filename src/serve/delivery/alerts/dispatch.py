@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from ....explain.language import Language, load_language
 from ....settings import Settings
 from ...store.connection import Store
-from ...store.queries import group
+from ...store.queries import load_group
 from ..outbox import outbox
-from ..outbox.deliver import Delivered, deliver
-from ..outbox.outbox import Patience
-from ..targets.target import Wanted
-from .channels import KIND, idempotency_key, opened_channel
-from .messages import WRITERS, blocks_of
-from .triggers import Alert, alerts_due
+from ..outbox.deliver import DeliveryResult, deliver
+from ..outbox.outbox import RetryPolicy
+from ..targets.target import DesiredRecords
+from .channels import KIND, idempotency_key, open_channel
+from .messages import FORMATTERS, message_blocks
+from .triggers import Alert, find_due_alerts
 
 
-def plan_alerts(
+def enqueue_alerts(
     connection: sa.Connection, channel: str, as_of: datetime, settings: Settings
 ) -> int:
     """Notes what a channel has to tell; an alert that it was ever given is never noted again.
@@ -34,43 +34,55 @@ def plan_alerts(
     Returns:
         How many alerts are new.
     """
-    known = outbox.known_ids(connection, channel, KIND)
-    due = [a for a in alerts_due(connection, as_of, settings.alerts) if a.key not in known]
-    language = settings.alerts.language or settings.explain.language
-    spoken = load_language(language, settings.explain.languages_folder)
-    payloads = [_payload(connection, channel, alert, spoken, settings) for alert in due]
-    told = [
+    known = outbox.load_known_ids(connection, channel, KIND)
+    due = [a for a in find_due_alerts(connection, as_of, settings.alerts) if a.key not in known]
+    language_code = settings.alerts.language or settings.explain.language
+    alert_language = load_language(language_code, settings.explain.languages_folder)
+    payloads = [_payload(connection, channel, alert, alert_language, settings) for alert in due]
+    new_alerts = [
         (alert.key, payload)
         for alert, payload in zip(due, payloads, strict=True)
         if payload is not None
     ]
-    keys = [key for key, _ in told]
+    keys = [key for key, _ in new_alerts]
     hashes = [idempotency_key(key) for key in keys]
-    alerts = Wanted(KIND, keys, [payload for _, payload in told], hashes)
-    return outbox.plan(connection, channel, [alerts], patience_of(settings))
+    desired = DesiredRecords(KIND, keys, [payload for _, payload in new_alerts], hashes)
+    return outbox.enqueue_changes(connection, channel, [desired], build_retry_policy(settings))
 
 
 def _payload(
-    connection: sa.Connection, channel: str, alert: Alert, spoken: Language, settings: Settings
+    connection: sa.Connection,
+    channel: str,
+    alert: Alert,
+    alert_language: Language,
+    settings: Settings,
 ) -> str | None:
-    found = group(connection, alert.group_id, alert.as_of)
-    if found is None:  # retention dropped the scores of that run
+    found_group = load_group(connection, alert.group_id, alert.as_of)
+    if found_group is None:  # retention dropped the scores of that run
         return None
-    blocks = blocks_of(alert, found, spoken, settings.alerts.link)
-    return json.dumps(WRITERS[channel](blocks), ensure_ascii=False)
+    blocks = message_blocks(alert, found_group, alert_language, settings.alerts.link)
+    return json.dumps(FORMATTERS[channel](blocks), ensure_ascii=False)
 
 
-def deliver_alerts(store: Store, channel: str, settings: Settings, *, now: datetime) -> Delivered:
+def deliver_alerts(
+    store: Store, channel: str, settings: Settings, *, now: datetime
+) -> DeliveryResult:
     """Sends what a channel has to tell, one alert at a time, each kept before the next.
 
     Raises:
         BadInput: the channel's environment variable is not set.
         StoreFailed: the store could not be written.
     """
-    with opened_channel(channel, settings.alerts) as sender:
-        return deliver(store, sender, now=now, patience=patience_of(settings), kept_every=0.0)
+    with open_channel(channel, settings.alerts) as sender:
+        return deliver(
+            store,
+            sender,
+            now=now,
+            retry_policy=build_retry_policy(settings),
+            commit_interval_seconds=0.0,
+        )
 
 
-def patience_of(settings: Settings) -> Patience:
+def build_retry_policy(settings: Settings) -> RetryPolicy:
     """What becomes of refused records, by the settings."""
-    return Patience.of(settings.push.max_attempts, settings.push.retry_minutes)
+    return RetryPolicy.from_minutes(settings.push.max_attempts, settings.push.retry_minutes)

@@ -15,15 +15,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ....explain.language import Language
 from ...store.queries import Group
-from ..desired_records import group_link
+from ..desired_records import group_url
 from .triggers import LEFT, Alert
 
-FALLBACK = "en"
-SLACK_SECTION = 2900  # characters; Slack takes 3,000 in a section ...
-SLACK_SECTIONS = 45  # ... and 50 blocks
-TEAMS_BYTES = 24_000  # Teams takes 28 KB
-MAX_LINE = 600  # characters of one line of an alert
-MAX_SUBJECT = 150
+FALLBACK_LANGUAGE = "en"
+SLACK_SECTION_LENGTH = 2900  # characters; Slack takes 3,000 in a section ...
+MAX_SLACK_SECTIONS = 45  # ... and 50 blocks
+MAX_TEAMS_BYTES = 24_000  # Teams takes 28 KB
+MAX_LINE_LENGTH = 600  # characters of one line of an alert
+MAX_SUBJECT_LENGTH = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,76 +41,83 @@ class Block:
     url: str = ""
 
 
-def blocks_of(alert: Alert, group: Group, words: Language, link: str) -> list[Block]:
+def message_blocks(alert: Alert, group: Group, language: Language, link: str) -> list[Block]:
     """What an alert says: what happened, where the group stands and why, who is in it.
 
     Args:
         alert: what happened.
         group: as the run found it; its texts are in the language it was scored in.
-        words: of headline and titles. A language we have no headlines in has English ones.
+        language: of headline and titles. A language we have no headlines in has English ones.
         link: template of [alerts] link.
     """
-    say, label = _sentences(words.code), words.word_tables["labels"]
+    sentences, labels = _load_sentences(language.code), language.word_tables["labels"]
     heading, *lines = (group.summary or alert.group_id).split("\n")
-    blocks = [Block("headline", say[alert.cause].format(**alert.facts)), Block("heading", heading)]
-    if alert.cause == LEFT:
-        blocks.append(Block("line", say["left_person"].format(**alert.facts)))
+    blocks = [
+        Block("headline", sentences[alert.trigger].format(**alert.facts)),
+        Block("heading", heading),
+    ]
+    if alert.trigger == LEFT:
+        blocks.append(Block("line", sentences["left_person"].format(**alert.facts)))
     blocks += [Block("line", line) for line in lines]
     if reasons := group.score["top_reasons"]:
-        blocks += [Block("title", label["reasons"]), *(Block("item", text) for text in reasons)]
+        blocks += [Block("title", labels["reasons"]), *(Block("item", text) for text in reasons)]
     if people := [row["summary"] for row in group.stakeholders if row["summary"]]:
-        blocks.append(Block("title", label["stakeholders"]))
+        blocks.append(Block("title", labels["stakeholders"]))
         blocks += [Block("item", text) for text in people]
     if steps := [row["text"] for row in group.actions if row["text"]]:
-        blocks += [Block("title", label["actions"]), *(Block("item", text) for text in steps)]
-    if url := group_link(link, alert.group_id):
-        blocks.append(Block("link", say["link"], url))
-    return [replace(block, text=_one_line(block.text)) for block in blocks]
+        blocks += [Block("title", labels["actions"]), *(Block("item", text) for text in steps)]
+    if url := group_url(link, alert.group_id):
+        blocks.append(Block("link", sentences["link"], url))
+    return [replace(block, text=_single_line(block.text)) for block in blocks]
 
 
-def _one_line(text: str) -> str:
+def _single_line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return (
+        line
+        if len(line) <= MAX_LINE_LENGTH
+        else line[: MAX_LINE_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 @cache
-def _sentences(language: str) -> Mapping[str, str]:
+def _load_sentences(language: str) -> Mapping[str, str]:
     folder = files(__package__) / "languages"
     file = folder / f"{language}.toml"
-    chosen = file if file.is_file() else folder / f"{FALLBACK}.toml"
+    chosen = file if file.is_file() else folder / f"{FALLBACK_LANGUAGE}.toml"
     return tomllib.loads(chosen.read_text(encoding="utf-8"))
 
 
-def slack(blocks: Sequence[Block]) -> dict[str, Any]:
+def slack_message(blocks: Sequence[Block]) -> dict[str, Any]:
     """A message for Slack's incoming webhooks: sections of mrkdwn, names escaped."""
-    lines = _rendered("slack.txt", blocks).splitlines()
-    sections = _gathered([line for line in lines if line.strip()], SLACK_SECTION)
+    lines = _render("slack.txt", blocks).splitlines()
+    sections = _pack_lines([line for line in lines if line.strip()], SLACK_SECTION_LENGTH)
     return {
         "text": escape_slack(blocks[0].text),
         "blocks": [
             {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-            for text in sections[:SLACK_SECTIONS]
+            for text in sections[:MAX_SLACK_SECTIONS]
         ],
     }
 
 
-def teams(blocks: Sequence[Block]) -> dict[str, Any]:
+def teams_message(blocks: Sequence[Block]) -> dict[str, Any]:
     """A message for a Teams workflow: one adaptive card, names escaped, cut to what Teams takes."""
-    lines = [line for line in _rendered("teams.txt", blocks).splitlines() if line.strip()]
+    lines = [line for line in _render("teams.txt", blocks).splitlines() if line.strip()]
     actions = [
         {"type": "Action.OpenUrl", "title": block.text, "url": block.url}
         for block in blocks
         if block.kind == "link"
     ]
-    room = TEAMS_BYTES
+    bytes_left = MAX_TEAMS_BYTES
     body = []
     for line in lines:
-        shown = {"type": "TextBlock", "text": line, "wrap": True}
-        room -= len(json.dumps(shown).encode())
-        if room < 0:
+        text_block = {"type": "TextBlock", "text": line, "wrap": True}
+        bytes_left -= len(json.dumps(text_block).encode())
+        if bytes_left < 0:
             body.append({"type": "TextBlock", "text": "…", "wrap": True})
             break
-        body.append(shown)
+        body.append(text_block)
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -122,16 +129,16 @@ def teams(blocks: Sequence[Block]) -> dict[str, Any]:
     return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
 
 
-def email(blocks: Sequence[Block]) -> dict[str, Any]:
+def email_message(blocks: Sequence[Block]) -> dict[str, Any]:
     """Subject and text of a mail."""
     subject = f"{blocks[0].text}: {blocks[1].text}"
-    return {"subject": subject[:MAX_SUBJECT], "text": _rendered("email.txt", blocks)}
+    return {"subject": subject[:MAX_SUBJECT_LENGTH], "text": _render("email.txt", blocks)}
 
 
-WRITERS: Mapping[str, Callable[[Sequence[Block]], dict[str, Any]]] = {
-    "slack": slack,
-    "teams": teams,
-    "email": email,
+FORMATTERS: Mapping[str, Callable[[Sequence[Block]], dict[str, Any]]] = {
+    "slack": slack_message,
+    "teams": teams_message,
+    "email": email_message,
 }
 """By channel."""
 
@@ -141,12 +148,12 @@ def escape_slack(text: Any) -> str:
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>])")
+_MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>])")
 
 
 def escape_teams(text: Any) -> str:
     """A text that an adaptive card shows as it is."""
-    return _MARKDOWN.sub(r"\\\1", str(text))
+    return _MARKDOWN_CHARACTERS.sub(r"\\\1", str(text))
 
 
 _ESCAPES: Mapping[str, Callable[[Any], str]] = {
@@ -168,11 +175,11 @@ def _environment(template: str) -> Environment:
     )
 
 
-def _rendered(template: str, blocks: Sequence[Block]) -> str:
+def _render(template: str, blocks: Sequence[Block]) -> str:
     return _environment(template).get_template(template).render(blocks=blocks)
 
 
-def _gathered(lines: Sequence[str], limit: int) -> list[str]:
+def _pack_lines(lines: Sequence[str], limit: int) -> list[str]:
     """Lines in as few texts as their limit allows."""
     texts: list[str] = []
     for line in lines:

@@ -10,67 +10,69 @@ from datetime import datetime
 
 from ...store.connection import Store
 from ...store.schema import DUCKDB
-from ..targets.target import GROUP, NOTE, Item, Outcome, Sender, Stopped
+from ..targets.target import GROUP, NOTE, OutboxRecord, Outcome, Sender, TargetUnavailable
 from . import outbox
-from .outbox import Patience
+from .outbox import RetryPolicy
 
-KEPT_EVERY = 10.0
+COMMIT_INTERVAL_SECONDS = 10.0
 """Seconds between two transactions on DuckDB, where each opens the file anew and keeps others out.
 PostgreSQL keeps every answer as it comes. What a crash loses is sent again, to the same effect."""
 
 Progress = Callable[[str, float], None]
-Batch = Sequence[Item]
+Batch = Sequence[OutboxRecord]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryResult:
     """What a run did.
 
     Attributes:
         accepted: records that the target named as written.
         rejected: object_id and reason of every other one that was sent.
-        left: records that were due and were not sent, because the run stopped.
-        stopped: why it did; None where it went through.
+        unsent: records that were due and were not sent, because the run stopped.
+        stop_reason: why it did; None where it went through.
     """
 
     accepted: int = 0
     rejected: tuple[tuple[str, str], ...] = ()
-    left: int = 0
-    stopped: str | None = None
+    unsent: int = 0
+    stop_reason: str | None = None
 
 
 @dataclass
-class _Ledger:
+class _OutcomeBuffer:
     """Answers on their way into the store."""
 
     store: Store
     target: str
-    patience: Patience
+    retry_policy: RetryPolicy
     now: datetime
-    every: float
+    commit_interval_seconds: float
     accepted: int = 0
     rejected: list[tuple[str, str]] = field(default_factory=list)
-    _answers: list[tuple[Item, Outcome]] = field(default_factory=list)
-    _kept_at: float = field(default_factory=time.monotonic)
+    _outcomes: list[tuple[OutboxRecord, Outcome]] = field(default_factory=list)
+    _committed_at: float = field(default_factory=time.monotonic)
 
     def add(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         """Takes the answers on a batch."""
-        for item, outcome in zip(batch, outcomes, strict=True):
+        for record, outcome in zip(batch, outcomes, strict=True):
             if outcome.error is None:
                 self.accepted += 1
             else:
-                self.rejected.append((item.object_id, outcome.error))
-            self._answers.append((item, outcome))
-        if time.monotonic() - self._kept_at >= self.every:
-            self.keep()
+                self.rejected.append((record.object_id, outcome.error))
+            self._outcomes.append((record, outcome))
+        if time.monotonic() - self._committed_at >= self.commit_interval_seconds:
+            self.commit()
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         """Commits what has come in."""
-        if self._answers:
+        if self._outcomes:
             with self.store.begin() as connection:
-                outbox.record(connection, self.target, self._answers, self.patience, self.now)
-            self._answers.clear()
-        self._kept_at = time.monotonic()
+                outbox.save_outcomes(
+                    connection, self.target, self._outcomes, self.retry_policy, self.now
+                )
+            self._outcomes.clear()
+        self._committed_at = time.monotonic()
 
 
 def deliver(
@@ -78,18 +80,19 @@ def deliver(
     target: Sender,
     *,
     now: datetime,
-    patience: Patience,
-    kept_every: float | None = None,
+    retry_policy: RetryPolicy,
+    commit_interval_seconds: float | None = None,
     progress: Progress = lambda _label, _share: None,
-) -> Delivered:
+) -> DeliveryResult:
     """Sends what is due; one bad record or batch never stops the others.
 
     Args:
         store: whose lock the caller holds.
         target: where to.
         now: decides what is due.
-        patience: what becomes of refused records.
-        kept_every: seconds between two transactions; default: `KEPT_EVERY` on DuckDB, else 0.
+        retry_policy: what becomes of refused records.
+        commit_interval_seconds: seconds between two transactions; default:
+            `COMMIT_INTERVAL_SECONDS` on DuckDB, else 0.
         progress: called with a label and the share done.
 
     Raises:
@@ -97,69 +100,78 @@ def deliver(
             again by the next run, to the same effect.
     """
     with store.begin() as connection:
-        due = outbox.start(connection, target.name, now)
-    if kept_every is None:
-        kept_every = KEPT_EVERY if store.engine.dialect.name == DUCKDB else 0.0
-    ledger, stopped = _Ledger(store, target.name, patience, now, kept_every), None
+        due = outbox.claim_due(connection, target.name, now)
+    if commit_interval_seconds is None:
+        commit_interval_seconds = (
+            COMMIT_INTERVAL_SECONDS if store.engine.dialect.name == DUCKDB else 0.0
+        )
+    outcome_buffer, stop_reason = (
+        _OutcomeBuffer(store, target.name, retry_policy, now, commit_interval_seconds),
+        None,
+    )
     try:
         for kind in target.kinds:
-            items = [item for item in due if item.kind == kind]
-            if items and kind == NOTE:
-                items = _below_groups(store, target, items)
-            for batch, outcomes in _answers(target, kind, items):
-                ledger.add(batch, outcomes)
-                progress("push", (ledger.accepted + len(ledger.rejected)) / len(due))
-            ledger.keep()
-    except Stopped as reason:
-        stopped = str(reason)
-    ledger.keep()
+            records = [record for record in due if record.kind == kind]
+            if records and kind == NOTE:
+                records = _with_parent_ids(store, target, records)
+            for batch, outcomes in _send_in_batches(target, kind, records):
+                outcome_buffer.add(batch, outcomes)
+                progress(
+                    "push", (outcome_buffer.accepted + len(outcome_buffer.rejected)) / len(due)
+                )
+            outcome_buffer.commit()
+    except TargetUnavailable as reason:
+        stop_reason = str(reason)
+    outcome_buffer.commit()
     if due:
         with store.begin() as connection:
-            outbox.recover(connection, target.name)
-    rejected = tuple(sorted(ledger.rejected))
-    left = len(due) - ledger.accepted - len(rejected)
-    return Delivered(ledger.accepted, rejected, left, stopped)
+            outbox.recover_interrupted(connection, target.name)
+    rejected = tuple(sorted(outcome_buffer.rejected))
+    left = len(due) - outcome_buffer.accepted - len(rejected)
+    return DeliveryResult(outcome_buffer.accepted, rejected, left, stop_reason)
 
 
-def _below_groups(store: Store, target: Sender, items: Batch) -> list[Item]:
+def _with_parent_ids(store: Store, target: Sender, records: Batch) -> list[OutboxRecord]:
     with store.begin() as connection:
-        parents = outbox.remote_ids(connection, target.name, GROUP)
-    return [replace(item, parent_id=parents.get(item.object_id)) for item in items]
+        parent_ids = outbox.load_remote_ids(connection, target.name, GROUP)
+    return [replace(record, parent_id=parent_ids.get(record.object_id)) for record in records]
 
 
-def _answers(target: Sender, kind: str, items: Batch) -> Iterator[tuple[Batch, Sequence[Outcome]]]:
+def _send_in_batches(
+    target: Sender, kind: str, records: Batch
+) -> Iterator[tuple[Batch, Sequence[Outcome]]]:
     """Batches with their outcomes, as the answers come in.
 
     Raises:
-        Stopped: by one of them; the answers of those under way are given first.
+        TargetUnavailable: by one of them; the answers of those under way are given first.
     """
-    if not items:
+    if not records:
         return
-    size = target.batch(kind, len(items))
-    batches = (items[start : start + size] for start in range(0, len(items), size))
-    stopped: Stopped | None = None
+    size = target.batch_size(kind, len(records))
+    batches = (records[start : start + size] for start in range(0, len(records), size))
+    unavailable: TargetUnavailable | None = None
     # One connection at a time means one after the other: the next is sent once this one is kept.
-    most = 2 * target.connections if target.connections > 1 else 1
+    max_in_flight = 2 * target.connections if target.connections > 1 else 1
     with ThreadPoolExecutor(target.connections) as pool:
-        under_way: dict[Future[list[Outcome]], Batch] = {}
+        in_flight: dict[Future[list[Outcome]], Batch] = {}
         for batch in batches:
-            under_way[pool.submit(target.send, batch)] = batch
-            if len(under_way) < most:
+            in_flight[pool.submit(target.send, batch)] = batch
+            if len(in_flight) < max_in_flight:
                 continue
-            for answer in wait(under_way, return_when=FIRST_COMPLETED).done:
-                sent = under_way.pop(answer)
-                if isinstance(error := answer.exception(), Stopped):
-                    stopped = error
+            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                sent = in_flight.pop(future)
+                if isinstance(error := future.exception(), TargetUnavailable):
+                    unavailable = error
                 else:
-                    yield sent, answer.result()
-            if stopped:
+                    yield sent, future.result()
+            if unavailable:
                 break
-        for answer, sent in under_way.items():
-            if stopped and answer.cancel():
+        for future, sent in in_flight.items():
+            if unavailable and future.cancel():
                 continue
-            if isinstance(error := answer.exception(), Stopped):
-                stopped = stopped or error
+            if isinstance(error := future.exception(), TargetUnavailable):
+                unavailable = unavailable or error
             else:
-                yield sent, answer.result()
-    if stopped:
-        raise stopped
+                yield sent, future.result()
+    if unavailable:
+        raise unavailable

@@ -9,43 +9,43 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..targets.target import Wanted
+from ..targets.target import DesiredRecords
 from .outbox_table import SENT, outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FieldDifference:
     """One field of one record.
 
     Attributes:
         kind: of the record.
         object_id: of the record.
-        name: of the field, at the target.
+        field_name: of the field, at the target.
         old: what the target holds, as far as known; None also where the record is new.
         new: what it should hold.
     """
 
     kind: str
     object_id: str
-    name: str
+    field_name: str
     old: Any
     new: Any
 
 
-def differences(
-    connection: sa.Connection | None, target: str, wanted: Sequence[Wanted]
-) -> Iterator[Difference]:
+def find_differences(
+    connection: sa.Connection | None, target: str, desired: Sequence[DesiredRecords]
+) -> Iterator[FieldDifference]:
     """Fields that a push would change.
 
     Args:
         connection: of the store; None where there is none yet.
         target: the target's name.
-        wanted: its records, by kind.
+        desired: its records, by kind.
     """
-    for part in wanted:
-        held = {} if connection is None else _held(connection, target, part.kind)
+    for records in desired:
+        held = {} if connection is None else _load_delivered(connection, target, records.kind)
         for object_id, payload, digest in zip(
-            part.object_ids, part.payloads, part.hashes, strict=True
+            records.object_ids, records.payloads, records.hashes, strict=True
         ):
             old_digest, old_payload = held.get(object_id, (None, None))
             if old_digest == digest:
@@ -53,10 +53,10 @@ def differences(
             old, new = json.loads(old_payload or "{}"), json.loads(payload)
             for name in new:
                 if name not in old or old[name] != new[name]:
-                    yield Difference(part.kind, object_id, name, old.get(name), new[name])
+                    yield FieldDifference(records.kind, object_id, name, old.get(name), new[name])
 
 
-def _held(
+def _load_delivered(
     connection: sa.Connection, target: str, kind: str
 ) -> dict[str, tuple[str | None, str | None]]:
     """Hash and payload of what the target holds, as far as it has said so."""

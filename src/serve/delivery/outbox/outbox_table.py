@@ -24,6 +24,6 @@ outbox = sa.Table(
     sa.Column("next_attempt_at", sa.DateTime()),
     sa.Column("remote_id", sa.Text()),  # the target's own id, once it has said it
     # DuckDB pays for keys with every row that is written; there, the lock on the store and
-    # `outbox.planned` keep rows apart.
+    # `outbox.enqueue_changes` keep rows apart.
     sa.PrimaryKeyConstraint("target", "kind", "object_id").ddl_if(dialect=POSTGRESQL),
 )

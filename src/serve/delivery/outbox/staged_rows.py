@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ...store.copy_rows import csv
+from ...store.copy_rows import to_copy_csv
 from ...store.schema import DUCKDB
 
-_TYPES = {pa.string(): "TEXT", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP"}
+_SQL_TYPES = {pa.string(): "TEXT", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP"}
 
 
 @contextmanager
-def staged(connection: sa.Connection, rows: pa.Table, name: str = "staged") -> Iterator[str]:
+def staged_table(connection: sa.Connection, rows: pa.Table, name: str = "staged") -> Iterator[str]:
     """A table of rows under a name that statements on the connection may read.
 
     Args:
@@ -24,19 +24,19 @@ def staged(connection: sa.Connection, rows: pa.Table, name: str = "staged") -> I
         rows: columns of text, whole numbers and times.
         name: of the table, while the block lasts.
     """
-    raw: Any = connection.connection.driver_connection
+    dbapi: Any = connection.connection.driver_connection
     if connection.dialect.name == DUCKDB:
-        raw.register(name, rows)
+        dbapi.register(name, rows)
         try:
             yield name
         finally:
-            raw.unregister(name)
+            dbapi.unregister(name)
         return
-    columns = ", ".join(f"{field.name} {_TYPES[field.type]}" for field in rows.schema)
-    with raw.cursor() as cursor:
+    columns = ", ".join(f"{field.name} {_SQL_TYPES[field.type]}" for field in rows.schema)
+    with dbapi.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE {name} ({columns}) ON COMMIT DROP")
         with cursor.copy(f"COPY {name} FROM STDIN CSV") as copy:
-            copy.write(csv(rows))
+            copy.write(to_copy_csv(rows))
         cursor.execute(f"ANALYZE {name}")
         yield name
         cursor.execute(f"DROP TABLE {name}")

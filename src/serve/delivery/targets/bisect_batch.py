@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .service_client import Unanswered
-from .target import Item, Outcome
+from .service_client import NoResponse
+from .target import OutboxRecord, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class Refusal:
     reason: str
 
 
-Post = Callable[[Sequence[Item]], "list[Outcome] | Refusal"]
+PostBatch = Callable[[Sequence[OutboxRecord]], "list[Outcome] | Refusal"]
 
 
 @dataclass
-class Halving:
+class BisectBatch:
     """Sends batches; remembers what is wrong with all records alike.
 
     A property that is missing at the target refuses every batch. Halving each down to its records
@@ -28,24 +28,24 @@ class Halving:
     record of a batch refuses the next ones as they are.
 
     Attributes:
-        post: sends records in one request.
+        post_batch: sends records in one request.
     """
 
-    post: Post
-    _hopeless: set[str] = field(default_factory=set)
+    post_batch: PostBatch
+    _batchwide_reasons: set[str] = field(default_factory=set)
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One outcome for each record, in their order."""
         try:
-            answer = self.post(items)
-        except Unanswered as silence:
-            return [Outcome(f"no answer: {silence}", counts=False)] * len(items)
-        if not isinstance(answer, Refusal):
-            return answer
-        if len(items) == 1 or answer.reason in self._hopeless:
-            return [Outcome(answer.reason)] * len(items)
-        middle = len(items) // 2
-        outcomes = self.send(items[:middle]) + self.send(items[middle:])
-        if all(outcome.error == answer.reason for outcome in outcomes):
-            self._hopeless.add(answer.reason)
+            result = self.post_batch(records)
+        except NoResponse as no_response:
+            return [Outcome(f"no answer: {no_response}", counts_as_attempt=False)] * len(records)
+        if not isinstance(result, Refusal):
+            return result
+        if len(records) == 1 or result.reason in self._batchwide_reasons:
+            return [Outcome(result.reason)] * len(records)
+        middle = len(records) // 2
+        outcomes = self.send(records[:middle]) + self.send(records[middle:])
+        if all(outcome.error == result.reason for outcome in outcomes):
+            self._batchwide_reasons.add(result.reason)
         return outcomes

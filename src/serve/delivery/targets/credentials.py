@@ -7,7 +7,7 @@ import os
 from ....contract import BadInput
 
 
-def secret(variable: str, what: str) -> str:
+def read_secret(variable: str, what: str) -> str:
     """The value of an environment variable; no message ever shows it.
 
     Args:
@@ -31,13 +31,13 @@ def secret(variable: str, what: str) -> str:
     return value
 
 
-def secret_url(variable: str, what: str) -> str:
+def read_secret_url(variable: str, what: str) -> str:
     """The same for a web address, which may be a secret as a whole.
 
     Raises:
         BadInput: it is not set, or no http(s) address.
     """
-    value = secret(variable, what)
+    value = read_secret(variable, what)
     if not value.startswith(("https://", "http://")):
         raise BadInput(
             f"push: expected {what} in the environment variable {variable}, beginning with "

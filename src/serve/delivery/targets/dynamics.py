@@ -14,12 +14,12 @@ from urllib.parse import quote
 import httpx
 
 from ....settings import Settings
-from ....settings.delivery import Dynamics as Own
-from ..desired_records import GRADES, TRENDS, as_scalar, group_columns, wanted
-from .service_client import Unanswered, Web
-from .target import GROUP, Given, Item, Outcome, Wanted
+from ....settings.delivery import Dynamics as DynamicsSettings
+from ..desired_records import GRADES, TRENDS, as_scalar, build_desired_records, group_columns
+from .service_client import NoResponse, ServiceClient
+from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
-NAMESPACE = uuid.UUID("6d716267-0000-5000-8000-736636a3c001")
+ID_NAMESPACE = uuid.UUID("6d716267-0000-5000-8000-736636a3c001")
 """Of the ids that we derive from group_ids; never changes."""
 
 HEADERS = {
@@ -31,7 +31,7 @@ HEADERS = {
 MAX_REASON = 300
 
 
-class Dynamics:
+class DynamicsTarget:
     """One PATCH for each group, which makes the score or changes it.
 
     The group_id is what `msdyn_entityid` holds. Grades A to D are 0 to 3; so are the trends
@@ -41,11 +41,11 @@ class Dynamics:
     name = "dynamics"
     kinds = (GROUP,)
 
-    def __init__(self, web: Web, own: Own) -> None:
-        self._web, self._own = web, own
-        self.connections = self._own.connections
+    def __init__(self, client: ServiceClient, settings: DynamicsSettings) -> None:
+        self._client, self._settings = client, settings
+        self.connections = self._settings.connections
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """A request holds one."""
         return 1
 
@@ -53,51 +53,51 @@ class Dynamics:
         """Nothing: the table comes with Dynamics 365 Sales."""
         return []
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One request for each record."""
-        return [self._sent(item) for item in items]
+        return [self._send_one(record) for record in records]
 
-    def _sent(self, item: Item) -> Outcome:
-        own = self._own
-        key = {"msdyn_entityid": item.object_id, "msdyn_entitytype": own.entity_type}
-        body = json.loads(item.payload)
-        if own.key == "derived":
-            place, body = str(uuid.uuid5(NAMESPACE, item.object_id)), body | key
+    def _send_one(self, record: OutboxRecord) -> Outcome:
+        settings = self._settings
+        key = {"msdyn_entityid": record.object_id, "msdyn_entitytype": settings.entity_type}
+        body = json.loads(record.payload)
+        if settings.key == "derived":
+            record_key, body = str(uuid.uuid5(ID_NAMESPACE, record.object_id)), body | key
         else:
-            place = ",".join(f"{name}={_literal(value)}" for name, value in key.items())
-        path = f"/api/data/v{own.version}/msdyn_predictivescores({place})"
+            record_key = ",".join(f"{name}={_odata_literal(value)}" for name, value in key.items())
+        path = f"/api/data/v{settings.version}/msdyn_predictivescores({record_key})"
         content = json.dumps(body, ensure_ascii=False).encode()
         try:
-            answer = self._web.call("PATCH", path, content=content, headers=HEADERS)
-        except Unanswered as silence:
-            return Outcome(f"no answer: {silence}", counts=False)
-        if answer.is_success:
-            return Outcome(remote_id=_entity_id(answer))
-        return Outcome(f"status {answer.status_code}: {_message(answer)}"[:MAX_REASON])
+            response = self._client.request("PATCH", path, content=content, headers=HEADERS)
+        except NoResponse as no_response:
+            return Outcome(f"no answer: {no_response}", counts_as_attempt=False)
+        if response.is_success:
+            return Outcome(remote_id=_entity_id(response))
+        return Outcome(f"status {response.status_code}: {_error_message(response)}"[:MAX_REASON])
 
 
-def _literal(text: str) -> str:
+def _odata_literal(text: str) -> str:
     """A text in an OData key: quotes doubled, then safe for a URL."""
     return "'" + quote(text.replace("'", "''"), safe="") + "'"
 
 
-def _entity_id(answer: httpx.Response) -> str | None:
-    return answer.headers.get("OData-EntityId") or None
+def _entity_id(response: httpx.Response) -> str | None:
+    return response.headers.get("OData-EntityId") or None
 
 
-def _message(answer: httpx.Response) -> str:
+def _error_message(response: httpx.Response) -> str:
     try:
-        said: Any = answer.json()
-        return str(said["error"]["message"])
+        body: Any = response.json()
+        return str(body["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return answer.text
+        return response.text
 
 
-def dynamics_records(given: Given, settings: Settings) -> list[Wanted]:
+def dynamics_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:
     """Every scored group."""
     mapping = settings.push.dynamics.mapping
-    columns = group_columns(given, settings, tuple(mapping))
+    columns = group_columns(inputs, settings, tuple(mapping))
     for name, codes in (("trend", TRENDS), ("grade", GRADES)):
         if name in columns:
             columns[name] = [codes.index(value) for value in columns[name]]
-    return [wanted(GROUP, columns["group_id"], columns, mapping, as_scalar)]
+    return [build_desired_records(GROUP, columns["group_id"], columns, mapping, as_scalar)]

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....settings import Settings
-from ....settings.delivery import HubSpot as Own
-from ..desired_records import as_text, group_columns, wanted
-from .bisect_batch import Halving, Refusal
-from .hubspot_batch_upsert import BATCH, upsert
-from .hubspot_notes import Notes, note_columns
-from .hubspot_properties import identity, make, properties_of
-from .service_client import Web
-from .target import GROUP, NOTE, Given, Item, Outcome, Wanted
+from ....settings.delivery import HubSpot as HubSpotSettings
+from ..desired_records import as_text, build_desired_records, group_columns
+from .bisect_batch import BisectBatch, Refusal
+from .hubspot_batch_upsert import BATCH_SIZE, upsert_batch
+from .hubspot_notes import NoteWriter, note_columns
+from .hubspot_properties import create_missing_properties, property_definitions, unique_property
+from .service_client import ServiceClient
+from .target import GROUP, NOTE, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
 
-class HubSpot:
+class HubSpotTarget:
     """Upserts by a unique property that holds the group_id, so a repeated request changes nothing.
 
     Every input names the property in `idProperty` (without it HubSpot may change nothing and say
@@ -28,44 +28,54 @@ class HubSpot:
 
     name = "hubspot"
 
-    def __init__(self, web: Web, own: Own) -> None:
-        self._web, self._own = web, own
-        self._groups = Halving(self._post)
-        self._notes = Notes(web, own)
-        self.connections = own.connections
+    def __init__(self, client: ServiceClient, settings: HubSpotSettings) -> None:
+        self._client, self._settings = client, settings
+        self._group_batches = BisectBatch(self._post_batch)
+        self._note_writer = NoteWriter(client, settings)
+        self.connections = settings.connections
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Notes last: they hang on records, whose ids HubSpot tells."""
-        return (GROUP, NOTE) if self._own.notes else (GROUP,)
+        return (GROUP, NOTE) if self._settings.notes else (GROUP,)
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """As many as a request may hold."""
-        return BATCH
+        return BATCH_SIZE
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One request, or more where records are refused."""
-        return self._notes.send(items) if items[0].kind == NOTE else self._groups.send(items)
+        return (
+            self._note_writer.send(records)
+            if records[0].kind == NOTE
+            else self._group_batches.send(records)
+        )
 
-    def _post(self, items: Sequence[Item]) -> list[Outcome] | Refusal:
-        path = self._own.path.format(object_type=self._own.object_type)
-        return upsert(self._web, path, self._own.id_property, items)
+    def _post_batch(self, records: Sequence[OutboxRecord]) -> list[Outcome] | Refusal:
+        path = self._settings.path.format(object_type=self._settings.object_type)
+        return upsert_batch(self._client, path, self._settings.id_property, records)
 
     def prepare(self) -> list[str]:
         """Makes the properties that are not there yet."""
-        own = self._own
-        made = make(self._web, own, own.object_type, properties_of(own))
-        if own.notes:
-            made += make(self._web, own, "notes", [identity(own.note_id_property, "")])
-        return made
+        settings = self._settings
+        created = create_missing_properties(
+            self._client, settings, settings.object_type, property_definitions(settings)
+        )
+        if settings.notes:
+            created += create_missing_properties(
+                self._client, settings, "notes", [unique_property(settings.note_id_property, "")]
+            )
+        return created
 
 
-def hubspot_records(given: Given, settings: Settings) -> list[Wanted]:
+def hubspot_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:
     """Every scored group, and a note on those whose status the settings name."""
-    own = settings.push.hubspot
-    columns = group_columns(given, settings, tuple(own.mapping))
-    groups = wanted(GROUP, columns["group_id"], columns, own.mapping, as_text)
-    if not own.notes:
+    target_settings = settings.push.hubspot
+    columns = group_columns(inputs, settings, tuple(target_settings.mapping))
+    groups = build_desired_records(
+        GROUP, columns["group_id"], columns, target_settings.mapping, as_text
+    )
+    if not target_settings.notes:
         return [groups]
-    ids, notes, names = note_columns(given, settings)
-    return [groups, wanted(NOTE, ids, notes, names, as_text)]
+    ids, note_fields, note_mapping = note_columns(inputs, settings)
+    return [groups, build_desired_records(NOTE, ids, note_fields, note_mapping, as_text)]

@@ -10,96 +10,102 @@ from typing import Any
 import httpx
 
 from .bisect_batch import Refusal
-from .service_client import Web
-from .target import Item, Outcome
+from .service_client import ServiceClient
+from .target import OutboxRecord, Outcome
 
-BATCH = 100
+BATCH_SIZE = 100
 """Records a request may hold."""
 
-JSON = {"Content-Type": "application/json"}
+JSON_HEADERS = {"Content-Type": "application/json"}
 MAX_REASON = 300
 
 
-def upsert(web: Web, path: str, id_property: str, items: Sequence[Item]) -> list[Outcome] | Refusal:
+def upsert_batch(
+    client: ServiceClient, path: str, id_property: str, records: Sequence[OutboxRecord]
+) -> list[Outcome] | Refusal:
     """One batch upsert.
 
     Args:
-        web: HubSpot.
+        client: HubSpot.
         path: of the upsert.
         id_property: unique property that holds the object_id.
-        items: at most `BATCH`; payloads are the properties, all texts.
+        records: at most `BATCH_SIZE`; payloads are the properties, all texts.
     """
-    answer = web.call("POST", path, content=_body(id_property, items), headers=JSON)
-    if not answer.is_success:
-        return Refusal(reason(parsed(answer), answer.status_code))
-    return _outcomes(parsed(answer), id_property, items)
+    response = client.request(
+        "POST", path, content=_request_body(id_property, records), headers=JSON_HEADERS
+    )
+    if not response.is_success:
+        return Refusal(error_reason(parse_body(response), response.status_code))
+    return _outcomes(parse_body(response), id_property, records)
 
 
-def _body(id_property: str, items: Sequence[Item]) -> bytes:
-    named = json.dumps(id_property)
+def _request_body(id_property: str, records: Sequence[OutboxRecord]) -> bytes:
+    id_property_json = json.dumps(id_property)
     inputs = []
-    for item in items:
-        key = json.dumps(item.object_id)
+    for record in records:
+        key = json.dumps(record.object_id)
         inputs.append(
-            f'{{"id":{key},"idProperty":{named},"objectWriteTraceId":{key},'
-            f'"properties":{item.payload}}}'
+            f'{{"id":{key},"idProperty":{id_property_json},"objectWriteTraceId":{key},'
+            f'"properties":{record.payload}}}'
         )
     return f'{{"inputs":[{",".join(inputs)}]}}'.encode()
 
 
-def parsed(answer: httpx.Response) -> Mapping[str, Any]:
+def parse_body(response: httpx.Response) -> Mapping[str, Any]:
     """The body of an answer; empty where it is no JSON object."""
     try:
-        said = json.loads(answer.content)
+        body = json.loads(response.content)
     except ValueError:
-        said = None
-    return said if isinstance(said, dict) else {}
+        body = None
+    return body if isinstance(body, dict) else {}
 
 
-def _outcomes(said: Mapping[str, Any], id_property: str, items: Sequence[Item]) -> list[Outcome]:
-    written, refused = _written(said, id_property), _refused(said)
+def _outcomes(
+    body: Mapping[str, Any], id_property: str, records: Sequence[OutboxRecord]
+) -> list[Outcome]:
+    written, refused = _written_ids(body, id_property), _refusal_reasons(body)
     outcomes = []
-    for item in items:
-        if item.object_id in written:
-            outcomes.append(Outcome(remote_id=written[item.object_id]))
-        elif item.object_id in refused:
-            outcomes.append(Outcome(refused[item.object_id]))
+    for record in records:
+        if record.object_id in written:
+            outcomes.append(Outcome(remote_id=written[record.object_id]))
+        elif record.object_id in refused:
+            outcomes.append(Outcome(refused[record.object_id]))
         else:
             outcomes.append(Outcome("not in HubSpot's answer"))
     return outcomes
 
 
-def _written(said: Mapping[str, Any], id_property: str) -> dict[str, str]:
+def _written_ids(body: Mapping[str, Any], id_property: str) -> dict[str, str]:
     """Ids at HubSpot by trace id; or by the unique property, where the trace id is not echoed."""
-    found = {}
-    for record in rows(said, "results"):
-        properties = record.get("properties")
-        own = properties.get(id_property) if isinstance(properties, dict) else None
-        if (key := record.get("objectWriteTraceId") or own) and record.get("id"):
-            found[str(key)] = str(record["id"])
-    return found
+    ids_by_key = {}
+    for result_row in object_rows(body, "results"):
+        properties = result_row.get("properties")
+        object_id = properties.get(id_property) if isinstance(properties, dict) else None
+        if (key := result_row.get("objectWriteTraceId") or object_id) and result_row.get("id"):
+            ids_by_key[str(key)] = str(result_row["id"])
+    return ids_by_key
 
 
-def _refused(said: Mapping[str, Any]) -> dict[str, str]:
+def _refusal_reasons(body: Mapping[str, Any]) -> dict[str, str]:
     """Reasons by trace id."""
-    found = {}
-    for error in rows(said, "errors"):
+    reasons = {}
+    for error in object_rows(body, "errors"):
         context = error.get("context")
         keys = context.get("objectWriteTraceId") if isinstance(context, dict) else None
         for key in keys if isinstance(keys, list) else [keys] if keys else []:
-            found[str(key)] = reason(error, None)
-    return found
+            reasons[str(key)] = error_reason(error, None)
+    return reasons
 
 
-def reason(error: Mapping[str, Any], status: int | None) -> str:
+def error_reason(error: Mapping[str, Any], status: int | None) -> str:
     """Category and message, and what stands within: any of it may be absent."""
-    inner = [row.get("message") for row in rows(error, "errors")]
+    inner = [row.get("message") for row in object_rows(error, "errors")]
     parts = [error.get("category"), error.get("message"), *inner[:3]]
     text = ": ".join(dict.fromkeys(str(part) for part in parts if part))
     return (text or f"refused with status {status or HTTPStatus.MULTI_STATUS}")[:MAX_REASON]
 
 
-def rows(said: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def object_rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects of a list in an answer; none where it is absent."""
-    found = said.get(name)
+    found = body.get(name)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

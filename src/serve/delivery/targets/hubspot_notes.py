@@ -13,74 +13,78 @@ from html import escape
 from typing import Any
 
 from ....settings import Settings
-from ....settings.delivery import HubSpot as Own
+from ....settings.delivery import HubSpot as HubSpotSettings
 from ..desired_records import Columns, group_columns
-from .bisect_batch import Halving, Refusal
-from .hubspot_batch_upsert import JSON, upsert
-from .service_client import Unanswered, Web
-from .target import Given, Item, Outcome
+from .bisect_batch import BisectBatch, Refusal
+from .hubspot_batch_upsert import JSON_HEADERS, upsert_batch
+from .service_client import NoResponse, ServiceClient
+from .target import OutboxRecord, Outcome, PushInputs
 
-OBJECT = "notes"
+OBJECT_TYPE = "notes"
 
 
-class Notes:
+class NoteWriter:
     """Writes notes and ties them to their records."""
 
-    def __init__(self, web: Web, own: Own) -> None:
-        self._web, self._own = web, own
-        self._halving = Halving(self._post)
+    def __init__(self, client: ServiceClient, settings: HubSpotSettings) -> None:
+        self._client, self._settings = client, settings
+        self._batches = BisectBatch(self._post_batch)
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One outcome for each note; one whose record has no id yet waits for it."""
-        ready = [item for item in items if item.parent_id]
-        done = iter(self._halving.send(ready) if ready else [])
-        waits = Outcome("the group's own record is not written yet", counts=False)
-        return [next(done) if item.parent_id else waits for item in items]
+        ready = [record for record in records if record.parent_id]
+        outcomes = iter(self._batches.send(ready) if ready else [])
+        not_ready = Outcome("the group's own record is not written yet", counts_as_attempt=False)
+        return [next(outcomes) if record.parent_id else not_ready for record in records]
 
-    def _post(self, items: Sequence[Item]) -> list[Outcome] | Refusal:
-        path = self._own.path.format(object_type=OBJECT)
-        answer = upsert(self._web, path, self._own.note_id_property, items)
-        return answer if isinstance(answer, Refusal) else self._tied(items, answer)
+    def _post_batch(self, records: Sequence[OutboxRecord]) -> list[Outcome] | Refusal:
+        path = self._settings.path.format(object_type=OBJECT_TYPE)
+        result = upsert_batch(self._client, path, self._settings.note_id_property, records)
+        return result if isinstance(result, Refusal) else self._associate(records, result)
 
-    def _tied(self, items: Sequence[Item], outcomes: list[Outcome]) -> list[Outcome]:
+    def _associate(self, records: Sequence[OutboxRecord], outcomes: list[Outcome]) -> list[Outcome]:
         pairs = [
-            {"from": {"id": outcome.remote_id}, "to": {"id": item.parent_id}}
-            for item, outcome in zip(items, outcomes, strict=True)
+            {"from": {"id": outcome.remote_id}, "to": {"id": record.parent_id}}
+            for record, outcome in zip(records, outcomes, strict=True)
             if outcome.error is None
         ]
         if not pairs:
             return outcomes
-        path = self._own.associations_path.format(object_type=self._own.object_type)
+        path = self._settings.associations_path.format(object_type=self._settings.object_type)
         content = json.dumps({"inputs": pairs})
         try:
-            answer = self._web.call("POST", path, content=content, headers=JSON)
-            error = None if answer.is_success else f"status {answer.status_code}"
-        except Unanswered as silence:
-            error = str(silence)
+            response = self._client.request("POST", path, content=content, headers=JSON_HEADERS)
+            error = None if response.is_success else f"status {response.status_code}"
+        except NoResponse as no_response:
+            error = str(no_response)
         if error is None:
             return outcomes
-        loose = f"the note is written, and not yet tied to its record: {error}"
+        reason = f"the note is written, and not yet tied to its record: {error}"
         return [
-            Outcome(loose, outcome.remote_id) if outcome.error is None else outcome
+            Outcome(reason, outcome.remote_id) if outcome.error is None else outcome
             for outcome in outcomes
         ]
 
 
-def note_columns(given: Given, settings: Settings) -> tuple[list[str], Columns, Mapping[str, str]]:
+def note_columns(
+    inputs: PushInputs, settings: Settings
+) -> tuple[list[str], Columns, Mapping[str, str]]:
     """Notes of the groups whose status the settings name: group_ids, columns, property names."""
-    columns = group_columns(given, settings, ("status", "summary", "as_of"))
+    columns = group_columns(inputs, settings, ("status", "summary", "as_of"))
     statuses = settings.push.hubspot.notes
     rows = [
         (group_id, _html(summary), as_of)
         for group_id, status, summary, as_of in zip(*columns.values(), strict=True)
         if status in statuses and summary
     ]
-    ids, bodies, instants = (list(column) for column in zip(*rows, strict=True)) if rows else _NONE
-    made: dict[str, list[Any]] = {"summary": bodies, "as_of": instants}
-    return ids, made, {"summary": "hs_note_body", "as_of": "hs_timestamp"}
+    ids, bodies, instants = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else _NO_NOTES
+    )
+    note_fields: dict[str, list[Any]] = {"summary": bodies, "as_of": instants}
+    return ids, note_fields, {"summary": "hs_note_body", "as_of": "hs_timestamp"}
 
 
-_NONE: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+_NO_NOTES: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
 
 
 def _html(text: str | None) -> str:

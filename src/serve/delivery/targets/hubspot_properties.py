@@ -8,38 +8,38 @@ from typing import Any
 
 import httpx
 
-from ....settings.delivery import HubSpot as Own
-from .hubspot_batch_upsert import JSON, parsed, reason, rows
-from .service_client import Unanswered, Web
-from .target import Stopped
+from ....settings.delivery import HubSpot as HubSpotSettings
+from .hubspot_batch_upsert import JSON_HEADERS, error_reason, object_rows, parse_body
+from .service_client import NoResponse, ServiceClient
+from .target import TargetUnavailable
 
-_NUMBERS = {
+_NUMBER_FIELDS = {
     "score", "readiness", "readiness_low", "readiness_high", "log_odds", "base_log_odds",
     "completeness", "engaged_completeness", "engagement", "threshold", "completeness_threshold",
     "rank",
 }  # fmt: skip
-_LONG = {"top_reasons", "summary", "next_step"}
+_MULTILINE_FIELDS = {"top_reasons", "summary", "next_step"}
 
 
-def properties_of(own: Own) -> list[dict[str, Any]]:
+def property_definitions(settings: HubSpotSettings) -> list[dict[str, Any]]:
     """The properties that the settings map to, and the unique one."""
-    made = [identity(own.id_property, own.property_group)]
-    for name, there in own.mapping.items():
-        number = name in _NUMBERS
-        shown = "number" if number else "textarea" if name in _LONG else "text"
-        made.append(
+    definitions = [unique_property(settings.id_property, settings.property_group)]
+    for name, property_name in settings.mapping.items():
+        is_number = name in _NUMBER_FIELDS
+        field_type = "number" if is_number else "textarea" if name in _MULTILINE_FIELDS else "text"
+        definitions.append(
             {
-                "name": there,
+                "name": property_name,
                 "label": f"MQBG {name.replace('_', ' ')}",
-                "type": "number" if number else "string",
-                "fieldType": shown,
-                "groupName": own.property_group,
+                "type": "number" if is_number else "string",
+                "fieldType": field_type,
+                "groupName": settings.property_group,
             }
         )
-    return made
+    return definitions
 
 
-def identity(name: str, group: str) -> dict[str, Any]:
+def unique_property(name: str, group: str) -> dict[str, Any]:
     """The unique property that records are found by."""
     return {
         "name": name,
@@ -51,35 +51,45 @@ def identity(name: str, group: str) -> dict[str, Any]:
     }
 
 
-def make(
-    web: Web, own: Own, object_type: str, properties: Sequence[Mapping[str, Any]]
+def create_missing_properties(
+    client: ServiceClient,
+    settings: HubSpotSettings,
+    object_type: str,
+    properties: Sequence[Mapping[str, Any]],
 ) -> list[str]:
     """Makes the properties that an object lacks; returns their names.
 
     Raises:
-        Stopped: HubSpot does not list or make them.
+        TargetUnavailable: HubSpot does not list or make them.
     """
-    path = own.properties_path.format(object_type=object_type)
+    path = settings.properties_path.format(object_type=object_type)
     try:
-        listed = web.call("GET", path)
-        if not listed.is_success:
-            raise _no_properties(object_type, listed)
-        there = {str(row.get("name")) for row in rows(parsed(listed), "results")}
-        missing = [row for row in properties if row["name"] not in there]
+        list_response = client.request("GET", path)
+        if not list_response.is_success:
+            raise _properties_refused(object_type, list_response)
+        existing = {
+            str(row.get("name")) for row in object_rows(parse_body(list_response), "results")
+        }
+        missing = [row for row in properties if row["name"] not in existing]
         if not missing:
             return []
         body = json.dumps({"inputs": missing})
-        done = web.call("POST", f"{path}/batch/create", content=body, headers=JSON)
-    except Unanswered as silence:
-        raise Stopped(f"hubspot: expected an answer, got none ({silence}); run again") from None
-    if not done.is_success or rows(parsed(done), "errors"):
-        raise _no_properties(object_type, done)
+        create_response = client.request(
+            "POST", f"{path}/batch/create", content=body, headers=JSON_HEADERS
+        )
+    except NoResponse as no_response:
+        raise TargetUnavailable(
+            f"hubspot: expected an answer, got none ({no_response}); run again"
+        ) from None
+    if not create_response.is_success or object_rows(parse_body(create_response), "errors"):
+        raise _properties_refused(object_type, create_response)
     return [f"{object_type}: {row['name']}" for row in missing]
 
 
-def _no_properties(object_type: str, answer: httpx.Response) -> Stopped:
-    return Stopped(
+def _properties_refused(object_type: str, response: httpx.Response) -> TargetUnavailable:
+    return TargetUnavailable(
         f"hubspot: expected to list and make properties of {object_type}, got status "
-        f"{answer.status_code} ({reason(parsed(answer), answer.status_code)}); give the token "
+        f"{response.status_code} "
+        f"({error_reason(parse_body(response), response.status_code)}); give the token "
         "the scopes of its schema, or make the properties by hand"
     )

@@ -10,17 +10,17 @@ from typing import TextIO
 
 from ....contract import BadInput
 from ....settings import Settings
-from ....settings.delivery import JsonLines as Own
+from ....settings.delivery import JsonLines as JsonLinesSettings
 from ....support.atomic_output import replaced_file
-from ..desired_records import as_json, group_columns, wanted
-from .target import GROUP, Given, Item, Outcome, Wanted
+from ..desired_records import as_json, build_desired_records, group_columns
+from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
 STDOUT = "-"
-KEY = "id"
+ID_KEY = "id"
 """Of a line, beside the fields of the settings: the group_id, whatever those are called."""
 
 
-class JsonLines:
+class JsonLinesTarget:
     """One line for each group, by id: `{"id": ..., and the fields of the settings}`.
 
     The file is written aside and renamed, so a reader finds the lines of one push, whole. On
@@ -31,41 +31,41 @@ class JsonLines:
     kinds = (GROUP,)
     connections = 1
 
-    def __init__(self, own: Own, stdout: TextIO | None = None) -> None:
-        self._own, self._stdout = own, stdout or sys.stdout
+    def __init__(self, settings: JsonLinesSettings, stdout: TextIO | None = None) -> None:
+        self._settings, self._stdout = settings, stdout or sys.stdout
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """All at once: the file is written whole."""
-        return records
+        return record_count
 
     def prepare(self) -> list[str]:
         """Nothing to make."""
         return []
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """Writes them."""
-        lines = {item.object_id: _line(item) for item in items}
-        if self._own.path == STDOUT:
+        lines = {record.object_id: _json_line(record) for record in records}
+        if self._settings.path == STDOUT:
             self._stdout.write("".join(lines.values()))
             self._stdout.flush()
         else:
-            path = Path(self._own.path)
-            together = _lines_of(path) | lines
-            with replaced_file(path) as aside:
-                text = "".join(together[object_id] for object_id in sorted(together))
-                aside.write_text(text, encoding="utf-8", newline="\n")
-        return [Outcome()] * len(items)
+            path = Path(self._settings.path)
+            merged = _read_lines(path) | lines
+            with replaced_file(path) as temporary_path:
+                text = "".join(merged[object_id] for object_id in sorted(merged))
+                temporary_path.write_text(text, encoding="utf-8", newline="\n")
+        return [Outcome()] * len(records)
 
 
-def _line(item: Item) -> str:
-    key = json.dumps(item.object_id, ensure_ascii=False)
-    rest = item.payload[1:] if item.payload == "{}" else f",{item.payload[1:]}"
+def _json_line(record: OutboxRecord) -> str:
+    key = json.dumps(record.object_id, ensure_ascii=False)
+    rest = record.payload[1:] if record.payload == "{}" else f",{record.payload[1:]}"
     # U+2028 and U+2029 end a line for some readers, and never stand in JSON outside of texts.
-    line = f'{{"{KEY}":{key}{rest}\n'
+    line = f'{{"{ID_KEY}":{key}{rest}\n'
     return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
-def _lines_of(path: Path) -> dict[str, str]:
+def _read_lines(path: Path) -> dict[str, str]:
     """The lines of an earlier push by id.
 
     Raises:
@@ -73,21 +73,21 @@ def _lines_of(path: Path) -> dict[str, str]:
     """
     if not path.exists():
         return {}
-    found = {}
+    lines = {}
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
             try:
-                found[str(json.loads(line)[KEY])] = line
+                lines[str(json.loads(line)[ID_KEY])] = line
             except (ValueError, KeyError, TypeError):
                 raise BadInput(
                     f"push: expected lines of an earlier push in {path}, got something else; "
                     "choose another [push.jsonl] path"
                 ) from None
-    return found
+    return lines
 
 
-def jsonl_records(given: Given, settings: Settings) -> list[Wanted]:
+def jsonl_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:
     """Every scored group."""
     mapping = settings.push.jsonl.mapping
-    columns = group_columns(given, settings, tuple(mapping))
-    return [wanted(GROUP, columns["group_id"], columns, mapping, as_json)]
+    columns = group_columns(inputs, settings, tuple(mapping))
+    return [build_desired_records(GROUP, columns["group_id"], columns, mapping, as_json)]

@@ -12,24 +12,21 @@ import httpx
 from ....contract import BadInput
 from ....settings import Settings
 from ....settings.delivery import TARGETS, Dynamics, Limits, Salesforce
-from .credentials import secret, secret_url
-from .dynamics import Dynamics as DynamicsTarget
-from .dynamics import dynamics_records
-from .hubspot import HubSpot as HubSpotTarget
-from .hubspot import hubspot_records
-from .jsonl import JsonLines, jsonl_records
-from .salesforce import Salesforce as SalesforceTarget
-from .salesforce import salesforce_records
-from .service_client import Web, bucket_of, client
-from .sql import Sql, require_driver, sql_records
-from .target import Given, Stopped, Target, Wanted
-from .webhook import Webhook, webhook_records
+from .credentials import read_secret, read_secret_url
+from .dynamics import DynamicsTarget, dynamics_records
+from .hubspot import HubSpotTarget, hubspot_records
+from .jsonl import JsonLinesTarget, jsonl_records
+from .salesforce import SalesforceTarget, salesforce_records
+from .service_client import ServiceClient, build_rate_limiter, open_http_client
+from .sql import SqlTarget, require_driver, sql_records
+from .target import DesiredRecords, PushInputs, Target, TargetUnavailable
+from .webhook import WebhookTarget, webhook_records
 
-Seconds = Callable[[], float]
-Opening = Callable[[Settings], AbstractContextManager[Target]]
+UnixClock = Callable[[], float]
+TargetOpener = Callable[[Settings], AbstractContextManager[Target]]
 
 
-RECORDS: Mapping[str, Callable[[Given, Settings], list[Wanted]]] = {
+RECORD_BUILDERS: Mapping[str, Callable[[PushInputs, Settings], list[DesiredRecords]]] = {
     "hubspot": hubspot_records,
     "salesforce": salesforce_records,
     "dynamics": dynamics_records,
@@ -51,74 +48,84 @@ def require_target(name: str) -> None:
 
 
 @contextmanager
-def opened_target(name: str, settings: Settings, *, seconds: Seconds) -> Iterator[Target]:
+def open_target(name: str, settings: Settings, *, unix_clock: UnixClock) -> Iterator[Target]:
     """A target of the settings.
 
     Args:
         name: of `settings.push.TARGETS`.
         settings: [push] and [alerts] link are read.
-        seconds: since 1970, for the webhook's timestamp.
+        unix_clock: since 1970, for the webhook's timestamp.
 
     Raises:
         BadInput: there is no such target, a setting it needs is empty, or an environment variable
             is not set.
-        Stopped: its login refuses us.
+        TargetUnavailable: its login refuses us.
     """
     require_target(name)
     if name == "jsonl":
-        yield JsonLines(settings.push.jsonl)
+        yield JsonLinesTarget(settings.push.jsonl)
     elif name == "sql":
-        with _sql(settings) as target:
+        with _open_sql(settings) as target:
             yield target
     else:
-        opening: dict[str, Opening] = {
-            "hubspot": _hubspot,
-            "salesforce": _salesforce,
-            "dynamics": _dynamics,
-            "webhook": lambda given: _webhook(given, seconds),
+        openers: dict[str, TargetOpener] = {
+            "hubspot": _open_hubspot,
+            "salesforce": _open_salesforce,
+            "dynamics": _open_dynamics,
+            "webhook": lambda given: _open_webhook(given, unix_clock),
         }
-        with opening[name](settings) as web_target:
-            yield web_target
+        with openers[name](settings) as target:
+            yield target
 
 
 @contextmanager
-def _hubspot(settings: Settings) -> Iterator[Target]:
-    own = settings.push.hubspot
-    token = secret(own.token_env, "HubSpot's access token")
-    with _web(own.url, token, own, "hubspot", own.token_env) as web:
-        yield HubSpotTarget(web, own)
+def _open_hubspot(settings: Settings) -> Iterator[Target]:
+    target_settings = settings.push.hubspot
+    token = read_secret(target_settings.token_env, "HubSpot's access token")
+    with _open_client(
+        target_settings.url, token, target_settings, "hubspot", target_settings.token_env
+    ) as client:
+        yield HubSpotTarget(client, target_settings)
 
 
 @contextmanager
-def _salesforce(settings: Settings) -> Iterator[Target]:
-    own = settings.push.salesforce
-    if os.environ.get(own.token_env) or not os.environ.get(own.username_env):
-        token = secret(own.token_env, "Salesforce's access token")
-        url, variables = _address(own.url, "[push.salesforce] url"), own.token_env
+def _open_salesforce(settings: Settings) -> Iterator[Target]:
+    target_settings = settings.push.salesforce
+    if os.environ.get(target_settings.token_env) or not os.environ.get(
+        target_settings.username_env
+    ):
+        token = read_secret(target_settings.token_env, "Salesforce's access token")
+        url, variables = (
+            _require_address(target_settings.url, "[push.salesforce] url"),
+            target_settings.token_env,
+        )
     else:
-        token, url = _salesforce_login(own)
-        variables = f"{own.username_env}, {own.password_env} and {own.security_token_env}"
-    with _web(url, token, own, "salesforce", variables) as web:
-        yield SalesforceTarget(web, own)
+        token, url = _log_in_to_salesforce(target_settings)
+        variables = (
+            f"{target_settings.username_env}, {target_settings.password_env} and "
+            f"{target_settings.security_token_env}"
+        )
+    with _open_client(url, token, target_settings, "salesforce", variables) as client:
+        yield SalesforceTarget(client, target_settings)
 
 
-def _salesforce_login(own: Salesforce) -> tuple[str, str]:
+def _log_in_to_salesforce(settings: Salesforce) -> tuple[str, str]:
     """Access token and address of the instance."""
     from simple_salesforce import SalesforceLogin
     from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
-    names = (own.username_env, own.password_env, own.security_token_env)
-    username, password, token = (secret(name, "Salesforce's login") for name in names)
+    names = (settings.username_env, settings.password_env, settings.security_token_env)
+    username, password, token = (read_secret(name, "Salesforce's login") for name in names)
     try:
         session, instance = SalesforceLogin(
             username=username,
             password=password,
             security_token=token,
-            domain=own.domain,
-            sf_version=own.version,
+            domain=settings.domain,
+            sf_version=settings.version,
         )
     except SalesforceAuthenticationFailed as error:
-        raise Stopped(
+        raise TargetUnavailable(
             f"salesforce: expected a login that is let in, got {error.code}; set "
             f"{', '.join(names)} anew"
         ) from None
@@ -126,65 +133,73 @@ def _salesforce_login(own: Salesforce) -> tuple[str, str]:
 
 
 @contextmanager
-def _dynamics(settings: Settings) -> Iterator[Target]:
-    own = settings.push.dynamics
-    url = _address(own.url, "[push.dynamics] url")
-    if own.tenant and not os.environ.get(own.token_env):
-        variables = f"{own.client_id_env} and {own.client_secret_env}"
-        token = _dynamics_login(own, url, variables)
+def _open_dynamics(settings: Settings) -> Iterator[Target]:
+    target_settings = settings.push.dynamics
+    url = _require_address(target_settings.url, "[push.dynamics] url")
+    if target_settings.tenant and not os.environ.get(target_settings.token_env):
+        variables = f"{target_settings.client_id_env} and {target_settings.client_secret_env}"
+        token = _log_in_to_dynamics(target_settings, url, variables)
     else:
-        token, variables = secret(own.token_env, "Dynamics 365's access token"), own.token_env
-    with _web(url, token, own, "dynamics", variables) as web:
-        yield DynamicsTarget(web, own)
+        token, variables = (
+            read_secret(target_settings.token_env, "Dynamics 365's access token"),
+            target_settings.token_env,
+        )
+    with _open_client(url, token, target_settings, "dynamics", variables) as client:
+        yield DynamicsTarget(client, target_settings)
 
 
-def _dynamics_login(own: Dynamics, url: str, variables: str) -> str:
+def _log_in_to_dynamics(settings: Dynamics, url: str, variables: str) -> str:
     """An access token for an application with a secret of its own."""
     form = {
         "grant_type": "client_credentials",
-        "client_id": secret(own.client_id_env, "the application's id"),
-        "client_secret": secret(own.client_secret_env, "the application's secret"),
+        "client_id": read_secret(settings.client_id_env, "the application's id"),
+        "client_secret": read_secret(settings.client_secret_env, "the application's secret"),
         "scope": f"{url}/.default",
     }
-    with client(own.login_url, own) as http:
-        path = f"/{quote(own.tenant, safe='')}/oauth2/v2.0/token"
+    with open_http_client(settings.login_url, settings) as http_session:
+        path = f"/{quote(settings.tenant, safe='')}/oauth2/v2.0/token"
         try:
-            answer = http.post(path, data=form)
-            token = answer.json()["access_token"] if answer.is_success else None
+            response = http_session.post(path, data=form)
+            token = response.json()["access_token"] if response.is_success else None
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             token = None
     if not isinstance(token, str):
-        raise Stopped(
-            f"dynamics: expected an access token from {own.login_url}, got none; set {variables} "
+        raise TargetUnavailable(
+            f"dynamics: expected an access token from {settings.login_url}, got none; set "
+            f"{variables} "
             "anew, or [push.dynamics] tenant"
         )
     return token
 
 
 @contextmanager
-def _webhook(settings: Settings, seconds: Seconds) -> Iterator[Target]:
-    own = settings.push.webhook
-    url = secret_url(own.url_env, "the webhook's address")
-    key = secret(own.secret_env, "the webhook's secret")
-    with client("", own) as http:
-        web = Web(
-            http, bucket_of(own), own, name="webhook", variables=f"{own.url_env}, {own.secret_env}"
+def _open_webhook(settings: Settings, unix_clock: UnixClock) -> Iterator[Target]:
+    target_settings = settings.push.webhook
+    url = read_secret_url(target_settings.url_env, "the webhook's address")
+    secret_key = read_secret(target_settings.secret_env, "the webhook's secret")
+    with open_http_client("", target_settings) as http_session:
+        client = ServiceClient(
+            http_session,
+            build_rate_limiter(target_settings),
+            target_settings,
+            name="webhook",
+            variables=f"{target_settings.url_env}, {target_settings.secret_env}",
         )
-        yield Webhook(web, own, url, key, seconds=seconds)
+        yield WebhookTarget(client, target_settings, url, secret_key, unix_clock=unix_clock)
 
 
 @contextmanager
-def _sql(settings: Settings) -> Iterator[Target]:
+def _open_sql(settings: Settings) -> Iterator[Target]:
     require_driver()
     import psycopg
 
-    url = secret(settings.push.sql.url_env, "the database's URL")
+    url = read_secret(settings.push.sql.url_env, "the database's URL")
     if urlsplit(url).scheme not in ("postgresql", "postgres"):
         raise BadInput(
             f"push: expected postgresql://USER:PASSWORD@HOST/DATABASE in the environment variable "
             f"{settings.push.sql.url_env}, got something else; set it to the whole URL"
         )
-    target = Sql(settings.push.sql, lambda: psycopg.connect(url, autocommit=True))
+    target = SqlTarget(settings.push.sql, lambda: psycopg.connect(url, autocommit=True))
     try:
         yield target
     finally:
@@ -192,13 +207,19 @@ def _sql(settings: Settings) -> Iterator[Target]:
 
 
 @contextmanager
-def _web(url: str, token: str, limits: Limits, name: str, variables: str) -> Iterator[Web]:
+def _open_client(
+    url: str, token: str, limits: Limits, name: str, variables: str
+) -> Iterator[ServiceClient]:
     headers = {"Authorization": f"Bearer {token}"}
-    with client(_address(url, f"[push.{name}] url"), limits, headers) as http:
-        yield Web(http, bucket_of(limits), limits, name=name, variables=variables)
+    with open_http_client(
+        _require_address(url, f"[push.{name}] url"), limits, headers
+    ) as http_session:
+        yield ServiceClient(
+            http_session, build_rate_limiter(limits), limits, name=name, variables=variables
+        )
 
 
-def _address(url: str, setting: str) -> str:
+def _require_address(url: str, setting: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise BadInput(f"{setting}: expected an address such as https://example.com, got {url!r}")
     return url.rstrip("/")

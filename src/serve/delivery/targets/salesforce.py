@@ -14,23 +14,23 @@ from urllib.parse import quote
 import httpx
 
 from ....settings import Settings
-from ....settings.delivery import Salesforce as Own
-from ..desired_records import Columns, as_scalar, group_columns, wanted
-from .bisect_batch import Halving, Refusal
-from .salesforce_bulk import Bulk, Job, bulk_upsert
-from .service_client import Unanswered, Web
-from .target import GROUP, MEMBER, Given, Item, Outcome, Wanted
+from ....settings.delivery import Salesforce as SalesforceSettings
+from ..desired_records import Columns, as_scalar, build_desired_records, group_columns
+from .bisect_batch import BisectBatch, Refusal
+from .salesforce_bulk import BulkClient, BulkJob, bulk_upsert
+from .service_client import NoResponse, ServiceClient
+from .target import GROUP, MEMBER, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
-COMPOSITE = 200
+COMPOSITE_BATCH_SIZE = 200
 """Records a request may hold."""
 
-JOB = 100_000
+BULK_BATCH_SIZE = 100_000
 """Records of a bulk job: well below its limit of 150 MB."""
 
 MAX_REASON = 300
 
 
-class Salesforce:
+class SalesforceTarget:
     """Fields on the object that stands for groups, and if wished one record for each stakeholder.
 
     Every answer is read record by record: Salesforce says 200 also where records failed. A record
@@ -39,90 +39,102 @@ class Salesforce:
 
     name = "salesforce"
 
-    def __init__(self, web: Web, own: Own) -> None:
-        self._web, self._own = web, own
-        self._halvings = {kind: Halving(self._post) for kind in self.kinds}
-        self.connections = self._own.connections
+    def __init__(self, client: ServiceClient, settings: SalesforceSettings) -> None:
+        self._client, self._settings = client, settings
+        self._batches = {kind: BisectBatch(self._post_batch) for kind in self.kinds}
+        self.connections = self._settings.connections
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Stakeholders last: their records refer to their group's."""
-        return (GROUP, MEMBER) if self._own.member_object else (GROUP,)
+        return (GROUP, MEMBER) if self._settings.member_object else (GROUP,)
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """Few go by composite requests, many by bulk jobs."""
-        return JOB if records > self._own.bulk_above else COMPOSITE
+        return BULK_BATCH_SIZE if record_count > self._settings.bulk_above else COMPOSITE_BATCH_SIZE
 
     def prepare(self) -> list[str]:
         """Nothing: custom fields need a deployment, which an administrator does."""
         return []
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One request, or a bulk job where the batch is larger than a request may be."""
-        kind = items[0].kind
-        if len(items) <= COMPOSITE:
-            return self._halvings[kind].send(items)
-        own = self._own
-        job = Job(*_object(own, kind), f"/services/data/v{own.version}/jobs/ingest")
-        bulk = Bulk(self._web, own.bulk_poll_seconds, own.bulk_patience_seconds)
+        kind = records[0].kind
+        if len(records) <= COMPOSITE_BATCH_SIZE:
+            return self._batches[kind].send(records)
+        settings = self._settings
+        job = BulkJob(
+            *_object_and_external_id(settings, kind),
+            f"/services/data/v{settings.version}/jobs/ingest",
+        )
+        bulk = BulkClient(self._client, settings.bulk_poll_seconds, settings.bulk_patience_seconds)
         try:
-            return bulk_upsert(bulk, job, items)
-        except Unanswered as silence:
-            return [Outcome(f"no answer: {silence}", counts=False)] * len(items)
+            return bulk_upsert(bulk, job, records)
+        except NoResponse as no_response:
+            return [Outcome(f"no answer: {no_response}", counts_as_attempt=False)] * len(records)
 
-    def _post(self, items: Sequence[Item]) -> list[Outcome] | Refusal:
-        name, key = _object(self._own, items[0].kind)
-        path = f"/services/data/v{self._own.version}/composite/sobjects/{name}/{key}"
-        records = [
-            {"attributes": {"type": name}, key: item.object_id, **nested(json.loads(item.payload))}
-            for item in items
+    def _post_batch(self, records: Sequence[OutboxRecord]) -> list[Outcome] | Refusal:
+        object_name, external_id = _object_and_external_id(self._settings, records[0].kind)
+        path = (
+            f"/services/data/v{self._settings.version}/composite/sobjects/{object_name}/"
+            f"{external_id}"
+        )
+        payloads = [
+            {
+                "attributes": {"type": object_name},
+                external_id: record.object_id,
+                **nest_relations(json.loads(record.payload)),
+            }
+            for record in records
         ]
-        body = json.dumps({"allOrNone": False, "records": records}, ensure_ascii=False)
+        body = json.dumps({"allOrNone": False, "records": payloads}, ensure_ascii=False)
         headers = {"Content-Type": "application/json; charset=UTF-8"}
-        answer = self._web.call("PATCH", path, content=body.encode(), headers=headers)
-        if not answer.is_success:
-            return Refusal(f"status {answer.status_code}: {_errors(_parsed(answer))}")
-        return _outcomes(_parsed(answer), len(items))
+        response = self._client.request("PATCH", path, content=body.encode(), headers=headers)
+        if not response.is_success:
+            return Refusal(
+                f"status {response.status_code}: {_error_reasons(_parse_rows(response))}"
+            )
+        return _outcomes(_parse_rows(response), len(records))
 
 
-def nested(flat: dict[str, Any]) -> dict[str, Any]:
+def nest_relations(fields: dict[str, Any]) -> dict[str, Any]:
     """`{"Group__r.Key__c": "g1"}` as `{"Group__r": {"Key__c": "g1"}}`."""
-    made: dict[str, Any] = {}
-    for name, value in flat.items():
+    nested_fields: dict[str, Any] = {}
+    for name, value in fields.items():
         relation, dot, key = name.partition(".")
-        made[relation] = {key: value} if dot else value
-    return made
+        nested_fields[relation] = {key: value} if dot else value
+    return nested_fields
 
 
-def _object(own: Own, kind: str) -> tuple[str, str]:
+def _object_and_external_id(settings: SalesforceSettings, kind: str) -> tuple[str, str]:
     if kind == MEMBER:
-        return own.member_object, own.member_external_id
-    return own.object, own.external_id
+        return settings.member_object, settings.member_external_id
+    return settings.object, settings.external_id
 
 
-def _parsed(answer: httpx.Response) -> list[Any]:
+def _parse_rows(response: httpx.Response) -> list[Any]:
     try:
-        said = answer.json()
+        body = response.json()
     except ValueError:
         return []
-    return said if isinstance(said, list) else [said]
+    return body if isinstance(body, list) else [body]
 
 
-def _outcomes(said: Sequence[Any], count: int) -> list[Outcome]:
+def _outcomes(body: Sequence[Any], count: int) -> list[Outcome]:
     """In the order of the records, as Salesforce answers."""
-    silent = Outcome("not in Salesforce's answer")
-    if len(said) != count:
-        return [silent] * count
-    return [_outcome(row) if isinstance(row, dict) else silent for row in said]
+    missing = Outcome("not in Salesforce's answer")
+    if len(body) != count:
+        return [missing] * count
+    return [_outcome(row) if isinstance(row, dict) else missing for row in body]
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:
     if row.get("success") is True:
         return Outcome(remote_id=row.get("id"))
-    return Outcome(_errors(row.get("errors")))
+    return Outcome(_error_reasons(row.get("errors")))
 
 
-def _errors(rows: Any) -> str:
+def _error_reasons(rows: Any) -> str:
     texts = []
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict):
@@ -131,36 +143,42 @@ def _errors(rows: Any) -> str:
     return ("; ".join(texts) or "refused without a reason")[:MAX_REASON]
 
 
-def member_id(group_id: str, contact_id: str) -> str:
+def stakeholder_id(group_id: str, contact_id: str) -> str:
     """The external id of a stakeholder, different for every pair."""
     return f"{quote(group_id, safe='')}:{quote(contact_id, safe='')}"
 
 
-def _member_columns(given: Given, settings: Settings) -> tuple[list[str], Columns, dict[str, str]]:
-    own, table = settings.push.salesforce, given.scored.stakeholders
+def _stakeholder_columns(
+    inputs: PushInputs, settings: Settings
+) -> tuple[list[str], Columns, dict[str, str]]:
+    target_settings, table = settings.push.salesforce, inputs.scored.stakeholders
     groups, contacts = table["group_id"].to_pylist(), table["contact_id"].to_pylist()
-    names = own.member_mapping
+    mapping = target_settings.member_mapping
     columns: Columns = {
         name: [
             round(value, settings.push.decimals) if isinstance(value, float) else value
             for value in table[name].to_pylist()
         ]
-        for name in names
+        for name in mapping
     }
     columns |= {"group": groups, "contact": contacts}
-    names |= {"group": f"{own.member_group}.{own.external_id}"}
-    if own.member_contact:
-        names |= {"contact": f"{own.member_contact}.{own.contact_external_id}"}
-    ids = [member_id(*pair) for pair in zip(groups, contacts, strict=True)]
-    return ids, columns, names
+    mapping |= {"group": f"{target_settings.member_group}.{target_settings.external_id}"}
+    if target_settings.member_contact:
+        mapping |= {
+            "contact": f"{target_settings.member_contact}.{target_settings.contact_external_id}"
+        }
+    ids = [stakeholder_id(*pair) for pair in zip(groups, contacts, strict=True)]
+    return ids, columns, mapping
 
 
-def salesforce_records(given: Given, settings: Settings) -> list[Wanted]:
+def salesforce_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:
     """Every scored group, and every stakeholder if there is an object for them."""
-    own = settings.push.salesforce
-    columns = group_columns(given, settings, tuple(own.mapping))
-    groups = wanted(GROUP, columns["group_id"], columns, own.mapping, as_scalar)
-    if not own.member_object:
+    target_settings = settings.push.salesforce
+    columns = group_columns(inputs, settings, tuple(target_settings.mapping))
+    groups = build_desired_records(
+        GROUP, columns["group_id"], columns, target_settings.mapping, as_scalar
+    )
+    if not target_settings.member_object:
         return [groups]
-    ids, members, names = _member_columns(given, settings)
-    return [groups, wanted(MEMBER, ids, members, names, as_scalar)]
+    ids, members, member_mapping = _stakeholder_columns(inputs, settings)
+    return [groups, build_desired_records(MEMBER, ids, members, member_mapping, as_scalar)]

@@ -12,35 +12,35 @@ from typing import Any
 
 import httpx
 
-from .service_client import Unanswered, Web
-from .target import Item, Outcome
+from .service_client import NoResponse, ServiceClient
+from .target import OutboxRecord, Outcome
 
-JSON = {"Content-Type": "application/json; charset=UTF-8"}
-DONE, ENDED = "JobComplete", ("Failed", "Aborted")
+JSON_HEADERS = {"Content-Type": "application/json; charset=UTF-8"}
+COMPLETE_STATE, FAILED_STATES = "JobComplete", ("Failed", "Aborted")
 MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class BulkClient:
     """How jobs are run.
 
     Attributes:
-        web: Salesforce.
+        client: Salesforce.
         poll_seconds: between two looks at a job.
-        patience_seconds: how long to wait for one.
+        timeout_seconds: how long to wait for one.
         clock: seconds that only rise.
         sleep: waits so many seconds.
     """
 
-    web: Web
+    client: ServiceClient
     poll_seconds: float
-    patience_seconds: float
+    timeout_seconds: float
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BulkJob:
     """What is upserted.
 
     Attributes:
@@ -54,95 +54,101 @@ class Job:
     path: str
 
 
-def bulk_upsert(bulk: Bulk, job: Job, items: Sequence[Item]) -> list[Outcome]:
+def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord]) -> list[Outcome]:
     """Upserts many records of one kind; one outcome for each, in their order.
 
     Raises:
-        Unanswered: nobody knows what became of the job.
-        Stopped: see `Web.call`.
+        NoResponse: nobody knows what became of the job.
+        TargetUnavailable: see `ServiceClient.request`.
     """
-    made = {
+    job_request = {
         "object": job.object, "externalIdFieldName": job.external_id, "operation": "upsert",
         "contentType": "CSV", "lineEnding": "LF",
     }  # fmt: skip
-    opened = bulk.web.call("POST", job.path, content=json.dumps(made), headers=JSON)
-    if not opened.is_success:
-        return [Outcome(f"status {opened.status_code}: {opened.text[:MAX_REASON]}")] * len(items)
-    place = f"{job.path}/{_object(opened).get('id')}"
+    created = bulk.client.request(
+        "POST", job.path, content=json.dumps(job_request), headers=JSON_HEADERS
+    )
+    if not created.is_success:
+        return [Outcome(f"status {created.status_code}: {created.text[:MAX_REASON]}")] * len(
+            records
+        )
+    job_path = f"{job.path}/{_parse_object(created).get('id')}"
     steps = (
-        ("PUT", f"{place}/batches", table(job, items), {"Content-Type": "text/csv"}),
-        ("PATCH", place, json.dumps({"state": "UploadComplete"}), JSON),
+        ("PUT", f"{job_path}/batches", job_csv(job, records), {"Content-Type": "text/csv"}),
+        ("PATCH", job_path, json.dumps({"state": "UploadComplete"}), JSON_HEADERS),
     )
     for method, path, content, headers in steps:
-        answer = bulk.web.call(method, path, content=content, headers=headers)
-        if not answer.is_success:
-            reason = f"status {answer.status_code}: {answer.text[:MAX_REASON]}"
-            return [Outcome(reason)] * len(items)
-    ended = _ended(bulk, place)
-    if ended.get("state") in ENDED:
-        return [Outcome(str(ended.get("errorMessage") or "the job failed"))] * len(items)
-    return _outcomes(bulk, job, place, items)
+        response = bulk.client.request(method, path, content=content, headers=headers)
+        if not response.is_success:
+            reason = f"status {response.status_code}: {response.text[:MAX_REASON]}"
+            return [Outcome(reason)] * len(records)
+    final_state = _wait_for_end(bulk, job_path)
+    if final_state.get("state") in FAILED_STATES:
+        return [Outcome(str(final_state.get("errorMessage") or "the job failed"))] * len(records)
+    return _outcomes(bulk, job, job_path, records)
 
 
-def table(job: Job, items: Sequence[Item]) -> bytes:
+def job_csv(job: BulkJob, records: Sequence[OutboxRecord]) -> bytes:
     """The records as the CSV that Bulk API 2.0 reads.
 
     Texts stand as they are, whatever they begin with: what reads this is no spreadsheet, and an
     apostrophe before a text would come to stand in Salesforce. `#N/A` empties a field.
     """
-    payloads = [json.loads(item.payload) for item in items]
+    payloads = [json.loads(record.payload) for record in records]
     names = list(payloads[0])
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow([job.external_id, *names])
-    for item, payload in zip(items, payloads, strict=True):
+    for record, payload in zip(records, payloads, strict=True):
         values = (payload.get(name) for name in names)
-        writer.writerow([item.object_id, *("#N/A" if v in (None, "") else v for v in values)])
+        writer.writerow([record.object_id, *("#N/A" if v in (None, "") else v for v in values)])
     return sink.getvalue().encode()
 
 
-def _ended(bulk: Bulk, place: str) -> dict[str, Any]:
-    until = bulk.clock() + bulk.patience_seconds
+def _wait_for_end(bulk: BulkClient, job_path: str) -> dict[str, Any]:
+    deadline = bulk.clock() + bulk.timeout_seconds
     while True:
-        said = _object(bulk.web.call("GET", place))
-        if said.get("state") in (DONE, *ENDED):
-            return said
-        if bulk.clock() >= until:
-            raise Unanswered(f"the bulk job is still {said.get('state')}")
+        body = _parse_object(bulk.client.request("GET", job_path))
+        if body.get("state") in (COMPLETE_STATE, *FAILED_STATES):
+            return body
+        if bulk.clock() >= deadline:
+            raise NoResponse(f"the bulk job is still {body.get('state')}")
         bulk.sleep(bulk.poll_seconds)
 
 
-def _outcomes(bulk: Bulk, job: Job, place: str, items: Sequence[Item]) -> list[Outcome]:
+def _outcomes(
+    bulk: BulkClient, job: BulkJob, job_path: str, records: Sequence[OutboxRecord]
+) -> list[Outcome]:
     written = {
         row.get(job.external_id, ""): row.get("sf__Id")
-        for row in _results(bulk, f"{place}/successfulResults/")
+        for row in _result_rows(bulk, f"{job_path}/successfulResults/")
     }
     refused = {
         row.get(job.external_id, ""): row.get("sf__Error") or "refused without a reason"
-        for row in _results(bulk, f"{place}/failedResults/")
+        for row in _result_rows(bulk, f"{job_path}/failedResults/")
     }
     outcomes = []
-    for item in items:
-        if item.object_id in written:
-            outcomes.append(Outcome(remote_id=written[item.object_id]))
-        elif item.object_id in refused:
-            outcomes.append(Outcome(refused[item.object_id][:MAX_REASON]))
+    for record in records:
+        if record.object_id in written:
+            outcomes.append(Outcome(remote_id=written[record.object_id]))
+        elif record.object_id in refused:
+            outcomes.append(Outcome(refused[record.object_id][:MAX_REASON]))
         else:
-            outcomes.append(Outcome("not processed by the bulk job", counts=False))
+            outcomes.append(Outcome("not processed by the bulk job", counts_as_attempt=False))
     return outcomes
 
 
-def _results(bulk: Bulk, path: str) -> Iterator[dict[str, str]]:
-    answer = bulk.web.call("GET", path)
-    if not answer.is_success:
-        raise Unanswered(f"status {answer.status_code} in place of the job's results")
-    text = answer.content.decode("utf-8-sig")
+def _result_rows(bulk: BulkClient, path: str) -> Iterator[dict[str, str]]:
+    response = bulk.client.request("GET", path)
+    if not response.is_success:
+        raise NoResponse(f"status {response.status_code} in place of the job's results")
+    text = response.content.decode("utf-8-sig")
     yield from csv.DictReader(io.StringIO(text, newline=""))
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def _parse_object(response: httpx.Response) -> dict[str, Any]:
     try:
-        said = answer.json()
+        body = response.json()
     except ValueError:
-        said = None
-    return said if isinstance(said, dict) else {}
+        body = None
+    return body if isinstance(body, dict) else {}

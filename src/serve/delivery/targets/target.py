@@ -12,7 +12,7 @@ GROUP, MEMBER, NOTE = "group", "member", "note"  # kinds of records
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredRecords:
     """What a target should hold of one kind, as columns of equal length.
 
     Attributes:
@@ -29,11 +29,11 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class OutboxRecord:
     """A record to send.
 
     Attributes:
-        kind: see `Wanted`.
+        kind: see `DesiredRecords`.
         object_id: the group_id, or for other kinds what names the object.
         payload: a JSON object, as text.
         attempts: refusals so far.
@@ -56,30 +56,30 @@ class Outcome:
     Attributes:
         error: why it was refused; None where the target named it as written.
         remote_id: the target's own id.
-        counts: whether the refusal is the record's own; False where the target is to blame, for
-            then it must not die of it.
+        counts_as_attempt: whether the refusal is the record's own; False where the target is to
+            blame, for then it must not die of it.
     """
 
     error: str | None = None
     remote_id: str | None = None
-    counts: bool = True
+    counts_as_attempt: bool = True
 
 
-class Stopped(RuntimeError):  # noqa: N818 - users meet it as a sentence
+class TargetUnavailable(RuntimeError):  # noqa: N818 - users meet it as a sentence
     """Nothing more can be sent to this target now; its text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PushInputs:
     """What payloads are made of.
 
     Attributes:
         scored: the tables of one cut-off.
-        previous: score by group_id at the cut-off before, as far as known.
+        previous_scores: score by group_id at the cut-off before, as far as known.
     """
 
     scored: ScoreTables
-    previous: Mapping[str, int]
+    previous_scores: Mapping[str, int]
 
 
 class Sender(Protocol):
@@ -97,15 +97,15 @@ class Sender(Protocol):
     def connections(self) -> int:
         """How many threads may call `send` at a time."""
 
-    def batch(self, kind: str, records: int) -> int:
+    def batch_size(self, kind: str, record_count: int) -> int:
         """Records to hand over at a time, where so many are to be sent."""
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """Sends records of one kind; one outcome for each, in their order.
 
         Raises:
-            Stopped: the target lets us in no more, or does not answer; none of these records is
-                known to be written.
+            TargetUnavailable: the target lets us in no more, or does not answer; none of these
+                records is known to be written.
         """
 
 

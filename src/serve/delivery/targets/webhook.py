@@ -11,17 +11,21 @@ from typing import Any
 import httpx
 
 from ....settings import Settings
-from ....settings.delivery import Webhook as Own
-from ..desired_records import as_json, group_columns, wanted
-from .bisect_batch import Halving, Refusal
-from .service_client import Web
-from .target import GROUP, Given, Item, Outcome, Wanted
+from ....settings.delivery import Webhook as WebhookSettings
+from ..desired_records import as_json, build_desired_records, group_columns
+from .bisect_batch import BisectBatch, Refusal
+from .service_client import ServiceClient
+from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
-SIGNATURE, TIMESTAMP, IDEMPOTENCY = "X-MQBG-Signature", "X-MQBG-Timestamp", "Idempotency-Key"
+SIGNATURE_HEADER, TIMESTAMP_HEADER, IDEMPOTENCY_HEADER = (
+    "X-MQBG-Signature",
+    "X-MQBG-Timestamp",
+    "Idempotency-Key",
+)
 MAX_REASON = 300
 
 
-class Webhook:
+class WebhookTarget:
     """`POST` of `{"records": [...]}` with the fields of the settings.
 
     The receiver checks `X-MQBG-Signature`, `sha256=` and the HMAC-SHA256, keyed with the shared
@@ -37,57 +41,65 @@ class Webhook:
     kinds = (GROUP,)
 
     def __init__(
-        self, web: Web, own: Own, url: str, key: str, *, seconds: Callable[[], float]
+        self,
+        client: ServiceClient,
+        settings: WebhookSettings,
+        url: str,
+        secret: str,
+        *,
+        unix_clock: Callable[[], float],
     ) -> None:
-        self._web, self._own, self._url, self._key = web, own, url, key
-        self._seconds = seconds
-        self._halving = Halving(self._post)
-        self.connections = own.connections
+        self._client, self._settings, self._url, self._secret = client, settings, url, secret
+        self._unix_clock = unix_clock
+        self._batches = BisectBatch(self._post_batch)
+        self.connections = settings.connections
 
-    def batch(self, kind: str, records: int) -> int:  # noqa: ARG002 - of the protocol
+    def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """As the settings say."""
-        return self._own.batch
+        return self._settings.batch
 
     def prepare(self) -> list[str]:
         """Nothing to make."""
         return []
 
-    def send(self, items: Sequence[Item]) -> list[Outcome]:
+    def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One request, or more where records are refused."""
-        return self._halving.send(items)
+        return self._batches.send(records)
 
-    def _post(self, items: Sequence[Item]) -> list[Outcome] | Refusal:
-        body = ('{"records":[' + ",".join(item.payload for item in items) + "]}").encode()
-        timestamp = str(int(self._seconds()))
-        answer = self._web.call(
+    def _post_batch(self, records: Sequence[OutboxRecord]) -> list[Outcome] | Refusal:
+        body = ('{"records":[' + ",".join(record.payload for record in records) + "]}").encode()
+        timestamp = str(int(self._unix_clock()))
+        response = self._client.request(
             "POST",
             self._url,
             content=body,
             headers={
                 "Content-Type": "application/json",
-                TIMESTAMP: timestamp,
-                SIGNATURE: signature(self._key, timestamp, body),
-                IDEMPOTENCY: hashlib.sha256(body).hexdigest(),
+                TIMESTAMP_HEADER: timestamp,
+                SIGNATURE_HEADER: signature(self._secret, timestamp, body),
+                IDEMPOTENCY_HEADER: hashlib.sha256(body).hexdigest(),
             },
         )
-        if not answer.is_success:
-            return Refusal(f"status {answer.status_code}: {answer.text[:MAX_REASON]}".rstrip(": "))
-        rejected = _rejected(answer)
-        return [Outcome(rejected.get(item.object_id)) for item in items]
+        if not response.is_success:
+            return Refusal(
+                f"status {response.status_code}: {response.text[:MAX_REASON]}".rstrip(": ")
+            )
+        rejected = _rejection_reasons(response)
+        return [Outcome(rejected.get(record.object_id)) for record in records]
 
 
-def signature(key: str, timestamp: str, body: bytes) -> str:
+def signature(secret: str, timestamp: str, body: bytes) -> str:
     """What stands in `X-MQBG-Signature`."""
-    digest = hmac.new(key.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
+    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
 
 
-def _rejected(answer: httpx.Response) -> dict[str, str]:
+def _rejection_reasons(response: httpx.Response) -> dict[str, str]:
     try:
-        said: Any = answer.json()
+        body: Any = response.json()
     except json.JSONDecodeError:
         return {}
-    rows = said.get("rejected") if isinstance(said, dict) else None
+    rows = body.get("rejected") if isinstance(body, dict) else None
     return {
         str(row.get("group_id")): str(row.get("reason") or "refused")[:MAX_REASON]
         for row in (rows if isinstance(rows, list) else [])
@@ -95,8 +107,8 @@ def _rejected(answer: httpx.Response) -> dict[str, str]:
     }
 
 
-def webhook_records(given: Given, settings: Settings) -> list[Wanted]:
+def webhook_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:
     """Every scored group."""
     mapping = settings.push.webhook.mapping
-    columns = group_columns(given, settings, tuple(mapping))
-    return [wanted(GROUP, columns["group_id"], columns, mapping, as_json)]
+    columns = group_columns(inputs, settings, tuple(mapping))
+    return [build_desired_records(GROUP, columns["group_id"], columns, mapping, as_json)]

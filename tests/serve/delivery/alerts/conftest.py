@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mqbg.serve.batch.scoring import ScoreTables
-from mqbg.serve.store.connection import Store, opened
-from mqbg.serve.store.save_run import remembered
+from mqbg.serve.store.connection import Store, open_store
+from mqbg.serve.store.save_run import save_run
 from mqbg.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # crm.py and world.py
@@ -28,7 +28,7 @@ NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason
 def empty_store(tmp_path_factory) -> Path:
     """The file of an empty store."""
     path = tmp_path_factory.mktemp("store") / "empty.duckdb"
-    with opened(f"duckdb:///{path}"):
+    with open_store(f"duckdb:///{path}"):
         return path
 
 
@@ -36,7 +36,7 @@ def empty_store(tmp_path_factory) -> Path:
 def store(empty_store, tmp_path) -> Iterator[Store]:
     """An empty store on DuckDB."""
     path = shutil.copy(empty_store, tmp_path / "store.duckdb")
-    with opened(f"duckdb:///{path}") as store:
+    with open_store(f"duckdb:///{path}") as store:
         yield store
 
 
@@ -47,7 +47,7 @@ def night(store) -> Callable[..., ScoreTables]:
     def run(as_of: datetime, groups: list[str], members: int = 2, **columns) -> ScoreTables:
         columns = {"readiness": 0.9, "score": 90, "completeness": 1.0} | columns
         tables = world.scored(groups, as_of, members=members, **columns)
-        with remembered(store, tables, NO_VERDICTS, Settings(), as_of) as kept:
+        with save_run(store, tables, NO_VERDICTS, Settings(), as_of) as kept:
             return kept.scored
 
     return run

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from crm import Mood
-from mqbg.serve.delivery.alerts.dispatch import deliver_alerts, plan_alerts
+from mqbg.serve.delivery.alerts.dispatch import deliver_alerts, enqueue_alerts
 from mqbg.serve.delivery.outbox import outbox
 from mqbg.settings import Alerts, Settings
 
@@ -26,9 +26,9 @@ def told_by(*channels: str, **own) -> Settings:
 def tell(store):
     def run(settings, as_of=FIRST, channel="slack", *, crash=False):
         with store.begin() as connection:
-            plan_alerts(connection, channel, as_of, settings)
+            enqueue_alerts(connection, channel, as_of, settings)
             if crash:
-                outbox.start(connection, channel, as_of)
+                outbox.claim_due(connection, channel, as_of)
         return None if crash else deliver_alerts(store, channel, settings, now=as_of)
 
     return run
@@ -140,5 +140,5 @@ def test_a_mail_that_is_refused_says_why(night, mailbox, tell):
 def test_a_mail_server_that_is_away_stops_the_channel(night, mailbox, tell):
     night(FIRST, ["a"])
     done = tell(mail(mailbox, smtp_port=9, tries=2), channel="email")
-    assert "none after 2 tries" in done.stopped
-    assert done.left == 1
+    assert "none after 2 tries" in done.stop_reason
+    assert done.unsent == 1

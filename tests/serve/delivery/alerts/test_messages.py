@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mqbg.explain.language import load_language
 from mqbg.serve.delivery.alerts.messages import (
-    WRITERS,
+    FORMATTERS,
     Block,
-    blocks_of,
     escape_slack,
     escape_teams,
-    slack,
-    teams,
+    message_blocks,
+    slack_message,
+    teams_message,
 )
 from mqbg.serve.delivery.alerts.triggers import FELL, LEFT, QUALIFIED, Alert
 from mqbg.serve.store.queries import Group
@@ -34,7 +34,7 @@ LINK = "https://pages.example/{group_id}.html?from=chat"
 
 def said(channel: str, cause: str = QUALIFIED, language: str = "en", **facts) -> str:
     alert = Alert("k", "g/1", AT, cause, facts)
-    message = WRITERS[channel](blocks_of(alert, GROUP, load_language(language), LINK))
+    message = FORMATTERS[channel](message_blocks(alert, GROUP, load_language(language), LINK))
     return json.dumps(message, ensure_ascii=False)
 
 
@@ -65,7 +65,7 @@ def test_slack_s_own_signs_are_escaped():
     text = said("slack")
     assert "Mori &lt;Aya&gt;" in text
     assert "Orion &amp; Co" in text
-    assert "<!channel>" not in json.dumps(slack([Block("line", "<!channel> & <@U1>")]))
+    assert "<!channel>" not in json.dumps(slack_message([Block("line", "<!channel> & <@U1>")]))
 
 
 @given(st.text())
@@ -91,13 +91,13 @@ def test_every_sign_of_markdown_is_escaped_for_teams(text):
 
 def test_400_stakeholders_fit_what_slack_and_teams_take():
     blocks = [Block("headline", "x"), *(Block("item", f"{n} " + "y" * 300) for n in range(400))]
-    sections = slack(blocks)["blocks"]
+    sections = slack_message(blocks)["blocks"]
     assert len(sections) <= 50
     assert max(len(section["text"]["text"]) for section in sections) <= 3000
-    assert len(json.dumps(teams(blocks))) <= 28_000
+    assert len(json.dumps(teams_message(blocks))) <= 28_000
 
 
 def test_a_line_break_in_a_name_opens_no_line():
     group = Group(score=GROUP.score | {"top_reasons": ["a\nb\u2028c"]}, summary=SUMMARY)
-    blocks = blocks_of(Alert("k", "g", AT, QUALIFIED), group, load_language("en"), "")
+    blocks = message_blocks(Alert("k", "g", AT, QUALIFIED), group, load_language("en"), "")
     assert "a b c" in [block.text for block in blocks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from mqbg.serve.delivery.alerts.triggers import alerts_due
+from mqbg.serve.delivery.alerts.triggers import find_due_alerts
 from mqbg.settings import Alerts
 
 DAY = timedelta(days=1)
@@ -19,8 +19,8 @@ def due(store):
 
     def ask(as_of, **own) -> list[tuple[str, str]]:
         with store.begin() as connection:
-            found = alerts_due(connection, as_of, Alerts(**own))
-        return [(alert.group_id, alert.cause) for alert in found]
+            found = find_due_alerts(connection, as_of, Alerts(**own))
+        return [(alert.group_id, alert.trigger) for alert in found]
 
     return ask
 
@@ -86,5 +86,5 @@ def test_a_run_that_is_repeated_gives_the_same_keys(night, store):
     for _ in range(2):
         night(FIRST, ["a"])
         with store.begin() as connection:
-            keys.append([alert.key for alert in alerts_due(connection, FIRST, Alerts())])
+            keys.append([alert.key for alert in find_due_alerts(connection, FIRST, Alerts())])
     assert keys[0] == keys[1] == ["a|2025-03-01T00:00:00|qualified"]
