@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mqbg.features import prepare_source
 from mqbg.features.tables.feature_source import FeatureSource
-from mqbg.settings import Model, Settings, load_settings
+from mqbg.settings import ModelSettings, Settings, load_settings
 from mqbg.source import open_source
-from mqbg.train.training import MODEL, Trained, train
+from mqbg.train.training import MODEL, TrainingResult, train
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from . import congress
@@ -25,7 +25,7 @@ from .rivals.hand_written import chances
 from .timing import mqbg
 
 OUTCOMES = ("opportunity", "won", "lost", "reopened")
-QUICK = Model(ablation=False, threads=os.cpu_count() or 1)
+QUICK = ModelSettings(ablation=False, threads=os.cpu_count() or 1)
 SEEDS = 20
 
 
@@ -46,21 +46,21 @@ def rival(data: Path) -> None:
 
 def _against_rival(name: str, data: Path, settings: Settings, test_from: datetime | None) -> None:
     trained = _trained(data, settings, test_from)
-    rows = trained.judged.rows
+    rows = trained.evaluation.rows
     target, threads = settings.target.stage, settings.model.threads
     theirs = chances(data, trained.learned.scored_rows, rows, target, threads)
-    ours = trained.judged.probabilities[MODEL]
+    ours = trained.evaluation.probabilities[MODEL]
     for figure, measure in (("AUC", roc_auc_score), ("AP", average_precision_score)):
         one, other = measure(rows["converted"], ours), measure(rows["converted"], theirs)
         print(f"{name}, {figure}: mqbg {one:.4f}, rival {other:.4f}, ahead by {one - other:+.4f}")
 
 
-def _trained(data: Path, settings: Settings, test_from: datetime | None = None) -> Trained:
+def _trained(data: Path, settings: Settings, test_from: datetime | None = None) -> TrainingResult:
     with open_source(data, threads=settings.model.threads) as source:
         return trained_on(prepare_source(source, settings), test_from)
 
 
-def trained_on(source: FeatureSource, test_from: datetime | None = None) -> Trained:
+def trained_on(source: FeatureSource, test_from: datetime | None = None) -> TrainingResult:
     """A training without a bar."""
     return train(source, test_from=test_from, progress=lambda _label, _share: None)
 
@@ -72,13 +72,13 @@ def noise(_data: Path) -> None:
         mqbg(folder, "simulate", "world", "--groups", "1500")
         stages = pq.read_table(folder / "world" / "stage_events.parquet")
         settings = Settings(model=QUICK)
-        true = _trained(folder / "world", settings).judged.signal
+        true = _trained(folder / "world", settings).evaluation.signal
         print(f"as it is: {true.sentence}")
         found = 0
         for seed in range(SEEDS):
             shuffled = shuffled_outcomes(stages, folder / "world", seed)
             pq.write_table(shuffled, folder / "world" / "stage_events.parquet")
-            signal = _trained(folder / "world", settings).judged.signal
+            signal = _trained(folder / "world", settings).evaluation.signal
             found += signal.found
             print(f"shuffled {seed}: {signal.sentence}")
         print(f"no signal in {SEEDS - found} of {SEEDS} shuffled worlds (at least 19)")

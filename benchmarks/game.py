@@ -41,7 +41,7 @@ def run(_data: Path) -> None:
         with open_source(Path(scratch) / "world", threads=1) as source:
             prepared = prepare_source(source, settings)
             trained = trained_on(prepared)
-            as_of = trained.judged.rows["as_of"].max().to_pydatetime()
+            as_of = trained.evaluation.rows["as_of"].max().to_pydatetime()
             with open_snapshot(prepared, trained.bundle.catalogue, as_of) as at:
                 bundle = _large_trees(trained.bundle, at.features())
                 _measure(_many(at), bundle, 2.0)

@@ -25,8 +25,8 @@ from mqbg.serve.delivery.nightly_job import push
 from mqbg.serve.delivery.targets.hubspot_batch_upsert import BATCH_SIZE
 from mqbg.serve.delivery.targets.rate_limiter import WINDOW_SECONDS
 from mqbg.serve.store.connection import open_store
-from mqbg.settings import Push, Settings
-from mqbg.settings.delivery import HubSpot
+from mqbg.settings import PushSettings, Settings
+from mqbg.settings.delivery import HubSpotSettings
 
 STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "delivery"
 GROUPS = 100_000
@@ -40,7 +40,7 @@ def run(groups: int = GROUPS) -> None:
     process = context.Process(target=_stand_in, args=(there,))
     process.start()
     os.environ["MQBG_HUBSPOT_TOKEN"] = "sesame-token"  # noqa: S105 - of the stand-in
-    settings = Settings(push=Push(hubspot=HubSpot(url=here.recv())))
+    settings = Settings(push=PushSettings(hubspot=HubSpotSettings(url=here.recv())))
     scored = _scored(groups)
     with tempfile.TemporaryDirectory() as folder:
         _measure(f"duckdb:///{folder}/store.duckdb", scored, settings, groups)

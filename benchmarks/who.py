@@ -24,7 +24,7 @@ from mqbg.features import prepare_source
 from mqbg.features.tables.feature_source import FeatureSource
 from mqbg.features.tables.feature_table import Snapshot, open_snapshot
 from mqbg.model.bundle import Bundle
-from mqbg.settings import Explain, Settings, load_settings
+from mqbg.settings import ExplainSettings, Settings, load_settings
 from mqbg.source import open_source
 from scipy.stats import spearmanr
 
@@ -48,7 +48,7 @@ def run(data: Path) -> None:
             prepared = prepare_source(source, settings)
             trained = trained_on(prepared)
             bundle = with_compiled_trees(trained.bundle)
-            as_of = trained.judged.rows["as_of"].max().to_pydatetime()
+            as_of = trained.evaluation.rows["as_of"].max().to_pydatetime()
             with open_snapshot(prepared, bundle.catalogue, as_of) as at:
                 _against_truth(_ways(prepared, at, bundle), folder / "world", as_of)
                 _themes(at, bundle)
@@ -60,7 +60,7 @@ def run(data: Path) -> None:
         real = replace(load_settings(folder / "mqbg.toml"), model=QUICK)
         with open_source(data, threads=QUICK.threads) as source:
             trained = trained_on(prepare_source(source, real), datetime(2008, 4, 1))
-        as_of = trained.judged.rows["as_of"].max().to_pydatetime()
+        as_of = trained.evaluation.rows["as_of"].max().to_pydatetime()
         _stability(data, real, with_compiled_trees(trained.bundle), as_of, "congress110")
 
 
@@ -97,7 +97,7 @@ def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
 
 
 def _games(
-    members: Mapping[str, GroupMembers], totals: Aggregator, how: Explain
+    members: Mapping[str, GroupMembers], totals: Aggregator, how: ExplainSettings
 ) -> Iterator[tuple[str, Game]]:
     for number, (key, group) in enumerate(members.items()):
         draw = np.random.default_rng([SEED, number])

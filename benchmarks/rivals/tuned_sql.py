@@ -123,7 +123,7 @@ def _kinds(data: Path, settings: Settings) -> str:
         f"('{name}', {kind.points}::DOUBLE, {kind.direction == 'inbound'}, {kind.high_intent})"
         for name, kind in settings.kinds.items()
     )
-    other = settings.kind("any kind without settings")
+    other = settings.activity_kind("any kind without settings")
     return f"""
         CREATE TEMP TABLE kinds AS
         SELECT kind, coalesce(points, {other.points}) AS points,

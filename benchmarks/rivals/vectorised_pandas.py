@@ -101,7 +101,7 @@ def _small(rows: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
     """Codes of groups and solutions (-1: none), days, and what the settings say of each kind."""
     groups["solution"], solutions = pd.factorize(groups["solution_id"])
     kind, names = pd.factorize(rows["kind"])
-    of_kind = [Settings().kind(name) for name in names]
+    of_kind = [Settings().activity_kind(name) for name in names]
     occurred = _microseconds(rows["occurred_at"])
     day, late = np.divmod(occurred, _DAY)
     return pd.DataFrame(

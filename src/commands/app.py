@@ -39,19 +39,19 @@ def main() -> None:
     try:
         app()
     except BadInput as error:
-        _end(str(error), 2)
+        _exit_with(str(error), 2)
     except StoreFailed as error:
-        _end(str(error), 1)
+        _exit_with(str(error), 1)
     except OSError as error:
         if not disk_is_full(error):
             raise
-        _end(
+        _exit_with(
             "the disk is full; nothing half-written was left: make room and run the command again",
             1,
         )
 
 
-def _end(sentence: str, status: int) -> None:
+def _exit_with(sentence: str, status: int) -> None:
     ERRORS.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(status)
 

@@ -10,28 +10,27 @@ import typer
 from ..contract import BadInput
 from ..support.terminal import progress_shown
 from .options import (
+    ChangedSince,
     Config,
     Data,
     Engine,
     Quarantine,
-    Since,
-    earlier_cutoff,
-    instant,
-    settings_of,
+    parse_changed_since,
+    parse_instant,
+    read_settings,
 )
 
 
 def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> None:
     """Check the tables against the contract: every problem in one report."""
-    from ..source import check as check_source
-    from ..source import checked_source, open_source, shown_name
+    from ..source import check_source, checked_source, display_name, open_source
 
-    settings_of(config)
+    read_settings(config)
     with open_source(data, strict=False) as source:
         report = check_source(source)
     if report.problems and quarantine is None:
-        raise BadInput(report.text(shown_name(data)))
-    print(report.text(shown_name(data)))  # noqa: T201 - the report is the result
+        raise BadInput(report.text(display_name(data)))
+    print(report.text(display_name(data)))  # noqa: T201 - the report is the result
     if report.problems:
         with checked_source(data, quarantine=quarantine):
             pass
@@ -46,7 +45,7 @@ def simulate(
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
     from ..simulate import simulate as simulate_world
 
-    settings_of(config)
+    read_settings(config)
     with progress_shown() as progress:
         simulate_world(
             out, groups=groups, seed=seed, progress=lambda _step, done: progress("simulate", done)
@@ -57,7 +56,7 @@ def features(
     data: Data,
     as_of: Annotated[list[str], typer.Option("--as-of", help="A cut-off; may be repeated.")],
     out: Annotated[Path, typer.Option(help="Parquet file.")],
-    changed_since: Since = None,
+    changed_since: ChangedSince = None,
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     config: Config = None,
@@ -73,30 +72,32 @@ def features(
         read_feature_table,
         update_feature_table,
     )
-    from ..source import checked_source, on_engine, shown_name
+    from ..source import checked_source, display_name, on_engine
     from ..support.atomic_output import replaced_file
 
-    settings = settings_of(config)
-    instants = sorted({instant(text) for text in as_of})
-    earlier = earlier_cutoff(changed_since, instants)
-    before = None if earlier is None else read_feature_table(out, earlier)
-    with progress_shown() as progress, replaced_file(out) as aside:
+    settings = read_settings(config)
+    instants = sorted({parse_instant(text) for text in as_of})
+    earlier = parse_changed_since(changed_since, instants)
+    previous = None if earlier is None else read_feature_table(out, earlier)
+    with progress_shown() as progress, replaced_file(out) as temporary:
         with (
             checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
-            on_engine(source, engine) as there,
+            on_engine(source, engine) as engine_source,
         ):
-            prepared = prepare_source(there, settings)
+            prepared = prepare_source(engine_source, settings)
             require_known_roles(prepared, instants[-1])
             vocabulary = find_vocabulary(prepared, instants[-1])
-            words = build_catalogue(vocabulary)
+            feature_catalogue = build_catalogue(vocabulary)
             # Columns that mean something else than before can be carried over for nobody.
-            if before and earlier and find_vocabulary(prepared, earlier) == vocabulary:
-                table, _anew = update_feature_table(prepared, words, instants[-1], earlier, before)
+            if previous and earlier and find_vocabulary(prepared, earlier) == vocabulary:
+                table, _recomputed = update_feature_table(
+                    prepared, feature_catalogue, instants[-1], earlier, previous
+                )
             else:
-                table = feature_table(prepared, words, instants, progress=progress)
+                table = feature_table(prepared, feature_catalogue, instants, progress=progress)
         if not table.num_rows:
             raise BadInput(
                 f"features: expected groups that are open at {', '.join(as_of)}, found none in "
-                f"{shown_name(data)}; choose a cut-off after the first group was created"
+                f"{display_name(data)}; choose a cut-off after the first group was created"
             )
-        pq.write_table(table, aside, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")

@@ -16,7 +16,17 @@ from ..contract import BadInput
 from ..settings import Settings
 from ..support.atomic_output import replaced_file
 from ..support.terminal import ERRORS, progress_shown
-from .options import AsOf, Config, Data, Engine, Language, Quarantine, Version, instant, settings_of
+from .options import (
+    AsOf,
+    Config,
+    Data,
+    Engine,
+    Language,
+    Quarantine,
+    Version,
+    parse_instant,
+    read_settings,
+)
 from .store import Replay, store_for
 
 if TYPE_CHECKING:
@@ -27,19 +37,19 @@ if TYPE_CHECKING:
     from ..serve.store.connection import Store
 
 LOGGER = logging.getLogger("mqbg.push")
-SHOWN = 20  # rejected records that are listed
+MAX_LISTED_RECORDS = 20  # rejected records that are listed
 
-To = Annotated[
+TargetOption = Annotated[
     str, typer.Option("--to", help="hubspot, salesforce, dynamics, sql, webhook or jsonl.")
 ]
-Rejected = Annotated[
+RejectedFile = Annotated[
     Path | None, typer.Option(help="Write records that are refused or dead here, as CSV.")
 ]
 
 
 def push(
     scores: Annotated[Path, typer.Argument(help="The folder that `mqbg score` wrote.")],
-    to: To,
+    to: TargetOption,
     dry_run: Annotated[
         bool, typer.Option(help="Print what would change, field by field, and send nothing.")
     ] = False,
@@ -49,7 +59,7 @@ def push(
     retry_dead: Annotated[
         bool, typer.Option(help="Also send records again that were refused too often.")
     ] = False,
-    rejected: Rejected = None,
+    rejected: RejectedFile = None,
     config: Config = None,
 ) -> None:
     """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
@@ -57,20 +67,20 @@ def push(
     from ..serve.delivery.nightly_job import push as push_to
     from ..serve.delivery.targets.open_target import require_target
 
-    settings = settings_of(config)
+    settings = read_settings(config)
     require_target(to)
     scored = read_score_tables(scores)
     if dry_run:
         _show_differences(scored, to, settings)
         return
-    with _outbox(settings, f"push to {to}") as store, progress_shown() as progress:
+    with _locked_store(settings, f"push to {to}") as store, progress_shown() as progress:
         if prepare:
             _prepare(to, settings)
         if retry_dead:
-            _revive(store, to)
-        done = push_to(store, to, scored, settings, _now, progress)
-        _list_rejected(store, [done], rejected)
-    _end([done])
+            _requeue_dead(store, to)
+        result = push_to(store, to, scored, settings, _now, progress)
+        _list_rejected(store, [result], rejected)
+    _finish([result])
 
 
 def run(
@@ -89,7 +99,7 @@ def run(
     summary: Annotated[
         Path | None, typer.Option("--json", help="Write what was done here, as JSON.")
     ] = None,
-    rejected: Rejected = None,
+    rejected: RejectedFile = None,
     config: Config = None,
 ) -> None:
     """Do the night's job: score, keep, push to every target, tell sales.
@@ -98,22 +108,24 @@ def run(
     """
     from ..serve.delivery.nightly_job import require_targets_open, run_nightly_job
 
-    settings, at = settings_of(config), instant(as_of)
+    settings, at = read_settings(config), parse_instant(as_of)
     require_targets_open(to or [], settings)
-    _quiet_retries()
+    _log_retries()
     with store_for(settings, at, replay=replay) as store, progress_shown() as progress:
         if store is None:
-            raise BadInput(_no_store("run"))
-        scored = _scored(data, at, out, version, lang, engine, quarantine, settings, store, replay)
-        done = run_nightly_job(store, scored, to or [], settings, _now, progress)
-        _list_rejected(store, done, rejected)
+            raise BadInput(_no_store_message("run"))
+        scored = _score_and_save(
+            data, at, out, version, lang, engine, quarantine, settings, store, replay
+        )
+        results = run_nightly_job(store, scored, to or [], settings, _now, progress)
+        _list_rejected(store, results, rejected)
     if summary is not None:
-        _write_summary(summary, at, scored, done)
+        _write_summary(summary, at, scored, results)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
-    _end(done)
+    _finish(results)
 
 
-def _scored(
+def _score_and_save(
     data: str,
     at: datetime,
     out: Path,
@@ -133,7 +145,7 @@ def _scored(
     from ..support.atomic_output import replaced_folder
 
     with (
-        replaced_folder(out, is_score_file) as aside,
+        replaced_folder(out, is_score_file) as temporary,
         progress_shown() as progress,
         scoring_job(
             data,
@@ -146,9 +158,9 @@ def _scored(
         ) as job,
     ):
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
-        with save_run(store, scored, verdicts, settings, at, replay=replay) as kept:
-            write_score_tables(kept.scored, aside)
-        return kept.scored
+        with save_run(store, scored, verdicts, settings, at, replay=replay) as saved:
+            write_score_tables(saved.scored, temporary)
+        return saved.scored
 
 
 def _now() -> datetime:
@@ -157,7 +169,7 @@ def _now() -> datetime:
 
 
 @contextmanager
-def _outbox(settings: Settings, doing: str) -> Iterator[Store]:
+def _locked_store(settings: Settings, job: str) -> Iterator[Store]:
     """The store that holds the outbox, locked.
 
     Raises:
@@ -166,33 +178,33 @@ def _outbox(settings: Settings, doing: str) -> Iterator[Store]:
     from ..serve.store.connection import open_store, store_url
     from ..serve.store.job_lock import hold_job_lock
 
-    _quiet_retries()
+    _log_retries()
     url = store_url(settings.store)
     if not url:
-        raise BadInput(_no_store("push"))
-    patience = settings.store.patience_seconds
-    with open_store(url, lock_timeout_seconds=patience) as store, hold_job_lock(store, doing):
+        raise BadInput(_no_store_message("push"))
+    lock_timeout = settings.store.lock_timeout_seconds
+    with open_store(url, lock_timeout_seconds=lock_timeout) as store, hold_job_lock(store, job):
         yield store
 
 
-def _no_store(command: str) -> str:
+def _no_store_message(command: str) -> str:
     return (
         f"{command}: expected a store, which remembers what was sent, but [store] url is empty; "
         "set it to a file or a database"
     )
 
 
-def _quiet_retries() -> None:
+def _log_retries() -> None:
     """Tells of retries on stderr, in our own words.
 
     stamina's own way is structlog, which writes to stdout, where results go.
     """
     import stamina.instrumentation
 
-    def told(details: RetryDetails) -> None:
+    def log_retry(details: RetryDetails) -> None:
         LOGGER.info("trying again in %.1f s: %s", details.wait_for, details.caused_by)
 
-    stamina.instrumentation.set_on_retry_hooks([told])
+    stamina.instrumentation.set_on_retry_hooks([log_retry])
 
 
 def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
@@ -206,17 +218,25 @@ def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
 
     def show(connection: Any) -> None:
         nonlocal fields
-        wanted = RECORD_BUILDERS[to](load_push_inputs(connection, scored), settings)
-        for one in find_differences(connection, to, wanted):
+        desired = RECORD_BUILDERS[to](load_push_inputs(connection, scored), settings)
+        for difference in find_differences(connection, to, desired):
             fields += 1
-            records.add((one.kind, one.object_id))
-            old = "nothing" if one.old is None else json.dumps(one.old, ensure_ascii=False)
-            new = json.dumps(one.new, ensure_ascii=False)
-            print(f"{one.kind} {one.object_id} {one.field_name}: {old} -> {new}")  # noqa: T201
+            records.add((difference.kind, difference.object_id))
+            old = (
+                "nothing"
+                if difference.old is None
+                else json.dumps(difference.old, ensure_ascii=False)
+            )
+            new = json.dumps(difference.new, ensure_ascii=False)
+            changed = f"{difference.kind} {difference.object_id} {difference.field_name}"
+            print(f"{changed}: {old} -> {new}")  # noqa: T201
 
     if url and store_exists(url):
-        patience = settings.store.patience_seconds
-        with open_store(url, lock_timeout_seconds=patience) as store, store.begin() as connection:
+        lock_timeout = settings.store.lock_timeout_seconds
+        with (
+            open_store(url, lock_timeout_seconds=lock_timeout) as store,
+            store.begin() as connection,
+        ):
             show(connection)
     else:
         show(None)
@@ -229,22 +249,22 @@ def _prepare(to: str, settings: Settings) -> None:
 
     try:
         with open_target(to, settings, unix_clock=lambda: 0.0) as target:
-            for made in target.prepare():
-                LOGGER.info("made %s", made)
+            for name in target.prepare():
+                LOGGER.info("made %s", name)
     except TargetUnavailable as reason:
-        _hint(str(reason))
+        _print_hint(str(reason))
         raise typer.Exit(1) from None
 
 
-def _revive(store: Store, to: str) -> None:
+def _requeue_dead(store: Store, to: str) -> None:
     from ..serve.delivery.outbox.outbox import retry_dead
 
     with store.begin() as connection:
-        revived = retry_dead(connection, to)
-    LOGGER.info("%d dead records are sent again", revived)
+        requeued = retry_dead(connection, to)
+    LOGGER.info("%d dead records are sent again", requeued)
 
 
-def _list_rejected(store: Store, done: Sequence[PushResult], path: Path | None) -> None:
+def _list_rejected(store: Store, results: Sequence[PushResult], path: Path | None) -> None:
     from ..serve.delivery.csv_export import write_csv
     from ..serve.delivery.outbox.outbox import load_refused_records
 
@@ -253,65 +273,69 @@ def _list_rejected(store: Store, done: Sequence[PushResult], path: Path | None) 
     names = ("target", "kind", "object_id", "state", "attempts", "last_error")
     rows = []
     with store.begin() as connection:
-        for one in done:
+        for result in results:
             rows += [
-                {"target": one.target, **row}
-                for row in load_refused_records(connection, one.target)
+                {"target": result.target, **row}
+                for row in load_refused_records(connection, result.target)
             ]
     write_csv(path, names, [[row[name] for name in names] for row in rows])
 
 
 def _write_summary(
-    path: Path, at: datetime, scored: ScoreTables, done: Sequence[PushResult]
+    path: Path, at: datetime, scored: ScoreTables, results: Sequence[PushResult]
 ) -> None:
-    told = {
+    document = {
         "as_of": at.isoformat(),
         "groups": scored.scores.num_rows,
         "pushed": [
             {
-                "target": one.target,
-                "changed": one.changed,
-                "accepted": one.delivered.accepted,
-                "rejected": len(one.delivered.rejected),
-                "left": one.delivered.unsent,
-                "dead": one.dead,
-                "stopped": one.delivered.stop_reason,
+                "target": result.target,
+                "changed": result.changed,
+                "accepted": result.delivered.accepted,
+                "rejected": len(result.delivered.rejected),
+                "left": result.delivered.unsent,
+                "dead": result.dead,
+                "stopped": result.delivered.stop_reason,
             }
-            for one in done
+            for result in results
         ],
     }
-    with replaced_file(path) as aside:
-        aside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with replaced_file(path) as temporary:
+        temporary.write_text(
+            json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
-def _end(done: Sequence[PushResult]) -> None:
+def _finish(results: Sequence[PushResult]) -> None:
     """Says what became of each push; exit status 1 if anything was rejected or left."""
-    for one in done:
-        _say(one)
-    if any(one.failed for one in done):
+    for result in results:
+        _print_result(result)
+    if any(result.failed for result in results):
         raise typer.Exit(1)
 
 
-def _say(one: PushResult) -> None:
-    told = one.delivered
-    parts = [f"{one.changed:,} changed", f"{told.accepted:,} accepted"]
-    parts.append(f"{len(told.rejected):,} rejected")
-    if told.unsent:
-        parts.append(f"{told.unsent:,} left for the next run")
-    if one.dead:
-        parts.append(f"{one.dead:,} dead")
+def _print_result(result: PushResult) -> None:
+    delivery = result.delivered
+    parts = [f"{result.changed:,} changed", f"{delivery.accepted:,} accepted"]
+    parts.append(f"{len(delivery.rejected):,} rejected")
+    if delivery.unsent:
+        parts.append(f"{delivery.unsent:,} left for the next run")
+    if result.dead:
+        parts.append(f"{result.dead:,} dead")
     # stdout may be the lines of the target jsonl.
-    _hint(f"{one.target}: {', '.join(parts)}")
-    for object_id, reason in told.rejected[:SHOWN]:
-        _hint(f"  {object_id}: {reason}")
-    if len(told.rejected) > SHOWN:
-        more = len(told.rejected) - SHOWN
-        _hint(f"  and {more:,} more; --rejected FILE writes them all")
-    if told.stop_reason:
-        _hint(told.stop_reason)
-    if one.dead:
-        _hint("dead records wait for `mqbg push --retry-dead`, or until what they say changes")
+    _print_hint(f"{result.target}: {', '.join(parts)}")
+    for object_id, reason in delivery.rejected[:MAX_LISTED_RECORDS]:
+        _print_hint(f"  {object_id}: {reason}")
+    if len(delivery.rejected) > MAX_LISTED_RECORDS:
+        more = len(delivery.rejected) - MAX_LISTED_RECORDS
+        _print_hint(f"  and {more:,} more; --rejected FILE writes them all")
+    if delivery.stop_reason:
+        _print_hint(delivery.stop_reason)
+    if result.dead:
+        _print_hint(
+            "dead records wait for `mqbg push --retry-dead`, or until what they say changes"
+        )
 
 
-def _hint(text: str) -> None:
+def _print_hint(text: str) -> None:
     ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..support.terminal import progress_shown, results
-from .options import Config, settings_of
+from .options import Config, read_settings
 
 
 def demo(
@@ -17,11 +17,11 @@ def demo(
     config: Config = None,
 ) -> None:
     """Simulate, check, train, score and report, in under two minutes."""
-    from .demonstration import demonstrate, shown
+    from .demonstration import demonstration_output, run_demonstration
 
-    settings = settings_of(config)
+    settings = read_settings(config)
     with progress_shown() as progress:
-        demonstrated = demonstrate(out, groups, settings, progress)
+        demonstration = run_demonstration(out, groups, settings, progress)
     console = results()
-    for part in shown(demonstrated, settings):
+    for part in demonstration_output(demonstration, settings):
         console.print(part, highlight=False, soft_wrap=isinstance(part, str))

@@ -30,19 +30,19 @@ from ..simulate import simulate
 from ..source import checked_source
 from ..support.atomic_output import new_folder, refuse_unless_empty
 from ..train.report.console import comparison_table
-from ..train.report.mlflow_logging import log_folder
-from ..train.report.run_folder import write_run
-from ..train.training import Trained, train
-from .versions import signed
+from ..train.report.mlflow_logging import log_run_folder
+from ..train.report.run_folder import write_run_folder
+from ..train.training import TrainingResult, train
+from .versions import new_move
 
-MARK = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
-SHOWN = 10
+MARKER_FILE = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
+SHOWN_GROUPS = 10
 MIN_GROUPS = 100
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Demonstrated:
+class Demonstration:
     """What the demonstration made.
 
     Attributes:
@@ -50,19 +50,21 @@ class Demonstrated:
         as_of: the cut-off of the scores.
         trained: the model and its figures.
         version: its version in the registry of the demonstration.
-        lines: the readiest groups.
+        readiest_rows: the readiest groups.
         page: the first page of the report.
     """
 
     out: Path
     as_of: datetime
-    trained: Trained
+    trained: TrainingResult
     version: str
-    lines: tuple[PortfolioGroup, ...]
+    readiest_rows: tuple[PortfolioGroup, ...]
     page: Path
 
 
-def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) -> Demonstrated:
+def run_demonstration(
+    out: Path, groups: int, settings: Settings, progress: Progress
+) -> Demonstration:
     """Simulate, check, train, score, report; an earlier demonstration in `out` gives way.
 
     The model goes to a registry of its own, beside the data: made data has no place in a real one.
@@ -72,12 +74,12 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
     """
     if groups < MIN_GROUPS:
         raise BadInput(f"demo: expected at least {MIN_GROUPS} groups to learn from, got {groups}")
-    if not (out / MARK).is_file():
+    if not (out / MARKER_FILE).is_file():
         refuse_unless_empty(out)
     shutil.rmtree(out, ignore_errors=True)
     store = out / "mlruns" / "mlflow.db"
     store.parent.mkdir(parents=True)
-    (out / MARK).touch()
+    (out / MARKER_FILE).touch()
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
     simulate(
         out / "data",
@@ -90,12 +92,12 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
         progress("check", 1.0)
         prepared = prepare_source(source, settings)
         trained = train(prepared, test_from=None, progress=progress)
-        if not trained.judged.signal.found:
-            raise BadInput(f"demo: {trained.judged.verdict} Take more --groups")
-        with new_folder(out / "run") as aside:
-            write_run(trained, aside, str(out / "data"), installed_version("mqbg"))
-        logged = log_folder(out / "run", signed(FIRST, "the demonstration"), progress)
-        as_of, language = trained.split.test[-1], _words(settings)
+        if not trained.evaluation.signal.found:
+            raise BadInput(f"demo: {trained.evaluation.verdict} Take more --groups")
+        with new_folder(out / "run") as temporary:
+            write_run_folder(trained, temporary, str(out / "data"), installed_version("mqbg"))
+        logged = log_run_folder(out / "run", new_move(FIRST, "the demonstration"), progress)
+        as_of, language = trained.split.test[-1], _summary_language(settings)
         scored = score(
             prepared,
             trained.bundle,
@@ -104,44 +106,46 @@ def demonstrate(out: Path, groups: int, settings: Settings, progress: Progress) 
             language=language,
             progress=progress,
         )
-        with new_folder(out / "scores") as aside:
-            write_score_tables(scored, aside)
+        with new_folder(out / "scores") as temporary:
+            write_score_tables(scored, temporary)
         page = write_report(
             scored,
             source,
             trained.bundle,
             out / "report",
             language=language,
-            figures=trained.judged.figures,
+            figures=trained.evaluation.figures,
             record=training_record(settings.model.registered_name, str(logged.version)),
             progress=progress,
         )
-        lines = portfolio(scored, read_names(scored, source), language).listed_groups[:SHOWN]
-    return Demonstrated(out, as_of, trained, str(logged.version), lines, page)
+        rows = portfolio(scored, read_names(scored, source), language).listed_groups[:SHOWN_GROUPS]
+    return Demonstration(out, as_of, trained, str(logged.version), rows, page)
 
 
-def shown(demonstrated: Demonstrated, settings: Settings) -> Iterator[RenderableType]:
+def demonstration_output(
+    demonstrated: Demonstration, settings: Settings
+) -> Iterator[RenderableType]:
     """What the command prints: the comparison, the ten readiest groups, what to open next."""
     yield comparison_table(demonstrated.trained)
-    yield demonstrated.trained.judged.verdict
-    yield readiest(demonstrated.lines, _words(settings))
-    out, first = demonstrated.out, demonstrated.lines[0].score["group_id"]
+    yield demonstrated.trained.evaluation.verdict
+    yield readiest_table(demonstrated.readiest_rows, _summary_language(settings))
+    out, first = demonstrated.out, demonstrated.readiest_rows[0].score["group_id"]
     store = os.environ["MLFLOW_TRACKING_URI"]
     yield (
         "[bold]What to open next[/bold]\n"
         f"  {demonstrated.page}   every group, its stakeholders and why\n"
         f"  {out}/scores/scores.parquet   the same as tables\n"
-        f"  MLFLOW_TRACKING_URI={store} {_command('mqbg')} explain {out}/data {first} "
+        f"  MLFLOW_TRACKING_URI={store} {_command_path('mqbg')} explain {out}/data {first} "
         f"--as-of {demonstrated.as_of:%Y-%m-%d}\n"
-        f"  {_command('mlflow')} ui --backend-store-uri {store}   figures, plots, versions"
+        f"  {_command_path('mlflow')} ui --backend-store-uri {store}   figures, plots, versions"
     )
 
 
-def _words(settings: Settings) -> Language:
+def _summary_language(settings: Settings) -> Language:
     return load_language(settings.explain.language, settings.explain.languages_folder)
 
 
-def _command(name: str) -> str:
+def _command_path(name: str) -> str:
     """How to call a command of this environment: by its name if the path has it."""
     own = Path(sys.executable).parent / name
     if shutil.which(name) == str(own):
@@ -149,7 +153,7 @@ def _command(name: str) -> str:
     return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)
 
 
-def readiest(lines: Sequence[PortfolioGroup], language: Language) -> Table:
+def readiest_table(rows: Sequence[PortfolioGroup], language: Language) -> Table:
     """The readiest groups, each with its strongest stakeholder."""
     table = Table(title="The ten readiest groups", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("account", overflow="fold")
@@ -159,14 +163,14 @@ def readiest(lines: Sequence[PortfolioGroup], language: Language) -> Table:
     table.add_column("status")
     table.add_column("strongest stakeholder", overflow="fold")
     table.add_column("missing roles")
-    for line in lines:
+    for row in rows:
         table.add_row(
-            escape(line.account),
-            escape(line.solution),
-            f"{line.score['readiness']:.0%}",
-            f"{line.score['completeness']:.0%}",
-            language.word("status", line.score["status"]),
-            escape(line.strongest_member[0]) if line.strongest_member else "",
-            escape(language.list_roles(line.score["missing_roles"])),
+            escape(row.account),
+            escape(row.solution),
+            f"{row.score['readiness']:.0%}",
+            f"{row.score['completeness']:.0%}",
+            language.word("status", row.score["status"]),
+            escape(row.strongest_member[0]) if row.strongest_member else "",
+            escape(language.list_roles(row.score["missing_roles"])),
         )
     return table

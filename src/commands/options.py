@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings, instant_of, load_settings
+from ..settings import Settings, load_settings, to_instant
 
 Data = Annotated[
     str,
@@ -27,7 +27,7 @@ Quarantine = Annotated[
 AsOf = Annotated[str, typer.Option("--as-of", help="The cut-off, such as 2024-05-01; UTC.")]
 Language = Annotated[str | None, typer.Option("--lang", help="en or ja; default: the settings'.")]
 Engine = Annotated[str, typer.Option(help="Where the tables are scanned: duckdb or spark.")]
-Since = Annotated[
+ChangedSince = Annotated[
     str | None,
     typer.Option(
         "--changed-since",
@@ -37,28 +37,28 @@ Since = Annotated[
 Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
 
 
-def settings_of(config: Path | None) -> Settings:
+def read_settings(config: Path | None) -> Settings:
     """The settings that `--config` names, else those of mqbg.toml in the working folder."""
     here = Path("mqbg.toml")
     return load_settings(config or (here if here.exists() else None))
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """An instant from the command line; naive means UTC.
 
     Raises:
         BadInput: it is not a date or time.
     """
-    found = instant_of(text.strip())
-    if found is None:
+    parsed = to_instant(text.strip())
+    if parsed is None:
         raise BadInput(
             "expected a date or time from 1990 to 2199 such as 2024-05-01 or 2024-05-01T09:00, "
             f"got {text!r}"
         )
-    return found
+    return parsed
 
 
-def earlier_cutoff(changed_since: str | None, as_of: list[datetime]) -> datetime | None:
+def parse_changed_since(changed_since: str | None, as_of: list[datetime]) -> datetime | None:
     """The cut-off that `--changed-since` names.
 
     Raises:
@@ -66,7 +66,7 @@ def earlier_cutoff(changed_since: str | None, as_of: list[datetime]) -> datetime
     """
     if changed_since is None:
         return None
-    since = instant(changed_since)
+    since = parse_instant(changed_since)
     if len(as_of) != 1 or since > as_of[0]:
         raise BadInput(
             "--changed-since: expected one --as-of, at or after it, got "

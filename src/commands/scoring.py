@@ -14,16 +14,16 @@ from ..settings import Settings
 from ..support.terminal import progress_shown, results
 from .options import (
     AsOf,
+    ChangedSince,
     Config,
     Data,
     Engine,
     Language,
     Quarantine,
-    Since,
     Version,
-    earlier_cutoff,
-    instant,
-    settings_of,
+    parse_changed_since,
+    parse_instant,
+    read_settings,
 )
 from .store import Replay, UseStore, store_for, warn_if_rescored
 
@@ -37,7 +37,7 @@ def score(
     out: Annotated[Path, typer.Option(help="Folder for scores, stakeholders and actions.")],
     version: Version = "champion",
     lang: Language = None,
-    changed_since: Since = None,
+    changed_since: ChangedSince = None,
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     store: UseStore = True,
@@ -51,27 +51,33 @@ def score(
     from ..serve.store.save_run import save_run_if_stored
     from ..support.atomic_output import replaced_folder
 
-    settings, at = settings_of(config), instant(as_of)
-    since = earlier_cutoff(changed_since, [at])
-    before = None if since is None else read_score_tables(out)
+    settings, at = read_settings(config), parse_instant(as_of)
+    earlier = parse_changed_since(changed_since, [at])
+    previous = None if earlier is None else read_score_tables(out)
     with (
-        replaced_folder(out, is_score_file) as aside,
-        _job(data, version, lang, quarantine, settings, engine) as job,
-        store_for(settings, at, use=store, replay=replay, past_is_left_out=True) as kept,
+        replaced_folder(out, is_score_file) as temporary,
+        _open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
+        store_for(settings, at, use=store, replay=replay, skip_if_past=True) as opened_store,
     ):
-        if since is None or before is None:
+        if earlier is None or previous is None:
             scored = job.score(at)
         else:
-            require_matching_scores(before, since, job.model.version, str(out))
-            scored = job.score_changed(at, since, before)
+            require_matching_scores(previous, earlier, job.model.version, str(out))
+            scored = job.score_changed(at, earlier, previous)
         verdicts = verdicts_as_of(job.source, at)
-        with save_run_if_stored(kept, scored, verdicts, settings, at, replay=replay) as told:
-            write_score_tables(told.scored, aside)
+        with save_run_if_stored(
+            opened_store, scored, verdicts, settings, at, replay=replay
+        ) as saved:
+            write_score_tables(saved.scored, temporary)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
-    if kept is not None:
-        moves = len(told.transitions)
-        changed = "1 changed its state" if moves == 1 else f"{moves:,} changed their states"
-        print(f"{changed}; kept in {kept.redacted_url}")  # noqa: T201
+    if opened_store is not None:
+        changed_groups = len(saved.transitions)
+        changed = (
+            "1 changed its state"
+            if changed_groups == 1
+            else f"{changed_groups:,} changed their states"
+        )
+        print(f"{changed}; kept in {opened_store.redacted_url}")  # noqa: T201
 
 
 def explain(
@@ -95,10 +101,10 @@ def explain(
     from ..serve.batch.console_changes import change_report, require_earlier_cutoff
     from ..serve.batch.console_report import group_report
 
-    at, earlier = instant(as_of), None if since is None else instant(since)
-    settings = settings_of(config)
+    at, earlier = parse_instant(as_of), None if since is None else parse_instant(since)
+    settings = read_settings(config)
     require_earlier_cutoff(earlier, since_version, at)
-    with _job(data, version, lang, quarantine, settings) as job:
+    with _open_scoring_job(data, version, lang, quarantine, settings) as job:
         if earlier is None:
             job.require_open_group(group_id, at)
             scored = job.score(at, group_ids=[group_id])
@@ -113,7 +119,7 @@ def explain(
 
 
 @contextmanager
-def _job(
+def _open_scoring_job(
     data: str,
     version: str,
     lang: str | None,
@@ -157,7 +163,7 @@ def report(
     from ..serve.pages import training_record, write_report
     from ..source import checked_source
 
-    settings = settings_of(config)
+    settings = read_settings(config)
     language = load_language(lang or settings.explain.language, settings.explain.languages_folder)
     scored = read_score_tables(scores)
     if not scored.scores.num_rows:

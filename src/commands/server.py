@@ -16,7 +16,7 @@ import typer
 from ..contract import BadInput
 from ..settings import Settings
 from ..support.terminal import ERRORS
-from .options import Config, Version, settings_of
+from .options import Config, Version, read_settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..serve.api.keys import ApiKeys
     from ..serve.api.server_state import ServerState
 
-SWITCH_SECONDS = 0.001
-STOP_SECONDS = 30  # that requests under way have when the server is told to stop
+THREAD_SWITCH_SECONDS = 0.001
+SHUTDOWN_TIMEOUT_SECONDS = 30  # that requests under way have when the server is told to stop
 BACKLOG = 512  # connections that wait to be taken
 
 
@@ -50,25 +50,25 @@ def serve(
     """
     from ..serve.api.keys import load_keys, require_keys_unless_loopback
 
-    settings = settings_of(config)
+    settings = read_settings(config)
     keys = load_keys(settings.api, os.environ)
     require_keys_unless_loopback(keys, host)
     if pages is not None and data is not None:
         raise BadInput("serve: expected --pages or --data, got both; leave one out")
-    with _listening(host, port) as listening, ExitStack() as stack:
-        standing = _standing(settings, keys, version)
-        shown = _pages(standing, host, pages, data, stack)
-        _run(standing, shown, listening, host)
+    with _listen(host, port) as listener, ExitStack() as stack:
+        state = _server_state(settings, keys, version)
+        pages_app = _mount_pages(state, host, pages, data, stack)
+        _run_server(state, pages_app, listener, host)
 
 
-def _standing(settings: Settings, keys: ApiKeys, version: str) -> ServerState:
+def _server_state(settings: Settings, keys: ApiKeys, version: str) -> ServerState:
     from ..serve.api.champion import Champion
     from ..serve.api.middleware import Metrics
     from ..serve.api.score_cache import ScoreCache
     from ..serve.api.server_state import ServerState
     from ..serve.api.workers import WorkerPool
 
-    standing = ServerState(
+    state = ServerState(
         settings=settings,
         keys=keys,
         champion=Champion(settings, version),
@@ -76,53 +76,55 @@ def _standing(settings: Settings, keys: ApiKeys, version: str) -> ServerState:
         workers=WorkerPool(settings),
         metrics=Metrics(),
     )
-    standing.score_cache.refresh()
-    return standing
+    state.score_cache.refresh()
+    return state
 
 
-def _pages(
-    standing: ServerState, host: str, folder: Path | None, data: str | None, stack: ExitStack
+def _mount_pages(
+    state: ServerState, host: str, folder: Path | None, data: str | None, stack: ExitStack
 ) -> ASGIApp | None:
     from ..serve.api.keys import ApiKeys, is_loopback
     from ..serve.api.live_pages import create_live_pages, open_static_pages
 
-    asked = standing.settings.api.pages_need_key
-    if asked and not standing.keys:
+    needs_key = state.settings.api.pages_need_key
+    if needs_key and not state.keys:
         raise BadInput(
             "[api] pages_need_key: expected API keys, got none; set MQBG_API_KEYS or keys_file"
         )
-    keys = standing.keys if asked or not is_loopback(host) else ApiKeys()
+    keys = state.keys if needs_key or not is_loopback(host) else ApiKeys()
     if folder is not None:
         return open_static_pages(folder, keys)
     if data is None:
         return None
-    live = create_live_pages(keys, standing.settings, data)
+    live = create_live_pages(keys, state.settings, data)
     stack.callback(live.close)
 
-    def renew() -> None:
-        if standing.score_cache.snapshot is not None:
-            live.rebuild(standing.score_cache.snapshot.run.as_of)
+    def renew_pages() -> None:
+        if state.score_cache.snapshot is not None:
+            live.rebuild(state.score_cache.snapshot.run.as_of)
 
-    standing.on_new_run = renew
-    renew()
+    state.on_new_run = renew_pages
+    renew_pages()
     return live.app
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        found = socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise BadInput(
             f"serve: expected an address to listen on, got {host}, port {port}: "
             f"{(error.strerror or str(error)).lower()}; choose others with --host and --port"
         ) from None
     # Taken over by its connections. Without it an answer waits 40 ms for the client's receipt.
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return found
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
-def _run(standing: ServerState, pages: ASGIApp | None, listening: socket.socket, host: str) -> None:
+def _run_server(
+    state: ServerState, pages: ASGIApp | None, listener: socket.socket, host: str
+) -> None:
     import uvicorn
 
     from ..serve.api.app import create_app
@@ -133,24 +135,25 @@ def _run(standing: ServerState, pages: ASGIApp | None, listening: socket.socket,
     logging.getLogger("mqbg.features").setLevel(logging.ERROR)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(standing, pages),
+            create_app(state, pages),
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,  # nothing here depends on who asked through which proxy
             lifespan="on",
-            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         )
     )
-    model, port = standing.champion.model, listening.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
+    model, port = state.champion.model, listener.getsockname()[1]
+    shown_host = f"[{host}]" if ":" in host else host
     ERRORS.print(
-        f"http://{shown}:{port} answers with {model.name} {model.version}; stop it with Ctrl-C",
+        f"http://{shown_host}:{port} answers with {model.name} {model.version}; "
+        "stop it with Ctrl-C",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     # What is there by now stays: a search for garbage that looks through it costs a tenth.
     gc.collect()
     gc.freeze()
     # What arrives while a group is scored waits so long for the interpreter, several times.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    server.run(sockets=[listening])
+    sys.setswitchinterval(THREAD_SWITCH_SECONDS)
+    server.run(sockets=[listener])

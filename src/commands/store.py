@@ -15,7 +15,7 @@ import typer
 from ..contract import BadInput
 from ..settings import Settings
 from ..support.terminal import ERRORS
-from .options import Config, settings_of
+from .options import Config, read_settings
 
 if TYPE_CHECKING:
     from ..serve.batch.scoring import ScoreTables
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SAME_LOG_ODDS = 1e-9
+LOG_ODDS_TOLERANCE = 1e-9
 
 UseStore = Annotated[
     bool,
@@ -43,7 +43,7 @@ def store_for(
     *,
     use: bool = True,
     replay: bool = False,
-    past_is_left_out: bool = False,
+    skip_if_past: bool = False,
 ) -> Iterator[Store | None]:
     """The store, held for one job; None where there is none.
 
@@ -52,7 +52,7 @@ def store_for(
         as_of: of the job.
         use: False for a job that keeps nothing.
         replay: the job may come before the store's latest run.
-        past_is_left_out: a job before the store's latest run keeps nothing, and a warning says so,
+        skip_if_past: a job before the store's latest run keeps nothing, and a warning says so,
             instead of being refused.
 
     Raises:
@@ -67,16 +67,16 @@ def store_for(
     if not use or not url:
         yield None
         return
-    patience = settings.store.patience_seconds
+    lock_timeout = settings.store.lock_timeout_seconds
     with (
-        open_store(url, lock_timeout_seconds=patience) as store,
+        open_store(url, lock_timeout_seconds=lock_timeout) as store,
         hold_job_lock(store, f"a job as of {as_of:%Y-%m-%d %H:%M}"),
     ):
         try:
             with store.begin() as connection:
                 require_chronological(connection, as_of, replay=replay)
         except BadInput as error:
-            if not past_is_left_out:
+            if not skip_if_past:
                 raise
             logger.warning("these scores go into the folder alone: %s", error)
             yield None
@@ -100,17 +100,17 @@ def warn_if_rescored(settings: Settings, scored: ScoreTables) -> None:
     url = store_url(settings.store)
     if not url or not store_exists(url):
         return
-    patience = settings.store.patience_seconds
-    with open_store(url, lock_timeout_seconds=patience) as store, store.begin() as connection:
-        for now in scored.scores.to_pylist():
-            known = load_group(connection, now["group_id"], now["as_of"])
-            if known is None or known.score["model_version"] != now["model_version"]:
+    lock_timeout = settings.store.lock_timeout_seconds
+    with open_store(url, lock_timeout_seconds=lock_timeout) as store, store.begin() as connection:
+        for current in scored.scores.to_pylist():
+            stored = load_group(connection, current["group_id"], current["as_of"])
+            if stored is None or stored.score["model_version"] != current["model_version"]:
                 continue
-            if abs(known.score["log_odds"] - now["log_odds"]) > SAME_LOG_ODDS:
+            if abs(stored.score["log_odds"] - current["log_odds"]) > LOG_ODDS_TOLERANCE:
                 logger.warning(
                     "group %s was scored %s at this cut-off, and is %s now: the data has changed "
                     "since (rows that came late without recorded_at, or edits)",
-                    now["group_id"], known.score["score"], now["score"],
+                    current["group_id"], stored.score["score"], current["score"],
                 )  # fmt: skip
 
 
@@ -138,23 +138,23 @@ def forget(
 
     if not contact_id.strip():
         raise BadInput("forget: expected the contact_id of a person, got an empty text")
-    person, still_there = _person(contact_id, data, name or [])
+    person, in_data = _person(contact_id, data, name or [])
     if pages is not None and not person.names:
         raise BadInput(
             "forget: expected a name, as pages call people by their names; give the tables with "
             "--data, or the name with --name"
         )
-    done = _forgotten_in_store(person, settings_of(config), store)
+    removed = _forget_in_store(person, read_settings(config), store)
     if scores is not None:
-        done[f"tables {scores}"] = forget_in_tables(scores, person)
+        removed[f"tables {scores}"] = forget_in_tables(scores, person)
     if pages is not None:
-        done[f"pages {pages}"] = forget_in_pages(pages, person)
-    if not done:
+        removed[f"pages {pages}"] = forget_in_pages(pages, person)
+    if not removed:
         raise BadInput(
             "forget: expected something to clear, but there is no store here and no folder was "
             "given; name what holds the person with --store, --scores or --pages"
         )
-    _say(contact_id, done, data if still_there else None)
+    _print_removed(contact_id, removed, data if in_data else None)
 
 
 def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person, bool]:
@@ -172,40 +172,45 @@ def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person
     return Person(contact_id, tuple(dict.fromkeys([*known, *names]))), bool(found)
 
 
-def _forgotten_in_store(
-    person: Person, settings: Settings, given: str | None
+def _forget_in_store(
+    person: Person, settings: Settings, store_option: str | None
 ) -> dict[str, Counter[str]]:
     from ..serve.forget.store_rows import forget_in_store
     from ..serve.store.connection import open_store, store_exists, store_url
     from ..serve.store.job_lock import hold_job_lock
 
-    url = given if given is not None else store_url(settings.store)
-    if not url or (given is None and not store_exists(url)):
+    url = store_option if store_option is not None else store_url(settings.store)
+    if not url or (store_option is None and not store_exists(url)):
         return {}
     if not store_exists(url):
-        raise BadInput(f"forget: expected a store at {given}, found none there; check --store")
-    patience = settings.store.patience_seconds
-    with open_store(url, lock_timeout_seconds=patience) as store, hold_job_lock(store, "forget"):
+        raise BadInput(
+            f"forget: expected a store at {store_option}, found none there; check --store"
+        )
+    lock_timeout = settings.store.lock_timeout_seconds
+    with (
+        open_store(url, lock_timeout_seconds=lock_timeout) as store,
+        hold_job_lock(store, "forget"),
+    ):
         return {f"store {store.redacted_url}": forget_in_store(store, person)}
 
 
-def _say(contact_id: str, done: Mapping[str, Counter[str]], data: str | None) -> None:
-    for place, counts in done.items():
-        said = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
-        print(f"{place}: {said or 'nothing'}")  # noqa: T201 - the result
-    if not any(counts.total() for counts in done.values()):
-        _hint(f"no trace of contact {contact_id!r} was found; make sure that this is the id")
-    elif any(what.startswith(("tables", "pages")) for what in done):
-        _hint(
+def _print_removed(contact_id: str, removed: Mapping[str, Counter[str]], data: str | None) -> None:
+    for place, counts in removed.items():
+        counts_text = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
+        print(f"{place}: {counts_text or 'nothing'}")  # noqa: T201 - the result
+    if not any(counts.total() for counts in removed.values()):
+        _print_hint(f"no trace of contact {contact_id!r} was found; make sure that this is the id")
+    elif any(what.startswith(("tables", "pages")) for what in removed):
+        _print_hint(
             "what is left does not add up to the scores any more; the next `mqbg score` and "
             "`mqbg report` make tables and pages anew, without the person"
         )
     if data is not None:
-        _hint(
+        _print_hint(
             f"the data still has contact {contact_id!r}: delete the person there too, or the next "
             "`mqbg score` brings them back"
         )
 
 
-def _hint(text: str) -> None:
+def _print_hint(text: str) -> None:
     ERRORS.print(text, markup=False, highlight=False, soft_wrap=True)

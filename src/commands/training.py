@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ..support.terminal import ERRORS, progress_shown, results
-from .options import Config, Data, Quarantine, instant, settings_of
+from .options import Config, Data, Quarantine, parse_instant, read_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..settings import Settings
-    from ..train.report.mlflow_logging import Logged
-    from ..train.training import Trained
+    from ..train.report.mlflow_logging import LoggedRun
+    from ..train.training import TrainingResult
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for LightGBM and MLflow.
 
-KEPT = Path("mqbg-unlogged")
-STUDIES = Path("mlruns") / "studies.db"
+UNLOGGED_FOLDER = Path("mqbg-unlogged")
+STUDIES_FILE = Path("mlruns") / "studies.db"
 NO_SIGNAL = 3  # exit status
 
 
@@ -48,31 +48,41 @@ def train(
     Exit status 3: there is nothing to learn; nothing was registered.
     """
     from ..model.registry import require_tracking_store
-    from ..source import shown_name
+    from ..source import display_name
     from ..support.atomic_output import replaced_file
-    from ..train.report.metrics import figures_tree
-    from ..train.report.run_folder import write_run
+    from ..train.report.metrics import training_json
+    from ..train.report.run_folder import write_run_folder
 
-    settings = settings_of(config)
-    since = instant(test_from) if test_from else None
-    with ExitStack() as opened:
-        aside = opened.enter_context(replaced_file(json_file)) if json_file else None
-        scratch = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+    settings = read_settings(config)
+    first_test_instant = parse_instant(test_from) if test_from else None
+    with ExitStack() as outputs:
+        temporary = outputs.enter_context(replaced_file(json_file)) if json_file else None
+        scratch = Path(outputs.enter_context(tempfile.TemporaryDirectory()))
         require_tracking_store()
-        trained = _train(data, settings, since, quarantine, trials)
-        write_run(trained, scratch, shown_name(data), installed_version("mqbg"))
-        logged = _logged(scratch)
-        if aside:
-            tree = {**figures_tree(trained), "version": logged.version, "run_id": logged.run_id}
-            aside.write_text(json.dumps(tree, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    _show(trained, logged)
-    if not trained.judged.signal.found:
+        trained = _train_on_data(data, settings, first_test_instant, quarantine, trials)
+        write_run_folder(trained, scratch, display_name(data), installed_version("mqbg"))
+        logged = _log_or_keep(scratch)
+        if temporary:
+            document = {
+                **training_json(trained),
+                "version": logged.version,
+                "run_id": logged.run_id,
+            }
+            temporary.write_text(
+                json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
+    _print_training(trained, logged)
+    if not trained.evaluation.signal.found:
         raise typer.Exit(NO_SIGNAL)
 
 
-def _train(
-    data: str, settings: Settings, since: datetime | None, quarantine: Path | None, trials: int
-) -> Trained:
+def _train_on_data(
+    data: str,
+    settings: Settings,
+    first_test_instant: datetime | None,
+    quarantine: Path | None,
+    trials: int,
+) -> TrainingResult:
     from ..features.tables.feature_source import prepare_source
     from ..source import checked_source
     from ..train.training import train as train_model
@@ -83,62 +93,62 @@ def _train(
     ):
         return train_model(
             prepare_source(source, settings),
-            test_from=since,
+            test_from=first_test_instant,
             progress=progress,
             trials=trials,
-            studies=STUDIES if trials else None,
+            studies=STUDIES_FILE if trials else None,
         )
 
 
-def _logged(folder: Path) -> Logged:
+def _log_or_keep(folder: Path) -> LoggedRun:
     """Logs a training; if MLflow goes away meanwhile, keeps the folder and says what to do."""
     from ..model.registry import FIRST, connect_mlflow, tracking_store_errors
-    from ..train.report.mlflow_logging import log_folder
-    from .versions import signed
+    from ..train.report.mlflow_logging import log_run_folder
+    from .versions import new_move
 
     try:
         with progress_shown() as progress:
-            return log_folder(folder, signed(FIRST, "the first version"), progress)
+            return log_run_folder(folder, new_move(FIRST, "the first version"), progress)
     except tracking_store_errors(connect_mlflow()) as error:
-        _keep(folder, error)
+        _keep_unlogged(folder, error)
 
 
-def _keep(folder: Path, error: Exception) -> NoReturn:
-    from ..train.report.mlflow_logging import read_run
+def _keep_unlogged(folder: Path, error: Exception) -> NoReturn:
+    from ..train.report.mlflow_logging import read_run_file
 
-    kept = KEPT / str(read_run(folder)["fingerprint"])
-    if folder.resolve() != kept.resolve():
-        if kept.exists():
-            shutil.rmtree(kept)
-        shutil.copytree(folder, kept)
-    what = str(error).split("\n", 1)[0][:200].rstrip(". ")
+    destination = UNLOGGED_FOLDER / str(read_run_file(folder)["fingerprint"])
+    if folder.resolve() != destination.resolve():
+        if destination.exists():
+            shutil.rmtree(destination)
+        shutil.copytree(folder, destination)
+    reason = str(error).split("\n", 1)[0][:200].rstrip(". ")
     ERRORS.print(
-        f"MLflow: expected the store to take the training, got: {what}; the training is kept in "
-        f"{kept}. When the store answers again, log it with: mqbg register {kept}",
+        f"MLflow: expected the store to take the training, got: {reason}; the training is kept in "
+        f"{destination}. When the store answers again, log it with: mqbg register {destination}",
         style="red", markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     raise typer.Exit(1)
 
 
-def _show(trained: Trained, logged: Logged) -> None:
+def _print_training(trained: TrainingResult, logged: LoggedRun) -> None:
     from ..train.report.console import (
         ablation_table,
         comparison_table,
-        directions_table,
         horizons_table,
+        monotone_table,
         next_steps,
-        weak_sentences,
+        weak_segment_sentences,
     )
 
     console = results()
     console.print(comparison_table(trained))
-    if len(trained.judged.horizons):
+    if len(trained.evaluation.horizons):
         console.print(horizons_table(trained))
-    if trained.directions is not None:
-        console.print(directions_table(trained.directions))
+    if trained.monotone_cost is not None:
+        console.print(monotone_table(trained.monotone_cost))
     if trained.ablation is not None:
         console.print(ablation_table(trained.ablation))
-    for sentence in (*weak_sentences(trained), next_steps(trained, logged)):
+    for sentence in (*weak_segment_sentences(trained), next_steps(trained, logged)):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -147,11 +157,11 @@ def register(
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
     from ..model.registry import require_tracking_store
-    from ..train.report.mlflow_logging import read_run
+    from ..train.report.mlflow_logging import read_run_file
 
-    read_run(folder)
+    read_run_file(folder)
     require_tracking_store()
-    logged = _logged(folder)
+    logged = _log_or_keep(folder)
     where = f"version {logged.version}" if logged.version else f"run {logged.run_id}"
     role = ", and is the champion" if logged.champion else ""
     # The result, for people.
@@ -171,19 +181,19 @@ def probe(
     from ..source import checked_source
     from ..support.atomic_output import replaced_file
     from ..train.report.console import findings_table
-    from ..train.report.metrics import findings_tree
-    from ..train.training import probe as find_leaks
+    from ..train.report.metrics import findings_json
+    from ..train.training import probe_leaks as find_leaks
 
-    settings = settings_of(config)
+    settings = read_settings(config)
     with ExitStack() as outputs:
-        aside = outputs.enter_context(replaced_file(json_file)) if json_file else None
+        temporary = outputs.enter_context(replaced_file(json_file)) if json_file else None
         with (
             progress_shown() as progress,
             checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
         ):
             findings = find_leaks(prepare_source(source, settings), progress)
-        if aside:
-            tree = {"findings": findings_tree(findings)}
-            text = json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False)
-            aside.write_text(text + "\n", encoding="utf-8")
+        if temporary:
+            document = {"findings": findings_json(findings)}
+            text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
     results().print(findings_table(findings) if findings else "no leak found")

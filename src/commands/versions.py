@@ -14,11 +14,11 @@ import typer
 from ..contract import BadInput
 from ..settings import Settings
 from ..support.terminal import ERRORS, progress_shown, results
-from .options import Config, settings_of
+from .options import Config, read_settings
 
 if TYPE_CHECKING:
     from ..model.registry import ChampionChange, RecordedChange
-    from ..train.report.promotion import Judgement
+    from ..train.report.promotion import PromotionDecision
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.
 
@@ -46,53 +46,53 @@ def compare(
     """Show versions, and runs without one, side by side with paired differences."""
     from ..support.atomic_output import replaced_file
 
-    settings = settings_of(config)
-    tree, parts = (
-        _history(settings.model.registered_name)
+    settings = read_settings(config)
+    document, parts = (
+        _champion_history(settings.model.registered_name)
         if moves
-        else _compared(settings, tuple(versions or ()), everything)
+        else _compare_versions(settings, tuple(versions or ()), everything)
     )
     if json_file is not None:
-        with replaced_file(json_file) as aside:
-            text = json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False)
-            aside.write_text(text + "\n", encoding="utf-8")
+        with replaced_file(json_file) as temporary:
+            text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
     console = results()
     for part in parts:
         is_text = isinstance(part, str)  # names of the data are in it: no markup
         console.print(part, markup=not is_text, highlight=False, soft_wrap=is_text)
 
 
-def _history(name: str) -> tuple[dict[str, Any], list[Any]]:
+def _champion_history(name: str) -> tuple[dict[str, Any], list[Any]]:
     from ..model.registry import champion_history, open_existing_tracking_store
-    from ..train.report.version_comparison import moves_table, tree_of_move
+    from ..train.report.version_comparison import move_json, moves_table
 
     with open_existing_tracking_store() as (_mlflow, client):
-        found = champion_history(client, name)
-    shown = moves_table(found) if found else f"No move of the champion of {name} is recorded."
-    return {"history": [tree_of_move(one) for one in found]}, [shown]
+        recorded = champion_history(client, name)
+    shown = moves_table(recorded) if recorded else f"No move of the champion of {name} is recorded."
+    return {"history": [move_json(one) for one in recorded]}, [shown]
 
 
-def _compared(
+def _compare_versions(
     settings: Settings, chosen: tuple[str, ...], everything: bool
 ) -> tuple[dict[str, Any], list[Any]]:
     from ..model.registry import find_version, open_existing_tracking_store
-    from ..train.report.mlflow_versions import SHOWN_AT_ONCE, read_trainings, reference_of
-    from ..train.report.paired_differences import MIN_RESAMPLES, pairs_against
+    from ..train.report.mlflow_versions import DEFAULT_LIMIT, choose_reference, read_trainings
+    from ..train.report.paired_differences import MIN_RESAMPLES, compare_with_reference
     from ..train.report.version_comparison import (
+        comparison_json,
+        comparison_notes,
         differences_table,
         figures_table,
-        notes,
+        training_json,
         trainings_table,
-        tree_of,
-        tree_of_pair,
     )
 
-    name, limit = settings.model.registered_name, None if everything else SHOWN_AT_ONCE
+    name, limit = settings.model.registered_name, None if everything else DEFAULT_LIMIT
     with open_existing_tracking_store() as (mlflow, client), progress_shown() as progress:
         first = str(find_version(client, name, chosen[0]).version) if chosen else None
         trainings = read_trainings(mlflow, client, name, chosen, limit=limit)
-        reference = reference_of(trainings, first)
-        pairs = pairs_against(
+        reference = choose_reference(trainings, first)
+        pairs = compare_with_reference(
             mlflow,
             client,
             [one for one in trainings if one is not reference],
@@ -101,13 +101,13 @@ def _compared(
             seed=settings.model.seed,
             progress=progress,
         )
-    tree = {
+    document = {
         "against": reference.name,
-        "trainings": [tree_of(one) for one in trainings],
-        "differences": [tree_of_pair(one) for one in pairs],
+        "trainings": [training_json(one) for one in trainings],
+        "differences": [comparison_json(one) for one in pairs],
     }
     tables = [trainings_table(trainings), figures_table(trainings), differences_table(pairs)]
-    return tree, [*filter(None, tables), *notes(pairs)]
+    return document, [*filter(None, tables), *comparison_notes(pairs)]
 
 
 def promote(
@@ -129,7 +129,7 @@ def promote(
         set_champion,
     )
 
-    settings = settings_of(config)
+    settings = read_settings(config)
     name = settings.model.registered_name
     with open_existing_tracking_store() as (mlflow, client):
         number = str(find_version(client, name, version).version)
@@ -137,31 +137,31 @@ def promote(
         if number == champion:
             print(f"Version {number} is the champion already.")  # noqa: T201 - the result
             return
-        move = signed(PROMOTE, why, by)  # refuses a text that is too long before the work
+        move = new_move(PROMOTE, why, by)  # refuses a text that is too long before the work
         load_registered_bundle(name, number)  # one that cannot be read here can score nothing here
-        judgement = _judged(mlflow, client, settings, number, champion)
-        if not judgement.holds and not force:
-            _refuse(judgement, champion)
-        set_champion(client, name, number, _with_judgement(move, judgement))
-    before = f", in place of version {champion}" if champion else ""
-    forced = "" if judgement.holds else " The gate was against it, and the record says so."
+        decision = _decide_promotion(mlflow, client, settings, number, champion)
+        if not decision.allowed and not force:
+            _refuse(decision, champion)
+        set_champion(client, name, number, _with_decision(move, decision))
+    replaced = f", in place of version {champion}" if champion else ""
+    forced = "" if decision.allowed else " The gate was against it, and the record says so."
     # The result, for people.
-    print(f"{judgement.words}\nVersion {number} is the champion now{before}.{forced}")  # noqa: T201
+    print(f"{decision.reason}\nVersion {number} is the champion now{replaced}.{forced}")  # noqa: T201
 
 
-def _judged(
+def _decide_promotion(
     mlflow: Any, client: Any, settings: Settings, number: str, champion: str | None
-) -> Judgement:
+) -> PromotionDecision:
     from ..train.report.mlflow_versions import read_training
-    from ..train.report.paired_differences import MIN_RESAMPLES, pairs_against
-    from ..train.report.promotion import judge
+    from ..train.report.paired_differences import MIN_RESAMPLES, compare_with_reference
+    from ..train.report.promotion import decide_promotion
 
     name = settings.model.registered_name
     challenger = read_training(mlflow, client, name, number)
     if champion is None:
-        return judge(challenger, None)
+        return decide_promotion(challenger, None)
     with progress_shown() as progress:
-        [paired] = pairs_against(
+        [paired] = compare_with_reference(
             mlflow,
             client,
             [challenger],
@@ -170,20 +170,20 @@ def _judged(
             seed=settings.model.seed,
             progress=progress,
         )
-    return judge(challenger, paired)
+    return decide_promotion(challenger, paired)
 
 
-def _refuse(judgement: Judgement, champion: str | None) -> None:
+def _refuse(decision: PromotionDecision, champion: str | None) -> None:
     stays = f"Version {champion} stays the champion" if champion else "There still is no champion"
     ERRORS.print(
-        f"{judgement.words} {stays}; to promote it all the same, add --force and say --why.",
+        f"{decision.reason} {stays}; to promote it all the same, add --force and say --why.",
         style="red", markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     raise typer.Exit(1)
 
 
-def _with_judgement(move: ChampionChange, judgement: Judgement) -> ChampionChange:
-    return replace(move, forced=not judgement.holds, figures=judgement.figures)
+def _with_decision(move: ChampionChange, decision: PromotionDecision) -> ChampionChange:
+    return replace(move, forced=not decision.allowed, figures=decision.figures)
 
 
 def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
@@ -199,42 +199,44 @@ def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
         set_champion,
     )
 
-    name = settings_of(config).model.registered_name
+    name = read_settings(config).model.registered_name
     with open_existing_tracking_store() as (_mlflow, client):
         champion = champion_version(client, name)
-        before = previous_champions(champion_history(client, name), champion)
-        present = {str(found.version) for found in all_versions(client, name)}
-        deleted = tuple(version for version in before if version not in present)
-        back = [version for version in before if version in present and version != champion]
-        if not back:
-            raise BadInput(_nothing_before(name, champion, deleted))
-        move = signed(ROLLBACK, why, by)
-        load_registered_bundle(name, back[0])
-        recorded = set_champion(client, name, back[0], move)
-    skipped = tuple(v for v in before[: before.index(back[0])] if v in deleted)
-    print(_rolled_back(recorded, skipped))  # noqa: T201 - the result
+        previous = previous_champions(champion_history(client, name), champion)
+        existing = {str(found.version) for found in all_versions(client, name)}
+        deleted = tuple(version for version in previous if version not in existing)
+        candidates = [
+            version for version in previous if version in existing and version != champion
+        ]
+        if not candidates:
+            raise BadInput(_no_previous_message(name, champion, deleted))
+        move = new_move(ROLLBACK, why, by)
+        load_registered_bundle(name, candidates[0])
+        recorded = set_champion(client, name, candidates[0], move)
+    skipped = tuple(v for v in previous[: previous.index(candidates[0])] if v in deleted)
+    print(_rollback_message(recorded, skipped))  # noqa: T201 - the result
 
 
-def _nothing_before(name: str, champion: str | None, deleted: tuple[str, ...]) -> str:
+def _no_previous_message(name: str, champion: str | None, deleted: tuple[str, ...]) -> str:
     now = f"version {champion}" if champion else "no version"
-    gone = f" but {_versions(deleted)}, since deleted" if deleted else ""
+    gone = f" but {_versions_text(deleted)}, since deleted" if deleted else ""
     return (
         f"rollback: expected a champion of {name} before the present one, but {now} is the "
         f"champion and the record has none before it{gone}; choose one with `mqbg promote`"
     )
 
 
-def _rolled_back(recorded: RecordedChange, skipped: tuple[str, ...]) -> str:
-    past = f"Skipped {_versions(skipped)}, since deleted. " if skipped else ""
+def _rollback_message(recorded: RecordedChange, skipped: tuple[str, ...]) -> str:
+    past = f"Skipped {_versions_text(skipped)}, since deleted. " if skipped else ""
     place = f", in place of version {recorded.previous}" if recorded.previous else ""
     return f"{past}Version {recorded.version} is the champion again{place}."
 
 
-def _versions(numbers: tuple[str, ...]) -> str:
+def _versions_text(numbers: tuple[str, ...]) -> str:
     return f"version{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
-def signed(action: str, why: str = "", by: str | None = None) -> ChampionChange:
+def new_move(action: str, why: str = "", by: str | None = None) -> ChampionChange:
     """A move of the champion, made now by the user of this process unless another is named.
 
     Args:

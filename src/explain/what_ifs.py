@@ -10,7 +10,7 @@ import numpy as np
 
 from ..features.declare.template import Template
 from ..model.bundle import Bundle
-from ..settings import Role
+from ..settings import RoleRequirement
 from .group_members import GroupMembers
 from .shapley.coalition_aggregates import Aggregator, Floats, stack
 
@@ -58,7 +58,7 @@ class RoleCoverage:
     """One line of a template, and who fills it."""
 
     name: str
-    requirement: Role
+    requirement: RoleRequirement
     member_count: int
     engaged_count: int
 

@@ -22,7 +22,7 @@ from ..contract import BadInput
 from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.template import Template, TemplateRole
 from ..features.declare.vocabulary import Vocabulary
-from ..settings import Role, Settings, model_tree, settings_from
+from ..settings import RoleRequirement, Settings, model_settings_values, settings_from_values
 from .calibrators import Blend, Calibrator, VennAbers, calibrator_from_dict
 from .thresholds import Thresholds
 
@@ -331,7 +331,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     The number of threads stays out: it is the machine's, and the same data and seed shall give
     the same bytes on any.
     """
-    settings = model_tree(bundle.settings)
+    settings = model_settings_values(bundle.settings)
     del settings["model"]["threads"]
     manifest = {
         "format": FORMAT,
@@ -435,7 +435,7 @@ def _bundle_from_manifest(
     time_keys = ("first_as_of", "last_as_of", "test_from")
     training = dict(manifest["training"])
     training.update({key: datetime.fromisoformat(training[key]) for key in time_keys})
-    settings = settings_from(manifest["settings"], MANIFEST_FILE)
+    settings = settings_from_values(manifest["settings"], MANIFEST_FILE)
     return Bundle(
         trees=trees,
         blend=Blend(**manifest["blend"]),
@@ -473,8 +473,10 @@ def _role_from_dict(fields: Mapping[str, Any]) -> TemplateRole:
     return TemplateRole(
         name=fields["name"],
         slug=fields["slug"],
-        default=Role(**fields["default"]) if fields["default"] else None,
-        solutions={solution: Role(**line) for solution, line in fields["solutions"].items()},
+        default=RoleRequirement(**fields["default"]) if fields["default"] else None,
+        solutions={
+            solution: RoleRequirement(**line) for solution, line in fields["solutions"].items()
+        },
         first_seen_at=datetime.fromisoformat(fields["since"]) if fields["since"] else None,
     )
 

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from ..settings import Thresholds as ThresholdSettings
+from ..settings import ThresholdSettings
 from .thresholds import Floats, Thresholds, just_above
 
 CAPACITY_TOLERANCE = 0.05

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.thresholds import UNREACHABLE, meets_thresholds
-from ..settings import States
+from ..settings import StateSettings
 
 NURTURE, QUALIFIED, ACCEPTED = "nurture", "qualified", "accepted"
 REJECTED, RECYCLED = "rejected", "recycled"
@@ -57,7 +57,7 @@ def update_states(
     earlier: pd.DataFrame,
     scores: pd.DataFrame,
     verdicts: pd.DataFrame,
-    settings: States,
+    settings: StateSettings,
     as_of: datetime,
 ) -> StateUpdate:
     """Moves every scored group by at most one step.
@@ -127,7 +127,7 @@ def _current_states(
 
 
 def _below_threshold_since(
-    current: pd.DataFrame, scores: pd.DataFrame, settings: States, as_of: datetime
+    current: pd.DataFrame, scores: pd.DataFrame, settings: StateSettings, as_of: datetime
 ) -> pd.Series[Any]:
     """Since when each qualified group is under the lower line without a break."""
     below = (current["status"] == QUALIFIED) & ~_meets_thresholds(scores, settings.leave_below)
@@ -156,7 +156,7 @@ def _next_status(
     current: pd.DataFrame,
     scores: pd.DataFrame,
     below_since: pd.Series[Any],
-    settings: States,
+    settings: StateSettings,
     as_of: datetime,
 ) -> tuple[pd.Series[Any], pd.Series[Any]]:
     """The next status of each group, and the reason where it differs. The first rule decides."""

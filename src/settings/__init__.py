@@ -1,17 +1,49 @@
 """`mqbg.toml` as frozen dataclasses; each default stands here and nowhere else (design.md)."""
 
-from .api import API_KEYS, Api
-from .codec import instant_of, utc
-from .data import KINDS, FeatureSettings, Kind, Observation, Role, Snapshots, Solution, Target
-from .delivery import Alerts, Push
-from .learning import Explain, Model, Probe, Thresholds
+from .api import API_KEYS, ApiSettings
+from .codec import to_instant, to_utc
+from .data import (
+    DEFAULT_ACTIVITY_KINDS,
+    ActivityKind,
+    FeatureSettings,
+    ObservationSettings,
+    RoleRequirement,
+    SnapshotSettings,
+    SolutionSettings,
+    TargetSettings,
+)
+from .delivery import AlertSettings, PushSettings
+from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .load import load_settings
-from .settings import Settings, model_tree, settings_from, settings_tree
-from .states import DELIVERY, STORE_URL, States, Store
+from .settings import Settings, model_settings_values, settings_from_values, settings_values
+from .states import DELIVERY_SECTIONS, STORE_URL, StateSettings, StoreSettings
 
 __all__ = [
-    "API_KEYS", "DELIVERY", "KINDS", "STORE_URL", "Alerts", "Api", "Explain", "FeatureSettings",
-    "Kind", "Model", "Observation", "Probe", "Push", "Role", "Settings", "Snapshots", "Solution",
-    "States", "Store", "Target", "Thresholds", "instant_of", "load_settings", "model_tree",
-    "settings_from", "settings_tree", "utc",
-]  # fmt: skip
+    "API_KEYS",
+    "DEFAULT_ACTIVITY_KINDS",
+    "DELIVERY_SECTIONS",
+    "STORE_URL",
+    "ActivityKind",
+    "AlertSettings",
+    "ApiSettings",
+    "ExplainSettings",
+    "FeatureSettings",
+    "ModelSettings",
+    "ObservationSettings",
+    "ProbeSettings",
+    "PushSettings",
+    "RoleRequirement",
+    "Settings",
+    "SnapshotSettings",
+    "SolutionSettings",
+    "StateSettings",
+    "StoreSettings",
+    "TargetSettings",
+    "ThresholdSettings",
+    "load_settings",
+    "model_settings_values",
+    "settings_from_values",
+    "settings_values",
+    "to_instant",
+    "to_utc",
+]

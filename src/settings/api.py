@@ -9,7 +9,7 @@ API_KEYS = "MQBG_API_KEYS"
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class ApiSettings:
     """The HTTP API and the live pages.
 
     Attributes:
@@ -28,7 +28,7 @@ class Api:
         reload_seconds: how often the registry is asked for another champion.
         refresh_seconds: how often the store is asked for another run.
         cached_answers: answers kept in memory.
-        patience_seconds: how long a request waits for a store that another process has open.
+        lock_timeout_seconds: how long a request waits for a store that another process has open.
     """
 
     keys_file: str = ""
@@ -44,4 +44,4 @@ class Api:
     reload_seconds: float = 60.0
     refresh_seconds: float = 10.0
     cached_answers: int = 20_000
-    patience_seconds: float = 2.0
+    lock_timeout_seconds: float = 2.0

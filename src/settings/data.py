@@ -9,7 +9,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetSettings:
     """What counts as a conversion, and how far ahead the model looks.
 
     Readiness, thresholds and explanations are of `horizon_days`; each of `more_horizons_days` has
@@ -23,14 +23,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class ObservationSettings:
     """Where the data ends; None means the latest known timestamp in it."""
 
     until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshots:
+class SnapshotSettings:
     """The instants that training looks at; `start` None means the first that has a history."""
 
     every: Literal["1mo", "2w", "1w"] = "1mo"
@@ -38,7 +38,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class RoleRequirement:
     """One line of a role template; `required` 0 means welcome, not needed for completeness."""
 
     required: int = 1
@@ -47,14 +47,14 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
+class SolutionSettings:
     """What one solution asks for beside the default template."""
 
-    roles: Mapping[str, Role] = field(default_factory=dict)
+    roles: Mapping[str, RoleRequirement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ActivityKind:
     """One activity kind; the defaults are those of a kind that nobody has set."""
 
     points: float = 1.0
@@ -63,27 +63,27 @@ class Kind:
     family: str | None = None
 
 
-def _kind(points: float, family: str, *, high_intent: bool = False) -> Kind:
-    return Kind(float(points), "inbound", high_intent, family)
+def _inbound_kind(points: float, family: str, *, high_intent: bool = False) -> ActivityKind:
+    return ActivityKind(float(points), "inbound", high_intent, family)
 
 
 # Points lean on the market leader's public weights (field-notes.md) and on the Japanese practice
 # that price, case-study and comparison pages are strong signals and an opened mail hardly one.
-KINDS: Mapping[str, Kind] = {
-    "web_visit": _kind(5, "web"),
-    "pricing_view": _kind(40, "web", high_intent=True),
-    "case_study_view": _kind(30, "web", high_intent=True),
-    "whitepaper_download": _kind(20, "content"),
-    "webinar_attended": _kind(40, "event"),
-    "event_attended": _kind(60, "event"),
-    "email_open": _kind(2, "email"),
-    "email_click": _kind(10, "email"),
-    "form_submitted": _kind(40, "form"),
-    "trial_login": _kind(40, "product", high_intent=True),
-    "meeting": _kind(60, "meeting", high_intent=True),
-    "inquiry": _kind(60, "form", high_intent=True),
-    "email_sent": Kind(0.0, "outbound", False, "touch"),
-    "call_made": Kind(0.0, "outbound", False, "touch"),
+DEFAULT_ACTIVITY_KINDS: Mapping[str, ActivityKind] = {
+    "web_visit": _inbound_kind(5, "web"),
+    "pricing_view": _inbound_kind(40, "web", high_intent=True),
+    "case_study_view": _inbound_kind(30, "web", high_intent=True),
+    "whitepaper_download": _inbound_kind(20, "content"),
+    "webinar_attended": _inbound_kind(40, "event"),
+    "event_attended": _inbound_kind(60, "event"),
+    "email_open": _inbound_kind(2, "email"),
+    "email_click": _inbound_kind(10, "email"),
+    "form_submitted": _inbound_kind(40, "form"),
+    "trial_login": _inbound_kind(40, "product", high_intent=True),
+    "meeting": _inbound_kind(60, "meeting", high_intent=True),
+    "inquiry": _inbound_kind(60, "form", high_intent=True),
+    "email_sent": ActivityKind(0.0, "outbound", False, "touch"),
+    "call_made": ActivityKind(0.0, "outbound", False, "touch"),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-FIELDS = (
+PUSH_FIELDS = (
     "group_id", "account_id", "solution_id", "as_of", "model_version", "readiness",
     "readiness_low", "readiness_high", "score", "log_odds", "base_log_odds", "completeness",
     "engaged_completeness", "engagement", "threshold", "completeness_threshold", "status", "rank",
@@ -15,15 +15,15 @@ FIELDS = (
 )  # fmt: skip
 """What may be sent: the columns of the scores table and what is made of the others."""
 
-_SHORT = (
+_DEFAULT_FIELDS = (
     "score", "readiness", "completeness", "engagement", "status", "missing_roles", "top_reasons",
     "next_step", "model_version", "as_of",
 )  # fmt: skip
-_FEED = tuple(name for name in FIELDS if name not in ("link", "rank", "trend", "grade"))
+_FEED_FIELDS = tuple(name for name in PUSH_FIELDS if name not in ("link", "rank", "trend", "grade"))
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestSettings:
     """How a web service is called.
 
     Attributes:
@@ -45,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class HubSpot(Limits):
+class HubSpotSettings(RequestSettings):
     """HubSpot's CRM.
 
     Attributes:
@@ -79,11 +79,11 @@ class HubSpot(Limits):
     @property
     def mapping(self) -> dict[str, str]:
         """Property by field."""
-        return laid_over({name: f"mqbg_{name}" for name in _SHORT}, self.fields)
+        return merge_field_names({name: f"mqbg_{name}" for name in _DEFAULT_FIELDS}, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Salesforce(Limits):
+class SalesforceSettings(RequestSettings):
     """Salesforce's CRM.
 
     Attributes:
@@ -132,13 +132,15 @@ class Salesforce(Limits):
     @property
     def mapping(self) -> dict[str, str]:
         """Field of Salesforce by field of ours."""
-        return laid_over({name: f"MQBG_{name.title()}__c" for name in _SHORT}, self.fields)
+        return merge_field_names(
+            {name: f"MQBG_{name.title()}__c" for name in _DEFAULT_FIELDS}, self.fields
+        )
 
     @property
     def member_mapping(self) -> dict[str, str]:
         """The same for stakeholders."""
         defaults = {name: f"MQBG_{name.title()}__c" for name in MEMBER_FIELDS[:3]}
-        return laid_over(defaults, self.member_fields)
+        return merge_field_names(defaults, self.member_fields)
 
 
 MEMBER_FIELDS = (
@@ -149,7 +151,7 @@ MEMBER_FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Dynamics(Limits):
+class DynamicsSettings(RequestSettings):
     """Dynamics 365 Sales: its table of predictive scores.
 
     Attributes:
@@ -183,11 +185,11 @@ class Dynamics(Limits):
     def mapping(self) -> dict[str, str]:
         """Column by field."""
         defaults = {name: f"msdyn_{name}" for name in ("score", "grade")}
-        return laid_over({**defaults, "trend": "msdyn_scoretrend"}, self.fields)
+        return merge_field_names({**defaults, "trend": "msdyn_scoretrend"}, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Sql:
+class SqlSettings:
     """A table in PostgreSQL.
 
     Attributes:
@@ -203,11 +205,11 @@ class Sql:
     @property
     def mapping(self) -> dict[str, str]:
         """Column by field."""
-        return laid_over({name: name for name in _FEED}, self.fields)
+        return merge_field_names({name: name for name in _FEED_FIELDS}, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook(Limits):
+class WebhookSettings(RequestSettings):
     """A receiver of your own.
 
     Attributes:
@@ -225,11 +227,11 @@ class Webhook(Limits):
     @property
     def mapping(self) -> dict[str, str]:
         """Name by field."""
-        return laid_over({name: name for name in _FEED}, self.fields)
+        return merge_field_names({name: name for name in _FEED_FIELDS}, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
+class JsonLinesSettings:
     """Lines of JSON.
 
     Attributes:
@@ -243,11 +245,11 @@ class JsonLines:
     @property
     def mapping(self) -> dict[str, str]:
         """Name by field."""
-        return laid_over({name: name for name in _FEED}, self.fields)
+        return merge_field_names({name: name for name in _FEED_FIELDS}, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class PushSettings:
     """What holds for every target, and the targets.
 
     Attributes:
@@ -264,19 +266,19 @@ class Push:
     decimals: int = 3
     steady_points: int = 2
     grades: tuple[int, ...] = (75, 50, 25)
-    hubspot: HubSpot = field(default_factory=HubSpot)
-    salesforce: Salesforce = field(default_factory=Salesforce)
-    dynamics: Dynamics = field(default_factory=Dynamics)
-    sql: Sql = field(default_factory=Sql)
-    webhook: Webhook = field(default_factory=Webhook)
-    jsonl: JsonLines = field(default_factory=JsonLines)
+    hubspot: HubSpotSettings = field(default_factory=HubSpotSettings)
+    salesforce: SalesforceSettings = field(default_factory=SalesforceSettings)
+    dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
+    sql: SqlSettings = field(default_factory=SqlSettings)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    jsonl: JsonLinesSettings = field(default_factory=JsonLinesSettings)
 
 
 TARGETS = ("hubspot", "salesforce", "dynamics", "sql", "webhook", "jsonl")
 
 
 @dataclass(frozen=True, slots=True)
-class Alerts(Limits):
+class AlertSettings(RequestSettings):
     """Whom to tell when a group qualifies, falls, or loses whom it rests on.
 
     Attributes:
@@ -318,6 +320,8 @@ class Alerts(Limits):
 CHANNELS = ("slack", "teams", "email")
 
 
-def laid_over(defaults: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+def merge_field_names(defaults: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
     """The names of fields at a target: the defaults, what the settings say over them, less ""."""
-    return {name: there for name, there in {**defaults, **own}.items() if there}
+    return {
+        name: target_name for name, target_name in {**defaults, **overrides}.items() if target_name
+    }

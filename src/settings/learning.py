@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
+class ThresholdSettings:
     """How the line between nurture and qualified is drawn.
 
     Attributes:
@@ -42,7 +42,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelSettings:
     """The fit.
 
     Attributes:
@@ -73,7 +73,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Explain:
+class ExplainSettings:
     """The stakeholder game and the what-ifs.
 
     Attributes:
@@ -97,7 +97,7 @@ class Explain:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeSettings:
     """From where on a leak probe warns (see `train.probes`).
 
     Shares are compared by the cautious end of their 95 % interval, so small counts do not warn.

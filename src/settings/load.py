@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 
 from ..contract import BadInput
-from .rules import refuse_nonsense
-from .settings import Settings, settings_from
+from .rules import require_plausible
+from .settings import Settings, settings_from_values
 
 
 def load_settings(path: Path | None) -> Settings:
@@ -32,6 +32,6 @@ def load_settings(path: Path | None) -> Settings:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path}: expected TOML, got: {error}") from None
-    settings = settings_from(tree, str(path))
-    refuse_nonsense(settings, str(path))
+    settings = settings_from_values(tree, str(path))
+    require_plausible(settings, str(path))
     return settings

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from ..contract import BadInput
-from .data import Role
-from .delivery_rules import of_the_alerts, of_the_api, of_the_pushes
+from .data import RoleRequirement
+from .delivery_rules import alert_rules, api_rules, push_rules
 from .settings import Settings
 
 MAX_HORIZON_DAYS = 3650
@@ -15,7 +15,7 @@ MAX_WINDOW_DAYS = 3650
 MAX_DAYS = 36_500
 
 
-def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
+def _template_roles(settings: Settings) -> Iterator[tuple[str, RoleRequirement]]:
     """Every line of every template, with the name of its table in the file."""
     for name, role in settings.roles.items():
         yield f"roles.{name}", role
@@ -24,26 +24,26 @@ def _lines(settings: Settings) -> Iterator[tuple[str, Role]]:
             yield f"solutions.{solution_id}.roles.{name}", role
 
 
-def refuse_nonsense(settings: Settings, where: str) -> None:
+def require_plausible(settings: Settings, source: str) -> None:
     """Values that have the right type and still cannot be meant."""
     for rules in (
-        _of_the_model,
-        _of_the_thresholds,
-        _of_the_features,
-        _of_the_probes,
-        _of_the_templates,
-        _of_the_states,
-        _of_the_store,
-        lambda settings: of_the_pushes(settings.push),
-        lambda settings: of_the_alerts(settings.alerts),
-        lambda settings: of_the_api(settings.api),
+        _model_rules,
+        _threshold_rules,
+        _feature_rules,
+        _probe_rules,
+        _template_rules,
+        _state_rules,
+        _store_rules,
+        lambda settings: push_rules(settings.push),
+        lambda settings: alert_rules(settings.alerts),
+        lambda settings: api_rules(settings.api),
     ):
         for holds, sentence in rules(settings):
             if not holds:
-                raise BadInput(f"{where}: {sentence}")
+                raise BadInput(f"{source}: {sentence}")
 
 
-def _of_the_model(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _model_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of the target, the fit and the explanations."""
     return (
         (
@@ -78,24 +78,24 @@ def _of_the_model(settings: Settings) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _of_the_thresholds(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _threshold_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of the line between nurture and qualified."""
-    lines = settings.thresholds
-    gain, cost = lines.gain, lines.cost
+    thresholds = settings.thresholds
+    gain, cost = thresholds.gain, thresholds.cost
     return (
-        (lines.capacity_per_week > 0, "[thresholds] capacity_per_week must be above 0"),
-        (0 <= lines.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
+        (thresholds.capacity_per_week > 0, "[thresholds] capacity_per_week must be above 0"),
+        (0 <= thresholds.completeness <= 1, "[thresholds] completeness must be 0 to 1"),
         (
-            set(lines.capacity_by_month) <= {str(month) for month in range(1, 13)},
+            set(thresholds.capacity_by_month) <= {str(month) for month in range(1, 13)},
             '[thresholds.capacity_by_month] must have the months "1" to "12" as keys',
         ),
         *(
             (capacity > 0, f"[thresholds.{table}] {key} must be above 0 groups a week")
             for table in ("capacity_by_month", "capacity_by_segment")
-            for key, capacity in getattr(lines, table).items()
+            for key, capacity in getattr(thresholds, table).items()
         ),
         (
-            not lines.capacity_by_segment or lines.segment != "none",
+            not thresholds.capacity_by_segment or thresholds.segment != "none",
             '[thresholds.capacity_by_segment] needs segment = "tier", "solution" or "country"',
         ),
         (
@@ -106,13 +106,16 @@ def _of_the_thresholds(settings: Settings) -> tuple[tuple[bool, str], ...]:
             gain is None or cost is None or 0 < cost < gain,
             "[thresholds] cost must be above 0 and below gain, or no touch can pay",
         ),
-        (0 < lines.precision < 1, "[thresholds] precision must be over 0 and under 1"),
-        (0.5 <= lines.confidence < 1, "[thresholds] confidence must be 0.5 or more and under 1"),
-        (lines.shrinkage >= 0, "[thresholds] shrinkage must not be negative"),
+        (0 < thresholds.precision < 1, "[thresholds] precision must be over 0 and under 1"),
+        (
+            0.5 <= thresholds.confidence < 1,
+            "[thresholds] confidence must be 0.5 or more and under 1",
+        ),
+        (thresholds.shrinkage >= 0, "[thresholds] shrinkage must not be negative"),
     )
 
 
-def _of_the_features(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _feature_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of windows, half-lives and what else shapes a column."""
     return (
         *(
@@ -139,7 +142,7 @@ def _of_the_features(settings: Settings) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _of_the_probes(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _probe_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of the leak probes."""
     return (
         (0.5 < settings.probe.feature_auc <= 1, "[probe] feature_auc must be over 0.5, up to 1"),
@@ -159,7 +162,7 @@ def _of_the_probes(settings: Settings) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _of_the_states(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _state_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of how groups move between states."""
     states = settings.states
     return (
@@ -171,21 +174,21 @@ def _of_the_states(settings: Settings) -> tuple[tuple[bool, str], ...]:
     )
 
 
-def _of_the_store(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _store_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of where scores are kept; how the URL is read is the store's own matter."""
     store = settings.store
     return (
-        (0 <= store.keep_days <= MAX_DAYS, f"[store] keep_days must be 0 to {MAX_DAYS}"),
-        (0 <= store.patience_seconds <= 3600, "[store] patience_seconds must be 0 to 3600"),
+        (0 <= store.retention_days <= MAX_DAYS, f"[store] retention_days must be 0 to {MAX_DAYS}"),
+        (0 <= store.lock_timeout_seconds <= 3600, "[store] lock_timeout_seconds must be 0 to 3600"),
     )
 
 
-def _of_the_templates(settings: Settings) -> tuple[tuple[bool, str], ...]:
+def _template_rules(settings: Settings) -> tuple[tuple[bool, str], ...]:
     """Rules of the role templates."""
     return (
         *(
             (role.required >= 0 and role.weight >= 0, f"[{name}] must not be negative")
-            for name, role in _lines(settings)
+            for name, role in _template_roles(settings)
         ),
         *(
             (

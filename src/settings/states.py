@@ -7,12 +7,12 @@ from dataclasses import dataclass
 STORE_URL = "MQBG_STORE_URL"
 """Environment variable that wins over `[store] url`: passwords stay out of files."""
 
-DELIVERY = ("states", "store", "push", "alerts", "api")
+DELIVERY_SECTIONS = ("states", "store", "push", "alerts", "api")
 """Sections on what becomes of scores. A bundle does not carry them: they are no part of a model."""
 
 
 @dataclass(frozen=True, slots=True)
-class States:
+class StateSettings:
     """How groups move between nurture, qualified, accepted, rejected and recycled.
 
     Attributes:
@@ -33,17 +33,17 @@ class States:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class StoreSettings:
     """Where scores, states and their history are kept.
 
     Attributes:
         url: `duckdb:///` and a file, or `postgresql+psycopg://user@host/database`; "" keeps
             nothing. The environment variable MQBG_STORE_URL wins.
-        keep_days: scores older than this before the latest run are dropped; 0 keeps all.
+        retention_days: scores older than this before the latest run are dropped; 0 keeps all.
             States and transitions are always kept.
-        patience_seconds: how long to wait for a DuckDB file that another process has open.
+        lock_timeout_seconds: how long to wait for a DuckDB file that another process has open.
     """
 
     url: str = "duckdb:///mqbg-store.duckdb"
-    keep_days: float = 0.0
-    patience_seconds: float = 30.0
+    retention_days: float = 0.0
+    lock_timeout_seconds: float = 30.0

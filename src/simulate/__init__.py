@@ -2,8 +2,8 @@
 
 `simulate` writes the contract's tables as a company would have them, and beside them, in
 OUT/truth, what no company has: every group's true weekly hazard of conversion, the exact Shapley
-values of its members in the true log-odds, and every parameter behind them (`parameters.Truth`
-states the formula). The truth depends only on what the tables show.
+values of its members in the true log-odds, and every parameter behind them
+(`parameters.TrueParameters` states the formula). The truth depends only on what the tables show.
 
 The tables hold the traps of real data. A good pipeline falls into none of them:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .people import Groups, Pairs, interest_of_role
+from .people import Groups, Memberships, interest_by_role
 from .timeline import WEEKS, Floats, week_of
 
 _PERSISTENCE = 0.93
@@ -17,20 +17,20 @@ def weekly_intent(rng: np.random.Generator, groups: Groups) -> Floats:
         shape (groups, WEEKS).
     """
     level = rng.normal(-0.2, 0.25, len(groups))[:, None]
-    return level + _wave(rng, len(groups), 0.6) + _bumps(rng, groups)
+    return level + _autoregressive_series(rng, len(groups), 0.6) + _intent_peaks(rng, groups)
 
 
-def member_interest(rng: np.random.Generator, pairs: Pairs) -> Floats:
+def member_interest(rng: np.random.Generator, memberships: Memberships) -> Floats:
     """What a member's role, nature and weeks make of the group's intent; positive factors.
 
     Returns:
         shape (pairs, WEEKS).
     """
-    nature = rng.normal(0.0, 0.55, len(pairs)) + np.log(interest_of_role()[pairs.role])
-    return np.exp(nature[:, None] + _wave(rng, len(pairs), 0.6))
+    nature = rng.normal(0.0, 0.55, len(memberships)) + np.log(interest_by_role()[memberships.role])
+    return np.exp(nature[:, None] + _autoregressive_series(rng, len(memberships), 0.6))
 
 
-def _wave(rng: np.random.Generator, count: int, deviation: float) -> Floats:
+def _autoregressive_series(rng: np.random.Generator, count: int, deviation: float) -> Floats:
     """A stationary AR(1) series per row."""
     wave = np.empty((count, WEEKS))
     wave[:, 0] = rng.normal(0, deviation, count)
@@ -40,7 +40,7 @@ def _wave(rng: np.random.Generator, count: int, deviation: float) -> Floats:
     return wave
 
 
-def _bumps(rng: np.random.Generator, groups: Groups) -> Floats:
+def _intent_peaks(rng: np.random.Generator, groups: Groups) -> Floats:
     total = np.zeros((len(groups), WEEKS))
     week = np.arange(WEEKS)
     created = week_of(groups.created)

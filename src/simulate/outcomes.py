@@ -44,17 +44,17 @@ def _not_closed(closed: Integers, reopened: Integers, instants: Integers) -> Fla
 def draw_outcomes(rng: np.random.Generator, groups: Groups, hazard: Floats) -> Outcomes:
     """Conversions week by week from the hazard, shape (groups, WEEKS); the rest by chance."""
     weeks = mondays()
-    closed, reopened = _closures(rng, groups)
-    risky = (groups.created[:, None] < weeks) & _not_closed(closed, reopened, weeks)
-    hit = risky & (rng.random(hazard.shape) < hazard)
-    week = np.where(hit.any(axis=1), hit.argmax(axis=1), weeks.size)
-    moment = (rng.random(len(groups)) * WEEK).astype(np.int64)
-    begun = np.where(week < weeks.size, weeks[np.minimum(week, weeks.size - 1)], NEVER)
-    converted = np.where(begun < NEVER, np.minimum(begun, END) + moment, NEVER)
+    closed, reopened = _draw_closures(rng, groups)
+    open_weeks = (groups.created[:, None] < weeks) & _not_closed(closed, reopened, weeks)
+    converts = open_weeks & (rng.random(hazard.shape) < hazard)
+    week = np.where(converts.any(axis=1), converts.argmax(axis=1), weeks.size)
+    time_in_week = (rng.random(len(groups)) * WEEK).astype(np.int64)
+    week_start = np.where(week < weeks.size, weeks[np.minimum(week, weeks.size - 1)], NEVER)
+    converted = np.where(week_start < NEVER, np.minimum(week_start, END) + time_in_week, NEVER)
     # A conversion cancels a closure that would have come in the same week or later.
-    cancelled = closed >= begun
-    at_risk = risky & (np.arange(weeks.size) <= week[:, None])
-    won, lost = _endings(rng, converted)
+    cancelled = closed >= week_start
+    at_risk = open_weeks & (np.arange(weeks.size) <= week[:, None])
+    won, lost = _draw_deal_endings(rng, converted)
     return Outcomes(
         converted=converted,
         closed=np.where(cancelled, NEVER, closed),
@@ -65,7 +65,7 @@ def draw_outcomes(rng: np.random.Generator, groups: Groups, hazard: Floats) -> O
     )
 
 
-def _closures(rng: np.random.Generator, groups: Groups) -> tuple[Integers, Integers]:
+def _draw_closures(rng: np.random.Generator, groups: Groups) -> tuple[Integers, Integers]:
     """Groups that sales give up on, and those of them that come back."""
     count = len(groups)
     wait = ((8 + rng.exponential(30.0, count)) * WEEK).astype(np.int64)
@@ -77,7 +77,7 @@ def _closures(rng: np.random.Generator, groups: Groups) -> tuple[Integers, Integ
     return closed, np.where(back, reopened, NEVER)
 
 
-def _endings(rng: np.random.Generator, converted: Integers) -> tuple[Integers, Integers]:
+def _draw_deal_endings(rng: np.random.Generator, converted: Integers) -> tuple[Integers, Integers]:
     ending = np.minimum(converted, END) + (
         np.exp(rng.normal(np.log(8.0), 0.5, converted.size)) * WEEK
     ).astype(np.int64)

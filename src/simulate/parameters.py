@@ -14,8 +14,8 @@ ROLES = (
     "user",
     "procurement",
 )
-PORTAL = "contract_portal_login"
-STRENGTH: Mapping[str, float] = {
+PORTAL_KIND = "contract_portal_login"
+KIND_STRENGTHS: Mapping[str, float] = {
     "web_visit": 0.12,
     "pricing_view": 1.5,
     "case_study_view": 0.9,
@@ -29,9 +29,9 @@ STRENGTH: Mapping[str, float] = {
     "meeting": 2.0,
     "inquiry": 1.8,
 }
-INBOUND = tuple(STRENGTH)
-OUTBOUND = ("email_sent", "call_made")
-KINDS = (*INBOUND, *OUTBOUND, PORTAL)
+INBOUND_KINDS = tuple(KIND_STRENGTHS)
+OUTBOUND_KINDS = ("email_sent", "call_made")
+KINDS = (*INBOUND_KINDS, *OUTBOUND_KINDS, PORTAL_KIND)
 INDUSTRIES = (
     "manufacturing",
     "finance",
@@ -46,7 +46,7 @@ TIERS = ("A", "B", "C")
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class TrueParameters:
     """The true log-odds of a conversion within one week.
 
     At an instant t, over the members of the group at t, with D a member's decayed strength
@@ -66,7 +66,7 @@ class Truth:
     half_life_days: float = 60.0
     saturation: float = 3.2
     engaged_above: float = 1.15
-    strength: Mapping[str, float] = field(default_factory=lambda: dict(STRENGTH))
+    strength: Mapping[str, float] = field(default_factory=lambda: dict(KIND_STRENGTHS))
     role_weight: Mapping[str, float] = field(
         default_factory=lambda: dict(zip(ROLES, (2.2, 1.5, 0.7, 1.7, 0.2, 0.3), strict=True))
     )
@@ -89,6 +89,6 @@ class Truth:
         -0.1, 0.2, 0.45, -0.3, -0.15, 0.0, 0.05, -0.2, 0.35, -0.15, 0.0, 0.05
     )  # fmt: skip
 
-    def as_json(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Plain values, for `truth/parameters.json`."""
         return asdict(self)

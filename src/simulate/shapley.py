@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import ROLES, Truth
+from .parameters import ROLES, TrueParameters
 from .timeline import Floats, Integers
-from .truth import State, engaged_of_role
+from .truth import MemberState, count_engaged
 
 
 def synergy_share(own: NDArray[np.int64], other: NDArray[np.int64]) -> Floats:
@@ -29,29 +29,45 @@ def synergy_share(own: NDArray[np.int64], other: NDArray[np.int64]) -> Floats:
     return np.where((own > 0) & (other > 0), value, 0.0)
 
 
-def contributions(truth: Truth, state: State, group: Integers, first: Integers) -> Floats:
+def true_contributions(
+    truth: TrueParameters, state: MemberState, group: Integers, first_of_group: Integers
+) -> Floats:
     """The Shapley value of every pair at every instant of the state, 0 if absent.
 
     Args:
         truth: the weights.
         state: pairs at instants.
         group: shape (pairs,); the group of each pair, ascending.
-        first: shape (groups,); where each group's pairs begin.
+        first_of_group: shape (groups,); where each group's pairs begin.
 
     Returns:
         shape (pairs, instants), in log-odds.
     """
-    part = state.value.copy()
-    number = {role: engaged_of_role(state, first, role) for role in ROLES}
+    shapley_values = state.own_log_odds.copy()
+    engaged_counts = {role: count_engaged(state, first_of_group, role) for role in ROLES}
     for role in truth.key_roles:
-        share = truth.coverage / len(truth.key_roles) / np.maximum(number[role], 1)
-        _give(part, state, role, share, group)
+        share = truth.coverage / len(truth.key_roles) / np.maximum(engaged_counts[role], 1)
+        _add_share(shapley_values, state, role, share, group)
     one, other = truth.synergy_roles
-    _give(part, state, one, truth.synergy * synergy_share(number[one], number[other]), group)
-    _give(part, state, other, truth.synergy * synergy_share(number[other], number[one]), group)
-    return part
+    _add_share(
+        shapley_values,
+        state,
+        one,
+        truth.synergy * synergy_share(engaged_counts[one], engaged_counts[other]),
+        group,
+    )
+    _add_share(
+        shapley_values,
+        state,
+        other,
+        truth.synergy * synergy_share(engaged_counts[other], engaged_counts[one]),
+        group,
+    )
+    return shapley_values
 
 
-def _give(part: Floats, state: State, role: str, share: Floats, group: Integers) -> None:
-    pair, instant = np.nonzero(state.engaged & (state.role == ROLES.index(role)))
-    part[pair, instant] += share[group[pair], instant]
+def _add_share(
+    shapley_values: Floats, state: MemberState, role: str, share: Floats, group: Integers
+) -> None:
+    membership, instant = np.nonzero(state.engaged & (state.role == ROLES.index(role)))
+    shapley_values[membership, instant] += share[group[membership], instant]

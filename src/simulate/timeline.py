@@ -46,15 +46,17 @@ def week_of(instants: Integers) -> Integers:
     return np.clip((instants - START) // WEEK, 0, WEEKS - 1)
 
 
-def office_moments(rng: np.random.Generator, week: NDArray[Any], opens: NDArray[Any]) -> Integers:
+def office_times(
+    rng: np.random.Generator, week: NDArray[Any], opening_hour: NDArray[Any]
+) -> Integers:
     """One moment in each of the given weeks, mostly on working days and in office hours.
 
     Args:
         rng: where chance comes from.
         week: shape (n,); week numbers.
-        opens: shape (n,); the hour (UTC) at which the office opens, 0 to 13.
+        opening_hour: shape (n,); the hour (UTC) at which the office opens, 0 to 13.
     """
     day = np.searchsorted(_DAY_SHARE.cumsum()[:-1], rng.random(week.size), side="right")
     within = (rng.random(week.size) * 10 * HOUR).astype(np.int64)
     start = START + week.astype(np.int64) * WEEK
-    return start + day * DAY + opens.astype(np.int64) * HOUR + within
+    return start + day * DAY + opening_hour.astype(np.int64) * HOUR + within

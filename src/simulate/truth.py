@@ -12,50 +12,56 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .activities import NOBODY, Activities
-from .parameters import INDUSTRIES, KINDS, ROLES, TIERS, Truth
-from .people import Accounts, Groups, Pairs
+from .activities import NO_CODE, Activities
+from .parameters import INDUSTRIES, KINDS, ROLES, TIERS, TrueParameters
+from .people import Accounts, Groups, Memberships
 from .timeline import DAY, Flags, Floats, Integers, month_of
 
 ABSENT = -1
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class MemberState:
     """Members at some instants.
 
     Attributes:
         role: shape (pairs, instants); code in ROLES, or ABSENT.
-        value: shape (pairs, instants); own part of the log-odds, 0 if absent.
+        own_log_odds: shape (pairs, instants); own part of the log-odds, 0 if absent.
         engaged: shape (pairs, instants); present, and decayed strength above the level.
-        base: shape (groups, instants); log-odds with nobody in the group.
+        base_log_odds: shape (groups, instants); log-odds with nobody in the group.
     """
 
     role: NDArray[np.int8]
-    value: Floats
+    own_log_odds: Floats
     engaged: Flags
-    base: Floats
+    base_log_odds: Floats
 
 
-def counted(activities: Activities, groups: Groups, pairs: Pairs) -> tuple[Integers, Integers]:
+def counting_activities(
+    activities: Activities, groups: Groups, memberships: Memberships
+) -> tuple[Integers, Integers]:
     """Which activity counts for which pair: two arrays, (activity row, pair row)."""
-    by_contact = np.argsort(pairs.contact, kind="stable")
-    owners = pairs.contact[by_contact]
-    rows = np.flatnonzero(activities.contact != NOBODY)
+    by_contact = np.argsort(memberships.contact, kind="stable")
+    owners = memberships.contact[by_contact]
+    rows = np.flatnonzero(activities.contact != NO_CODE)
     first = np.searchsorted(owners, activities.contact[rows], side="left")
     number = np.searchsorted(owners, activities.contact[rows], side="right") - first
     row = np.repeat(rows, number)
     nth = np.arange(row.size) - np.repeat(number.cumsum() - number, number)
-    pair = by_contact[np.repeat(first, number) + nth]
+    membership = by_contact[np.repeat(first, number) + nth]
     named, solution = activities.group[row], activities.solution[row]
-    group = pairs.group[pair]
-    unnamed = (solution == NOBODY) | (solution == groups.solution[group])
-    holds = np.where(named == NOBODY, unnamed, named == group)
-    return row[holds], pair[holds]
+    group = memberships.group[membership]
+    unnamed = (solution == NO_CODE) | (solution == groups.solution[group])
+    holds = np.where(named == NO_CODE, unnamed, named == group)
+    return row[holds], membership[holds]
 
 
 def decayed_strength(
-    truth: Truth, activities: Activities, groups: Groups, pairs: Pairs, instants: Integers
+    truth: TrueParameters,
+    activities: Activities,
+    groups: Groups,
+    memberships: Memberships,
+    instants: Integers,
 ) -> Floats:
     """Sum of strength x 0.5 ** (age / half-life) over what occurred before each instant.
 
@@ -63,24 +69,24 @@ def decayed_strength(
         truth: strengths and the half-life.
         activities: in any order.
         groups: all groups.
-        pairs: all members.
+        memberships: all members.
         instants: ascending.
 
     Returns:
         shape (pairs, instants).
     """
     strength = np.array([truth.strength.get(kind, 0.0) for kind in KINDS])
-    row, pair = counted(activities, groups, pairs)
+    row, membership = counting_activities(activities, groups, memberships)
     kept = strength[activities.kind[row]] > 0
-    row, pair = row[kept], pair[kept]
+    row, membership = row[kept], membership[kept]
     when = activities.occurred[row]
-    seen = np.searchsorted(instants, when, side="right")  # the first instant that is later
-    kept = seen < instants.size
-    row, pair, when, seen = row[kept], pair[kept], when[kept], seen[kept]
+    first_later = np.searchsorted(instants, when, side="right")  # the first instant that is later
+    kept = first_later < instants.size
+    row, membership, when, first_later = row[kept], membership[kept], when[kept], first_later[kept]
     half_life = truth.half_life_days * DAY
-    weight = strength[activities.kind[row]] * 0.5 ** ((instants[seen] - when) / half_life)
-    shape = (len(pairs), instants.size)
-    cells = np.bincount(pair * shape[1] + seen, weight, shape[0] * shape[1])
+    weight = strength[activities.kind[row]] * 0.5 ** ((instants[first_later] - when) / half_life)
+    shape = (len(memberships), instants.size)
+    cells = np.bincount(membership * shape[1] + first_later, weight, shape[0] * shape[1])
     total: Floats = cells.astype(np.float64).reshape(shape)
     for step in range(1, instants.size):
         fade = 0.5 ** ((instants[step] - instants[step - 1]) / half_life)
@@ -88,20 +94,22 @@ def decayed_strength(
     return total
 
 
-def roles_at(pairs: Pairs, instants: Integers) -> NDArray[np.int8]:
+def roles_at(memberships: Memberships, instants: Integers) -> NDArray[np.int8]:
     """Role code of each pair at each ascending instant, ABSENT outside (joined, left]."""
-    turn = np.minimum(pairs.changed, pairs.left)
-    role = np.full((len(pairs), instants.size), ABSENT, dtype=np.int8)
+    first_role_end = np.minimum(memberships.changed, memberships.left)
+    role = np.full((len(memberships), instants.size), ABSENT, dtype=np.int8)
     for code, since, until in (
-        (pairs.role, pairs.joined, turn),
-        (pairs.later_role, turn, pairs.left),
+        (memberships.role, memberships.joined, first_role_end),
+        (memberships.later_role, first_role_end, memberships.left),
     ):
-        there = (instants > since[:, None]) & (instants <= until[:, None])
-        np.copyto(role, code[:, None].astype(np.int8), where=there)
+        present = (instants > since[:, None]) & (instants <= until[:, None])
+        np.copyto(role, code[:, None].astype(np.int8), where=present)
     return role
 
 
-def base_log_odds(truth: Truth, accounts: Accounts, groups: Groups, instants: Integers) -> Floats:
+def base_log_odds(
+    truth: TrueParameters, accounts: Accounts, groups: Groups, instants: Integers
+) -> Floats:
     """Intercept, fit and season: the log-odds with nobody in the group, (groups, instants)."""
     industry = np.array([truth.industry[name] for name in INDUSTRIES])[accounts.industry]
     tier = np.array([truth.tier[name] for name in TIERS])[accounts.tier]
@@ -112,34 +120,34 @@ def base_log_odds(truth: Truth, accounts: Accounts, groups: Groups, instants: In
     return base
 
 
-def state_at(
-    truth: Truth,
+def member_state_at(
+    truth: TrueParameters,
     accounts: Accounts,
     groups: Groups,
-    pairs: Pairs,
+    memberships: Memberships,
     activities: Activities,
     instants: Integers,
-) -> State:
+) -> MemberState:
     """What the log-odds and the members' parts of it follow from, at ascending instants."""
-    strength = decayed_strength(truth, activities, groups, pairs, instants)
-    role = roles_at(pairs, instants)
+    strength = decayed_strength(truth, activities, groups, memberships, instants)
+    role = roles_at(memberships, instants)
     weight = np.array([truth.role_weight[name] for name in ROLES] + [0.0])  # ABSENT is last
     value = weight[role] * -np.expm1(-strength / truth.saturation)
     engaged = (role != ABSENT) & (strength > truth.engaged_above)
-    return State(role, value, engaged, base_log_odds(truth, accounts, groups, instants))
+    return MemberState(role, value, engaged, base_log_odds(truth, accounts, groups, instants))
 
 
-def engaged_of_role(state: State, first: Integers, role: str) -> Integers:
+def count_engaged(state: MemberState, first_of_group: Integers, role: str) -> Integers:
     """How many engaged members of a role each group has, (groups, instants)."""
-    there = state.engaged & (state.role == ROLES.index(role))
-    return np.add.reduceat(there, first, axis=0, dtype=np.int64)
+    engaged = state.engaged & (state.role == ROLES.index(role))
+    return np.add.reduceat(engaged, first_of_group, axis=0, dtype=np.int64)
 
 
-def log_odds(truth: Truth, state: State, first: Integers) -> Floats:
-    """The true log-odds, (groups, instants); `first` is where each group's pairs begin."""
-    total = state.base + np.add.reduceat(state.value, first, axis=0)
-    awake = {role: engaged_of_role(state, first, role) > 0 for role in ROLES}
+def true_log_odds(truth: TrueParameters, state: MemberState, first_of_group: Integers) -> Floats:
+    """The true log-odds, (groups, instants); `first_of_group` is where each group's pairs begin."""
+    total = state.base_log_odds + np.add.reduceat(state.own_log_odds, first_of_group, axis=0)
+    engaged = {role: count_engaged(state, first_of_group, role) > 0 for role in ROLES}
     for role in truth.key_roles:
-        total += truth.coverage / len(truth.key_roles) * awake[role]
+        total += truth.coverage / len(truth.key_roles) * engaged[role]
     one, other = truth.synergy_roles
-    return total + truth.synergy * (awake[one] & awake[other])
+    return total + truth.synergy * (engaged[one] & engaged[other])

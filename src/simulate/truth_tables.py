@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .columns import ids, times, words
+from .columns import category_column, id_column, timestamp_column
 from .outcomes import Outcomes
 from .parameters import ROLES
-from .people import Groups, Pairs
+from .people import Groups, Memberships
 from .timeline import Floats, Integers
-from .truth import ABSENT, State
+from .truth import ABSENT, MemberState
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TruthTimeline:
     """The truth at chosen instants.
 
     Attributes:
@@ -27,19 +27,19 @@ class Known:
     """
 
     instants: Integers
-    state: State
+    state: MemberState
     log_odds: Floats
 
-    def at(self, instants: Integers) -> Known:
+    def at(self, instants: Integers) -> TruthTimeline:
         """The same at some of its instants."""
         where = np.searchsorted(self.instants, instants)
-        state = State(
+        state = MemberState(
             self.state.role[:, where],
-            self.state.value[:, where],
+            self.state.own_log_odds[:, where],
             self.state.engaged[:, where],
-            self.state.base[:, where],
+            self.state.base_log_odds[:, where],
         )
-        return Known(instants, state, self.log_odds[:, where])
+        return TruthTimeline(instants, state, self.log_odds[:, where])
 
 
 def sigmoid(log_odds: Floats) -> Floats:
@@ -49,7 +49,7 @@ def sigmoid(log_odds: Floats) -> Floats:
     return probability
 
 
-def hazard_table(groups: Groups, outcomes: Outcomes, weekly: Known) -> Any:
+def hazard_table(groups: Groups, outcomes: Outcomes, weekly: TruthTimeline) -> Any:
     """Every group and every week that begins after its creation.
 
     `hazard` is the chance that the group converts in the week that `week` begins.
@@ -58,8 +58,8 @@ def hazard_table(groups: Groups, outcomes: Outcomes, weekly: Known) -> Any:
     log_odds = weekly.log_odds[group, week]
     return pa.table(
         {
-            "group_id": ids("G", group, 6),
-            "week": times(weekly.instants[week]),
+            "group_id": id_column("G", group, 6),
+            "week": timestamp_column(weekly.instants[week]),
             "log_odds": pa.array(log_odds),
             "hazard": pa.array(sigmoid(log_odds)),
             "at_risk": pa.array(outcomes.at_risk[group, week]),
@@ -67,33 +67,37 @@ def hazard_table(groups: Groups, outcomes: Outcomes, weekly: Known) -> Any:
     )
 
 
-def base_table(groups: Groups, outcomes: Outcomes, monthly: Known) -> Any:
+def base_table(groups: Groups, outcomes: Outcomes, monthly: TruthTimeline) -> Any:
     """Log-odds with nobody in the group and with everybody, of every eligible group."""
     group, month = np.nonzero(outcomes.eligible(groups, monthly.instants))
     return pa.table(
         {
-            "group_id": ids("G", group, 6),
-            "as_of": times(monthly.instants[month]),
-            "base_log_odds": pa.array(monthly.state.base[group, month]),
+            "group_id": id_column("G", group, 6),
+            "as_of": timestamp_column(monthly.instants[month]),
+            "base_log_odds": pa.array(monthly.state.base_log_odds[group, month]),
             "log_odds": pa.array(monthly.log_odds[group, month]),
         }
     )
 
 
 def shapley_table(
-    groups: Groups, pairs: Pairs, outcomes: Outcomes, monthly: Known, part: Floats
+    groups: Groups,
+    memberships: Memberships,
+    outcomes: Outcomes,
+    monthly: TruthTimeline,
+    contributions: Floats,
 ) -> Any:
-    """Contribution of every member of every eligible group, shape (pairs, months) in `part`."""
-    counts = outcomes.eligible(groups, monthly.instants)[pairs.group]
-    pair, month = np.nonzero(counts & (monthly.state.role != ABSENT))
-    order = np.lexsort((pairs.contact[pair], month, pairs.group[pair]))
-    pair, month = pair[order], month[order]
+    """Contribution of every member of every eligible group, (memberships, months)."""
+    counts = outcomes.eligible(groups, monthly.instants)[memberships.group]
+    membership, month = np.nonzero(counts & (monthly.state.role != ABSENT))
+    order = np.lexsort((memberships.contact[membership], month, memberships.group[membership]))
+    membership, month = membership[order], month[order]
     return pa.table(
         {
-            "group_id": ids("G", pairs.group[pair], 6),
-            "as_of": times(monthly.instants[month]),
-            "contact_id": ids("C", pairs.contact[pair], 6),
-            "role": words(ROLES, monthly.state.role[pair, month]),
-            "contribution": pa.array(part[pair, month]),
+            "group_id": id_column("G", memberships.group[membership], 6),
+            "as_of": timestamp_column(monthly.instants[month]),
+            "contact_id": id_column("C", memberships.contact[membership], 6),
+            "role": category_column(ROLES, monthly.state.role[membership, month]),
+            "contribution": pa.array(contributions[membership, month]),
         }
     )

@@ -18,7 +18,7 @@ FOREIGN_STEMS = (
     "Quarry", "Redwood", "Sterling", "Thornton",
 )  # fmt: skip
 # By industry, in the order of parameters.INDUSTRIES: Japanese, romanised, English.
-TRADES = (
+INDUSTRY_NAMES = (
     ("製作所", "Seisakusho", "Manufacturing"),
     ("ファイナンス", "Finance", "Capital"),
     ("商店", "Shoten", "Retail"),
@@ -46,12 +46,12 @@ GIVEN_NAMES = (
     ("誠", "makoto"), ("真理", "mari"), ("浩", "hiroshi"), ("陽子", "yoko"),
     ("隆", "takashi"), ("美咲", "misaki"), ("和也", "kazuya"), ("彩", "aya"),
 )  # fmt: skip
-FOREIGN_FAMILY = (
+FOREIGN_FAMILY_NAMES = (
     "Adams", "Becker", "Carter", "Dubois", "Evans", "Fischer", "Garcia", "Hughes", "Irving",
     "Johnson", "Keller", "Lim", "Martin", "Novak", "Owens", "Patel", "Quinn", "Roth", "Schmidt",
     "Tan",
 )  # fmt: skip
-FOREIGN_GIVEN = (
+FOREIGN_GIVEN_NAMES = (
     "Anna", "Ben", "Clara", "David", "Emma", "Felix", "Grace", "Henry", "Irene", "James", "Karin",
     "Leo", "Maria", "Noah", "Olivia", "Paul",
 )  # fmt: skip
@@ -116,18 +116,18 @@ CONTENTS = {
         ("validation", "導入企業に聞く"),
     ),
 }
-GATED = ("whitepaper_download", "webinar_attended")
+GATED_KINDS = ("whitepaper_download", "webinar_attended")
 
-ANSWERS = {
+ANSWERS_BY_QUESTION = {
     "problem": ("手作業が多く時間がかかる", "データが分散している", "reporting takes too long"),
     "position": ("決裁者", "情報収集の担当", "evaluating for my manager"),
     "timing": ("半年以内", "来期", "未定", "this quarter"),
     "budget": ("確保済み", "申請中", "未定", "planned for next fiscal year"),
     "competitor": ("他社製品と比較中", "現行システムの継続も検討", "none so far"),
 }
-REASONS = ("時期尚早", "予算なし", "対象外の企業", "連絡が取れない", "競合に決定")
+REJECTION_REASONS = ("時期尚早", "予算なし", "対象外の企業", "連絡が取れない", "競合に決定")
 # What a month costs by channel, in yen.
-COSTS = {
+MONTHLY_COSTS = {
     "web": 1_200_000.0,
     "search_ads": 2_500_000.0,
     "email": 300_000.0,

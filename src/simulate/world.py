@@ -15,35 +15,35 @@ from . import activities as acts
 from . import people, sales
 from .names import accounts_table, contacts_table
 from .outcomes import Outcomes, draw_outcomes
-from .parameters import ROLES, Truth
+from .parameters import ROLES, TrueParameters
 from .records import activities_table
-from .shapley import contributions
+from .shapley import true_contributions
 from .timeline import Integers, mondays, month_starts
-from .truth import log_odds, state_at
-from .truth_tables import Known, base_table, hazard_table, shapley_table, sigmoid
+from .truth import member_state_at, true_log_odds
+from .truth_tables import TruthTimeline, base_table, hazard_table, shapley_table, sigmoid
 from .write import write_json, write_tables
 
 Progress = Callable[[str, float], None]
 
 # Every part draws from a stream of its own, so that a change in one leaves the others alone. Add
 # at the end only.
-_PARTS = (
+_STREAM_NAMES = (
     "sizes", "accounts", "groups", "pairs", "contacts", "inbound", "outbound", "deal",
     "bystanders", "outcomes", "portal", "account_names", "contact_names", "records", "stages",
     "verdicts", "answers", "costs",
 )  # fmt: skip
 
 
-class _Streams:
+class _RandomStreams:
     """One random stream per named part, all from one seed."""
 
     def __init__(self, seed: int) -> None:
-        children = np.random.SeedSequence(seed).spawn(len(_PARTS))
-        self._children = dict(zip(_PARTS, children, strict=True))
+        children = np.random.SeedSequence(seed).spawn(len(_STREAM_NAMES))
+        self._children = dict(zip(_STREAM_NAMES, children, strict=True))
 
-    def __getitem__(self, part: str) -> np.random.Generator:
+    def __getitem__(self, shapley_values: str) -> np.random.Generator:
         """A generator at the beginning of the part's stream."""
-        return np.random.default_rng(self._children[part])
+        return np.random.default_rng(self._children[shapley_values])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,17 @@ class World:
     """Everything that happened, in codes and instants.
 
     Attributes:
-        known: the truth at every Monday and every month's start.
+        truth_timeline: the truth at every Monday and every month's start.
     """
 
     accounts: people.Accounts
     groups: people.Groups
-    pairs: people.Pairs
+    memberships: people.Memberships
     contacts: people.Contacts
     activities: acts.Activities
     outcomes: Outcomes
-    truth: Truth
-    known: Known
+    truth: TrueParameters
+    truth_timeline: TruthTimeline
 
 
 def simulate(
@@ -85,54 +85,60 @@ def simulate(
     if seed < 0:
         raise BadInput(f"seed must be 0 or more, got {seed}: choose another seed")
     refuse_unless_empty(out)
-    tell = progress or (lambda _what, _share: None)
-    streams = _Streams(seed)
+    report_progress = progress or (lambda _what, _share: None)
+    streams = _RandomStreams(seed)
     with new_folder(out) as aside:
-        world = _draw(streams, groups, tell)
-        tell("writing the tables", 0.5)
+        world = _draw_world(streams, groups, report_progress)
+        report_progress("writing the tables", 0.5)
         write_tables(aside, _tables(streams, world))
-        tell("writing the truth", 0.85)
+        report_progress("writing the truth", 0.85)
         write_tables(aside / "truth", _truth_tables(world))
-        write_json(aside / "truth" / "parameters.json", world.truth.as_json())
-    tell("done", 1.0)
+        write_json(aside / "truth" / "parameters.json", world.truth.to_plain())
+    report_progress("done", 1.0)
 
 
-def _draw(streams: _Streams, count: int, tell: Progress) -> World:
-    tell("accounts and people", 0.0)
-    sizes = people.groups_per_account(streams["sizes"], count)
+def _draw_world(streams: _RandomStreams, count: int, report_progress: Progress) -> World:
+    report_progress("accounts and people", 0.0)
+    sizes = people.draw_groups_per_account(streams["sizes"], count)
     accounts = people.draw_accounts(streams["accounts"], sizes.size)
     groups = people.draw_groups(streams["groups"], sizes, accounts)
-    pairs, origin = people.draw_pairs(streams["pairs"], groups)
-    contacts = people.draw_contacts(streams["contacts"], groups, pairs, origin, sizes.size)
-    tell("activities", 0.1)
-    done = acts.joined(
-        acts.inbound(streams["inbound"], accounts, contacts, groups, pairs),
-        acts.outbound(streams["outbound"], accounts, contacts, groups, pairs),
-        acts.on_the_deal(streams["deal"], accounts, groups),
-        acts.of_bystanders(streams["bystanders"], accounts, contacts, origin.size),
+    memberships, first_membership = people.draw_memberships(streams["pairs"], groups)
+    contacts = people.draw_contacts(
+        streams["contacts"], groups, memberships, first_membership, sizes.size
     )
-    tell("log-odds and outcomes", 0.3)
-    truth = Truth()
+    report_progress("activities", 0.1)
+    activities = acts.concatenate_activities(
+        acts.draw_inbound(streams["inbound"], accounts, contacts, groups, memberships),
+        acts.draw_outbound(streams["outbound"], accounts, contacts, groups, memberships),
+        acts.draw_group_activities(streams["deal"], accounts, groups),
+        acts.draw_bystander_activities(
+            streams["bystanders"], accounts, contacts, first_membership.size
+        ),
+    )
+    report_progress("log-odds and outcomes", 0.3)
+    truth = TrueParameters()
     instants = np.union1d(mondays(), month_starts())
-    state = state_at(truth, accounts, groups, pairs, done, instants)
-    known = Known(instants, state, log_odds(truth, state, pairs.first()))
-    hazard = sigmoid(known.at(mondays()).log_odds)
+    state = member_state_at(truth, accounts, groups, memberships, activities, instants)
+    truth_timeline = TruthTimeline(
+        instants, state, true_log_odds(truth, state, memberships.first_of_group())
+    )
+    hazard = sigmoid(truth_timeline.at(mondays()).log_odds)
     outcomes = draw_outcomes(streams["outcomes"], groups, hazard)
-    portal = acts.after_conversion(streams["portal"], groups, pairs, outcomes.converted)
+    portal = acts.draw_portal_logins(streams["portal"], groups, memberships, outcomes.converted)
     return World(
         accounts=accounts,
         groups=groups,
-        pairs=pairs,
+        memberships=memberships,
         contacts=contacts,
-        activities=acts.joined(done, portal),
+        activities=acts.concatenate_activities(activities, portal),
         outcomes=outcomes,
         truth=truth,
-        known=known,
+        truth_timeline=truth_timeline,
     )
 
 
-def _tables(streams: _Streams, world: World) -> dict[str, Any]:
-    groups, pairs = world.groups, world.pairs
+def _tables(streams: _RandomStreams, world: World) -> dict[str, Any]:
+    groups, memberships = world.groups, world.memberships
     weekly: Integers = mondays()
     accounts, domain = accounts_table(streams["account_names"], world.accounts)
     return {
@@ -143,25 +149,27 @@ def _tables(streams: _Streams, world: World) -> dict[str, Any]:
         "solutions": sales.solutions_table(),
         "buying_groups": sales.groups_table(groups),
         "contents": sales.contents_table(),
-        "members": sales.members_table(pairs, ROLES),
+        "members": sales.members_table(memberships, ROLES),
         "activities": activities_table(streams["records"], world.activities),
         "stage_events": sales.stage_events_table(
             streams["stages"], world.accounts, groups, world.outcomes
         ),
         "verdicts": sales.verdicts_table(
-            streams["verdicts"], groups, world.outcomes, world.known.at(weekly).log_odds
+            streams["verdicts"], groups, world.outcomes, world.truth_timeline.at(weekly).log_odds
         ),
-        "answers": sales.answers_table(streams["answers"], pairs),
+        "answers": sales.answers_table(streams["answers"], memberships),
         "costs": sales.costs_table(streams["costs"]),
     }
 
 
 def _truth_tables(world: World) -> dict[str, Any]:
-    groups, pairs, outcomes = world.groups, world.pairs, world.outcomes
-    monthly = world.known.at(month_starts())
-    part = contributions(world.truth, monthly.state, pairs.group, pairs.first())
+    groups, memberships, outcomes = world.groups, world.memberships, world.outcomes
+    monthly = world.truth_timeline.at(month_starts())
+    shapley_values = true_contributions(
+        world.truth, monthly.state, memberships.group, memberships.first_of_group()
+    )
     return {
-        "hazard": hazard_table(groups, outcomes, world.known.at(mondays())),
+        "hazard": hazard_table(groups, outcomes, world.truth_timeline.at(mondays())),
         "base": base_table(groups, outcomes, monthly),
-        "shapley": shapley_table(groups, pairs, outcomes, monthly, part),
+        "shapley": shapley_table(groups, memberships, outcomes, monthly, shapley_values),
     }

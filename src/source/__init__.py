@@ -1,7 +1,7 @@
 """From somebody's folder, file or database to the contract's tables, checked before all else."""
 
-from .checks import check, checked_source
-from .postgres import shown_name
+from .checks import check_source, checked_source
+from .postgres import display_name
 from .problems import Problem, Report
 from .spark import on_engine
 from .staging import Source, open_source
@@ -10,9 +10,9 @@ __all__ = [
     "Problem",
     "Report",
     "Source",
-    "check",
+    "check_source",
     "checked_source",
+    "display_name",
     "on_engine",
     "open_source",
-    "shown_name",
 ]

@@ -14,19 +14,19 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from ..support.atomic_output import refuse_unless_empty
-from .problems import EXAMPLES, Problem, Report, Rule, sort_problems
-from .quarantine import set_aside
+from .problems import MAX_EXAMPLES, Problem, Report, Rule, sort_problems
+from .quarantine import quarantine_rows
 from .readers import first_line
-from .row_rules import RowRule, prepared, row_rules
-from .staging import ROW, Source, Staged, open_source
-from .warnings import notices
+from .row_rules import RowRule, row_rules, with_rule_columns
+from .staging import ROW_NUMBER, Source, StagedTable, open_source
+from .warnings import source_warnings
 
 logger = logging.getLogger(__name__)
-_SHOWN_CHARACTERS = 60
+_MAX_VALUE_CHARACTERS = 60
 _NULL = "(null)"
 
 
-def check(source: Source) -> Report:
+def check_source(source: Source) -> Report:
     """Apply every rule to every table of `source`; nothing is written.
 
     A key is looked up only where its table could be read, so that a missing table is one problem
@@ -44,7 +44,7 @@ def check(source: Source) -> Report:
             del parents[name]
         problems += found
     report = Report(sort_problems(problems), rows=rows)
-    return report if report.structural else Report(report.problems, notices(source), rows)
+    return report if report.structural else Report(report.problems, source_warnings(source), rows)
 
 
 @contextmanager
@@ -67,22 +67,22 @@ def checked_source(
     if quarantine is not None:
         refuse_unless_empty(quarantine)
     with open_source(data, threads=threads, strict=False) as source:
-        report = check(source)
+        report = check_source(source)
         if report.structural or (report.problems and quarantine is None):
             raise BadInput(report.text(source.name))
-        for notice in report.notices:
-            logger.info(notice)
+        for warning in report.warnings:
+            logger.info(warning)
         if report.problems and quarantine is not None:
-            source = set_aside(source, quarantine)
+            source = quarantine_rows(source, quarantine)
         yield source
 
 
 def _check_table(
-    backend: Any, table: Table, staged: Staged, parents: Mapping[str, ir.Table]
+    backend: Any, table: Table, staged: StagedTable, parents: Mapping[str, ir.Table]
 ) -> tuple[int, list[Problem]]:
-    rows = prepared(table, staged)
+    rows = with_rule_columns(table, staged)
     rules = row_rules(table, staged, rows, parents)
-    total, counts = _counts(backend, rows, rules)
+    total, counts = _violation_counts(backend, rows, rules)
     if total == 0 and table.filled:
         return 0, [Problem(table.name, "", Rule.NO_ROWS, 0, (staged.name,), structural=True)]
     return total, [
@@ -92,8 +92,10 @@ def _check_table(
     ]
 
 
-def _counts(backend: Any, rows: ir.Table, rules: Sequence[RowRule]) -> tuple[int, list[int]]:
-    flags = {f"broken_{i}": rule.broken for i, rule in enumerate(rules)}
+def _violation_counts(
+    backend: Any, rows: ir.Table, rules: Sequence[RowRule]
+) -> tuple[int, list[int]]:
+    flags = {f"broken_{i}": rule.violated for i, rule in enumerate(rules)}
     flagged = rows.select(**flags)
     sums = {name: flagged[name].sum().fill_null(0) for name in flags}
     found = backend.to_pyarrow(flagged.aggregate(total=flagged.count(), **sums)).to_pylist()[0]
@@ -104,19 +106,19 @@ def _examples(backend: Any, table: Table, rows: ir.Table, rule: RowRule) -> tupl
     """Up to five rows that break `rule`, first in the source first: key and offending value."""
     parts = [rows[name].cast("string").fill_null(_NULL) for name in table.key]
     key = ibis.literal("/").join(parts) if len(parts) > 1 else parts[0]
-    shown = rule.offending if rule.offending is not None else ibis.null("string")
+    shown = rule.offending_value if rule.offending_value is not None else ibis.null("string")
     # The flag is computed before the rows are cut, as a window must see all of them.
-    flagged = rows.select(ROW, key=key, shown=shown, broken=rule.broken)
-    first = flagged.filter(flagged.broken).order_by(ROW).limit(EXAMPLES)
-    found = backend.to_pyarrow(first.select(ROW, "key", "shown")).to_pylist()
-    return tuple(_example(row[ROW], row["key"], row["shown"]) for row in found)
+    flagged = rows.select(ROW_NUMBER, key=key, shown=shown, broken=rule.violated)
+    first = flagged.filter(flagged.broken).order_by(ROW_NUMBER).limit(MAX_EXAMPLES)
+    found = backend.to_pyarrow(first.select(ROW_NUMBER, "key", "shown")).to_pylist()
+    return tuple(_example(row[ROW_NUMBER], row["key"], row["shown"]) for row in found)
 
 
 def _example(row: int, key: str, shown: str | None) -> str:
     unnamed = _NULL in key.split("/")
     where = f"row {row + 1} ({key})" if unnamed else key
-    return where if shown is None else f"{where}: {_cut(shown)}"
+    return where if shown is None else f"{where}: {_shortened(shown)}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else text[: _MAX_VALUE_CHARACTERS - 1] + "…"

@@ -7,17 +7,17 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-_BLOCK = 1 << 22  # bytes
-_OTHER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_BLOCK_BYTES = 1 << 22  # bytes
+_BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
-def not_utf8(path: Path) -> str | None:
+def find_non_utf8(path: Path) -> str | None:
     """Where `path` stops being UTF-8 and what it seems to be; None if it is UTF-8 throughout."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, line = 0, 1
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            if mark := _OTHER_MARKS.get(block[:2]) if offset == 0 else None:
+        while block := file.read(_BLOCK_BYTES):
+            if mark := _BYTE_ORDER_MARKS.get(block[:2]) if offset == 0 else None:
                 return f"{path.name} is {mark}"
             pending = len(decoder.getstate()[0])
             try:
@@ -26,7 +26,9 @@ def not_utf8(path: Path) -> str | None:
                 # The decoder carries over the bytes of a character that a block's end cut.
                 position = error.start - pending
                 line += block.count(b"\n", 0, max(position, 0))
-                return f"{path.name} at byte {offset + position}, line {line}{_guess(block)}"
+                return (
+                    f"{path.name} at byte {offset + position}, line {line}{_guess_encoding(block)}"
+                )
             if (zero := block.find(b"\0")) >= 0:
                 return f"{path.name} holds a zero byte at {offset + zero}: perhaps UTF-16"
             offset += len(block)
@@ -37,7 +39,7 @@ def not_utf8(path: Path) -> str | None:
     return None
 
 
-def _guess(block: bytes) -> str:
+def _guess_encoding(block: bytes) -> str:
     # The block may cut a two-byte character, so its last byte may be left out.
     for sample in (block, block[:-1]):
         try:
@@ -48,7 +50,7 @@ def _guess(block: bytes) -> str:
     return ""
 
 
-def header(path: Path) -> list[str]:
+def read_header(path: Path) -> list[str]:
     """Column names of the first line, without byte-order mark and blanks; [] if there is none."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:

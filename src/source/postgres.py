@@ -1,7 +1,7 @@
 """PostgreSQL: its tables as streams of Arrow batches, all of one read-only transaction.
 
 The driver (ADBC) is loaded when a database URL is given and not before. A password stands in the
-URL that the driver gets and nowhere else: every message says `shown_name` instead.
+URL that the driver gets and nowhere else: every message says `display_name` instead.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ import pyarrow as pa
 
 from ..contract import BadInput
 
-EXAMPLE = "postgresql://user:password@host:5432/database"
+URL_EXAMPLE = "postgresql://user:password@host:5432/database"
 _SCHEMES = ("postgresql://", "postgres://")  # libpq reads no others, and no capitals
 _ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # pathlib leaves one slash of two
 _HOSTS = re.compile(r"((\[[^\]]*\]|[^:\[\],]*)(:\d*)?(,|$))*")
 _ENCODED = re.compile(r"([^%]|%(?!00)[0-9A-Fa-f]{2})*", re.DOTALL)
-_SECRET = re.compile(r"password|secret", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"password|secret", re.IGNORECASE)
 _MASK = "***"
 
 # Seconds. A host that does not answer, or falls silent in the middle, is found out in about one
 # minute and not in two hours. The URL's own parameters come later and win.
-_DEFAULTS = (
+_URL_DEFAULTS = (
     "connect_timeout=20&keepalives_idle=30&keepalives_interval=10&keepalives_count=3"
     "&fallback_application_name=mqbg"
 )
-_SESSION = (
+_SESSION_STATEMENTS = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "SET LOCAL client_encoding = 'UTF8'",  # Arrow holds nothing else, whatever the database does
     "SET LOCAL TimeZone = 'UTC'",  # a view that casts times gives the contract's
 )
-_RELATIONS = """
+_RELATIONS_QUERY = """
     SELECT DISTINCT ON (c.relname) c.relname, n.nspname, c.oid::bigint
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (current_schemas(false))
     ORDER BY c.relname, array_position(current_schemas(false), n.nspname)
 """
 # A domain is read as the type below it; a type of the owner's own making has no name here.
-_COLUMNS = """
+_COLUMNS_QUERY = """
     WITH RECURSIVE plain (type, base) AS (
         SELECT oid, oid FROM pg_catalog.pg_type WHERE typtype <> 'd'
         UNION ALL
@@ -61,12 +61,12 @@ _COLUMNS = """
     WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum
 """
-_TIMES = {
+_TIME_TYPES = {
     "timestamp": "TIMESTAMP",
     "timestamptz": "TIMESTAMP WITH TIME ZONE",
     "date": "DATE",
 }
-_NATIVE = {
+_DUCKDB_TYPES = {
     "int2": "SMALLINT",
     "int4": "INTEGER",
     "int8": "BIGINT",
@@ -75,9 +75,9 @@ _NATIVE = {
     "bool": "BOOLEAN",
     "text": "VARCHAR",
     "varchar": "VARCHAR",
-    **_TIMES,
+    **_TIME_TYPES,
 }
-_NO_RIGHT = "42501"  # SQLSTATE insufficient_privilege
+_INSUFFICIENT_PRIVILEGE = "42501"  # SQLSTATE insufficient_privilege
 
 
 # ---------------------------------------------------------------- URLs
@@ -88,7 +88,7 @@ def is_url(data: str | Path) -> bool:
     return str(data).startswith(_SCHEMES)
 
 
-def shown_name(data: str | Path) -> str:
+def display_name(data: str | Path) -> str:
     """What to call a source in messages, logs and records: a URL without its secrets.
 
     The password becomes `***`, and so does any parameter that holds one. Where it cannot be told
@@ -100,11 +100,11 @@ def shown_name(data: str | Path) -> str:
         return text
     place, mark, query = text[scheme.end() :].partition("?")
     user, at, place = _split_user(place)
-    if "@" in query or not (at or _HOSTS.fullmatch(_hosts(place))):
+    if "@" in query or not (at or _HOSTS.fullmatch(_hosts_of(place))):
         return f"{scheme[0]}{_MASK}"
     name, colon, _ = user.partition(":")
     user = f"{name}{colon}{_MASK if colon else ''}"
-    query = "&".join(_masked(parameter) for parameter in query.split("&"))
+    query = "&".join(_masked_parameter(parameter) for parameter in query.split("&"))
     return f"{scheme[0]}{user}{at}{place}{mark}{query}"
 
 
@@ -113,42 +113,42 @@ def _split_user(place: str) -> tuple[str, str, str]:
     return user, at, rest
 
 
-def _hosts(place: str) -> str:
+def _hosts_of(place: str) -> str:
     return place.partition("/")[0]
 
 
-def _masked(parameter: str) -> str:
+def _masked_parameter(parameter: str) -> str:
     key, equals, _ = parameter.partition("=")
-    return f"{key}{equals}{_MASK}" if equals and _SECRET.search(unquote(key)) else parameter
+    return f"{key}{equals}{_MASK}" if equals and _SECRET_NAME.search(unquote(key)) else parameter
 
 
-def _refuse_unless_sound(url: str) -> None:
+def _require_parsable(url: str) -> None:
     """Refuse what libpq would split elsewhere than its author: its message could show a secret."""
     rest = _ANY_SCHEME.sub("", url, count=1)
     user, at, place = _split_user(rest.partition("?")[0])
-    sound = (
+    parsable = (
         rest.count("@") == len(at)
         and "/" not in user
-        and _HOSTS.fullmatch(_hosts(place))
+        and _HOSTS.fullmatch(_hosts_of(place))
         and _ENCODED.fullmatch(rest)
     )
-    if not sound:
+    if not parsable:
         raise BadInput(
-            f"expected a database URL such as {EXAMPLE}, got {shown_name(url)}, which cannot be "
-            "read: write special characters of a user or password as %XX (@ is %40, / is %2F, "
-            "? is %3F, % is %25)"
+            f"expected a database URL such as {URL_EXAMPLE}, got {display_name(url)}, which "
+            "cannot be read: write special characters of a user or password as %XX (@ is %40, "
+            "/ is %2F, ? is %3F, % is %25)"
         )
 
 
 def _with_defaults(url: str) -> str:
     place, _, query = url.partition("?")
-    return f"{place}?{_DEFAULTS}" + (f"&{query}" if query else "")
+    return f"{place}?{_URL_DEFAULTS}" + (f"&{query}" if query else "")
 
 
 # ---------------------------------------------------------------- types
 
 
-def selected(reference: str, kind: str) -> str:
+def select_expression(reference: str, type_name: str) -> str:
     """SQL for PostgreSQL that sends a column so that DuckDB can take it.
 
     A time beyond the years 1 to 9999, infinity among them, would overflow on the way: it becomes
@@ -156,32 +156,32 @@ def selected(reference: str, kind: str) -> str:
 
     Args:
         reference: SQL that names the column.
-        kind: PostgreSQL's name of its type.
+        type_name: PostgreSQL's name of its type.
     """
-    if kind in _TIMES:
+    if type_name in _TIME_TYPES:
         return (
             f"CASE WHEN {reference} >= '10000-01-01' THEN '10000-01-01'"
             f" WHEN {reference} < '0001-01-01' THEN '0001-12-31 BC' ELSE {reference} END"
         )
-    return reference if kind in _NATIVE else f"{reference}::text"
+    return reference if type_name in _DUCKDB_TYPES else f"{reference}::text"
 
 
-def received(reference: str, kind: str) -> tuple[str, str]:
-    """SQL for DuckDB that reads what `selected` sent, and its DuckDB type.
+def received_expression(reference: str, type_name: str) -> tuple[str, str]:
+    """SQL for DuckDB that reads what `select_expression` sent, and its DuckDB type.
 
     Args:
         reference: SQL that names the column.
-        kind: PostgreSQL's name of its type.
+        type_name: PostgreSQL's name of its type.
     """
-    given_type = _NATIVE.get(kind, "VARCHAR")
-    if kind not in _TIMES:
-        return reference, given_type
+    duckdb_type = _DUCKDB_TYPES.get(type_name, "VARCHAR")
+    if type_name not in _TIME_TYPES:
+        return reference, duckdb_type
     value = (
-        f"CASE WHEN {reference} >= '10000-01-01'::{given_type} THEN 'infinity'::{given_type}"
-        f" WHEN {reference} < '0001-01-01'::{given_type} THEN '-infinity'::{given_type}"
+        f"CASE WHEN {reference} >= '10000-01-01'::{duckdb_type} THEN 'infinity'::{duckdb_type}"
+        f" WHEN {reference} < '0001-01-01'::{duckdb_type} THEN '-infinity'::{duckdb_type}"
         f" ELSE {reference} END"
     )
-    return value, given_type
+    return value, duckdb_type
 
 
 # ---------------------------------------------------------------- the database
@@ -207,10 +207,10 @@ class Database:
     """A connection inside one transaction: whatever is read through it was true at one instant.
 
     Attributes:
-        shown: the URL without its secrets.
+        display_name: the URL without its secrets.
     """
 
-    shown: str
+    display_name: str
     _connection: Any = field(repr=False)
     _error: type[Exception] = field(repr=False)
 
@@ -220,7 +220,7 @@ class Database:
         Raises:
             BadInput: the database went away.
         """
-        rows = self._rows(_RELATIONS, "its list of tables")
+        rows = self._fetch(_RELATIONS_QUERY, "its list of tables")
         return {name: Relation(name, schema, oid) for name, schema, oid in rows}
 
     def columns(self, relation: Relation) -> dict[str, tuple[str, bool]]:
@@ -229,11 +229,13 @@ class Database:
         Raises:
             BadInput: the database went away.
         """
-        rows = self._rows(_COLUMNS.format(oid=relation.oid), f"the columns of {relation.name}")
-        return {name: (kind, readable) for name, kind, readable in rows}
+        rows = self._fetch(
+            _COLUMNS_QUERY.format(oid=relation.oid), f"the columns of {relation.name}"
+        )
+        return {name: (type_name, readable) for name, type_name, readable in rows}
 
     @contextmanager
-    def streamed(self, backend: Any, select: str, *, name: str, what: str) -> Iterator[None]:
+    def register_stream(self, backend: Any, select: str, *, name: str, what: str) -> Iterator[None]:
         """Let DuckDB see the rows of a query as a view, to be read once while this lasts.
 
         Args:
@@ -248,20 +250,20 @@ class Database:
         with self._connection.cursor() as cursor:
             try:
                 cursor.execute(select)
-                stream = _Watched(cursor.fetch_record_batch())
+                stream = _ErrorKeepingReader(cursor.fetch_record_batch())
             except self._error as error:
-                raise self._failed(what, error) from None
+                raise self._failure(what, error) from None
             backend.con.register(name, stream.reader())
             try:
                 yield
             except duckdb.Error:
                 if stream.error is None:
                     raise
-                raise self._failed(what, stream.error) from None
+                raise self._failure(what, stream.error) from None
             finally:
                 backend.con.unregister(name)
 
-    def prepare(self) -> None:
+    def begin_snapshot(self) -> None:
         """Fix the transaction's kind and the session's settings, before anything is read.
 
         Raises:
@@ -269,30 +271,30 @@ class Database:
         """
         try:
             with self._connection.cursor() as cursor:
-                for statement in _SESSION:
+                for statement in _SESSION_STATEMENTS:
                     cursor.execute(statement)
         except self._error as error:
-            raise self._failed("its settings", error) from None
+            raise self._failure("its settings", error) from None
 
-    def _rows(self, select: str, what: str) -> list[tuple[Any, ...]]:
+    def _fetch(self, select: str, subject: str) -> list[tuple[Any, ...]]:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(select)
                 return list(cursor.fetchall())
         except (self._error, OSError) as error:
-            raise self._failed(what, error) from None
+            raise self._failure(subject, error) from None
 
-    def _failed(self, what: str, error: Exception) -> BadInput:
+    def _failure(self, subject: str, error: Exception) -> BadInput:
         advice = "run the command again, and if that fails alike, ask who keeps the database"
-        if getattr(error, "sqlstate", None) == _NO_RIGHT:
+        if getattr(error, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
             advice = "let the URL's user read it (GRANT SELECT)"
         return BadInput(
-            f"{self.shown} failed while {what} was being read: {_reason(error)}; nothing was "
-            f"written: {advice}"
+            f"{self.display_name} failed while {subject} was being read: "
+            f"{_failure_reason(error)}; nothing was written: {advice}"
         )
 
 
-class _Watched:
+class _ErrorKeepingReader:
     """The batches of a reader, and what ended them: DuckDB passes on no more than a text."""
 
     def __init__(self, source: Any) -> None:
@@ -311,7 +313,7 @@ class _Watched:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Database]:
+def open_database(url: str) -> Iterator[Database]:
     """The database at `url`, in one read-only transaction of a single snapshot.
 
     Args:
@@ -320,8 +322,8 @@ def connected(url: str) -> Iterator[Database]:
     Raises:
         BadInput: the URL cannot be read, the driver is not installed, or nobody answers.
     """
-    _refuse_unless_sound(url)
-    driver, shown = _driver(), shown_name(url)
+    _require_parsable(url)
+    driver, shown = _load_driver(), display_name(url)
     try:
         connection = driver.connect(_with_defaults(url))
     except driver.Error as error:
@@ -331,14 +333,14 @@ def connected(url: str) -> Iterator[Database]:
         ) from None
     try:
         database = Database(shown, connection, driver.Error)
-        database.prepare()
+        database.begin_snapshot()
         yield database
     finally:
         with suppress(driver.Error):  # of a connection that is gone already
             connection.close()
 
 
-def _driver() -> Any:
+def _load_driver() -> Any:
     try:
         return import_module("adbc_driver_postgresql.dbapi")
     except ImportError as error:
@@ -348,9 +350,9 @@ def _driver() -> Any:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def _failure_reason(error: Exception) -> str:
     """What PostgreSQL or libpq said, without the names of the layers it came through."""
-    return _bare(str(error).strip().split("\n", 1)[0])
+    return _without_prefixes(str(error).strip().split("\n", 1)[0])
 
 
 def _last_attempt(error: Exception) -> str:
@@ -359,9 +361,9 @@ def _last_attempt(error: Exception) -> str:
     Advice stands below each attempt, indented.
     """
     lines = [line for line in str(error).strip().split("\n") if not line[:1].isspace()]
-    return _bare(lines[-1])
+    return _without_prefixes(lines[-1])
 
 
-def _bare(line: str) -> str:
+def _without_prefixes(line: str) -> str:
     plain = re.sub(r"^(?:[A-Z_]+: )?\[libpq\] (?:Failed to connect: )?", "", line)
     return re.sub(r"^.*?(?:ERROR|FATAL|PANIC): +", "", plain).rstrip(":")

@@ -13,49 +13,51 @@ class Rule(StrEnum):
     """The rules of the contract, by the words that the report uses."""
 
     MISSING_TABLE = "missing table"
-    TABLE_TWICE = "table given twice"
+    DUPLICATE_TABLE = "table given twice"
     NOT_READABLE = "not readable"
     NOT_UTF8 = "not UTF-8"
     MISSING_COLUMN = "missing column"
-    COLUMN_TWICE = "column given twice"
+    DUPLICATE_COLUMN = "column given twice"
     NO_ROWS = "has no rows"
-    NULL = "null where required"
-    TYPE = "does not convert"
-    DUPLICATE = "duplicate primary key"
-    DANGLING = "dangling key"
-    PARENT_GONE = "its parent was quarantined"
-    NOBODY = "neither contact nor group"
-    LEFT_EARLY = "left_at before joined_at"
-    OVERLAP = "overlapping rows of one member"
+    MISSING_VALUE = "null where required"
+    NOT_CONVERTIBLE = "does not convert"
+    DUPLICATE_KEY = "duplicate primary key"
+    DANGLING_KEY = "dangling key"
+    PARENT_QUARANTINED = "its parent was quarantined"
+    NEITHER_CONTACT_NOR_GROUP = "neither contact nor group"
+    LEFT_BEFORE_JOINED = "left_at before joined_at"
+    OVERLAPPING_MEMBERSHIP = "overlapping rows of one member"
     TOO_EARLY = "time before 1990"
     TOO_LATE = "time after 2200"
-    UNKNOWN = "unknown value"
+    UNKNOWN_VALUE = "unknown value"
 
 
 _ADVICE: Mapping[Rule, str] = {
     Rule.MISSING_TABLE: "give <table>.parquet or <table>.csv, or a table of that name",
-    Rule.TABLE_TWICE: "keep one of the files",
+    Rule.DUPLICATE_TABLE: "keep one of the files",
     Rule.NOT_READABLE: "export the table again; a CSV has commas and the same fields in every line",
     Rule.NOT_UTF8: "save the file as UTF-8",
     Rule.MISSING_COLUMN: "add the column, or rename the one that holds it",
-    Rule.COLUMN_TWICE: "keep one column of that name",
+    Rule.DUPLICATE_COLUMN: "keep one column of that name",
     Rule.NO_ROWS: "at least one row is needed",
-    Rule.NULL: "every row needs a value",
-    Rule.TYPE: "times as 2024-02-01T09:00:00Z, numbers as 12.5, booleans as true or false",
-    Rule.DUPLICATE: "one row for each key; rows beyond the first of identical ones count here, "
+    Rule.MISSING_VALUE: "every row needs a value",
+    Rule.NOT_CONVERTIBLE: "times as 2024-02-01T09:00:00Z, numbers as 12.5, "
+    "booleans as true or false",
+    Rule.DUPLICATE_KEY: "one row for each key; rows beyond the first of identical ones count here, "
     "and all rows of a key whose rows differ",
-    Rule.DANGLING: "the key must stand in the table it points at",
-    Rule.PARENT_GONE: "mend the row it points at",
-    Rule.NOBODY: "an activity needs a contact_id or a group_id",
-    Rule.LEFT_EARLY: "a member leaves at or after joining",
-    Rule.OVERLAP: "end one row (left_at) before the next begins; rows that begin while "
-    "an earlier one runs count here",
+    Rule.DANGLING_KEY: "the key must stand in the table it points at",
+    Rule.PARENT_QUARANTINED: "mend the row it points at",
+    Rule.NEITHER_CONTACT_NOR_GROUP: "an activity needs a contact_id or a group_id",
+    Rule.LEFT_BEFORE_JOINED: "a member leaves at or after joining",
+    Rule.OVERLAPPING_MEMBERSHIP: "end one row (left_at) before the next begins; "
+    "rows that begin while an earlier one runs count here",
     Rule.TOO_EARLY: "check the year and the unit of the time",
     Rule.TOO_LATE: "check the year and the unit of the time; an open end is left empty",
-    Rule.UNKNOWN: f"verdict is {' or '.join(VERDICTS)}; buying_job one of {', '.join(BUYING_JOBS)}",
+    Rule.UNKNOWN_VALUE: f"verdict is {' or '.join(VERDICTS)}; "
+    f"buying_job one of {', '.join(BUYING_JOBS)}",
 }
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,12 @@ class Report:
 
     Attributes:
         problems: in the contract's order of tables; empty means the source may be used.
-        notices: sentences on what is allowed and yet worth knowing.
+        warnings: sentences on what is allowed and yet worth knowing.
         rows: rows of each table that could be read.
     """
 
     problems: tuple[Problem, ...] = ()
-    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -102,9 +104,15 @@ class Report:
         """The report in plain text: a headline, the problems as a table, advice, notices."""
         parts = [self._headline(source)]
         if self.problems:
-            parts += ["", *_aligned(self.problems), "", "What to do:", *_advice(self.problems)]
-        if self.notices:
-            parts += ["", "Worth knowing:", *(f"  {notice}" for notice in self.notices)]
+            parts += [
+                "",
+                *_table_lines(self.problems),
+                "",
+                "What to do:",
+                *_advice_lines(self.problems),
+            ]
+        if self.warnings:
+            parts += ["", "Worth knowing:", *(f"  {warning}" for warning in self.warnings)]
         return "\n".join(parts)
 
     def _headline(self, source: str) -> str:
@@ -113,8 +121,8 @@ class Report:
             return f"{source} follows the contract: {total:,} rows, no problems"
         number = len(self.problems)
         what = "problem" if number == 1 else "problems"
-        mend = "mend the tables" if self.structural else "mend the rows, or give --quarantine DIR"
-        return f"{source} breaks the contract with {number} {what}; {mend} and try again"
+        advice = "mend the tables" if self.structural else "mend the rows, or give --quarantine DIR"
+        return f"{source} breaks the contract with {number} {what}; {advice} and try again"
 
 
 def sort_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -128,7 +136,7 @@ def sort_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=place))
 
 
-def _aligned(problems: Sequence[Problem]) -> list[str]:
+def _table_lines(problems: Sequence[Problem]) -> list[str]:
     lines = [("table", "column", "rule", "count", "examples")]
     lines += [
         (p.table, p.column or "-", str(p.rule), f"{p.count:,}", " | ".join(p.examples))
@@ -141,6 +149,6 @@ def _aligned(problems: Sequence[Problem]) -> list[str]:
     ]
 
 
-def _advice(problems: Sequence[Problem]) -> list[str]:
+def _advice_lines(problems: Sequence[Problem]) -> list[str]:
     rules = dict.fromkeys(problem.rule for problem in problems)
     return [f"  {rule}: {_ADVICE[rule]}" for rule in rules]

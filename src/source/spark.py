@@ -19,25 +19,31 @@ from ..contract import TABLES, BadInput
 from .staging import Source
 
 ENGINES = ("duckdb", "spark")
-STAGING = "MQBG_SPARK_STAGING"
+STAGING_VARIABLE = "MQBG_SPARK_STAGING"
 """Environment variable: a folder that this machine can write and every node of the cluster read."""
 
 # What features need of a session, whatever the cluster's own defaults are.
-OPTIONS = {
+SESSION_OPTIONS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
 }
 # A local session is for tables of this machine: no web page, no more partitions than cores need.
-LOCAL = {
+LOCAL_OPTIONS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
 }
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-_PATTERN = re.compile(r"([{}\[\]*?\\])")  # what Spark would take for a pattern in a path
-_SHELL = re.compile(r"^.*?: line \d+: ")  # where in Spark's own launcher
-_CHATTER = ("WARNING:", "Using Spark's", "Setting default log level", "To adjust logging", "at ")
+_GLOB_CHARACTERS = re.compile(r"([{}\[\]*?\\])")  # what Spark would take for a pattern in a path
+_LAUNCHER_PREFIX = re.compile(r"^.*?: line \d+: ")  # where in Spark's own launcher
+_NOISE_PREFIXES = (
+    "WARNING:",
+    "Using Spark's",
+    "Setting default log level",
+    "To adjust logging",
+    "at ",
+)
 
 
 @contextmanager
@@ -52,8 +58,8 @@ def on_engine(source: Source, engine: str) -> Iterator[Source]:
     if engine == "duckdb":
         yield source
         return
-    with on_spark(source) as there:
-        yield there
+    with on_spark(source) as spark_source:
+        yield spark_source
 
 
 @contextmanager
@@ -75,20 +81,20 @@ def on_spark(source: Source) -> Iterator[Source]:
         BadInput: Spark is not installed, no session can be started, the staging folder is not
             one, or Spark fails in the block.
     """
-    with _staging_folder() as folder, _session() as session, _failures_told(session):
+    with _staging_folder() as folder, _session() as session, _failures_as_bad_input(session):
         backend = ibis.pyspark.connect(session)
         tables = {}
         for name in TABLES:
             path = folder / f"{name}.parquet"
             source.tables[name].to_parquet(path)
-            tables[name] = backend.read_parquet(_location(path), table_name=f"given_{name}")
+            tables[name] = backend.read_parquet(_file_url(path), table_name=f"given_{name}")
         try:
             yield Source(backend, tables, {}, source.problems, source.name)
         finally:
-            _release(backend)
+            _release_cache(backend)
 
 
-def _release(backend: Any) -> None:
+def _release_cache(backend: Any) -> None:
     """Lets go of what Ibis keeps: of a cluster that is not ours, and not when Python ends."""
     for name in list(backend._cache_name_to_entry):
         with suppress(Exception):  # of a session that is gone already
@@ -100,36 +106,36 @@ def _release(backend: Any) -> None:
 
 @contextmanager
 def _staging_folder() -> Iterator[Path]:
-    parent = _staging()
+    parent = _staging_parent()
     with TemporaryDirectory(prefix="mqbg-spark-", dir=parent) as name:
         if parent is not None:  # who may read the share may read what we put there
             Path(name).chmod(parent.stat().st_mode & 0o777 | 0o700)
         yield Path(name)
 
 
-def _staging() -> Path | None:
-    given = os.environ.get(STAGING)
-    if not given:
+def _staging_parent() -> Path | None:
+    location = os.environ.get(STAGING_VARIABLE)
+    if not location:
         return None
     # A file:///folder is a folder; file://machine/folder is on another machine.
-    url = urlsplit(given) if given.startswith("file:") else None
-    folder = Path(unquote(url.path) if url is not None and not url.netloc else given)
+    url = urlsplit(location) if location.startswith("file:") else None
+    folder = Path(unquote(url.path) if url is not None and not url.netloc else location)
     if _SCHEME.match(str(folder)):
         raise BadInput(
-            f"{STAGING}: expected a folder, got {given!r}, which DuckDB cannot write; name a "
-            "folder that this machine and every node of the cluster have mounted"
+            f"{STAGING_VARIABLE}: expected a folder, got {location!r}, which DuckDB cannot write; "
+            "name a folder that this machine and every node of the cluster have mounted"
         )
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(
-            f"{STAGING}: expected a folder that can be written, got {given!r}; make it, or name "
-            "another that every node of the cluster can read"
+            f"{STAGING_VARIABLE}: expected a folder that can be written, got {location!r}; "
+            "make it, or name another that every node of the cluster can read"
         )
     return folder.resolve()
 
 
-def _location(path: Path) -> str:
+def _file_url(path: Path) -> str:
     """A file of this machine as Spark is told of it, whatever its default file system is."""
-    return "file://" + _PATTERN.sub(r"\\\1", str(path))
+    return "file://" + _GLOB_CHARACTERS.sub(r"\\\1", str(path))
 
 
 # ---------------------------------------------------------------- the session
@@ -137,46 +143,46 @@ def _location(path: Path) -> str:
 
 @contextmanager
 def _session() -> Iterator[Any]:
-    sql = _pyspark_sql()
-    with _quiet_connections(), TemporaryFile() as log:
+    sql = _import_pyspark_sql()
+    with _quiet_py4j_logs(), TemporaryFile() as log:
         running = None
         try:
             running = sql.SparkSession.getActiveSession()
-            session = _started(sql, log) if running is None else running.newSession()
-            for name, value in OPTIONS.items():
+            session = _start_session(sql, log) if running is None else running.newSession()
+            for name, value in SESSION_OPTIONS.items():
                 session.conf.set(name, value)
         except Exception as error:  # Py4J raises what the Java side throws, of any class
             raise BadInput(
                 "engine spark: expected a Spark session, could not start one: "
-                f"{_told(log) or _first_line(error)}; Spark needs Java 17 or 21 (JAVA_HOME) and, "
-                "for a cluster, its master in the Spark defaults"
+                f"{_launcher_error(log) or _first_line(error)}; Spark needs Java 17 or 21 "
+                "(JAVA_HOME) and, for a cluster, its master in the Spark defaults"
             ) from error
         try:
             yield session
         finally:
             if running is None:
-                with suppress(*_failures()):  # of a session that is gone already
+                with suppress(*_spark_errors()):  # of a session that is gone already
                     session.stop()
 
 
 @contextmanager
-def _quiet_connections() -> Iterator[None]:
+def _quiet_py4j_logs() -> Iterator[None]:
     """Py4J logs each broken connection with its traceback; we say what happened in a sentence."""
     loggers = [logging.getLogger(name) for name in (None, "py4j.clientserver", "py4j.java_gateway")]
     for logger in loggers:
-        logger.addFilter(_not_of_py4j)
+        logger.addFilter(_is_not_py4j)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeFilter(_not_of_py4j)
+            logger.removeFilter(_is_not_py4j)
 
 
-def _not_of_py4j(record: logging.LogRecord) -> bool:
+def _is_not_py4j(record: logging.LogRecord) -> bool:
     return "py4j" not in Path(record.pathname).parts  # some of it goes to the root logger
 
 
-def _pyspark_sql() -> Any:
+def _import_pyspark_sql() -> Any:
     try:
         return import_module("pyspark.sql")
     except ImportError as error:
@@ -185,7 +191,7 @@ def _pyspark_sql() -> Any:
         ) from error
 
 
-def _started(sql: Any, log: IO[bytes]) -> Any:
+def _start_session(sql: Any, log: IO[bytes]) -> Any:
     """A new session, in a new JVM unless this process has one."""
     pyspark = import_module("pyspark")
     if pyspark.SparkContext._gateway is None:
@@ -196,26 +202,26 @@ def _started(sql: Any, log: IO[bytes]) -> Any:
     if conf.get("spark.app.name", "pyspark-shell") == "pyspark-shell":
         conf.setAppName("mqbg")
     local = conf.get("spark.master", "local[*]").startswith("local")
-    for name, value in {**(LOCAL if local else {}), **OPTIONS}.items():
+    for name, value in {**(LOCAL_OPTIONS if local else {}), **SESSION_OPTIONS}.items():
         conf.setIfMissing(name, value)
     session = sql.SparkSession.builder.config(conf=conf).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
 
 
-def _told(log: IO[bytes]) -> str:
+def _launcher_error(log: IO[bytes]) -> str:
     """The first line of a JVM's stderr that is neither chatter nor part of a stack trace."""
     log.seek(0)
     lines = (line.strip() for line in log.read().decode(errors="replace").splitlines())
-    told = next((line for line in lines if line and not line.startswith(_CHATTER)), "")
-    return _SHELL.sub("", told)
+    first_line = next((line for line in lines if line and not line.startswith(_NOISE_PREFIXES)), "")
+    return _LAUNCHER_PREFIX.sub("", first_line)
 
 
 # ---------------------------------------------------------------- failures
 
 
 @contextmanager
-def _failures_told(session: Any) -> Iterator[None]:
+def _failures_as_bad_input(session: Any) -> Iterator[None]:
     """Turns what Spark raises, while it works for us, into one sentence."""
     errors = import_module("pyspark.errors")
     try:
@@ -224,16 +230,16 @@ def _failures_told(session: Any) -> Iterator[None]:
         raise
     except Exception as error:
         first = _first_failure(error)
-        if not isinstance(first, _failures()) and not _is_stopped(session):
+        if not isinstance(first, _spark_errors()) and not _is_stopped(session):
             raise
         raise BadInput(
-            f"engine spark failed in the middle of its work: {_reason(session, first)}; nothing "
-            "was written: run the command again, and if that fails alike, ask who keeps the "
-            "cluster, or use --engine duckdb"
+            f"engine spark failed in the middle of its work: {_failure_reason(session, first)}"
+            "; nothing was written: run the command again, and if that fails alike, ask who keeps "
+            "the cluster, or use --engine duckdb"
         ) from first
 
 
-def _reason(session: Any, failure: BaseException) -> str:
+def _failure_reason(session: Any, failure: BaseException) -> str:
     process = session.sparkContext._gateway.proc  # none where spark-submit started us
     if process is not None and (status := process.poll()) is not None:
         return f"its Java process ended with status {status}, perhaps for want of memory"
@@ -243,7 +249,7 @@ def _reason(session: Any, failure: BaseException) -> str:
 def _is_stopped(session: Any) -> bool:
     """Whether somebody stopped the context: PySpark then calls methods of None."""
     context = session.sparkContext._jsc
-    with suppress(*_failures()):
+    with suppress(*_spark_errors()):
         return context is None or bool(context.sc().isStopped())
     return True  # nobody answers
 
@@ -255,7 +261,7 @@ def _first_failure(error: BaseException) -> BaseException:
     return error
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def _spark_errors() -> tuple[type[Exception], ...]:
     """What PySpark raises: answers of the JVM, and that there is no JVM any more."""
     errors, protocol = import_module("pyspark.errors"), import_module("py4j.protocol")
     return errors.PySparkException, protocol.Py4JError, ConnectionError
@@ -264,5 +270,5 @@ def _failures() -> tuple[type[Exception], ...]:
 def _first_line(error: BaseException) -> str:
     """The first line that says something: Py4J's own says which of its objects was called."""
     lines = [line.strip(": ") for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("An error occurred while calling")]
-    return (telling or lines or [type(error).__name__])[0].rstrip(".;")
+    informative = [line for line in lines if not line.startswith("An error occurred while calling")]
+    return (informative or lines or [type(error).__name__])[0].rstrip(".;")

@@ -19,34 +19,41 @@ import ibis
 import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
-from .conversion import absent, convert
-from .postgres import shown_name
+from .conversion import convert, null_conversion
+from .postgres import display_name
 from .problems import Problem, Report, Rule, sort_problems
-from .readers import Origin, Origins, find, nearest, quoted, unreadable
+from .readers import (
+    TableReader,
+    TableReaders,
+    find_readers,
+    nearest_name,
+    quote_identifier,
+    unreadable_table,
+)
 
-STAGED = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
-_KEPT = "kept"  # the same without source_row, for what is read once only
-ROW = "source_row"
+STAGED_SCHEMA = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
+_MATERIALISED_SCHEMA = "kept"  # the same without source_row, for what is read once only
+ROW_NUMBER = "source_row"
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedTable:
     """One table as read, with what the checks need beside the contract's columns.
 
     Attributes:
         table: the contract's columns, `source_row` (int64, from 0), and for every column in
-            `converted` a `given_<column>` that holds the value as text before its conversion.
+            `converted_columns` a `given_<column>`: the value as text before its conversion.
         name: what the owner of the data calls it.
-        present: the contract's columns that the source has.
-        converted: those of them whose conversion may fail.
-        extra: the source's other columns.
+        present_columns: the contract's columns that the source has.
+        converted_columns: those of them whose conversion may fail.
+        extra_columns: the source's other columns.
     """
 
     table: ir.Table
     name: str
-    present: frozenset[str]
-    converted: frozenset[str]
-    extra: tuple[str, ...]
+    present_columns: frozenset[str]
+    converted_columns: frozenset[str]
+    extra_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Source:
 
     backend: Any
     tables: Mapping[str, ir.Table]
-    staged: Mapping[str, Staged]
+    staged: Mapping[str, StagedTable]
     problems: tuple[Problem, ...]
     name: str
 
@@ -91,8 +98,8 @@ def open_source(
             the structure breaks the contract.
     """
     options = {} if threads is None else {"threads": threads}
-    with TemporaryDirectory(prefix="mqbg-") as spill:
-        backend = ibis.duckdb.connect(temp_directory=spill, **options)
+    with TemporaryDirectory(prefix="mqbg-") as spill_folder:
+        backend = ibis.duckdb.connect(temp_directory=spill_folder, **options)
         try:
             # Also when the machine's own settings say otherwise: naive times mean UTC.
             backend.raw_sql("SET TimeZone = 'UTC'")
@@ -105,84 +112,86 @@ def open_source(
 
 
 def _read(backend: Any, data: str | Path) -> Source:
-    for schema in (STAGED, _KEPT):
+    for schema in (STAGED_SCHEMA, _MATERIALISED_SCHEMA):
         backend.raw_sql(f"CREATE SCHEMA {schema}")
-    with find(backend, data) as origins:
-        staged, problems = _stage_all(backend, origins)
+    with find_readers(backend, data) as readers:
+        staged, problems = _stage_all(backend, readers)
     for name in TABLES:
-        publish(backend, name, f"{STAGED}.{name}" if name in staged else None)
+        create_table_view(backend, name, f"{STAGED_SCHEMA}.{name}" if name in staged else None)
     tables = {name: backend.table(name, database="main") for name in TABLES}
-    return Source(backend, tables, staged, sort_problems(problems), shown_name(data))
+    return Source(backend, tables, staged, sort_problems(problems), display_name(data))
 
 
-def _stage_all(backend: Any, origins: Origins) -> tuple[dict[str, Staged], list[Problem]]:
-    staged: dict[str, Staged] = {}
-    problems = list(origins.problems)
-    for name in (name for name in TABLES if name in origins.tables):
-        origin = origins.tables[name]
-        if missing := _missing_columns(TABLES[name], origin):
+def _stage_all(backend: Any, readers: TableReaders) -> tuple[dict[str, StagedTable], list[Problem]]:
+    staged: dict[str, StagedTable] = {}
+    problems = list(readers.problems)
+    for name in (name for name in TABLES if name in readers.tables):
+        reader = readers.tables[name]
+        if missing := _missing_columns(TABLES[name], reader):
             problems += missing
             continue
         try:
-            staged[name] = _stage(backend, TABLES[name], origin)
+            staged[name] = _stage(backend, TABLES[name], reader)
         except duckdb.Error as error:
-            problems.append(unreadable(name, origin, error))
+            problems.append(unreadable_table(name, reader, error))
     return staged, problems
 
 
-def publish(backend: Any, table: str, relation: str | None) -> None:
+def create_table_view(backend: Any, table: str, relation: str | None) -> None:
     """Let the contract's `table` show `relation` (SQL); None makes it empty."""
     columns = TABLES[table].columns
     if relation is None:
-        values = ", ".join(f"{absent(c).value} AS {quoted(c.name)}" for c in columns)
+        values = ", ".join(
+            f"{null_conversion(c).value} AS {quote_identifier(c.name)}" for c in columns
+        )
         select = f"SELECT {values} WHERE false"
     else:
-        names = ", ".join(quoted(c.name) for c in columns)
+        names = ", ".join(quote_identifier(c.name) for c in columns)
         select = f"SELECT {names} FROM {relation}"  # noqa: S608 - names are quoted
-    backend.raw_sql(f"CREATE OR REPLACE VIEW main.{quoted(table)} AS {select}")
+    backend.raw_sql(f"CREATE OR REPLACE VIEW main.{quote_identifier(table)} AS {select}")
 
 
-def number_of_rows(source: Source, rows: ir.Table) -> int:
+def count_rows(source: Source, rows: ir.Table) -> int:
     """How many rows an expression over the tables of `source` has."""
     return int(source.backend.to_pyarrow(rows.count()).as_py())
 
 
-def _missing_columns(table: Table, origin: Origin) -> list[Problem]:
+def _missing_columns(table: Table, reader: TableReader) -> list[Problem]:
     problems = []
     for column in table.columns:
-        if not column.required or column.name in origin.columns:
+        if not column.required or column.name in reader.columns:
             continue
-        near = nearest(column.name, set(origin.columns) - set(table.column_names))
-        examples = (f"nearest in {origin.name}: {near}",) if near else ()
+        near = nearest_name(column.name, set(reader.columns) - set(table.column_names))
+        examples = (f"nearest in {reader.name}: {near}",) if near else ()
         problems.append(
             Problem(table.name, column.name, Rule.MISSING_COLUMN, 1, examples, structural=True)
         )
     return problems
 
 
-def _stage(backend: Any, table: Table, origin: Origin) -> Staged:
+def _stage(backend: Any, table: Table, reader: TableReader) -> StagedTable:
     values: list[str] = []
     converted: set[str] = set()
     for column in table.columns:
-        if column.name in origin.columns:
-            reference, given_type = origin.columns[column.name]
-            conversion = convert(column, given_type, reference)
+        if column.name in reader.columns:
+            reference, source_type = reader.columns[column.name]
+            conversion = convert(column, source_type, reference)
         else:
-            conversion = absent(column)
-        values.append(f"{conversion.value} AS {quoted(column.name)}")
-        if conversion.given is not None:
+            conversion = null_conversion(column)
+        values.append(f"{conversion.value} AS {quote_identifier(column.name)}")
+        if conversion.original is not None:
             converted.add(column.name)
-            values.append(f"{conversion.given} AS {quoted('given_' + column.name)}")
-    select = f"{', '.join(values)} FROM {origin.relation}"
-    view = f"CREATE VIEW {STAGED}.{quoted(table.name)} AS"
-    if origin.row is not None:
-        backend.raw_sql(f"{view} SELECT {origin.row} AS {ROW}, {select}")
+            values.append(f"{conversion.original} AS {quote_identifier('given_' + column.name)}")
+    select = f"{', '.join(values)} FROM {reader.relation}"
+    view = f"CREATE VIEW {STAGED_SCHEMA}.{quote_identifier(table.name)} AS"
+    if reader.row_number is not None:
+        backend.raw_sql(f"{view} SELECT {reader.row_number} AS {ROW_NUMBER}, {select}")
     else:
-        kept = f"{_KEPT}.{quoted(table.name)}"
-        with origin.reading():
-            backend.raw_sql(f"CREATE TABLE {kept} AS SELECT {select}")
-        backend.raw_sql(f"{view} SELECT rowid AS {ROW}, * FROM {kept}")  # noqa: S608 - quoted
-    present = frozenset(origin.columns) & frozenset(table.column_names)
-    extra = tuple(name for name in origin.columns if name not in present)
-    staged = backend.table(table.name, database=STAGED)
-    return Staged(staged, origin.name, present, frozenset(converted), extra)
+        materialised = f"{_MATERIALISED_SCHEMA}.{quote_identifier(table.name)}"
+        with reader.readable():
+            backend.raw_sql(f"CREATE TABLE {materialised} AS SELECT {select}")
+        backend.raw_sql(f"{view} SELECT rowid AS {ROW_NUMBER}, * FROM {materialised}")  # noqa: S608 - quoted
+    present = frozenset(reader.columns) & frozenset(table.column_names)
+    extra = tuple(name for name in reader.columns if name not in present)
+    staged = backend.table(table.name, database=STAGED_SCHEMA)
+    return StagedTable(staged, reader.name, present, frozenset(converted), extra)

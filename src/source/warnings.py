@@ -8,48 +8,48 @@ from typing import Any
 import ibis.expr.types as ir
 
 from ..contract import TABLES
-from .readers import nearest
-from .staging import Source, Staged, number_of_rows
+from .readers import nearest_name
+from .staging import Source, StagedTable, count_rows
 
 # A zone stands after minutes: in 2024-02-01 the "-01" is a day.
-_ZONE = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)$"
+_ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)$"
 
 
-def notices(source: Source) -> tuple[str, ...]:
+def source_warnings(source: Source) -> tuple[str, ...]:
     """Sentences on the rows and columns of a source whose structure is sound."""
-    found = [*_near_columns(source), *_mixed_zones(source), *_rows(source)]
+    found = [*_near_column_warnings(source), *_mixed_zone_warnings(source), *_row_warnings(source)]
     return tuple(found)
 
 
-def _near_columns(source: Source) -> Iterator[str]:
+def _near_column_warnings(source: Source) -> Iterator[str]:
     for name, staged in source.staged.items():
         for column in TABLES[name].columns:
-            if column.name in staged.present:
+            if column.name in staged.present_columns:
                 continue
-            if near := nearest(column.name, staged.extra, cutoff=0.8):
+            if near := nearest_name(column.name, staged.extra_columns, cutoff=0.8):
                 yield (
                     f"{staged.name} has no {column.name}, but a column {near}: "
                     "rename it if that is meant"
                 )
 
 
-def _mixed_zones(source: Source) -> Iterator[str]:
+def _mixed_zone_warnings(source: Source) -> Iterator[str]:
     for name, staged in source.staged.items():
         columns = [
             column.name
             for column in TABLES[name].columns
-            if column.dtype == "timestamp" and column.name in staged.converted
+            if column.dtype == "timestamp" and column.name in staged.converted_columns
         ]
         if columns:
-            yield from _mixed_in(source.backend, staged, columns)
+            yield from _mixed_zone_columns(source.backend, staged, columns)
 
 
-def _mixed_in(backend: Any, staged: Staged, columns: list[str]) -> Iterator[str]:
+def _mixed_zone_columns(backend: Any, staged: StagedTable, columns: list[str]) -> Iterator[str]:
     counts = {}
     for column in columns:
-        given = staged.table["given_" + column]
-        counts["given_" + column] = given.count()
-        counts["zoned_" + column] = given.re_search(_ZONE).sum().fill_null(0)
+        original = staged.table["given_" + column]
+        counts["given_" + column] = original.count()
+        counts["zoned_" + column] = original.re_search(_ZONE_SUFFIX).sum().fill_null(0)
     found = backend.to_pyarrow(staged.table.aggregate(**counts)).to_pylist()[0]
     for column in columns:
         given_count, zoned = found["given_" + column], found["zoned_" + column]
@@ -60,25 +60,25 @@ def _mixed_in(backend: Any, staged: Staged, columns: list[str]) -> Iterator[str]
             )
 
 
-def _rows(source: Source) -> Iterator[str]:
+def _row_warnings(source: Source) -> Iterator[str]:
     groups, members = source.tables["buying_groups"], source.tables["members"]
     activities = source.tables["activities"]
-    alone = groups.filter(~groups.group_id.isin(members.group_id))
-    if number := number_of_rows(source, alone):
-        total = number_of_rows(source, groups)
+    without_members = groups.filter(~groups.group_id.isin(members.group_id))
+    if number := count_rows(source, without_members):
+        total = count_rows(source, groups)
         yield f"buying groups without a member, scored as empty: {number:,} of {total:,}"
-    silent = members.filter(~members.contact_id.isin(_known_contacts(activities)))
-    if number := number_of_rows(source, silent):
-        total = number_of_rows(source, members)
+    silent = members.filter(~members.contact_id.isin(_active_contacts(activities)))
+    if number := count_rows(source, silent):
+        total = count_rows(source, members)
         yield f"member rows whose contact has no activity, so silent: {number:,} of {total:,}"
-    once = activities.select("activity_id").distinct()
-    if number := number_of_rows(source, activities) - number_of_rows(source, once):
+    deduplicated = activities.select("activity_id").distinct()
+    if number := count_rows(source, activities) - count_rows(source, deduplicated):
         yield f"activities that repeat an activity_id and count once: {number:,}"
-    early = activities.filter(activities.recorded_at < activities.occurred_at)
-    if number := number_of_rows(source, early):
+    recorded_early = activities.filter(activities.recorded_at < activities.occurred_at)
+    if number := count_rows(source, recorded_early):
         yield f"activities recorded before they occurred: {number:,}"
 
 
-def _known_contacts(activities: ir.Table) -> ir.Column:
+def _active_contacts(activities: ir.Table) -> ir.Column:
     contacts = activities.filter(activities.contact_id.notnull())
     return contacts.select("contact_id").distinct().contact_id

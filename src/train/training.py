@@ -29,8 +29,8 @@ from .data.labels import require_target_stage
 from .data.leakage import Finding, find_leaks
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import Split, forward_split
-from .evaluate.ablation import ablation
-from .evaluate.evaluation import MODEL, Judged, judge, touched_per_snapshot
+from .evaluate.ablation import ablate_themes
+from .evaluate.evaluation import MODEL, Evaluation, evaluate_bundle, touched_per_snapshot
 from .fit.monotone import cost_of_monotone_constraints
 from .fit.procedure import FitResult, build_training_matrix, fit_bundle, score_snapshots
 from .fit.tuning import TuningResult, tune
@@ -43,33 +43,33 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A bundle and all that is to be said of it.
 
     Attributes:
         bundle: what serving needs.
         learned: how it came about.
-        judged: how good it is.
+        evaluation: how good it is.
         split: the cut-offs of each part.
         touched_per_snapshot: groups that sales can take between two snapshots.
-        example: a few rows of the feature table, without names of groups.
-        sample: some hundred of the test rows, likewise, to draw.
+        input_example: a few rows of the feature table, without names of groups.
+        shap_sample: some hundred of the test rows, likewise, to draw.
         findings: what the leak probes warn of.
-        ablation: frame of `ablation.ablation`; None where it was not made.
-        directions: frame of `monotone.cost_of_monotone_constraints`; None without directions.
+        ablation: frame of `ablation.ablate_themes`; None where it was not made.
+        monotone_cost: frame of `monotone.cost_of_monotone_constraints`; None without directions.
         tuned: what the trials found; None without trials.
     """
 
     bundle: Bundle
     learned: FitResult
-    judged: Judged
+    evaluation: Evaluation
     split: Split
     touched_per_snapshot: int
-    example: pa.Table
-    sample: pa.Table
+    input_example: pa.Table
+    shap_sample: pa.Table
     findings: tuple[Finding, ...] = ()
     ablation: pd.DataFrame | None = None
-    directions: pd.DataFrame | None = None
+    monotone_cost: pd.DataFrame | None = None
     tuned: TuningResult | None = None
 
     @property
@@ -85,7 +85,7 @@ def train(
     progress: Progress = lambda _label, _share: None,
     trials: int = 0,
     studies: Path | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Snapshots, labels, split, leak probes, trees, calibrator, thresholds, baselines, figures.
 
     What the probes find is logged as warnings before the fit, and the training goes on.
@@ -104,45 +104,61 @@ def train(
     settings = source.settings
     require_policy(settings.thresholds)
     require_target_stage(source.tables["stage_events"], settings.target)
-    split, words = _plan(source, test_from)
-    snapshots = collect_snapshots(source, words, split.cutoffs, progress)
-    _require_groups(snapshots, split)
+    split, feature_catalogue = _split_and_catalogue(source, test_from)
+    snapshots = collect_snapshots(source, feature_catalogue, split.cutoffs, progress)
+    _require_open_groups(snapshots, split)
     training = snapshots.at_cutoffs(split.train)
     findings = find_leaks(source.tables, settings, training.features, training.keys, progress)
     for finding in findings:
         logger.warning("%s", finding.sentence)
-    digest = data_fingerprint(source)
+    training_fingerprint = data_fingerprint(source)
     tuned = None
     if trials:
-        rows = build_training_matrix(training, words, settings)
+        rows = build_training_matrix(training, feature_catalogue, settings)
         as_of = training.keys["as_of"].to_numpy()
-        tuned = tune(rows, as_of, settings, words.features, trials, studies, digest, progress)
+        tuned = tune(
+            rows,
+            as_of,
+            settings,
+            feature_catalogue.features,
+            trials,
+            studies,
+            training_fingerprint,
+            progress,
+        )
     learned = fit_bundle(
-        snapshots, split, words, settings, digest, progress, tuned.parameters if tuned else None
+        snapshots,
+        split,
+        feature_catalogue,
+        settings,
+        training_fingerprint,
+        progress,
+        tuned.parameters if tuned else None,
     )
     touched = touched_per_snapshot(split, settings)
-    judged = judge(learned, snapshots, split, touched, progress)
-    trained = Trained(
-        _published(learned, judged, snapshots, split), learned, judged, split, touched,
-        snapshots.features.select(list(words.feature_names)).slice(0, 5),
-        _drawn(
-            snapshots.at_cutoffs(split.test).features.select(list(words.feature_names)),
+    evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
+    trained = TrainingResult(
+        _bundle_with_current_thresholds(learned, evaluation, snapshots, split),
+        learned, evaluation, split, touched,
+        snapshots.features.select(list(feature_catalogue.feature_names)).slice(0, 5),
+        _sample_rows(
+            snapshots.at_cutoffs(split.test).features.select(list(feature_catalogue.feature_names)),
             settings.model.seed,
         ),
         findings, tuned=tuned,
     )  # fmt: skip
-    return _with_refits(trained, snapshots, progress)
+    return _add_refits(trained, snapshots, progress)
 
 
-SAMPLED_ROWS = 400
+SHAP_SAMPLE_ROWS = 400
 
 
-def _drawn(features: pa.Table, seed: int) -> pa.Table:
+def _sample_rows(features: pa.Table, seed: int) -> pa.Table:
     order = np.random.default_rng(seed).permutation(features.num_rows)
-    return features.take(np.sort(order[:SAMPLED_ROWS]))
+    return features.take(np.sort(order[:SHAP_SAMPLE_ROWS]))
 
 
-def probe(
+def probe_leaks(
     source: FeatureSource, progress: Progress, test_from: datetime | None = None
 ) -> tuple[Finding, ...]:
     """The leak probes alone, on the cut-offs that a training would learn from.
@@ -155,25 +171,29 @@ def probe(
     Raises:
         BadInput: too little history for a training.
     """
-    split, words = _plan(source, test_from)
-    snapshots = collect_snapshots(source, words, split.train, progress)
+    split, feature_catalogue = _split_and_catalogue(source, test_from)
+    snapshots = collect_snapshots(source, feature_catalogue, split.train, progress)
     return find_leaks(source.tables, source.settings, snapshots.features, snapshots.keys, progress)
 
 
-def _plan(source: FeatureSource, test_from: datetime | None) -> tuple[Split, Catalogue]:
+def _split_and_catalogue(
+    source: FeatureSource, test_from: datetime | None
+) -> tuple[Split, Catalogue]:
     settings = source.settings
     end = end_of_observation(source.tables, settings)
     instants = training_cutoffs(settings, start_of_history(source.tables), end)
     split = forward_split(instants, settings.target.horizon_days, test_from)
     require_known_roles(source, split.test_from)
-    words = build_catalogue(find_vocabulary(source, split.test_from))
+    feature_catalogue = build_catalogue(find_vocabulary(source, split.test_from))
     if settings.thresholds.policy == "capacity":
-        return replace(split, after_test=later_cutoffs(settings, split.test[-1], end)), words
+        return replace(
+            split, after_test=later_cutoffs(settings, split.test[-1], end)
+        ), feature_catalogue
     # No other policy follows the flow of snapshots whose outcomes nobody knows yet.
-    return replace(split, before_test=()), words
+    return replace(split, before_test=()), feature_catalogue
 
 
-def _require_groups(snapshots: SnapshotTable, split: Split) -> None:
+def _require_open_groups(snapshots: SnapshotTable, split: Split) -> None:
     for part, cutoffs in (("training", split.train), ("test", split.test)):
         if not len(snapshots.at_cutoffs(cutoffs).keys):
             raise BadInput(
@@ -183,27 +203,33 @@ def _require_groups(snapshots: SnapshotTable, split: Split) -> None:
             )
 
 
-def _published(
-    learned: FitResult, judged: Judged, snapshots: SnapshotTable, split: Split
+def _bundle_with_current_thresholds(
+    learned: FitResult, evaluation: Evaluation, snapshots: SnapshotTable, split: Split
 ) -> Bundle:
     """The bundle with its line followed up to the last cut-off, and what to expect from then on."""
     bundle, settings = learned.bundle, learned.bundle.settings
     if settings.thresholds.policy != "capacity":
         return bundle
     after = score_snapshots(bundle, snapshots.at_cutoffs(split.after_test))
-    late = pd.concat([learned.recent_rows, judged.rows, after], ignore_index=True)
-    lines = update_threshold(late, bundle.thresholds, settings.thresholds)
-    latest = late[late["as_of"].isin(np.sort(late["as_of"].unique())[-RECENT:])]
-    how = {"resamples": settings.model.resamples, "seed": settings.model.seed}
-    hopes = forecast_performance(learned.scored_rows, latest, lines, settings.thresholds, **how)
-    return replace(bundle, thresholds=replace(lines, forecast=hopes))
+    recent_rows = pd.concat([learned.recent_rows, evaluation.rows, after], ignore_index=True)
+    thresholds = update_threshold(recent_rows, bundle.thresholds, settings.thresholds)
+    forecast_rows = recent_rows[
+        recent_rows["as_of"].isin(np.sort(recent_rows["as_of"].unique())[-FORECAST_SNAPSHOTS:])
+    ]
+    bootstrap_options = {"resamples": settings.model.resamples, "seed": settings.model.seed}
+    forecast = forecast_performance(
+        learned.scored_rows, forecast_rows, thresholds, settings.thresholds, **bootstrap_options
+    )
+    return replace(bundle, thresholds=replace(thresholds, forecast=forecast))
 
 
-RECENT = 4
+FORECAST_SNAPSHOTS = 4
 """Snapshots whose flow says how many groups to expect."""
 
 
-def _with_refits(trained: Trained, snapshots: SnapshotTable, progress: Progress) -> Trained:
+def _add_refits(
+    trained: TrainingResult, snapshots: SnapshotTable, progress: Progress
+) -> TrainingResult:
     """What the themes and the directions are worth, by fitting without them.
 
     With few labels nothing is refitted: the differences would be those of chance.
@@ -212,25 +238,31 @@ def _with_refits(trained: Trained, snapshots: SnapshotTable, progress: Progress)
     if learned.fitted_trees is None or trained.few_labels:
         return trained
     test = learned.bundle.feature_matrix(snapshots.at_cutoffs(trained.split.test).features)
-    rows, chance = trained.judged.rows, trained.judged.probabilities[MODEL]
-    how = {
+    rows, probability = trained.evaluation.rows, trained.evaluation.probabilities[MODEL]
+    comparison_options = {
         "touched_per_snapshot": trained.touched_per_snapshot,
         "resamples": settings.model.resamples,
         "seed": settings.model.seed,
     }
     fitted, calibrator = learned.fitted_trees, learned.bundle.calibrator
     if settings.model.monotone:
-        cost = cost_of_monotone_constraints(
-            learned.training_matrix, test, rows, chance, fitted, calibrator, **how
+        monotone_cost = cost_of_monotone_constraints(
+            learned.training_matrix,
+            test,
+            rows,
+            probability,
+            fitted,
+            calibrator,
+            **comparison_options,
         )
-        trained = replace(trained, directions=cost)
-    if settings.model.ablation and trained.judged.signal.found:
-        worth = ablation(
-            learned.bundle.catalogue.features, learned.training_matrix, test, rows, chance, fitted,
-            calibrator, progress=progress, **how,
+        trained = replace(trained, monotone_cost=monotone_cost)
+    if settings.model.ablation and trained.evaluation.signal.found:
+        theme_ablation = ablate_themes(
+            learned.bundle.catalogue.features, learned.training_matrix, test, rows, probability,
+            fitted, calibrator, progress=progress, **comparison_options,
         )  # fmt: skip
-        trained = replace(trained, ablation=worth)
+        trained = replace(trained, ablation=theme_ablation)
     return trained
 
 
-__all__ = ["MODEL", "Settings", "Trained", "probe", "train"]
+__all__ = ["MODEL", "Settings", "TrainingResult", "probe_leaks", "train"]

@@ -23,7 +23,7 @@ from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.queries import load_latest_run
 from mqbg.serve.store.save_run import save_run
-from mqbg.settings import Settings, Store
+from mqbg.settings import Settings, StoreSettings
 
 JUNE, JULY = datetime(2024, 6, 1), datetime(2024, 7, 1)
 DATA = {
@@ -99,7 +99,7 @@ def score(mqbg, monkeypatch):
         columns = ["group_id", "decided_at", "verdict", "reason", "reopened_at"]
         return pd.DataFrame(columns=columns)
 
-    monkeypatch.setattr(scoring, "_job", job)
+    monkeypatch.setattr(scoring, "_open_scoring_job", job)
     monkeypatch.setattr(verdicts, "verdicts_as_of", none_known)
     return lambda day, *more: mqbg("score", "data", "--as-of", day, "--out", "out", *more)
 
@@ -195,7 +195,7 @@ def test_what_other_input_cannot_mend_ends_with_status_1(mqbg, monkeypatch, erro
     def fail(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr(store_commands, "_forgotten_in_store", fail)
+    monkeypatch.setattr(store_commands, "_forget_in_store", fail)
     status, _, err = mqbg("forget", "C1")
     assert status == 1
     assert err.startswith(sentence)
@@ -250,7 +250,7 @@ def test_forget_takes_names_from_the_command_line(mqbg, here):
 
 
 def test_settings_say_how_long_to_wait_for_the_file(monkeypatch):
-    settings = Settings(store=Store(patience_seconds=1.5))
+    settings = Settings(store=StoreSettings(lock_timeout_seconds=1.5))
     with store_for(settings, JUNE) as store:
         assert store.lock_timeout_seconds == 1.5
         with store.begin() as connection:

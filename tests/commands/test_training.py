@@ -21,22 +21,24 @@ from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.registry import champion_version, connect_mlflow
-from mqbg.settings import Model, Role, Settings, Target
+from mqbg.settings import ModelSettings, RoleRequirement, Settings, TargetSettings
 from mqbg.train.data.snapshots import SnapshotTable
 from mqbg.train.data.split import Split
-from mqbg.train.evaluate.evaluation import judge, touched_per_snapshot
+from mqbg.train.evaluate.evaluation import evaluate_bundle, touched_per_snapshot
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.procedure import fit_bundle
-from mqbg.train.training import Trained
+from mqbg.train.training import TrainingResult
 
 SEED = 8
-WORDS = build_catalogue(Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",)))
+WORDS = build_catalogue(
+    Vocabulary(Template((TemplateRole("user", "user", RoleRequirement(), {}),)), ("web",))
+)
 FIRST = datetime(2024, 1, 1)
 CUTOFFS = tuple(FIRST + timedelta(days=30 * n) for n in range(5))
 SPLIT = Split(train=CUTOFFS[:2], test=CUTOFFS[3:], test_from=CUTOFFS[3])
 SETTINGS = Settings(
-    target=Target(horizon_days=30),
-    model=Model(threads=1, resamples=5, few_conversions=1, ablation=False),
+    target=TargetSettings(horizon_days=30),
+    model=ModelSettings(threads=1, resamples=5, few_conversions=1, ablation=False),
 )
 
 
@@ -77,9 +79,9 @@ def training(snapshots, settings):
         patch.setattr(fit, "ROUNDS", 25)
         learned = fit_bundle(snapshots, SPLIT, WORDS, settings, "f00d", quiet)
     touched = touched_per_snapshot(SPLIT, settings)
-    judged = judge(learned, snapshots, SPLIT, touched, quiet)
+    judged = evaluate_bundle(learned, snapshots, SPLIT, touched, quiet)
     example = snapshots.features.select(list(WORDS.feature_names)).slice(0, 3)
-    return Trained(learned.bundle, learned, judged, SPLIT, touched, example, example)
+    return TrainingResult(learned.bundle, learned, judged, SPLIT, touched, example, example)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,7 @@ def gives(monkeypatch):
             meanwhile()
             return made
 
-        monkeypatch.setattr(train_commands, "_train", ready)
+        monkeypatch.setattr(train_commands, "_train_on_data", ready)
 
     return install
 
@@ -167,12 +169,12 @@ def test_a_training_is_registered_and_says_what_to_do_next(mqbg, gives, store, t
     gives(trained)
     ran = mqbg("train", "world", "--json", "figures.json")
     assert ran.status == 0
-    assert trained.judged.verdict in ran.out
+    assert trained.evaluation.verdict in ran.out
     assert "Registered as mqbg version 1 and is the champion" in ran.out
     assert "mqbg score DATA" in ran.out
     figures = json.loads(Path("figures.json").read_text())
     assert (figures["version"], figures["threshold"]["policy"]) == ("1", "capacity")
-    assert not train_commands.KEPT.exists()
+    assert not train_commands.UNLOGGED_FOLDER.exists()
 
 
 def test_on_shuffled_labels_the_status_is_3_and_nothing_is_registered(mqbg, gives, store, hopeless):
@@ -286,7 +288,7 @@ def test_a_server_that_is_down_is_told_before_any_work(mqbg, gives, server, trai
     assert ran.status == 2
     assert "expected a store that answers at http://127.0.0.1" in ran.err
     assert not worked
-    assert not train_commands.KEPT.exists()
+    assert not train_commands.UNLOGGED_FOLDER.exists()
 
 
 def test_a_training_kept_again_takes_the_place_of_the_one_before(mqbg, gives, store, trained):

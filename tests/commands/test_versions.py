@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
-from mqbg.commands.versions import compare, promote, rollback, signed
+from mqbg.commands.versions import compare, new_move, promote, rollback
 from mqbg.contract import BadInput
 from mqbg.model import registry
 from mqbg.model.registry import champion_history, champion_version, connect_mlflow
@@ -507,7 +507,7 @@ def test_a_why_that_is_too_long_moves_nothing(store, mqbg):
 def test_a_move_is_signed_by_the_user_and_the_clock(monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "hana")
     before = datetime.now(UTC)
-    move = signed("promote")
+    move = new_move("promote")
     assert move.by == "hana"
     assert before <= move.at <= datetime.now(UTC)
 
@@ -517,7 +517,7 @@ def test_a_user_without_a_name_is_unknown(monkeypatch):
         raise OSError("no such user")
 
     monkeypatch.setattr("getpass.getuser", fail)
-    assert signed("promote").by == "unknown"
+    assert new_move("promote").by == "unknown"
 
 
 @pytest.fixture

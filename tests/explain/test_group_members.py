@@ -44,7 +44,7 @@ def expected(tables, open_groups):
         for row in counted_once(tables["activities"])
         if row["known_at"] < AS_OF
         and row["occurred_at"] < AS_OF
-        and Settings().kind(row["kind"]).direction == "inbound"
+        and Settings().activity_kind(row["kind"]).direction == "inbound"
     ]
     found = {}
     for member in tables["members"]:

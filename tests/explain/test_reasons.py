@@ -15,12 +15,12 @@ from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, TrainingSummary, feature_matrix
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds
-from mqbg.settings import Model, Role, Settings
+from mqbg.settings import ModelSettings, RoleRequirement, Settings
 
 SEED = 8
 ROWS = 60
 MINUS = "\N{MINUS SIGN}"
-VOCABULARY = Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",))
+VOCABULARY = Vocabulary(Template((TemplateRole("user", "user", RoleRequirement(), {}),)), ("web",))
 FEATURES = build_catalogue(VOCABULARY).features
 NAMES = [feature.name for feature in FEATURES]
 VALUES = dict.fromkeys(build_catalogue(VOCABULARY).categorical_features, ("P", "Q"))
@@ -53,8 +53,8 @@ def bundle(table):
     trees = lgb.train({**how, "feature_fraction": 0.2, "seed": SEED}, data, 60).model_to_string()
     at = datetime(2024, 1, 1)
     return Bundle(
-        trees, Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0), Settings(model=Model(threads=1)), VOCABULARY,
-        VALUES, Platt(1.0, 0.0),
+        trees, Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0), Settings(model=ModelSettings(threads=1)),
+        VOCABULARY, VALUES, Platt(1.0, 0.0),
         VennAbers((0.0,), (0.1,), (0.2,)), Thresholds("capacity", 0.5, 0.5), (),
         TrainingSummary("", ROWS, 30, at, at, at, 0),
     )  # fmt: skip

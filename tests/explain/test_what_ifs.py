@@ -25,7 +25,7 @@ from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, ReferenceMember, TrainingSummary
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds
-from mqbg.settings import Explain, Role, Settings
+from mqbg.settings import ExplainSettings, RoleRequirement, Settings
 
 AS_OF = datetime(2024, 6, 1)
 NAN = math.nan
@@ -45,13 +45,14 @@ def group(roles, terms=None):
 
 
 def state(name, filled=1, engaged=1, required=1, priority=1):
-    return RoleCoverage(name, Role(required, 100.0, priority), filled, engaged)
+    return RoleCoverage(name, RoleRequirement(required, 100.0, priority), filled, engaged)
 
 
 def bundle(support=50, leavers=50, roles=("user", "buyer"), **explain):
     return Bundle(
         "", Blend(1.0, 100, 0.0, 0.0, 0.0, 0.0),
-        Settings(explain=Explain(min_support=20, **explain)), Vocabulary(Template(()), ()), {},
+        Settings(explain=ExplainSettings(min_support=20, **explain)),
+        Vocabulary(Template(()), ()), {},
         Platt(1.0, 0.0), VennAbers((0.0,), (0.1,), (0.2,)),
         Thresholds("capacity", 0.5, 0.5),
         tuple(ReferenceMember(role, {}, 5, support) for role in roles),
@@ -80,7 +81,7 @@ def fill(role):
 
 
 def test_a_role_is_filled_by_its_members_and_engaged_by_the_active_ones():
-    template = Template((TemplateRole("user", "user", Role(2), {}),))
+    template = Template((TemplateRole("user", "user", RoleRequirement(2), {}),))
     people = group(["user", "guest", "user", "user"])
     (found,) = role_coverage(template, people, "s1", AS_OF, np.array([1.0, 1.0, 0.0, 1.0]))
     assert (found.name, found.member_count, found.engaged_count, found.missing) == (
@@ -94,9 +95,11 @@ def test_a_role_is_filled_by_its_members_and_engaged_by_the_active_ones():
 def test_only_roles_of_the_solutions_template_have_a_state():
     template = Template(
         (
-            TemplateRole("everywhere", "everywhere", Role(1), {"s1": Role(3)}),
-            TemplateRole("only s1", "only_s1", None, {"s1": Role(1)}),
-            TemplateRole("only s2", "only_s2", None, {"s2": Role(1)}),
+            TemplateRole(
+                "everywhere", "everywhere", RoleRequirement(1), {"s1": RoleRequirement(3)}
+            ),
+            TemplateRole("only s1", "only_s1", None, {"s1": RoleRequirement(1)}),
+            TemplateRole("only s2", "only_s2", None, {"s2": RoleRequirement(1)}),
         )
     )
     found = role_coverage(template, group([]), "s1", AS_OF, np.array([]))
@@ -104,7 +107,9 @@ def test_only_roles_of_the_solutions_template_have_a_state():
 
 
 def test_a_role_found_in_the_data_counts_once_it_was_seen():
-    template = Template((TemplateRole("user", "user", Role(1), {}, first_seen_at=AS_OF),))
+    template = Template(
+        (TemplateRole("user", "user", RoleRequirement(1), {}, first_seen_at=AS_OF),)
+    )
     assert role_coverage(template, group([]), "s1", AS_OF, np.array([])) == ()
     later = AS_OF.replace(microsecond=1)
     assert len(role_coverage(template, group([]), "s1", later, np.array([]))) == 1

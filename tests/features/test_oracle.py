@@ -8,14 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import schema
-from mqbg.settings import Role, Settings, Solution
-from mqbg.source import check, open_source
+from mqbg.settings import RoleRequirement, Settings, SolutionSettings
+from mqbg.source import check_source, open_source
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
 SETTINGS = Settings(
-    roles={"decision_maker": Role(1, 100.0), "user": Role(2, 60.0)},
-    solutions={"s2": Solution({"情報 システム": Role(1, 80.0), "user": Role(0, 20.0)})},
+    roles={"decision_maker": RoleRequirement(1, 100.0), "user": RoleRequirement(2, 60.0)},
+    solutions={
+        "s2": SolutionSettings(
+            {"情報 システム": RoleRequirement(1, 80.0), "user": RoleRequirement(0, 20.0)}
+        )
+    },
 )
 STEP = 2**-20  # each amount is rounded to it
 
@@ -79,11 +83,11 @@ def is_eligible(tables, group):
 
 
 def is_inbound(row):
-    return SETTINGS.kind(row["kind"]).direction == "inbound"
+    return SETTINGS.activity_kind(row["kind"]).direction == "inbound"
 
 
 def is_high_intent(row):
-    return is_inbound(row) and SETTINGS.kind(row["kind"]).high_intent
+    return is_inbound(row) and SETTINGS.activity_kind(row["kind"]).high_intent
 
 
 def is_outbound(row):
@@ -101,7 +105,8 @@ def age_days(instant):
 
 def decayed(rows, half_life):
     return sum(
-        SETTINGS.kind(row["kind"]).points * 0.5 ** (age_days(row["occurred_at"]) / half_life)
+        SETTINGS.activity_kind(row["kind"]).points
+        * 0.5 ** (age_days(row["occurred_at"]) / half_life)
         for row in rows
         if is_inbound(row)
     )
@@ -132,7 +137,9 @@ def rule_engagement(lines, personal, role_of):
         for row in within(rows, 30):
             key = row["kind"], row["occurred_at"].date()
             per_kind_and_day[key] = min(20, per_kind_and_day.get(key, 0) + 1)
-        points = sum(SETTINGS.kind(k).points * n for (k, _day), n in per_kind_and_day.items())
+        points = sum(
+            SETTINGS.activity_kind(k).points * n for (k, _day), n in per_kind_and_day.items()
+        )
         line = lines.get(role_of[contact_id])
         value += min(100.0, 5 * points**0.5) * (line.weight / total if line else 0.0)
     return min(100.0, 10 * value**0.5)
@@ -229,7 +236,7 @@ def test_the_random_worlds_keep_the_contract(random_tables, tmp_path):
         table = pa.Table.from_pylist(plain, columns.to_pyarrow())
         pq.write_table(table, tmp_path / f"{name}.parquet")
     with open_source(tmp_path, threads=1) as source:
-        assert check(source).problems == ()
+        assert check_source(source).problems == ()
 
 
 @pytest.mark.parametrize("seed", range(20, 24))

@@ -27,7 +27,7 @@ from mqbg.model.bundle import (
 )
 from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
 from mqbg.model.thresholds import Thresholds
-from mqbg.settings import Model, Role, Settings, Solution
+from mqbg.settings import ModelSettings, RoleRequirement, Settings, SolutionSettings
 
 SEED = 5
 SINCE = datetime(2024, 1, 2, 3, 4, 5, 6)
@@ -42,8 +42,10 @@ VALUES = {
 VOCABULARY = Vocabulary(
     Template(
         (
-            TemplateRole("user", "user", Role(2, 40.0, 3), {"S2": Role(0, 10.0, 1)}),
-            TemplateRole("意思 決定", "意思_決定", None, {"S1": Role()}, SINCE),
+            TemplateRole(
+                "user", "user", RoleRequirement(2, 40.0, 3), {"S2": RoleRequirement(0, 10.0, 1)}
+            ),
+            TemplateRole("意思 決定", "意思_決定", None, {"S1": RoleRequirement()}, SINCE),
         )
     ),
     ("web", "展示会"),
@@ -88,12 +90,12 @@ def bundle(table):
         trees=trees(names, x, np.nan_to_num(x[:, names.index("inbound_7d")]) > 5),
         blend=ALONE,
         settings=Settings(
-            roles={"user": Role(2, 40.0, 3)},
+            roles={"user": RoleRequirement(2, 40.0, 3)},
             solutions={
-                "S2": Solution({"user": Role(0, 10.0, 1)}),
-                "S1": Solution({"意思 決定": Role()}),
+                "S2": SolutionSettings({"user": RoleRequirement(0, 10.0, 1)}),
+                "S1": SolutionSettings({"意思 決定": RoleRequirement()}),
             },
-            model=Model(seed=11),
+            model=ModelSettings(seed=11),
         ),
         vocabulary=VOCABULARY,
         category_values=VALUES,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.model.threshold_update import qualified, qualifying_thresholds, update_threshold
 from mqbg.model.thresholds import Thresholds
-from mqbg.settings import Thresholds as ThresholdSettings
+from mqbg.settings import ThresholdSettings
 
 START = pd.Timestamp("2025-01-06")
 LINE = Thresholds("capacity", completeness=0.5, pooled=0.5)

@@ -7,17 +7,24 @@ from datetime import datetime
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import TABLES
-from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
+from mqbg.settings import (
+    ExplainSettings,
+    ModelSettings,
+    ObservationSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
 
 SETTINGS = Settings(
-    target=Target(horizon_days=150),
-    observation=Observation(datetime(2025, 12, 1)),
-    snapshots=Snapshots(start=datetime(2024, 12, 1)),
-    model=Model(threads=1, resamples=2, ablation=False),
-    explain=Explain(min_support=5),
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 12, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
+    model=ModelSettings(threads=1, resamples=2, ablation=False),
+    explain=ExplainSettings(min_support=5),
 )
 
 

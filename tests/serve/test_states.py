@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from mqbg.serve.states import STATE_COLUMNS, TRANSITION_COLUMNS, TRANSITION_REASONS, update_states
-from mqbg.settings import States
+from mqbg.settings import StateSettings
 
 DAY = timedelta(days=1)
 JUNE = datetime(2024, 6, 1)
-SETTINGS = States(
+SETTINGS = StateSettings(
     leave_below=0.8, dwell_days=14, recycle_days=90, sent_back_reasons=("Too early",),
     alert_pause_days=30,
 )  # fmt: skip
@@ -299,7 +299,7 @@ STEP = st.tuples(
 )  # fmt: skip
 PATHS = st.lists(st.lists(STEP, min_size=6, max_size=6), min_size=1, max_size=12)
 SOME_SETTINGS = st.builds(
-    States,
+    StateSettings,
     leave_below=st.sampled_from([0.5, 0.8, 1.0]),
     dwell_days=st.sampled_from([0, 7, 14, 30]),
     recycle_days=st.sampled_from([0, 30, 90]),

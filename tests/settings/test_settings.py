@@ -9,16 +9,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.settings import (
-    KINDS,
-    Kind,
-    Probe,
-    Role,
+    DEFAULT_ACTIVITY_KINDS,
+    ActivityKind,
+    ProbeSettings,
+    RoleRequirement,
     Settings,
-    Solution,
+    SolutionSettings,
     load_settings,
-    settings_from,
-    settings_tree,
-    utc,
+    settings_from_values,
+    settings_values,
+    to_utc,
 )
 
 WHOLE_FILE = """
@@ -94,8 +94,8 @@ def test_every_fixed_key_is_read(tmp_path):
     assert settings.target.closed_stages == ("won",)
     assert settings.observation.until == datetime(2009, 1, 3)
     assert (settings.snapshots.every, settings.snapshots.start) == ("2w", datetime(2024, 2, 1))
-    assert settings.roles == {"decision_maker": Role(2, 100.0, 1)}
-    assert settings.solutions == {"S1": Solution({"decision_maker": Role(3)})}
+    assert settings.roles == {"decision_maker": RoleRequirement(2, 100.0, 1)}
+    assert settings.solutions == {"S1": SolutionSettings({"decision_maker": RoleRequirement(3)})}
     assert settings.thresholds.policy == "value"
     assert settings.thresholds.capacity_per_week == 7.5
     assert (settings.model.seed, settings.model.threads) == (1, 1)
@@ -104,22 +104,22 @@ def test_every_fixed_key_is_read(tmp_path):
 def test_probes_and_the_ablation_are_set_key_by_key(tmp_path):
     text = "[probe]\nfeature_auc = 0.99\n[model]\nablation = false"
     settings = load_settings(written(tmp_path, text))
-    assert settings.probe == Probe(feature_auc=0.99)
+    assert settings.probe == ProbeSettings(feature_auc=0.99)
     assert not settings.model.ablation
     assert Settings().model.ablation
 
 
 def test_a_kind_in_the_file_is_laid_over_its_default_key_by_key(tmp_path):
     settings = load_settings(written(tmp_path, WHOLE_FILE))
-    assert settings.kinds["pricing_view"] == Kind(41.0, "inbound", True, "web")
-    assert settings.kinds["fax"] == Kind(1.0, "outbound", False, "post")
-    assert {name: settings.kinds[name] for name in KINDS if name != "pricing_view"} == {
-        name: kind for name, kind in KINDS.items() if name != "pricing_view"
-    }
+    assert settings.kinds["pricing_view"] == ActivityKind(41.0, "inbound", True, "web")
+    assert settings.kinds["fax"] == ActivityKind(1.0, "outbound", False, "post")
+    assert {
+        name: settings.kinds[name] for name in DEFAULT_ACTIVITY_KINDS if name != "pricing_view"
+    } == {name: kind for name, kind in DEFAULT_ACTIVITY_KINDS.items() if name != "pricing_view"}
 
 
 def test_a_kind_that_nobody_set_is_inbound_one_point_and_its_own_family():
-    assert Settings().kind("telex") == Kind(1.0, "inbound", False, "telex")
+    assert Settings().activity_kind("telex") == ActivityKind(1.0, "inbound", False, "telex")
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_times_are_dates_or_texts_and_become_utc(tmp_path, written_as, read_as):
 def test_naive_means_utc_and_zone_aware_is_converted():
     tokyo = timezone(timedelta(hours=9))
     noon = datetime(2024, 2, 1, 12)
-    assert utc(noon) == utc(noon.replace(tzinfo=UTC)) == noon
-    assert utc(noon.replace(tzinfo=tokyo)) == datetime(2024, 2, 1, 3)
+    assert to_utc(noon) == to_utc(noon.replace(tzinfo=UTC)) == noon
+    assert to_utc(noon.replace(tzinfo=tokyo)) == datetime(2024, 2, 1, 3)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ TREES = st.fixed_dictionaries(
             max_size=2,
         ),
         "kinds": st.dictionaries(
-            NAMES | st.sampled_from(sorted(KINDS)),
+            NAMES | st.sampled_from(sorted(DEFAULT_ACTIVITY_KINDS)),
             st.fixed_dictionaries(
                 {},
                 optional={
@@ -305,6 +305,6 @@ TREES = st.fixed_dictionaries(
 @hypothesis_settings(max_examples=50, deadline=None, derandomize=True)
 @given(tree=TREES)
 def test_settings_survive_json_unchanged(tree):
-    settings = settings_from(tree, "test")
-    saved = json.loads(json.dumps(settings_tree(settings), allow_nan=False))
-    assert settings_from(saved, "test") == settings
+    settings = settings_from_values(tree, "test")
+    saved = json.loads(json.dumps(settings_values(settings), allow_nan=False))
+    assert settings_from_values(saved, "test") == settings

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from mqbg.contract import BadInput
 from mqbg.settings import (
-    DELIVERY,
+    DELIVERY_SECTIONS,
     Settings,
-    States,
-    Store,
+    StateSettings,
+    StoreSettings,
     load_settings,
-    model_tree,
-    settings_from,
-    settings_tree,
+    model_settings_values,
+    settings_from_values,
+    settings_values,
 )
 
 WHOLE = """
@@ -24,8 +24,8 @@ sent_back_reasons = ["later"]
 alert_pause_days = 1.5
 [store]
 url = "postgresql+psycopg://owner:hush@host/db"
-keep_days = 400
-patience_seconds = 5
+retention_days = 400
+lock_timeout_seconds = 5
 """
 
 
@@ -37,8 +37,8 @@ def loaded(tmp_path, text):
 
 def test_every_key_is_read(tmp_path):
     settings = loaded(tmp_path, WHOLE)
-    assert settings.states == States(0.7, 7, 30, ("later",), 1.5)
-    assert settings.store == Store("postgresql+psycopg://owner:hush@host/db", 400, 5)
+    assert settings.states == StateSettings(0.7, 7, 30, ("later",), 1.5)
+    assert settings.store == StoreSettings("postgresql+psycopg://owner:hush@host/db", 400, 5)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_what_cannot_be_meant_is_refused_by_its_key(tmp_path, text):
 
 def test_a_model_carries_nothing_of_what_becomes_of_its_scores(tmp_path):
     settings = loaded(tmp_path, WHOLE)
-    tree = model_tree(settings)
-    assert set(settings_tree(settings)) - set(tree) == set(DELIVERY)
-    assert {"states", "store"} <= set(DELIVERY)
+    tree = model_settings_values(settings)
+    assert set(settings_values(settings)) - set(tree) == set(DELIVERY_SECTIONS)
+    assert {"states", "store"} <= set(DELIVERY_SECTIONS)
     assert "hush" not in str(tree)
-    assert settings_from(tree, "test").states == Settings().states
+    assert settings_from_values(tree, "test").states == Settings().states

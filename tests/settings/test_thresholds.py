@@ -1,6 +1,6 @@
 import pytest
 from mqbg.contract import BadInput
-from mqbg.settings import Thresholds, load_settings, settings_from, settings_tree
+from mqbg.settings import ThresholdSettings, load_settings, settings_from_values, settings_values
 
 
 def loaded(tmp_path, text):
@@ -16,10 +16,10 @@ def test_every_key_of_the_thresholds_is_read(tmp_path):
         "confidence = 0.9\nshrinkage = 5\n"
         'capacity_by_month = { 3 = 10, 12 = 5 }\ncapacity_by_segment = { "A" = 4 }\n',
     )
-    assert settings.thresholds == Thresholds(
+    assert settings.thresholds == ThresholdSettings(
         "value", 20.0, 0.6, "tier", {"3": 10.0, "12": 5.0}, {"A": 4.0}, 100.0, 2.5, 0.4, 0.9, 5.0
     )
-    assert settings_from(settings_tree(settings), "again") == settings
+    assert settings_from_values(settings_values(settings), "again") == settings
 
 
 @pytest.mark.parametrize(

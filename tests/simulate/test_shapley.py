@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.simulate.parameters import ROLES, Truth
-from mqbg.simulate.shapley import contributions, synergy_share
-from mqbg.simulate.truth import State, log_odds
+from mqbg.simulate.parameters import ROLES, TrueParameters
+from mqbg.simulate.shapley import synergy_share, true_contributions
+from mqbg.simulate.truth import MemberState, true_log_odds
 
-TRUTH = Truth()
+TRUTH = TrueParameters()
 BASE = -5.0
 Member = tuple[int, float]  # role code, decayed strength
 
 
-def state_of(members: list[Member]) -> State:
+def state_of(members: list[Member]) -> MemberState:
     role = np.array([[code] for code, _ in members], dtype=np.int8)
     strength = np.array([[strength] for _, strength in members])
     weight = np.array([TRUTH.role_weight[name] for name in ROLES])
     value = weight[role] * (1 - np.exp(-strength / TRUTH.saturation))
-    return State(role, value, strength > TRUTH.engaged_above, np.array([[BASE]]))
+    return MemberState(role, value, strength > TRUTH.engaged_above, np.array([[BASE]]))
 
 
 def value_of(members: list[Member]) -> float:
-    """The game, from the words of `Truth` alone."""
+    """The game, from the words of `TrueParameters` alone."""
     total = BASE
     for code, strength in members:
         total += TRUTH.role_weight[ROLES[code]] * (1 - np.exp(-strength / TRUTH.saturation))
@@ -54,7 +54,7 @@ def brute_force(members: list[Member]) -> list[float]:
 
 def closed_form(members: list[Member]) -> list[float]:
     group, first = np.zeros(len(members), dtype=np.int64), np.array([0])
-    return contributions(TRUTH, state_of(members), group, first)[:, 0].tolist()
+    return true_contributions(TRUTH, state_of(members), group, first)[:, 0].tolist()
 
 
 MEMBERS = st.lists(
@@ -71,7 +71,7 @@ def test_closed_form_equals_every_coalition(members):
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(MEMBERS)
 def test_contributions_sum_to_the_log_odds(members):
-    total = log_odds(TRUTH, state_of(members), np.array([0]))[0, 0]
+    total = true_log_odds(TRUTH, state_of(members), np.array([0]))[0, 0]
     assert BASE + sum(closed_form(members)) == pytest.approx(total, abs=1e-12)
     assert total == pytest.approx(value_of(members), abs=1e-12)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mqbg.contract import BadInput
 from mqbg.simulate import simulate
-from mqbg.simulate.timeline import END, START, WEEK, month_of, month_starts, office_moments
+from mqbg.simulate.timeline import END, START, WEEK, month_of, month_starts, office_times
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -90,6 +90,6 @@ def test_every_month_start_is_the_first_of_a_month_inside_the_history():
 def test_a_moment_stays_in_its_week_whatever_the_hour_the_office_opens():
     week = np.repeat(np.arange(104), 200)
     opens = np.resize(np.arange(14), week.size)
-    moments = office_moments(np.random.default_rng(1), week, opens)
+    moments = office_times(np.random.default_rng(1), week, opens)
     assert ((moments - START) // WEEK == week).all()
     assert moments.max() < END

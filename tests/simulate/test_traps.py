@@ -6,12 +6,12 @@ import json
 
 import pandas as pd
 import pytest
-from mqbg.settings import KINDS
+from mqbg.settings import DEFAULT_ACTIVITY_KINDS
 
 
 def test_known_kinds_are_the_settings_kinds_and_one_is_not(world):
-    assert set(world["activities"].kind) - set(KINDS) == {"contract_portal_login"}
-    assert set(KINDS) <= set(world["activities"].kind)
+    assert set(world["activities"].kind) - set(DEFAULT_ACTIVITY_KINDS) == {"contract_portal_login"}
+    assert set(DEFAULT_ACTIVITY_KINDS) <= set(world["activities"].kind)
 
 
 def test_portal_logins_come_only_after_a_conversion_of_a_group_of_the_contact(world):
@@ -49,7 +49,7 @@ def test_mail_and_what_is_done_to_people_have_no_true_strength(world):
 
 def test_true_strength_ranks_kinds_otherwise_than_the_marketer(world):
     strength = json.loads((world.folder / "truth" / "parameters.json").read_text())["strength"]
-    points = {kind: KINDS[kind].points for kind in strength}
+    points = {kind: DEFAULT_ACTIVITY_KINDS[kind].points for kind in strength}
     assert strength["pricing_view"] > 3 * strength["event_attended"]
     assert points["pricing_view"] < points["event_attended"]
 

@@ -15,7 +15,7 @@ MONTHS = pd.date_range("2024-02-01", "2025-12-01", freq="MS")
 
 
 class Oracle:
-    """The formula of `parameters.Truth`, row by row, from tables and parameters.json alone."""
+    """The formula of `parameters.TrueParameters`, row by row, from tables and parameters.json."""
 
     def __init__(self, world) -> None:
         self.p = json.loads((world.folder / "truth" / "parameters.json").read_text())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
-from mqbg.source.checks import check, checked_source
+from mqbg.source.checks import check_source, checked_source
 from mqbg.source.problems import Problem, Report
 from mqbg.source.staging import open_source
 
@@ -50,7 +50,7 @@ def folder_with(folder: Path, tables: Mapping[str, str | None]) -> Path:
 def report_on(folder: Path, tables: Mapping[str, str | None]) -> Report:
     data = folder_with(folder / "data", tables)
     with open_source(data, threads=1, strict=False) as source:
-        return check(source)
+        return check_source(source)
 
 
 def told(problem: Problem) -> tuple[str, str, str, int, tuple[str, ...]]:
@@ -59,7 +59,7 @@ def told(problem: Problem) -> tuple[str, str, str, int, tuple[str, ...]]:
 
 def kept(data: Path, quarantine: Path) -> dict[str, list[dict[str, Any]]]:
     with checked_source(data, quarantine=quarantine, threads=1) as source:
-        assert check(source).problems == ()
+        assert check_source(source).problems == ()
         return {n: source.backend.to_pyarrow(t).to_pylist() for n, t in source.tables.items()}
 
 
@@ -73,14 +73,14 @@ def set_aside(quarantine: Path) -> dict[str, list[dict[str, Any]]]:
 def test_sound_tables_have_no_problem(tmp_path):
     report = report_on(tmp_path, {})
     assert report.problems == ()
-    assert report.notices == ()
+    assert report.warnings == ()
     assert report.rows["members"] == 3
 
 
 @pytest.mark.skipif(not CONGRESS.exists(), reason="the data is not part of the repository")
 def test_the_congress_has_no_problem():
     with checked_source(CONGRESS, threads=2) as source:
-        assert check(source).problems == ()
+        assert check_source(source).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_damaged_page_of_parquet_is_a_problem_and_no_crash(tmp_path):
     content[4:60] = b"\xff" * 56
     path.write_bytes(content)
     with open_source(data, threads=1, strict=False) as source:
-        problems = check(source).problems
+        problems = check_source(source).problems
     assert [(p.table, str(p.rule)) for p in problems] == [("accounts", "not readable")]
 
 
@@ -353,7 +353,7 @@ NOTICES = [
 def test_what_is_allowed_and_odd_is_noticed(tmp_path, tables, sentence):
     report = report_on(tmp_path, tables)
     assert report.problems == ()
-    assert report.notices == (sentence,)
+    assert report.warnings == (sentence,)
 
 
 # ---------------------------------------------------------------- checked_source
@@ -370,7 +370,7 @@ def test_a_problem_is_refused_with_the_whole_report(tmp_path):
     with pytest.raises(BadInput) as caught, checked_source(data, threads=1):
         pass
     with open_source(data, threads=1) as source:
-        assert str(caught.value) == check(source).text(str(data))
+        assert str(caught.value) == check_source(source).text(str(data))
     assert "yesterday" in str(caught.value)
 
 
@@ -386,7 +386,7 @@ def test_a_quarantined_row_keeps_its_text_and_says_why(tmp_path):
 def test_rows_follow_their_parents_into_quarantine_and_none_is_lost(tmp_path):
     data = folder_with(tmp_path / "data", BAD)
     with open_source(data, threads=1) as source:
-        before = check(source).rows
+        before = check_source(source).rows
     rest = kept(data, tmp_path / "aside")
     aside = set_aside(tmp_path / "aside")
     assert [row["account_id"] for row in rest["accounts"]] == ["a1", "a2"]

@@ -21,9 +21,15 @@ from hypothesis import strategies as st
 from mqbg.commands.app import main
 from mqbg.contract import TABLES, BadInput, Column, schema
 from mqbg.simulate import simulate
-from mqbg.source import check, checked_source, open_source
+from mqbg.source import check_source, checked_source, open_source
 from mqbg.source.conversion import convert
-from mqbg.source.postgres import connected, is_url, received, selected, shown_name
+from mqbg.source.postgres import (
+    display_name,
+    is_url,
+    open_database,
+    received_expression,
+    select_expression,
+)
 
 AS_OF = datetime(2024, 5, 1)
 NOON = datetime(2024, 2, 1, 12)
@@ -70,8 +76,8 @@ def everything(data: str | Path) -> dict[str, pa.Table]:
 
 def told(data: str | Path) -> tuple[Any, ...]:
     with open_source(data, threads=1, strict=False) as source:
-        report = check(source)
-    return report.problems, report.notices, report.rows
+        report = check_source(source)
+    return report.problems, report.warnings, report.rows
 
 
 def report_of(url: str) -> str:
@@ -160,7 +166,7 @@ def test_features_of_a_random_world_are_equal_to_the_last_bit(
 def test_absent_optional_tables_and_columns_are_empty_and_extra_columns_kept_out(sound):
     sound.run("ALTER TABLE accounts DROP COLUMN tier", "ALTER TABLE accounts ADD COLUMN more xml")
     with open_source(sound.url, threads=1) as source:
-        assert source.staged["accounts"].extra == ("more",)
+        assert source.staged["accounts"].extra_columns == ("more",)
         assert source.tables["accounts"].schema() == schema("accounts")
         accounts = source.backend.to_pyarrow(source.tables["accounts"]).to_pylist()
         assert [row["tier"] for row in accounts] == [None, None]
@@ -215,10 +221,10 @@ def test_text_that_is_in_no_encoding_is_refused_by_its_table(server):
 
 def test_all_tables_are_read_as_they_were_at_one_instant(sound):
     select = "SELECT account_id FROM accounts"
-    with connected(sound.url) as database, open_source(sound.url, threads=1) as source:
+    with open_database(sound.url) as database, open_source(sound.url, threads=1) as source:
         database.relations()
         sound.run("INSERT INTO accounts (account_id, name) VALUES ('a3', 'late')")
-        with database.streamed(source.backend, select, name="seen", what="accounts"):
+        with database.register_stream(source.backend, select, name="seen", what="accounts"):
             ids = source.backend.raw_sql("SELECT * FROM seen").fetchall()
     assert ids == [("a1",), ("a2",)]
 
@@ -236,13 +242,13 @@ def test_the_database_is_left_alone_once_everything_is_read(sound):
 def test_a_table_that_duckdb_cannot_take_leaves_the_next_one_readable(sound):
     backend = ibis.duckdb.connect(threads=1)
     many = "SELECT n::text AS n FROM generate_series(1, 2000000) n"
-    with connected(sound.url) as database:
+    with open_database(sound.url) as database:
         with (
             pytest.raises(duckdb.ConversionException),
-            database.streamed(backend, many, name="s", what="it"),
+            database.register_stream(backend, many, name="s", what="it"),
         ):
             backend.raw_sql("CREATE TABLE t AS SELECT n::DATE FROM s")
-        with database.streamed(backend, "SELECT 1 AS x", name="s", what="it"):
+        with database.register_stream(backend, "SELECT 1 AS x", name="s", what="it"):
             assert backend.raw_sql("SELECT x FROM s").fetchall() == [(1,)]
     backend.disconnect()
 
@@ -347,12 +353,12 @@ def test_numbers_of_any_type(column_as, kind, value, read):
 @given(st.lists(st.decimals(-(10**12), 10**12, places=6), min_size=1, max_size=20))
 def test_a_numeric_is_the_nearest_double(server, numbers):
     values = ", ".join(f"({number}::numeric)" for number in numbers)
-    select = f"SELECT {selected('x', 'numeric')} AS x FROM (VALUES {values}) AS given (x)"  # noqa: S608
-    value = convert(Column("x", "float64"), received("x", "numeric")[1], "x").value
+    select = f"SELECT {select_expression('x', 'numeric')} AS x FROM (VALUES {values}) AS given (x)"  # noqa: S608
+    value = convert(Column("x", "float64"), received_expression("x", "numeric")[1], "x").value
     backend = ibis.duckdb.connect(threads=1)
     with (
-        connected(server.url()) as database,
-        database.streamed(backend, select, name="s", what="it"),
+        open_database(server.url()) as database,
+        database.register_stream(backend, select, name="s", what="it"),
     ):
         found = backend.raw_sql(f"SELECT {value} FROM s").fetchall()  # noqa: S608
     backend.disconnect()
@@ -405,7 +411,7 @@ def test_times_out_of_range_are_refused_and_infinity_is_one(sound, kind, value, 
         f"ALTER TABLE members ALTER joined_at TYPE {kind} USING '{value}'",
     )
     with open_source(sound.url, threads=1) as source:
-        problems = check(source).problems
+        problems = check_source(source).problems
     assert [(p.column, str(p.rule), p.examples) for p in problems] == [
         ("joined_at", rule, (f"g1/c1: {shown}",))
     ]
@@ -415,7 +421,7 @@ def test_an_infinite_end_can_be_quarantined(sound, tmp_path):
     sound.run("UPDATE stage_events SET occurred_at = 'infinity'")
     sound.run("INSERT INTO stage_events (group_id, stage, occurred_at) SELECT 'g1', 'won', now()")
     with checked_source(sound.url, quarantine=tmp_path / "q", threads=1) as source:
-        assert check(source).problems == ()
+        assert check_source(source).problems == ()
         assert source.backend.to_pyarrow(source.tables["stage_events"]).num_rows == 1
     aside = pq.read_table(tmp_path / "q" / "stage_events.parquet", columns=["stage", "reasons"])
     assert aside.to_pylist() == [{"stage": "open", "reasons": "occurred_at: time after 2200"}]
@@ -615,8 +621,8 @@ def test_the_name_of_a_source_has_no_password_and_neither_has_anything_said(
     caplog.set_level(logging.DEBUG)
     with checked_source(sound.url, threads=1) as source:
         assert source.name == sound.url.split("Geheim")[0] + "***@" + sound.url.split("@")[1]
-        said = [source.name, repr(source), check(source).text(source.name), caplog.text]
-    with connected(sound.url) as database:
+        said = [source.name, repr(source), check_source(source).text(source.name), caplog.text]
+    with open_database(sound.url) as database:
         said.append(repr(database))
     assert "Geheim" not in "".join(said)
 
@@ -637,25 +643,25 @@ def test_the_name_of_a_source_has_no_password_and_neither_has_anything_said(
     ],
 )
 def test_a_url_is_shown_without_what_is_secret(url, shown):
-    assert shown_name(url) == f"postgresql://{shown}"
+    assert display_name(url) == f"postgresql://{shown}"
 
 
 def test_urls_of_other_databases_lose_their_password_too():
     url = "mysql://me:hush@h/db"
-    assert shown_name(url) == "mysql://me:***@h/db"
+    assert display_name(url) == "mysql://me:***@h/db"
     assert "hush" not in refusal(url)
 
 
 @pytest.mark.parametrize("path", ["data", "/data/with@sign", "a:b", Path("x/y.duckdb"), "C:/x"])
 def test_a_path_is_shown_as_it_is(path):
-    assert shown_name(path) == str(path)
+    assert display_name(path) == str(path)
     assert not is_url(path)
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1))
 def test_no_raw_password_ever_shows(password):
     secret = f"<<{password}>>"
-    assert secret not in shown_name(f"postgresql://me:{secret}@h/db")
+    assert secret not in display_name(f"postgresql://me:{secret}@h/db")
 
 
 @pytest.mark.parametrize(
@@ -677,6 +683,6 @@ def test_a_url_that_would_be_split_elsewhere_is_refused_before_libpq_can_say_its
 
 
 def test_parameters_of_the_url_win_over_ours(sound):
-    with connected(sound.url + "?fallback_application_name=theirs&connect_timeout=3"):
+    with open_database(sound.url + "?fallback_application_name=theirs&connect_timeout=3"):
         named = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'theirs'"
         assert sound.answer(named) == 1

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mqbg.contract import TABLES, BadInput, schema
-from mqbg.source.staging import Source, number_of_rows, open_source
+from mqbg.source.staging import Source, count_rows, open_source
 
 CONGRESS = Path(__file__).parents[3] / "shared" / "data" / "congress110"
 # Ibis 12 still calls the name that DuckDB 2 renamed.
@@ -135,7 +135,7 @@ def test_threads_are_those_asked_for(tmp_path):
 @pytest.mark.skipif(not CONGRESS.exists(), reason="the data is not part of the repository")
 def test_the_congress_opens_with_all_its_members():
     with open_source(CONGRESS, threads=2) as source:
-        assert number_of_rows(source, source.tables["members"]) == 156_220
+        assert count_rows(source, source.tables["members"]) == 156_220
 
 
 # ---------------------------------------------------------------- times
@@ -288,14 +288,14 @@ def test_another_encoding_is_refused_with_place_and_advice(tmp_path, content, me
 
 
 def test_a_character_cut_by_a_block_is_no_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr("mqbg.source.csv_files._BLOCK", 7)
+    monkeypatch.setattr("mqbg.source.csv_files._BLOCK_BYTES", 7)
     data = folder_with(tmp_path / "d", {"accounts": "account_id,name\na1,株式会社山田\n"})
     assert column(data, "accounts", "name") == ["株式会社山田"]
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 100])
 def test_the_place_of_a_wrong_byte_does_not_depend_on_the_blocks(tmp_path, monkeypatch, block):
-    monkeypatch.setattr("mqbg.source.csv_files._BLOCK", block)
+    monkeypatch.setattr("mqbg.source.csv_files._BLOCK_BYTES", block)
     content = "account_id,name\na1,山\n".encode() + b"a2,\xe6\xa0x\n"
     assert "byte 26, line 3" in refusal(folder_with(tmp_path / "d", {"accounts": content}))
 

@@ -11,22 +11,24 @@ import pytest
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.settings import Model, Role, Settings, Target
+from mqbg.settings import ModelSettings, RoleRequirement, Settings, TargetSettings
 from mqbg.train.data.snapshots import SnapshotTable
 from mqbg.train.data.split import Split
-from mqbg.train.evaluate.evaluation import judge, touched_per_snapshot
+from mqbg.train.evaluate.evaluation import evaluate_bundle, touched_per_snapshot
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.procedure import fit_bundle
-from mqbg.train.training import Trained
+from mqbg.train.training import TrainingResult
 from scipy.special import expit
 
 FIRST = datetime(2024, 1, 1)
-WORDS = build_catalogue(Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",)))
+WORDS = build_catalogue(
+    Vocabulary(Template((TemplateRole("user", "user", RoleRequirement(), {}),)), ("web",))
+)
 VALUES = {"tier": ("A", "B"), "solution": ("S1", "S2"), "country": ("JP",)}
 COUNTED = ("members", "members_left_90d")
 SETTINGS = Settings(
-    target=Target(horizon_days=60),
-    model=Model(threads=1, resamples=5, few_conversions=1, ablation=False),
+    target=TargetSettings(horizon_days=60),
+    model=ModelSettings(threads=1, resamples=5, few_conversions=1, ablation=False),
 )
 SPLIT = Split(
     train=tuple(FIRST + timedelta(days=30 * n) for n in range(4)),
@@ -94,9 +96,9 @@ def _learned(snapshots, settings=SETTINGS, rounds=50, tuned=None):
 def _trained(snapshots, settings=SETTINGS):
     learned = _learned(snapshots, settings)
     touched = touched_per_snapshot(SPLIT, settings)
-    judged = judge(learned, snapshots, SPLIT, touched, _quiet)
+    judged = evaluate_bundle(learned, snapshots, SPLIT, touched, _quiet)
     example = snapshots.features.select(list(WORDS.feature_names)).slice(0, 5)
-    return Trained(learned.bundle, learned, judged, SPLIT, touched, example, example)
+    return TrainingResult(learned.bundle, learned, judged, SPLIT, touched, example, example)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from mqbg.contract import TABLES, BadInput
 from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
 from mqbg.model.bundle import load_bundle, save_bundle
-from mqbg.settings import Model, Observation, Settings, Snapshots, Target
+from mqbg.settings import (
+    ModelSettings,
+    ObservationSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
 from mqbg.simulate import simulate
 from mqbg.train.data.snapshots import collect_snapshots
 from mqbg.train.data.split import forward_split
@@ -26,16 +32,16 @@ from mqbg.train.evaluate.evaluation import MODEL
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.reference_members import find_reference_members
 from mqbg.train.fit.shrinkage import describe_blend
-from mqbg.train.training import probe, train
+from mqbg.train.training import probe_leaks, train
 
 SEED = 33
 TEST_FROM = datetime(2025, 6, 1)
 HORIZON = timedelta(days=150)
 SETTINGS = Settings(
-    target=Target(horizon_days=150),
-    observation=Observation(datetime(2025, 11, 1)),
-    snapshots=Snapshots(start=datetime(2024, 11, 1)),
-    model=Model(threads=1, resamples=2, few_conversions=1),
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 11, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 11, 1)),
+    model=ModelSettings(threads=1, resamples=2, few_conversions=1),
 )
 
 
@@ -89,7 +95,7 @@ def test_no_training_label_reaches_into_the_test(trained):
     split = trained.split
     assert len(split.train) == 3  # on the first of November, December and January
     assert max(split.train) + HORIZON <= split.test_from == TEST_FROM <= min(split.test)
-    assert set(trained.judged.rows["as_of"]) == set(split.test)
+    assert set(trained.evaluation.rows["as_of"]) == set(split.test)
     assert trained.bundle.training.last_as_of == split.train[-1]
 
 
@@ -164,7 +170,7 @@ def test_typical_members_are_of_the_training_cutoffs_alone(source, trained, lear
 
 
 def test_rows_are_labelled_by_conversions_within_the_horizon(tables, trained, learned):
-    for rows in (learned.keys.iloc[::7], trained.judged.rows.iloc[::7]):
+    for rows in (learned.keys.iloc[::7], trained.evaluation.rows.iloc[::7]):
         labels = [converts(tables, row.group_id, row.as_of) for row in rows.itertuples()]
         assert rows["converted"].tolist() == labels
         assert 0 < sum(labels) < len(labels)
@@ -182,8 +188,8 @@ def test_test_rows_say_whether_their_account_was_trained_on(tables, trained, lea
     groups = tables["buying_groups"].to_pylist()
     account = {row["group_id"]: row["account_id"] for row in groups}
     known = {account[group_id] for group_id in learned.keys["group_id"]}
-    seen = [account[group_id] in known for group_id in trained.judged.rows["group_id"]]
-    assert trained.judged.rows["seen"].tolist() == seen
+    seen = [account[group_id] in known for group_id in trained.evaluation.rows["group_id"]]
+    assert trained.evaluation.rows["seen"].tolist() == seen
     assert 0 < sum(seen) < len(seen)
 
 
@@ -199,9 +205,9 @@ def test_categories_are_the_values_of_the_training_rows(trained, learned):
 
 
 def test_the_model_and_every_baseline_are_judged_on_the_same_rows(trained):
-    assert set(trained.judged.probabilities) == {MODEL, *BASELINES}
-    for probability in trained.judged.probabilities.values():
-        assert probability.shape == (len(trained.judged.rows),)
+    assert set(trained.evaluation.probabilities) == {MODEL, *BASELINES}
+    for probability in trained.evaluation.probabilities.values():
+        assert probability.shape == (len(trained.evaluation.rows),)
         assert np.all((probability >= 0) & (probability <= 1))
 
 
@@ -228,7 +234,7 @@ def test_the_example_is_a_few_rows_of_numbers_and_texts_as_mlflow_takes_them(tra
         f.name: pa.string() if f.categorical else pa.float64()
         for f in trained.bundle.catalogue.features
     }
-    assert {field.name: field.type for field in trained.example.schema} == kinds
+    assert {field.name: field.type for field in trained.input_example.schema} == kinds
 
 
 # Probes and ablation
@@ -284,7 +290,7 @@ def test_training_warns_of_a_leak_before_the_fit_and_goes_on(leaked):
 
 def test_probing_alone_finds_what_a_training_finds(leaked):
     source, found, _said, _labels = leaked
-    assert probe(source, quiet, test_from=TEST_FROM) == found.findings
+    assert probe_leaks(source, quiet, test_from=TEST_FROM) == found.findings
 
 
 def test_the_settings_turn_the_ablation_off(leaked):
@@ -314,9 +320,9 @@ def poor(open_tables, until, stages=()):
     }
     settings = replace(
         SETTINGS,
-        target=Target(horizon_days=29),
-        observation=Observation(until),
-        snapshots=Snapshots(start=datetime(2024, 2, 1)),
+        target=TargetSettings(horizon_days=29),
+        observation=ObservationSettings(until),
+        snapshots=SnapshotSettings(start=datetime(2024, 2, 1)),
     )
     return open_tables(rows, settings)
 

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ...settings import Explain
+from ...settings import ExplainSettings
 from ..treeshap.compiling import compiled
 from .coalition_aggregates import Aggregator, Floats, Integers, interchangeable_types, stack
 
@@ -55,7 +55,7 @@ def stakeholder_game(
     aggregator: Aggregator,
     base: Floats,
     members: Floats,
-    settings: Explain,
+    settings: ExplainSettings,
     rng: np.random.Generator,
     extra: Floats | None = None,
 ) -> Game:
@@ -162,7 +162,7 @@ def _sampled(
     members: Floats,
     types: NDArray[np.intp],
     requested: Floats,
-    settings: Explain,
+    settings: ExplainSettings,
     rng: np.random.Generator,
 ) -> Generator[Floats, Floats, ShapleyValues]:
     """Antithetic pairs of permutations until the error is small; each sums exactly by itself.

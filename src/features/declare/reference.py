@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from ...settings import Role
+from ...settings import RoleRequirement
 from .catalogue import Catalogue, build_catalogue
 from .feature import Feature
 from .template import Template, TemplateRole
 from .vocabulary import Vocabulary
 
 # What the data names stands between angle brackets.
-_PLACEHOLDER_ROLE = TemplateRole("<role>", "<role>", Role(), {})
+_PLACEHOLDER_ROLE = TemplateRole("<role>", "<role>", RoleRequirement(), {})
 _COLUMN_PLACEHOLDERS = {"kind_family_": "kind_<family>_", "answer_question": "answer_<question>"}
 _SUBJECT_PLACEHOLDERS = {"roles": "*role*", "families": "*family*", "questions": "*question*"}
 _ARROWS = {"up": "↑", "down": "↓", None: ""}

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import ibis.expr.types as ir
 
-from ...settings import FeatureSettings, Role, Settings
+from ...settings import FeatureSettings, RoleRequirement, Settings
 
 # The catalogue has `engagement_max`, `members_left_90d`, `days_since_verdict` ... beside the
 # columns of roles: a role of such a name gets a number.
@@ -41,11 +41,11 @@ class TemplateRole:
 
     name: str
     slug: str
-    default: Role | None
-    solutions: Mapping[str, Role]
+    default: RoleRequirement | None
+    solutions: Mapping[str, RoleRequirement]
     first_seen_at: datetime | None = None
 
-    def requirement(self, solution_id: str | None, as_of: datetime) -> Role | None:
+    def requirement(self, solution_id: str | None, as_of: datetime) -> RoleRequirement | None:
         """This role's line in a solution's template at `as_of`; None where it has none."""
         if self.first_seen_at is not None and self.first_seen_at >= as_of:
             return None
@@ -76,8 +76,8 @@ def resolve_template(settings: Settings, members: ir.Table, before: datetime) ->
     first_seen: dict[str, datetime] = {}
     if not named:
         first_seen = _first_seen_roles(members, before)
-        named = {role: Role() for role in first_seen}
-    overrides: dict[str, dict[str, Role]] = {}
+        named = {role: RoleRequirement() for role in first_seen}
+    overrides: dict[str, dict[str, RoleRequirement]] = {}
     for solution_id, solution in settings.solutions.items():
         for role, requirement in solution.roles.items():
             overrides.setdefault(role, {})[solution_id] = requirement

@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from ...settings import Role, Settings
+from ...settings import RoleRequirement, Settings
 from ..declare.expressions import AsOf, days_before, days_between, indicator
 from ..declare.template import Template, TemplateRole, slugs
 from ..declare.vocabulary import Vocabulary
@@ -36,7 +36,7 @@ RELATED_GROUP_FACTS = (
 )  # fmt: skip
 GROUP_FACTS = ("employees", "group_age_days")
 CALENDAR_FACTS = ("month", "quarter", "days_to_fiscal_year_end")
-ROLE_FACTS: Mapping[str, Callable[[Role], float]] = {
+ROLE_FACTS: Mapping[str, Callable[[RoleRequirement], float]] = {
     "required": lambda line: float(line.required),
     "weight": lambda line: float(line.weight),
 }
@@ -247,7 +247,10 @@ def _template_columns(
 
 
 def _role_fact(
-    role: TemplateRole, value_of: Callable[[Role], float], solution_id: ir.StringValue, as_of: AsOf
+    role: TemplateRole,
+    value_of: Callable[[RoleRequirement], float],
+    solution_id: ir.StringValue,
+    as_of: AsOf,
 ) -> ir.FloatingValue:
     """A number of the role's line in the solution's template; 0.0 where it has none."""
     default = _float_literal(0.0 if role.default is None else value_of(role.default))

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from ...settings import Kind, Settings
+from ...settings import ActivityKind, Settings
 from ..declare.expressions import AsOf
 
 logger = logging.getLogger(__name__)
@@ -112,14 +112,14 @@ def warn_of_unknown_kinds(kinds: Mapping[str, int], settings: Settings) -> None:
     if unknown:
         logger.warning(
             "kinds without settings count as inbound, %g point each: %s",
-            Kind().points,
+            ActivityKind().points,
             ", ".join(f"{kind} ({rows:,})" for kind, rows in unknown.items()),
         )
 
 
 def kind_table(kinds: Mapping[str, int], settings: Settings) -> pa.Table:
     """kind, kind_no, points, inbound, high_intent and family of every kind in the data."""
-    of_kind = {kind: settings.kind(kind) for kind in kinds}
+    of_kind = {kind: settings.activity_kind(kind) for kind in kinds}
     return pa.table(
         {
             "kind": pa.array(of_kind, pa.string()),

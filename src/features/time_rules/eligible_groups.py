@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ...contract import BadInput
-from ...settings import Settings, Snapshots
+from ...settings import Settings, SnapshotSettings
 from ..declare.expressions import AsOf
 
 REOPENED = "reopened"
@@ -81,7 +81,7 @@ def training_cutoffs(settings: Settings, first: datetime, end: datetime) -> tupl
     Raises:
         BadInput: there is none.
     """
-    snapshots: Snapshots = settings.snapshots
+    snapshots: SnapshotSettings = settings.snapshots
     last = end - timedelta(days=settings.target.horizon_days)
     start = snapshots.start or _default_start(first, snapshots.every)
     found = cutoffs(start, last, snapshots.every)

@@ -103,7 +103,7 @@ def in_memory_source(tables: Mapping[str, pa.Table], settings: Settings) -> Iter
     try:
         opened = {name: backend.create_table(name, rows) for name, rows in tables.items()}
         kinds = {
-            kind: settings.kind(kind)
+            kind: settings.activity_kind(kind)
             for kind in kinds_in(kind_counts(opened["activities"]).to_pyarrow())
         }
         known = replace(settings, kinds={**kinds, **settings.kinds})

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-from ...settings import Api
+from ...settings import ApiSettings
 from .problem_details import HttpProblem
 
 JSON = "application/json"
@@ -21,7 +21,7 @@ MAX_EXACT_INTEGER = 2**53
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-async def read_body(request: Request, settings: Api) -> bytes:
+async def read_body(request: Request, settings: ApiSettings) -> bytes:
     """The body of a request, counted while it arrives.
 
     Raises:

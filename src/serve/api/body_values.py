@@ -12,8 +12,8 @@ from ...contract import TABLES, Column, Table
 from ...features.engines.python import ListTable, list_table
 from ...features.engines.query_runner import EPOCH
 from ...source.conversion import convert
-from ...source.readers import quoted
-from ...source.staging import ROW
+from ...source.readers import quote_identifier
+from ...source.staging import ROW_NUMBER
 from .body_parsing import MAX_EXACT_INTEGER
 from .group_tables import BODY_TABLES
 
@@ -34,7 +34,7 @@ class ValueConverter:
     def __init__(self) -> None:
         """Writes how a time is read."""
         (self._time_conversion,) = {
-            convert(column, "VARCHAR", quoted(TEXT_COLUMN))
+            convert(column, "VARCHAR", quote_identifier(TEXT_COLUMN))
             for name in BODY_TABLES
             for column in TABLES[name].columns
             if _is_timestamp(column)
@@ -67,7 +67,9 @@ class ValueConverter:
                 connection, f"epoch_us({self._time_conversion.value})", texts
             )
             if None in values:
-                originals = _evaluate_in_duckdb(connection, str(self._time_conversion.given), texts)
+                originals = _evaluate_in_duckdb(
+                    connection, str(self._time_conversion.original), texts
+                )
         conversions_in_order = zip(values, originals, strict=False)
         return {None: (None, None), **dict(zip(texts, conversions_in_order, strict=False))}
 
@@ -97,7 +99,7 @@ def _evaluate_in_duckdb(connection: Any, expression: str, texts: list[str]) -> l
 def _convert_rows(
     table: Table, body_rows: ListTable, conversions: Mapping[str | None, Conversion]
 ) -> ListTable:
-    columns: dict[str, list[Any]] = {ROW: list(range(body_rows.size))}
+    columns: dict[str, list[Any]] = {ROW_NUMBER: list(range(body_rows.size))}
     for column in table.columns:
         values = body_rows.columns[column.name]
         if column.dtype == "string":

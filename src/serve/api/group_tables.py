@@ -10,7 +10,7 @@ from typing import Any
 
 from ...contract import TABLES, Table
 from ...features.engines.python import ListTable, list_table
-from ...settings import Api, instant_of
+from ...settings import ApiSettings, to_instant
 from .body_parsing import json_type_name
 from .problem_details import HttpProblem
 
@@ -84,14 +84,14 @@ class GroupTables:
     tables: Mapping[str, ListTable]
 
 
-def parse_group_tables(body: Mapping[str, Any], settings: Api) -> GroupTables:
+def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupTables:
     """Reads a body; what its rows say is for the contract's checks.
 
     Raises:
         HttpProblem: 422 for another shape, a value of another kind, or too many rows.
     """
     _require_keys(body)
-    as_of = instant_of(body["as_of"]) if isinstance(body["as_of"], str) else None
+    as_of = to_instant(body["as_of"]) if isinstance(body["as_of"], str) else None
     if as_of is None:
         raise HttpProblem(
             422, "as_of: expected a date or time from 1990 to 2199 such as 2025-09-01T09:00:00Z"
@@ -149,7 +149,7 @@ def _require_keys(body: Mapping[str, Any]) -> None:
         )
 
 
-def _row_limit(table: str, settings: Api) -> int:
+def _row_limit(table: str, settings: ApiSettings) -> int:
     limits = {"members": settings.max_members, "activities": settings.max_activities}
     return limits.get(table, settings.max_rows)
 

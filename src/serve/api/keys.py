@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...contract import BadInput
-from ...settings import API_KEYS, Api
+from ...settings import API_KEYS, ApiSettings
 from .problem_details import HttpProblem
 
 READ, SCORE = "read", "score"
@@ -106,7 +106,7 @@ def _presented_key(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-api-key")
 
 
-def load_keys(settings: Api, environment: Mapping[str, str]) -> ApiKeys:
+def load_keys(settings: ApiSettings, environment: Mapping[str, str]) -> ApiKeys:
     """The keys of the environment and of the settings' file.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...model.registry import RegisteredBundle
-from ...settings import model_tree
+from ...settings import model_settings_values
 
 
 def describe_model(model: RegisteredBundle) -> dict[str, Any]:
@@ -40,5 +40,5 @@ def describe_model(model: RegisteredBundle) -> dict[str, Any]:
             "completeness": thresholds.completeness,
             "segment": thresholds.segment,
         },
-        "settings": model_tree(bundle.settings),
+        "settings": model_settings_values(bundle.settings),
     }

@@ -27,22 +27,22 @@ from ...features.engines.python import (
 from ...source import Source
 from ...source.conversion import convert
 from ...source.problems import Rule
-from ...source.readers import quoted
-from ...source.row_rules import RowRule, prepared, row_rules
-from ...source.staging import ROW, STAGED, Staged
+from ...source.readers import quote_identifier
+from ...source.row_rules import RowRule, row_rules, with_rule_columns
+from ...source.staging import ROW_NUMBER, STAGED_SCHEMA, StagedTable
 from .body_values import ValueConverter
 from .group_tables import GroupTables, row_location
 from .problem_details import HttpProblem
 
 MAX_SHOWN_ROWS = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {
-    Rule.NULL: "every row needs a value",
-    Rule.TYPE: "write times as 2025-09-01T09:00:00Z",
-    Rule.DUPLICATE: "give every key once",
-    Rule.DANGLING: "give the row that it points at",
-    Rule.NOBODY: "an activity needs a contact_id or a group_id",
-    Rule.LEFT_EARLY: "a member leaves at or after joining",
-    Rule.OVERLAP: "end one row before the next begins",
+    Rule.MISSING_VALUE: "every row needs a value",
+    Rule.NOT_CONVERTIBLE: "write times as 2025-09-01T09:00:00Z",
+    Rule.DUPLICATE_KEY: "give every key once",
+    Rule.DANGLING_KEY: "give the row that it points at",
+    Rule.NEITHER_CONTACT_NOR_GROUP: "an activity needs a contact_id or a group_id",
+    Rule.LEFT_BEFORE_JOINED: "a member leaves at or after joining",
+    Rule.OVERLAPPING_MEMBERSHIP: "end one row before the next begins",
     Rule.TOO_EARLY: "check the year",
     Rule.TOO_LATE: "check the year",
 }
@@ -131,7 +131,7 @@ class RequestTables:
         if not checks.any_broken(self._engine).columns["broken"][0]:
             return
         for rule, plan in zip(checks.rules, checks.first_broken, strict=True):
-            if rows := plan(self._engine).columns[ROW]:
+            if rows := plan(self._engine).columns[ROW_NUMBER]:
                 raise HttpProblem(422, _broken_rule_message(name, rule, rows))
 
 
@@ -139,30 +139,30 @@ def _broken_rule_message(table: str, rule: RowRule, rows: list[int]) -> str:
     places = ", ".join(row_location(table, row) for row in rows[:MAX_SHOWN_ROWS])
     advice = ADVICE.get(rule.rule)
     values = next((c.values for c in TABLES[table].columns if c.name == rule.column), None)
-    if rule.rule is Rule.UNKNOWN and values:
+    if rule.rule is Rule.UNKNOWN_VALUE and values:
         advice = f"expected one of {', '.join(values)}"
-    if rule.rule is Rule.DANGLING:
+    if rule.rule is Rule.DANGLING_KEY:
         parent = TABLES[table].column(rule.column).references
         advice = f"{advice} among the {str(parent).replace('_', ' ')}"
     more = " and more" if len(rows) > MAX_SHOWN_ROWS else ""
     return f"{table}.{rule.column}: {rule.rule} at {places}{more}; {advice or 'mend the rows'}"
 
 
-def _staged_table(engine: PythonEngine, table: Table) -> Staged:
+def _staged_table(engine: PythonEngine, table: Table) -> StagedTable:
     """One table of the contract's types, with what was given in place of them."""
-    types = {ROW: "int64"}
+    types = {ROW_NUMBER: "int64"}
     converted = set()
     for column in table.columns:
         types[column.name] = _TYPES[column.dtype]
-        if convert(column, "VARCHAR", quoted(column.name)).given is not None:
+        if convert(column, "VARCHAR", quote_identifier(column.name)).original is not None:
             converted.add(column.name)
             types[f"given_{column.name}"] = "string"
     rows = _engine_table(engine, _staged_name(table.name), types)
-    return Staged(rows, table.name, frozenset(table.column_names), frozenset(converted), ())
+    return StagedTable(rows, table.name, frozenset(table.column_names), frozenset(converted), ())
 
 
 def _staged_name(table: str) -> str:
-    return f"{STAGED}_{table}"
+    return f"{STAGED_SCHEMA}_{table}"
 
 
 def _column_types(table: Table) -> dict[str, str]:
@@ -178,10 +178,12 @@ def _empty_rows(columns: Iterable[str]) -> ListTable:
     return list_table(0, {name: [] for name in columns})
 
 
-def _compile_checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table]) -> _TableChecks:
-    rows = prepared(table, staged)
+def _compile_checks(
+    table: Table, staged: StagedTable, parents: Mapping[str, ir.Table]
+) -> _TableChecks:
+    rows = with_rule_columns(table, staged)
     rules = tuple(row_rules(table, staged, rows, parents))
-    flagged = rows.select(broken=reduce(or_, (rule.broken for rule in rules)))
+    flagged = rows.select(broken=reduce(or_, (rule.violated for rule in rules)))
     return _TableChecks(
         rules,
         compile_query(flagged.aggregate(broken=flagged.broken.any().fill_null(False))),
@@ -191,6 +193,6 @@ def _compile_checks(table: Table, staged: Staged, parents: Mapping[str, ir.Table
 
 def _first_broken(rows: ir.Table, rule: RowRule) -> ir.Table:
     # The flag is computed before the rows are cut, as a window must see all of them.
-    flagged = rows.select(ROW, broken=rule.broken)
-    first_broken = flagged.filter(flagged.broken).order_by(ROW).limit(MAX_SHOWN_ROWS + 1)
-    return first_broken.select(ROW)
+    flagged = rows.select(ROW_NUMBER, broken=rule.violated)
+    first_broken = flagged.filter(flagged.broken).order_by(ROW_NUMBER).limit(MAX_SHOWN_ROWS + 1)
+    return first_broken.select(ROW_NUMBER)

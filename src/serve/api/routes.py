@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from ...contract import BadInput
-from ...settings import Api
+from ...settings import ApiSettings
 from ..store.errors import StoreFailed
 from .body_parsing import read_body
 from .dependencies import build_group_filter, require_plain_text, require_scope
@@ -40,7 +40,7 @@ def api_routes(state: ServerState) -> APIRouter:
         state: what the server holds.
     """
     router = APIRouter(prefix="/v1", tags=["scores"])
-    api: Api = state.settings.api
+    api: ApiSettings = state.settings.api
     read_access = [Depends(require_scope(state.keys, READ))]
     score_access = [Depends(require_scope(state.keys, SCORE))]
 

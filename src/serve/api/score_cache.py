@@ -40,7 +40,7 @@ class ScoreCache:
             settings: [store] says where, [api] how many answers are kept.
         """
         self._url = store_url(settings.store)
-        self._lock_timeout_seconds = settings.api.patience_seconds
+        self._lock_timeout_seconds = settings.api.lock_timeout_seconds
         self._max_responses = settings.api.cached_answers
         self._snapshot: RunSnapshot | None = None
         self._responses: ResponseCache = OrderedDict()

@@ -147,7 +147,11 @@ def timeline(
 def _shapes(activities: Mapping[str, list[DatedActivity]], settings: Settings) -> dict[str, int]:
     """The families of inbound activities that are there, each with its shape; known ones first."""
     kinds = {kind for of_contact in activities.values() for _at, kind, _title in of_contact}
-    inbound = {settings.kind(kind) for kind in kinds if settings.kind(kind).direction == "inbound"}
+    inbound = {
+        settings.activity_kind(kind)
+        for kind in kinds
+        if settings.activity_kind(kind).direction == "inbound"
+    }
     families = {kind.family or OTHER for kind in inbound}
     other_families = sorted(families - {*KNOWN_FAMILIES, OTHER})
     # A known family has the same shape on every page.
@@ -170,7 +174,7 @@ def _lane(
 ) -> Lane:
     days: dict[tuple[datetime, bool, int], Counter[str]] = {}
     for at, kind, _title in activities:
-        activity_kind = settings.kind(kind)
+        activity_kind = settings.activity_kind(kind)
         outbound = activity_kind.direction != "inbound"
         shape = SHAPE_COUNT - 1 if outbound else shapes[activity_kind.family or OTHER]
         day = at.replace(hour=0, minute=0, second=0, microsecond=0)

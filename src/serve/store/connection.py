@@ -21,8 +21,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from ...contract import BadInput
-from ...settings import STORE_URL
-from ...settings import Store as StoreSettings
+from ...settings import STORE_URL, StoreSettings
 from .errors import StoreFailed, disk_is_full
 from .migrate import migrate, require_current_version
 from .schema import DUCKDB, POSTGRESQL
@@ -82,7 +81,7 @@ def open_store(
 
     Args:
         url: as `[store] url` has it.
-        lock_timeout_seconds: see `Store`.
+        lock_timeout_seconds: see `StoreSettings`.
         read_only: never make nor upgrade; a store that is absent or older is refused.
 
     Raises:

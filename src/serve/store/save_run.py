@@ -95,8 +95,8 @@ def save_run(
         )
         scored_with_status = _with_status(scored, moved_states)
         _write_run(connection, scored_with_status, moved_states, as_of)
-        if settings.store.keep_days:
-            _delete_before(connection, as_of - timedelta(days=settings.store.keep_days))
+        if settings.store.retention_days:
+            _delete_before(connection, as_of - timedelta(days=settings.store.retention_days))
         yield SavedRun(scored_with_status, moved_states.transitions)
 
 

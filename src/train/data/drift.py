@@ -2,7 +2,7 @@
 
 Drift asks no outcome, so it can be measured on the day of scoring. It is a question and no verdict:
 a column may move without harm, and a model may go wrong while no column moves. What it got wrong is
-known a horizon later (`segments.by_month`).
+known a horizon later (`segments.evaluate_by_month`).
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from ...contract import BadInput
-from ...settings import Target
+from ...settings import TargetSettings
 
 
-def converted_groups(stage_events: ir.Table, target: Target, as_of: datetime) -> pa.Array:
+def converted_groups(stage_events: ir.Table, target: TargetSettings, as_of: datetime) -> pa.Array:
     """Ids of the groups with an event of the target stage in [as_of, as_of + horizon)."""
     horizon_end = as_of + timedelta(days=target.horizon_days)
     conversions = stage_events.filter(
@@ -26,7 +26,7 @@ def converted_groups(stage_events: ir.Table, target: Target, as_of: datetime) ->
     return ids
 
 
-def require_target_stage(stage_events: ir.Table, target: Target) -> None:
+def require_target_stage(stage_events: ir.Table, target: TargetSettings) -> None:
     """Refuses a target that never occurs while other stages do: it is misspelt, not rare.
 
     Raises:

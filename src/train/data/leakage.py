@@ -31,7 +31,7 @@ from scipy.stats import binom, rankdata
 
 from ...contract import TABLES
 from ...features.time_rules.activities_known_before import deduplicate, with_known_at
-from ...settings import Probe, Settings, Target
+from ...settings import ProbeSettings, Settings, TargetSettings
 
 FOLDS = 5
 PRIOR_ROWS = 10.0  # weight of the overall rate in the rate of a category
@@ -137,7 +137,9 @@ def _probes(
     )
 
 
-def reference_times(stage_events: ir.Table, target: Target, keys: pd.DataFrame) -> pd.DataFrame:
+def reference_times(
+    stage_events: ir.Table, target: TargetSettings, keys: pd.DataFrame
+) -> pd.DataFrame:
     """One row per group: the instant that its past is looked at from.
 
     Args:
@@ -162,7 +164,9 @@ def reference_times(stage_events: ir.Table, target: Target, keys: pd.DataFrame) 
     return selected.sort_values("group_id").reset_index(drop=True)
 
 
-def predictive_features(features: pa.Table, keys: pd.DataFrame, probe: Probe) -> list[Finding]:
+def predictive_features(
+    features: pa.Table, keys: pd.DataFrame, probe: ProbeSettings
+) -> list[Finding]:
     """Features that rank the outcomes too well alone (ROC AUC, in either direction).
 
     A missing number is taken as the lowest and as the highest, whichever tells more. A category
@@ -217,7 +221,7 @@ def _out_of_fold_rate(
 
 
 def predictive_kinds(
-    activities: ir.Table, tables: Mapping[str, ir.Table], keys: pd.DataFrame, probe: Probe
+    activities: ir.Table, tables: Mapping[str, ir.Table], keys: pd.DataFrame, probe: ProbeSettings
 ) -> list[Finding]:
     """Kinds known before a cut-off after which nearly every group converts.
 
@@ -302,8 +306,8 @@ def backfilled_kinds(
     activities: ir.Table,
     tables: Mapping[str, ir.Table],
     groups: pd.DataFrame,
-    target: Target,
-    probe: Probe,
+    target: TargetSettings,
+    probe: ProbeSettings,
 ) -> list[Finding]:
     """Kinds that are entered, after a conversion, as if they had happened before it.
 
@@ -347,7 +351,7 @@ def _recorded_later_share(row: Mapping[str, Any] | None) -> tuple[float, float, 
     return share, *wilson_interval(share * row["groups"], row["groups"])
 
 
-def slowly_recorded_kinds(activities: ir.Table, probe: Probe) -> list[Finding]:
+def slowly_recorded_kinds(activities: ir.Table, probe: ProbeSettings) -> list[Finding]:
     """Kinds whose slowest tenth is recorded days after it occurred."""
     recorded_late = activities.known_at > activities.occurred_at
     seconds = activities.known_at.epoch_seconds() - activities.occurred_at.epoch_seconds()
@@ -369,7 +373,7 @@ def slowly_recorded_kinds(activities: ir.Table, probe: Probe) -> list[Finding]:
 
 
 def late_filled_columns(
-    tables: Mapping[str, ir.Table], groups: pd.DataFrame, probe: Probe
+    tables: Mapping[str, ir.Table], groups: pd.DataFrame, probe: ProbeSettings
 ) -> list[Finding]:
     """Columns of accounts and contacts that are filled far more often where groups converted."""
     labelled_groups = _memtable(groups[["group_id", "account_id", "converted"]])
@@ -388,7 +392,7 @@ def late_filled_columns(
 
 
 def _late_filled_columns(
-    table: ir.Table, name: str, outcomes: ir.Table, probe: Probe
+    table: ir.Table, name: str, outcomes: ir.Table, probe: ProbeSettings
 ) -> Iterator[Finding]:
     optional = [column.name for column in TABLES[name].columns if not column.required]
     rows = table.join(outcomes, f"{name.removesuffix('s')}_id")
@@ -416,7 +420,9 @@ def _late_filled_columns(
             )
 
 
-def members_at_outcome(members: ir.Table, groups: pd.DataFrame, probe: Probe) -> list[Finding]:
+def members_at_outcome(
+    members: ir.Table, groups: pd.DataFrame, probe: ProbeSettings
+) -> list[Finding]:
     """Members who were entered with the conversion, not when they turned up."""
     converted = groups.loc[groups["converted"], ["group_id", "at"]]
     joined = members.select("group_id", "joined_at").to_pyarrow().to_pandas()
@@ -449,7 +455,7 @@ def members_at_outcome(members: ir.Table, groups: pd.DataFrame, probe: Probe) ->
     ]  # fmt: skip
 
 
-def placeholder_accounts(keys: pd.DataFrame, probe: Probe) -> list[Finding]:
+def placeholder_accounts(keys: pd.DataFrame, probe: ProbeSettings) -> list[Finding]:
     """Accounts with very many groups and one outcome, against the rate of all other accounts."""
     groups = keys.groupby(["account_id", "group_id"])["converted"].any()
     accounts = groups.groupby("account_id").agg(["size", "sum"])

@@ -12,43 +12,45 @@ from numpy.typing import NDArray
 from ...features import Feature
 from ...model.calibrators import Calibrator
 from ..fit.trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
-from .comparison import POPULATIONS, differences, measure
+from .comparison import POPULATIONS, compute_metrics, paired_differences
 
-TOGETHER = ("roles", "completeness")
+JOINT_THEMES = ("roles", "completeness")
 """Themes that are also left out as one: each can stand in for the other."""
 
-FULL = "all features"
-GAINS = {"roc_auc": 1.0, "log_loss": -1.0}
+ALL_FEATURES = "all features"
+GAIN_SIGNS = {"roc_auc": 1.0, "log_loss": -1.0}
 """Figures of the ablation, and the sign that makes a gain of more (AUC) or of less (loss)."""
 
 Progress = Callable[[str, float], None]
 
 
-def left_out(features: Sequence[Feature]) -> dict[str, tuple[int, ...]]:
-    """Places of the columns of each theme, in the order of the catalogue, then of `TOGETHER`."""
+def columns_by_theme(features: Sequence[Feature]) -> dict[str, tuple[int, ...]]:
+    """Columns of each theme by number, in the catalogue's order, then those of `JOINT_THEMES`."""
     themes: dict[str, tuple[int, ...]] = {}
-    for place, feature in enumerate(features):
-        themes[feature.theme] = (*themes.get(feature.theme, ()), place)
-    if all(theme in themes for theme in TOGETHER):
-        themes["+".join(TOGETHER)] = tuple(sorted(themes[TOGETHER[0]] + themes[TOGETHER[1]]))
+    for column, feature in enumerate(features):
+        themes[feature.theme] = (*themes.get(feature.theme, ()), column)
+    if all(theme in themes for theme in JOINT_THEMES):
+        themes["+".join(JOINT_THEMES)] = tuple(
+            sorted(themes[JOINT_THEMES[0]] + themes[JOINT_THEMES[1]])
+        )
     return themes
 
 
-def without(rows: TrainingMatrix, places: Sequence[int]) -> TrainingMatrix:
+def drop_columns(rows: TrainingMatrix, columns: Sequence[int]) -> TrainingMatrix:
     """The rows without the columns at these places."""
-    kept = [place for place in range(len(rows.names)) if place not in set(places)]
+    kept = [column for column in range(len(rows.names)) if column not in set(columns)]
     return replace(
         rows,
         x=rows.x[:, kept],
-        names=tuple(rows.names[place] for place in kept),
+        names=tuple(rows.names[column] for column in kept),
         category_indices=tuple(
-            kept.index(place) for place in rows.category_indices if place in kept
+            kept.index(column) for column in rows.category_indices if column in kept
         ),
     )
 
 
-def scores_without(
-    rows: TrainingMatrix, test: NDArray[np.float64], fitted: FittedTrees, places: Sequence[int]
+def ablated_log_odds(
+    rows: TrainingMatrix, test: NDArray[np.float64], fitted: FittedTrees, columns: Sequence[int]
 ) -> NDArray[np.float64]:
     """Log-odds of test rows from trees that were fitted without some columns.
 
@@ -56,23 +58,23 @@ def scores_without(
         rows: the training rows, with all columns.
         test: shape (test rows, features); the same columns.
         fitted: gives the parameters and the number of trees.
-        places: of the columns to leave out.
+        columns: of the columns to leave out.
 
     Returns:
         Shape (test rows,).
     """
-    part = without(rows, places)
+    part = drop_columns(rows, columns)
     parameters = dict(fitted.parameters)
     if MONOTONE_CONSTRAINTS in parameters:
         parameters[MONOTONE_CONSTRAINTS] = np.delete(
-            parameters[MONOTONE_CONSTRAINTS], list(places)
+            parameters[MONOTONE_CONSTRAINTS], list(columns)
         ).tolist()
     booster = train_booster(part, np.arange(part.converted.size), parameters, fitted.rounds)
-    raw = booster.predict(np.delete(test, list(places), axis=1), raw_score=True)
+    raw = booster.predict(np.delete(test, list(columns), axis=1), raw_score=True)
     return np.asarray(raw, dtype=np.float64)
 
 
-def ablation(
+def ablate_themes(
     features: Sequence[Feature],
     training: TrainingMatrix,
     test: NDArray[np.float64],
@@ -110,45 +112,45 @@ def ablation(
         and _high of its 95 % interval from the paired bootstrap over accounts. NaN where the test
         has fewer than two accounts or only one outcome.
     """
-    themes = left_out(features)
-    chances = {FULL: probability}
-    for number, (theme, places) in enumerate(themes.items()):
+    themes = columns_by_theme(features)
+    probabilities = {ALL_FEATURES: probability}
+    for number, (theme, columns) in enumerate(themes.items()):
         progress("ablation", number / (len(themes) + 1))
-        chances[theme] = calibrator(scores_without(training, test, fitted, places))
+        probabilities[theme] = calibrator(ablated_log_odds(training, test, fitted, columns))
     progress("ablation", len(themes) / (len(themes) + 1))
-    paired = differences(
-        rows, chances, model=FULL, touched_per_snapshot=touched_per_snapshot,
+    paired = paired_differences(
+        rows, probabilities, model=ALL_FEATURES, touched_per_snapshot=touched_per_snapshot,
         resamples=resamples, seed=seed,
     )  # fmt: skip
     paired = paired[paired["population"] == POPULATIONS[0]]
     progress("ablation", 1.0)
     return pd.DataFrame(
         [
-            {"theme": theme, "features": len(places)}
-            | _without(rows, chances[theme], touched_per_snapshot)
+            {"theme": theme, "features": len(columns)}
+            | _ablated_figures(rows, probabilities[theme], touched_per_snapshot)
             | _gains(paired[paired["against"] == theme])
-            for theme, places in themes.items()
+            for theme, columns in themes.items()
         ]
     )
 
 
-def _without(
+def _ablated_figures(
     rows: pd.DataFrame, probability: NDArray[np.float64], touched_per_snapshot: int
 ) -> dict[str, float]:
-    figures = measure(
+    figures = compute_metrics(
         rows["converted"].to_numpy(dtype=bool),
         probability,
         rows["as_of"].to_numpy(),
         touched_per_snapshot=touched_per_snapshot,
     )
-    return {figure: figures[figure] for figure in GAINS}
+    return {figure: figures[figure] for figure in GAIN_SIGNS}
 
 
 def _gains(paired: pd.DataFrame) -> dict[str, float]:
     gains = {}
-    for figure, sign in GAINS.items():
+    for figure, sign in GAIN_SIGNS.items():
         row = paired.loc[paired["figure"] == figure, ["value", "low", "high"]]
-        value, one, other = (sign * row.to_numpy(dtype=np.float64)[0]).tolist()
+        value, bound, other_bound = (sign * row.to_numpy(dtype=np.float64)[0]).tolist()
         gains[f"{figure}_gain"] = value
-        gains[f"{figure}_gain_low"], gains[f"{figure}_gain_high"] = sorted((one, other))
+        gains[f"{figure}_gain_low"], gains[f"{figure}_gain_high"] = sorted((bound, other_bound))
     return gains

@@ -28,7 +28,7 @@ QUANTILE_BINS = 10
 SMOOTHING = 0.1
 """Added by Odoo to the won and to the lost count of every field value."""
 
-LIMITS = (0.0001, 0.9999)
+PROBABILITY_LIMITS = (0.0001, 0.9999)
 """Odoo shows no chance below 0.01 % or above 99.99 %."""
 
 MISSING = "(missing)"
@@ -71,14 +71,14 @@ def engagement_rule(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.float64]
     The mean of `rule_engagement` (0..100) and 100 x `completeness` (0..1). Adobe Journey
     Optimizer B2B Edition documents both and advises to qualify groups by the two together.
     """
-    return _by_rule(
+    return _calibrated_rule(
         train, x, lambda frame: (frame["rule_engagement"] + 100 * frame["completeness"]) / 2
     )
 
 
-def points(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.float64]:
+def points_score(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.float64]:
     """A points score of 75 % behaviour and 25 % attributes, as practitioners advise."""
-    return _by_rule(train, x, lambda frame: frame["points_75_25"])
+    return _calibrated_rule(train, x, lambda frame: frame["points_75_25"])
 
 
 def naive_bayes(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.float64]:
@@ -91,14 +91,14 @@ def naive_bayes(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.float64]:
     Odoo scores by nothing until it has both won and lost leads: then this is the base rate.
     """
     _require_same_columns(train, x)
-    if _one_class(train):
+    if _has_one_class(train):
         return base_rate(train, x)
     rate = train.converted.mean()
     log_odds = np.full(len(x), np.log(rate / (1 - rate)))
     for name in train.x.columns:
-        learned, asked = _field_values(train.x[name], x[name])
-        log_odds += _evidence(learned, train.converted, asked)
-    return np.asarray(np.clip(expit(log_odds), *LIMITS), dtype=np.float64)
+        training, scored = _value_codes(train.x[name], x[name])
+        log_odds += _log_odds_by_value(training, train.converted, scored)
+    return np.asarray(np.clip(expit(log_odds), *PROBABILITY_LIMITS), dtype=np.float64)
 
 
 def logistic_regression(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.float64]:
@@ -109,25 +109,27 @@ def logistic_regression(train: TrainingRows, x: pd.DataFrame) -> NDArray[np.floa
     to regress on, and the answer is the base rate.
     """
     _require_same_columns(train, x)
-    if _one_class(train):
+    if _has_one_class(train):
         return base_rate(train, x)
-    numeric, text = _columns_by_kind(train.x)
-    pipeline = _regression(numeric, text).fit(_plain(train.x, numeric, text), train.converted)
-    columns = _plain(x, numeric, text)
+    numeric, text = _columns_by_type(train.x)
+    pipeline = _regression_pipeline(numeric, text).fit(
+        _uniform_columns(train.x, numeric, text), train.converted
+    )
+    columns = _uniform_columns(x, numeric, text)
     return np.asarray(pipeline.predict_proba(columns)[:, 1], dtype=np.float64)
 
 
 BASELINES: Mapping[str, Baseline] = {
     "base rate": base_rate,
     "completeness and engagement rule": engagement_rule,
-    "points 75/25": points,
+    "points 75/25": points_score,
     "naive Bayes": naive_bayes,
     "logistic regression": logistic_regression,
 }
 """Every baseline by the name that tables show."""
 
 
-def _by_rule(
+def _calibrated_rule(
     train: TrainingRows, x: pd.DataFrame, rule: Callable[[pd.DataFrame], pd.Series]
 ) -> NDArray[np.float64]:
     def score(frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -140,7 +142,7 @@ def _by_rule(
     return fit_platt(score(train.x), train.converted)(score(x))
 
 
-def _one_class(train: TrainingRows) -> bool:
+def _has_one_class(train: TrainingRows) -> bool:
     return bool(train.converted.all() or not train.converted.any())
 
 
@@ -149,27 +151,27 @@ def _require_same_columns(train: TrainingRows, x: pd.DataFrame) -> None:
         raise ValueError(f"features that a baseline learned on are missing in the rows: {missing}")
 
 
-def _columns_by_kind(x: pd.DataFrame) -> tuple[list[str], list[str]]:
+def _columns_by_type(x: pd.DataFrame) -> tuple[list[str], list[str]]:
     numeric = [name for name in x.columns if pd.api.types.is_numeric_dtype(x[name])]
     return numeric, [name for name in x.columns if name not in set(numeric)]
 
 
-def _numbers(column: pd.Series) -> NDArray[np.float64]:
+def _finite_floats(column: pd.Series) -> NDArray[np.float64]:
     """Numbers with NaN for all that is missing or infinite."""
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _field_values(
-    learned: pd.Series, asked: pd.Series
+def _value_codes(
+    training: pd.Series, scored: pd.Series
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The number of each row's value, -1 where it is missing or not among the learned ones."""
-    if pd.api.types.is_numeric_dtype(learned):
-        numbers = _numbers(learned)
+    if pd.api.types.is_numeric_dtype(training):
+        numbers = _finite_floats(training)
         edges = _bin_edges(numbers[~np.isnan(numbers)])
-        return _binned(numbers, edges), _binned(_numbers(asked), edges)
-    values = pd.Index(learned.dropna().astype(object).unique(), dtype=object)
-    return values.get_indexer(learned.astype(object)), values.get_indexer(asked.astype(object))
+        return _bin_codes(numbers, edges), _bin_codes(_finite_floats(scored), edges)
+    values = pd.Index(training.dropna().astype(object).unique(), dtype=object)
+    return values.get_indexer(training.astype(object)), values.get_indexer(scored.astype(object))
 
 
 def _bin_edges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -180,20 +182,20 @@ def _bin_edges(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.unique(np.quantile(numbers, np.linspace(0, 1, QUANTILE_BINS + 1)[1:-1]))
 
 
-def _binned(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.intp]:
+def _bin_codes(numbers: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers, side="left"))
 
 
-def _evidence(
-    learned: NDArray[np.intp], converted: NDArray[np.bool_], asked: NDArray[np.intp]
+def _log_odds_by_value(
+    training: NDArray[np.intp], converted: NDArray[np.bool_], scored: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """What one field's value adds to the log-odds of each asked row."""
-    values = int(np.concatenate((learned, asked)).max()) + 1
+    values = int(np.concatenate((training, scored)).max()) + 1
     if not values:
-        return np.zeros(asked.size)
+        return np.zeros(scored.size)
     counts = np.array(
         [
-            np.bincount(learned[(learned >= 0) & (converted == won)], minlength=values)
+            np.bincount(training[(training >= 0) & (converted == won)], minlength=values)
             for won in (True, False)
         ]
     )
@@ -202,19 +204,19 @@ def _evidence(
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), SMOOTHING)
     per_value = np.zeros(values + 1)  # the last entry answers for -1
     per_value[:-1][known] = np.log(shares[0, known] / shares[1, known])
-    return per_value[asked]
+    return per_value[scored]
 
 
-def _plain(x: pd.DataFrame, numeric: list[str], text: list[str]) -> pd.DataFrame:
+def _uniform_columns(x: pd.DataFrame, numeric: list[str], text: list[str]) -> pd.DataFrame:
     """The same columns as floats and as text, without pandas' many ways to miss a value."""
-    columns: dict[str, object] = {name: _numbers(x[name]) for name in numeric}
+    columns: dict[str, object] = {name: _finite_floats(x[name]) for name in numeric}
     for name in text:
         values = x[name].astype(object)
         columns[name] = values.where(values.notna(), MISSING).astype(str).to_numpy(dtype=object)
     return pd.DataFrame(columns)
 
 
-def _regression(numeric: list[str], text: list[str]) -> Pipeline:
+def _regression_pipeline(numeric: list[str], text: list[str]) -> Pipeline:
     numbers = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),

@@ -1,7 +1,7 @@
 """The bootstrap over accounts: figures of ranked rows, drawn again and again.
 
 Groups of one account share its fate, so accounts are resampled, not rows. All that no resample
-changes is computed once per method (`Ranked`); a resample is then only how often each account
+changes is computed once per method (`RankedRows`); a resample is then only how often each account
 counts.
 """
 
@@ -16,30 +16,30 @@ from numpy.typing import NDArray
 
 from ..fit.calibration import calibration_error_of_ranked, tie_starts
 
-RANKED_FIGURES = ("roc_auc", "average_precision", "log_loss", "brier", "ece")
-TOUCHED_FIGURES = ("lift_at_capacity", "recall_at_capacity")
+RANKING_METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "ece")
+CAPACITY_METRICS = ("lift_at_capacity", "recall_at_capacity")
 
-FIGURES = (*RANKED_FIGURES, *TOUCHED_FIGURES)
+METRICS = (*RANKING_METRICS, *CAPACITY_METRICS)
 """Figures in the order that tables show them; `evaluation.measure` says what each is."""
 
 POPULATIONS = ("all accounts", "unseen accounts")
-COLUMNS = ("account_id", "as_of", "converted", "seen")
-INTERVAL = (0.025, 0.975)
+REQUIRED_COLUMNS = ("account_id", "as_of", "converted", "seen")
+INTERVAL_QUANTILES = (0.025, 0.975)
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedRows:
     """One method's rows in order of probability, with all that no resample changes.
 
     `hit_*` arrays have one entry per converted row. A tie is a run of equal probabilities.
     """
 
-    account: NDArray[np.intp]
+    account_codes: NDArray[np.intp]
     gap: Floats  # probability minus outcome
     loss: Floats  # log loss of each row
-    starts: NDArray[np.intp]
+    all_tie_starts: NDArray[np.intp]
     hit: NDArray[np.intp]  # position of the row
     tie_start: NDArray[np.intp]  # position where its tie begins
     tie_end: NDArray[np.intp]  # position after its tie
@@ -48,17 +48,17 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Queue:
+class SnapshotRanking:
     """One method's rows as sales take them: by snapshot, then the likeliest first.
 
     Equal probabilities of one snapshot keep the order of the rows.
     """
 
     order: NDArray[np.intp]  # of the rows
-    account: NDArray[np.intp]
-    edges: NDArray[np.intp]  # where each snapshot begins, then the number of rows
+    account_codes: NDArray[np.intp]
+    snapshot_edges: NDArray[np.intp]  # where each snapshot begins, then the number of rows
     hit: NDArray[np.intp]  # positions of converted rows
-    hit_start: NDArray[np.intp]  # position where the snapshot of each begins
+    snapshot_start: NDArray[np.intp]  # position where the snapshot of each begins
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Population:
     rows: int
     conversions: int
     accounts: int
-    figures: Floats
+    metric_draws: Floats
 
 
-def bootstrap(
+def bootstrap_metrics(
     rows: pd.DataFrame,
     probabilities: Mapping[str, Floats],
-    touched: int,
+    touched_per_snapshot: int,
     resamples: int,
     seed: int,
 ) -> list[Population]:
@@ -83,66 +83,74 @@ def bootstrap(
 
     Arguments and errors as `evaluation.evaluate`. All methods see the same draws.
     """
-    _require(rows, probabilities, touched, resamples)
-    everything = np.ones(len(rows), dtype=np.bool_)
+    _require_inputs(rows, probabilities, touched_per_snapshot, resamples)
+    all_rows = np.ones(len(rows), dtype=np.bool_)
     unseen = ~rows["seen"].to_numpy(np.bool_)
-    parts = []
-    for name, inside in zip(POPULATIONS, (everything, unseen), strict=True):
-        restricted = [probability[inside] for probability in probabilities.values()]
-        draws = np.random.default_rng(seed)
-        parts.append(_population(name, rows[inside], restricted, touched, resamples, draws))
-    return parts
+    populations = []
+    for name, mask in zip(POPULATIONS, (all_rows, unseen), strict=True):
+        probabilities_inside = [probability[mask] for probability in probabilities.values()]
+        rng = np.random.default_rng(seed)
+        populations.append(
+            _bootstrap_population(
+                name, rows[mask], probabilities_inside, touched_per_snapshot, resamples, rng
+            )
+        )
+    return populations
 
 
-def _population(
+def _bootstrap_population(
     name: str,
     rows: pd.DataFrame,
     probabilities: list[Floats],
-    touched: int,
+    touched_per_snapshot: int,
     resamples: int,
-    draws: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Population:
     account, names = pd.factorize(rows["account_id"])
     converted = rows["converted"].to_numpy(np.bool_)
     conversions = int(converted.sum())
-    figures = np.full((len(probabilities), len(FIGURES), 1 + resamples), np.nan)
+    metrics = np.full((len(probabilities), len(METRICS), 1 + resamples), np.nan)
     if len(names) >= 2 and 0 < conversions < len(rows):
-        snapshot = snapshots(rows["as_of"].to_numpy())
-        counts = account_counts(len(names), resamples, draws)
+        snapshot = snapshot_codes(rows["as_of"].to_numpy())
+        counts = account_counts(len(names), resamples, rng)
         for method, probability in enumerate(probabilities):
-            ranked = rank(account, converted, probability)
-            queue = line_up(account, snapshot, converted, probability)
+            ranked = rank_rows(account, converted, probability)
+            ranking = rank_within_snapshots(account, snapshot, converted, probability)
             for resample, count in enumerate(counts):
-                figures[method, :, resample] = measured(ranked, queue, count, touched)
-    return Population(name, len(rows), conversions, len(names), figures)
+                metrics[method, :, resample] = metrics_of_resample(
+                    ranked, ranking, count, touched_per_snapshot
+                )
+    return Population(name, len(rows), conversions, len(names), metrics)
 
 
-def snapshots(as_of: NDArray[np.generic]) -> NDArray[np.intp]:
+def snapshot_codes(as_of: NDArray[np.generic]) -> NDArray[np.intp]:
     """The number of each row's snapshot, 0 for the earliest; shape (rows,)."""
     numbers: NDArray[np.intp] = np.unique(as_of, return_inverse=True)[1]
     return numbers
 
 
-def account_counts(accounts: int, resamples: int, draws: np.random.Generator) -> Floats:
+def account_counts(accounts: int, resamples: int, rng: np.random.Generator) -> Floats:
     """How often each account counts: once first, then as drawn; (1 + resamples, accounts)."""
     counts = np.ones((1 + resamples, accounts))
     for resample in range(1, 1 + resamples):
-        counts[resample] = np.bincount(draws.integers(accounts, size=accounts), minlength=accounts)
+        counts[resample] = np.bincount(rng.integers(accounts, size=accounts), minlength=accounts)
     return counts
 
 
-def summary(drawn: Floats) -> dict[str, float]:
+def interval_summary(drawn: Floats) -> dict[str, float]:
     """The plain value, and the interval over the draws that have one.
 
     Args:
         drawn: shape (1 + resamples,); the plain value first.
     """
     draws = drawn[1:][np.isfinite(drawn[1:])]
-    low, high = np.quantile(draws, INTERVAL) if draws.size else (np.nan, np.nan)
+    low, high = np.quantile(draws, INTERVAL_QUANTILES) if draws.size else (np.nan, np.nan)
     return {"value": float(drawn[0]), "low": float(low), "high": float(high)}
 
 
-def rank(account: NDArray[np.intp], converted: NDArray[np.bool_], probability: Floats) -> Ranked:
+def rank_rows(
+    account: NDArray[np.intp], converted: NDArray[np.bool_], probability: Floats
+) -> RankedRows:
     """Rows in order of probability.
 
     Args:
@@ -159,11 +167,11 @@ def rank(account: NDArray[np.intp], converted: NDArray[np.bool_], probability: F
     hits_before = np.concatenate(([0], np.cumsum(outcome)))
     # scikit-learn clips at the same distance, without which one sure mistake costs infinity.
     clipped = np.clip(ranked, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-    return Ranked(
-        account=account[order],
+    return RankedRows(
+        account_codes=account[order],
         gap=ranked - outcome,
         loss=-np.log(np.where(outcome, clipped, 1 - clipped)),
-        starts=starts,
+        all_tie_starts=starts,
         hit=hit,
         tie_start=starts[tie[hit]],
         tie_end=ends[tie[hit]],
@@ -172,95 +180,106 @@ def rank(account: NDArray[np.intp], converted: NDArray[np.bool_], probability: F
     )
 
 
-def line_up(
+def rank_within_snapshots(
     account: NDArray[np.intp],
     snapshot: NDArray[np.intp],
     converted: NDArray[np.bool_],
     probability: Floats,
-) -> Queue:
-    """Rows as sales take them at each snapshot; arguments as `rank`, and `snapshots`."""
+) -> SnapshotRanking:
+    """Rows as sales take them at each snapshot; arguments as `rank_rows`, and `snapshot_codes`."""
     # lexsort is stable: equal probabilities of one snapshot stay in the order of the rows.
     order = np.lexsort((-probability, snapshot))
     hit = np.flatnonzero(converted[order])
     edges = np.append(tie_starts(snapshot[order]), order.size)
-    return Queue(
+    return SnapshotRanking(
         order=order,
-        account=account[order],
-        edges=edges,
+        account_codes=account[order],
+        snapshot_edges=edges,
         hit=hit,
-        hit_start=edges[np.searchsorted(edges, hit, side="right") - 1],
+        snapshot_start=edges[np.searchsorted(edges, hit, side="right") - 1],
     )
 
 
-def measured(ranked: Ranked, queue: Queue, counts: Floats, touched_per_snapshot: int) -> Floats:
-    """`FIGURES` when account i counts counts[i] times; NaN unless there are both outcomes.
+def metrics_of_resample(
+    ranked: RankedRows, ranking: SnapshotRanking, counts: Floats, touched_per_snapshot: int
+) -> Floats:
+    """`METRICS` when account i counts counts[i] times; NaN unless there are both outcomes.
 
     Args:
         ranked: a method's rows.
-        queue: the same rows.
+        ranking: the same rows.
         counts: shape (accounts,); whole numbers.
         touched_per_snapshot: groups that sales can touch at each snapshot.
     """
-    figures = ranked_figures(ranked, counts)
-    if np.isnan(figures[0]):
-        return np.full(len(FIGURES), np.nan)
-    touched = touched_figures(queue, counts, touched_per_snapshot)
-    return np.concatenate((figures, touched))
+    metrics = ranking_metrics(ranked, counts)
+    if np.isnan(metrics[0]):
+        return np.full(len(METRICS), np.nan)
+    touched = capacity_metrics(ranking, counts, touched_per_snapshot)
+    return np.concatenate((metrics, touched))
 
 
-def ranked_figures(ranked: Ranked, counts: Floats) -> Floats:
-    """`RANKED_FIGURES` when account i counts counts[i] times; NaN unless both outcomes do."""
-    weight = counts[ranked.account]
-    mass = np.concatenate(([0.0], np.cumsum(weight)))
+def ranking_metrics(ranked: RankedRows, counts: Floats) -> Floats:
+    """`RANKING_METRICS` when account i counts counts[i] times; NaN unless both outcomes do."""
+    weight = counts[ranked.account_codes]
+    cumulative_weight = np.concatenate(([0.0], np.cumsum(weight)))
     hits = weight[ranked.hit]
-    hit_mass = np.concatenate(([0.0], np.cumsum(hits)))
-    rows, conversions = mass[-1], hit_mass[-1]
+    cumulative_hits = np.concatenate(([0.0], np.cumsum(hits)))
+    rows, conversions = cumulative_weight[-1], cumulative_hits[-1]
     if not 0 < conversions < rows:
-        return np.full(len(RANKED_FIGURES), np.nan)
-    reached, hits_reached = mass[ranked.tie_end], hit_mass[ranked.hits_by_end]
-    beaten = (rows - reached) - (conversions - hits_reached)
-    tied = (reached - mass[ranked.tie_start]) - (hits_reached - hit_mass[ranked.hits_by_start])
+        return np.full(len(RANKING_METRICS), np.nan)
+    ranked_up_to, hits_up_to = (
+        cumulative_weight[ranked.tie_end],
+        cumulative_hits[ranked.hits_by_end],
+    )
+    ranked_below = (rows - ranked_up_to) - (conversions - hits_up_to)
+    tied = (ranked_up_to - cumulative_weight[ranked.tie_start]) - (
+        hits_up_to - cumulative_hits[ranked.hits_by_start]
+    )
     return np.array(
         [
-            dot(hits, beaten + tied / 2) / (conversions * (rows - conversions)),
+            deterministic_dot(hits, ranked_below + tied / 2) / (conversions * (rows - conversions)),
             # Rows that were not drawn have no hits; their reach may be 0 and must not divide.
-            dot(hits, hits_reached / np.maximum(reached, 1.0)) / conversions,
-            dot(weight, ranked.loss) / rows,
-            dot(weight, ranked.gap**2) / rows,
-            calibration_error_of_ranked(ranked.gap, mass, weight, ranked.starts),
+            deterministic_dot(hits, hits_up_to / np.maximum(ranked_up_to, 1.0)) / conversions,
+            deterministic_dot(weight, ranked.loss) / rows,
+            deterministic_dot(weight, ranked.gap**2) / rows,
+            calibration_error_of_ranked(
+                ranked.gap, cumulative_weight, weight, ranked.all_tie_starts
+            ),
         ]
     )
 
 
-def touched_figures(queue: Queue, counts: Floats, per_snapshot: int) -> Floats:
-    """`TOUCHED_FIGURES` when account i counts counts[i] times and something converted."""
-    weight = counts[queue.account]
-    mass = np.concatenate(([0.0], np.cumsum(weight)))
-    hits = weight[queue.hit]
-    ahead = mass[queue.hit] - mass[queue.hit_start]
+def capacity_metrics(ranking: SnapshotRanking, counts: Floats, per_snapshot: int) -> Floats:
+    """`CAPACITY_METRICS` when account i counts counts[i] times and something converted."""
+    weight = counts[ranking.account_codes]
+    cumulative_weight = np.concatenate(([0.0], np.cumsum(weight)))
+    hits = weight[ranking.hit]
+    ahead = cumulative_weight[ranking.hit] - cumulative_weight[ranking.snapshot_start]
     touched_hits = np.clip(per_snapshot - ahead, 0.0, hits).sum()
-    touched_rows = np.minimum(np.diff(mass[queue.edges]), per_snapshot).sum()
-    rate = hits.sum() / mass[-1]
+    touched_rows = np.minimum(
+        np.diff(cumulative_weight[ranking.snapshot_edges]), per_snapshot
+    ).sum()
+    rate = hits.sum() / cumulative_weight[-1]
     return np.array([(touched_hits / touched_rows) / rate, touched_hits / hits.sum()])
 
 
-def touched_counts(queue: Queue, counts: Floats, per_snapshot: int) -> Floats:
+def touched_counts(ranking: SnapshotRanking, counts: Floats, per_snapshot: int) -> Floats:
     """How often each row is touched when account i counts counts[i] times; shape (rows,).
 
     In the order of `queue.order`. A row that counts several times may be touched in part.
     """
-    weight = counts[queue.account]
+    weight = counts[ranking.account_codes]
     before = np.concatenate(([0.0], np.cumsum(weight)[:-1]))
-    start = np.repeat(before[queue.edges[:-1]], np.diff(queue.edges))
+    start = np.repeat(before[ranking.snapshot_edges[:-1]], np.diff(ranking.snapshot_edges))
     touched: Floats = np.clip(per_snapshot - (before - start), 0.0, weight)
     return touched
 
 
-def dot(one: Floats, other: Floats) -> float:
+def deterministic_dot(left: Floats, right: Floats) -> float:
     """The sum of products, the same at every thread count."""
     # Not `@`: BLAS wakes its threads for each of thousands of short products, which takes many
     # times longer on busy cores, and its sum depends on how many threads there are.
-    return float(np.einsum("i,i->", one, other))
+    return float(np.einsum("i,i->", left, right))
 
 
 def require_columns(rows: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -276,7 +295,7 @@ def require_columns(rows: pd.DataFrame, columns: Sequence[str]) -> None:
             raise ValueError(f"{name} must be true or false in every row, got {rows[name].dtype}")
 
 
-def require_counts(*, resamples: int, touched: int = 1) -> None:
+def require_counts(*, resamples: int, touched_per_snapshot: int = 1) -> None:
     """Refuses fewer than one resample, and fewer than one touched group.
 
     Raises:
@@ -284,8 +303,8 @@ def require_counts(*, resamples: int, touched: int = 1) -> None:
     """
     if resamples < 1:
         raise ValueError(f"an interval needs at least 1 resample, got {resamples}")
-    if touched < 1:
-        raise ValueError(f"touched_per_snapshot must be at least 1, got {touched}")
+    if touched_per_snapshot < 1:
+        raise ValueError(f"touched_per_snapshot must be at least 1, got {touched_per_snapshot}")
 
 
 def require_probability(what: str, probability: Floats, rows: int) -> None:
@@ -301,10 +320,13 @@ def require_probability(what: str, probability: Floats, rows: int) -> None:
         raise ValueError(f"{what} must lie in 0..1 in every row, got {outside} rows where not")
 
 
-def _require(
-    rows: pd.DataFrame, probabilities: Mapping[str, Floats], touched: int, resamples: int
+def _require_inputs(
+    rows: pd.DataFrame,
+    probabilities: Mapping[str, Floats],
+    touched_per_snapshot: int,
+    resamples: int,
 ) -> None:
-    require_columns(rows, COLUMNS)
-    require_counts(resamples=resamples, touched=touched)
+    require_columns(rows, REQUIRED_COLUMNS)
+    require_counts(resamples=resamples, touched_per_snapshot=touched_per_snapshot)
     for method, probability in probabilities.items():
         require_probability(f"the probability of {method!r}", probability, len(rows))

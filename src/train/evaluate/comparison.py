@@ -14,43 +14,43 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .bootstrap import (
-    FIGURES,
+    METRICS,
     POPULATIONS,
     Floats,
     Population,
-    bootstrap,
-    line_up,
-    measured,
-    rank,
+    bootstrap_metrics,
+    interval_summary,
+    metrics_of_resample,
+    rank_rows,
+    rank_within_snapshots,
     require_counts,
     require_probability,
-    snapshots,
-    summary,
+    snapshot_codes,
 )
 from .signal import Signal
 
 __all__ = [
-    "FIGURES",
+    "METRICS",
     "POPULATIONS",
     "Comparison",
     "best_baselines",
     "compare",
-    "differences",
+    "compute_metrics",
     "evaluate",
-    "measure",
-    "verdict",
+    "paired_differences",
+    "verdict_sentence",
 ]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `evaluate` and `differences` return, from one bootstrap."""
+    """What `evaluate` and `paired_differences` return, from one bootstrap."""
 
     figures: pd.DataFrame
     differences: pd.DataFrame
 
 
-def measure(
+def compute_metrics(
     converted: NDArray[np.bool_],
     probability: Floats,
     as_of: NDArray[np.generic],
@@ -80,19 +80,19 @@ def measure(
         weights: shape (rows,); whole numbers, how often each row counts; once if absent.
 
     Returns:
-        A value per name in `FIGURES`; NaN, all of them, unless there are both outcomes.
+        A value per name in `METRICS`; NaN, all of them, unless there are both outcomes.
 
     Raises:
         ValueError: shapes differ, a probability is outside [0, 1], or no group can be touched.
     """
     require_probability("probability", probability, converted.size)
-    require_counts(resamples=1, touched=touched_per_snapshot)
+    require_counts(resamples=1, touched_per_snapshot=touched_per_snapshot)
     counts = np.ones(converted.size) if weights is None else np.asarray(weights, dtype=np.float64)
-    account, snapshot = np.arange(converted.size), snapshots(as_of)
-    ranked = rank(account, converted, probability)
-    queue = line_up(account, snapshot, converted, probability)
-    values = measured(ranked, queue, counts, touched_per_snapshot)
-    return dict(zip(FIGURES, map(float, values), strict=True))
+    account, snapshot = np.arange(converted.size), snapshot_codes(as_of)
+    ranked = rank_rows(account, converted, probability)
+    ranking = rank_within_snapshots(account, snapshot, converted, probability)
+    values = metrics_of_resample(ranked, ranking, counts, touched_per_snapshot)
+    return dict(zip(METRICS, map(float, values), strict=True))
 
 
 def evaluate(
@@ -125,11 +125,11 @@ def evaluate(
         ValueError: a column is missing or not of its type, a method does not fit `rows`, or a
             count is below 1.
     """
-    populations = bootstrap(rows, probabilities, touched_per_snapshot, resamples, seed)
-    return _figures(populations, list(probabilities))
+    populations = bootstrap_metrics(rows, probabilities, touched_per_snapshot, resamples, seed)
+    return _figures_frame(populations, list(probabilities))
 
 
-def differences(
+def paired_differences(
     rows: pd.DataFrame,
     probabilities: Mapping[str, Floats],
     *,
@@ -159,8 +159,8 @@ def differences(
         ValueError: as `evaluate`, and if `model` is not among the methods.
     """
     _require_model(model, probabilities)
-    populations = bootstrap(rows, probabilities, touched_per_snapshot, resamples, seed)
-    return _differences(populations, list(probabilities), model)
+    populations = bootstrap_metrics(rows, probabilities, touched_per_snapshot, resamples, seed)
+    return _differences_frame(populations, list(probabilities), model)
 
 
 def compare(
@@ -172,15 +172,17 @@ def compare(
     resamples: int,
     seed: int,
 ) -> Comparison:
-    """What `evaluate` and `differences` return, for the price of one; arguments are theirs.
+    """What `evaluate` and `paired_differences` return, for the price of one; arguments are theirs.
 
     Raises:
-        ValueError: as `differences`.
+        ValueError: as `paired_differences`.
     """
     _require_model(model, probabilities)
-    populations = bootstrap(rows, probabilities, touched_per_snapshot, resamples, seed)
+    populations = bootstrap_metrics(rows, probabilities, touched_per_snapshot, resamples, seed)
     methods = list(probabilities)
-    return Comparison(_figures(populations, methods), _differences(populations, methods, model))
+    return Comparison(
+        _figures_frame(populations, methods), _differences_frame(populations, methods, model)
+    )
 
 
 def best_baselines(
@@ -199,13 +201,13 @@ def best_baselines(
         count: how many to name; fewer come back if there are fewer with an AUC.
     """
     ours = evaluated["method"].eq(model)
-    others = evaluated[_of(evaluated, population) & ~ours].dropna(subset=["value"])
+    others = evaluated[_auc_rows(evaluated, population) & ~ours].dropna(subset=["value"])
     return (
         others.sort_values("value", ascending=False, kind="stable")["method"].head(count).tolist()
     )
 
 
-def verdict(
+def verdict_sentence(
     evaluated: pd.DataFrame,
     paired: pd.DataFrame,
     *,
@@ -219,14 +221,14 @@ def verdict(
 
     Args:
         evaluated: what `evaluate` returned.
-        paired: what `differences` returned for the same rows and `model`.
+        paired: what `paired_differences` returned for the same rows and `model`.
         model: the method to judge.
         population: the rows to judge it on.
         signal: what `signal.find_signal` found; None judges by the ROC AUC alone.
     """
     if signal is not None and not signal.found:
         return signal.sentence
-    ours = evaluated[_of(evaluated, population) & evaluated["method"].eq(model)].iloc[0]
+    ours = evaluated[_auc_rows(evaluated, population) & evaluated["method"].eq(model)].iloc[0]
     if not np.isfinite([ours["value"], ours["low"], ours["high"]]).all():
         return (
             f"Nothing can be said of {model} on {population}: {ours['conversions']} conversions in "
@@ -237,16 +239,16 @@ def verdict(
         return f"There is no signal: {model} ranks no better than chance ({auc})."
     if ours["high"] < 0.5:
         return f"{model} ranks worse than chance ({auc}): look for what changed after training."
-    best = best_baselines(evaluated, model=model, population=population)
-    if not best:
+    baselines = best_baselines(evaluated, model=model, population=population)
+    if not baselines:
         return f"{model} ranks better than chance ({auc}); there is no baseline beside it."
-    gain = paired[_of(paired, population) & paired["against"].eq(best[0])].iloc[0]
-    added = f"{_with_interval(gain, sign='+')}; {auc}"
-    if gain["low"] > 0:
-        return f"{model} adds to the best baseline, {best[0]}, in ROC AUC {added}."
-    if gain["high"] < 0:
-        return f"{model} ranks worse than the best baseline, {best[0]}: ROC AUC {added}."
-    return f"{model} adds nothing sure to the best baseline, {best[0]}: ROC AUC {added}."
+    difference = paired[_auc_rows(paired, population) & paired["against"].eq(baselines[0])].iloc[0]
+    comparison = f"{_with_interval(difference, sign='+')}; {auc}"
+    if difference["low"] > 0:
+        return f"{model} adds to the best baseline, {baselines[0]}, in ROC AUC {comparison}."
+    if difference["high"] < 0:
+        return f"{model} ranks worse than the best baseline, {baselines[0]}: ROC AUC {comparison}."
+    return f"{model} adds nothing sure to the best baseline, {baselines[0]}: ROC AUC {comparison}."
 
 
 def _require_model(model: str, probabilities: Mapping[str, Floats]) -> None:
@@ -254,35 +256,37 @@ def _require_model(model: str, probabilities: Mapping[str, Floats]) -> None:
         raise ValueError(f"no probabilities of {model!r}; got those of {list(probabilities)}")
 
 
-def _figures(populations: list[Population], methods: list[str]) -> pd.DataFrame:
+def _figures_frame(populations: list[Population], methods: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"population": part.name, "method": method, "figure": figure}
-            | summary(part.figures[i, j])
-            | _sizes(part)
-            for part in populations
+            {"population": population.name, "method": method, "figure": figure}
+            | interval_summary(population.metric_draws[i, j])
+            | _sizes(population)
+            for population in populations
             for i, method in enumerate(methods)
-            for j, figure in enumerate(FIGURES)
+            for j, figure in enumerate(METRICS)
         ]
     )
 
 
-def _differences(populations: list[Population], methods: list[str], model: str) -> pd.DataFrame:
+def _differences_frame(
+    populations: list[Population], methods: list[str], model: str
+) -> pd.DataFrame:
     ours = methods.index(model)
     return pd.DataFrame(
         [
-            {"population": part.name, "method": model, "against": method, "figure": figure}
-            | summary(part.figures[ours, j] - part.figures[i, j])
-            | _sizes(part)
-            for part in populations
+            {"population": population.name, "method": model, "against": method, "figure": figure}
+            | interval_summary(population.metric_draws[ours, j] - population.metric_draws[i, j])
+            | _sizes(population)
+            for population in populations
             for i, method in enumerate(methods)
             if i != ours
-            for j, figure in enumerate(FIGURES)
+            for j, figure in enumerate(METRICS)
         ]
     )
 
 
-def _of(frame: pd.DataFrame, population: str) -> pd.Series[bool]:
+def _auc_rows(frame: pd.DataFrame, population: str) -> pd.Series[bool]:
     return frame["population"].eq(population) & frame["figure"].eq("roc_auc")
 
 
@@ -291,5 +295,9 @@ def _with_interval(row: pd.Series, sign: str = "") -> str:
     return f"{value} ({low} to {high})"
 
 
-def _sizes(part: Population) -> dict[str, int]:
-    return {"rows": part.rows, "conversions": part.conversions, "accounts": part.accounts}
+def _sizes(population: Population) -> dict[str, int]:
+    return {
+        "rows": population.rows,
+        "conversions": population.conversions,
+        "accounts": population.accounts,
+    }

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from ..fit.calibration import BINS, equal_mass_bins, tie_starts
-from .bootstrap import Floats, account_counts, require_counts, summary
+from .bootstrap import Floats, account_counts, interval_summary, require_counts
 
-POINTS = 200
+MAX_CURVE_POINTS = 200
 """Points of a curve at most."""
 
 IDEAL = "ideal"
 EVERYBODY = "everybody"
 NOBODY = "nobody"
 
-RESAMPLES = 200
+DEFAULT_RESAMPLES = 200
 """Draws behind the intervals of the reliability, where a caller does not choose."""
 
-Z = 1.959963984540054
+NORMAL_QUANTILE_95 = 1.959963984540054
 """Standard normal quantile of a 95 % interval."""
 
 
@@ -35,7 +35,7 @@ def reliability_data(
     probabilities: Mapping[str, Floats],
     *,
     bins: int = BINS,
-    resamples: int = RESAMPLES,
+    resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Predicted against observed rates in bins of equal mass, those of the calibration error.
@@ -59,7 +59,7 @@ def reliability_data(
     Raises:
         ValueError: there are no rows, a column is missing or a method does not fit `rows`.
     """
-    _require(rows, probabilities, ("account_id", "converted"))
+    _require_plottable(rows, probabilities, ("account_id", "converted"))
     require_counts(resamples=resamples)
     account, names = pd.factorize(rows["account_id"])
     converted = rows["converted"].to_numpy(np.float64)
@@ -75,9 +75,9 @@ def reliability_data(
 def _reliability(
     account: NDArray[np.intp], converted: Floats, probability: Floats, bins: int, counts: Floats
 ) -> pd.DataFrame:
-    found, part = np.unique(equal_mass_bins(probability, bins), return_inverse=True)
-    cell = account * found.size + part
-    shape = (counts.shape[1], found.size)
+    bins_used, bin_of_row = np.unique(equal_mass_bins(probability, bins), return_inverse=True)
+    cell = account * bins_used.size + bin_of_row
+    shape = (counts.shape[1], bins_used.size)
     # Whole numbers below 2 to the power of 53: the sums are exact at any thread count.
     rows = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
     hits = np.bincount(cell, weights=converted, minlength=rows.size).reshape(shape)
@@ -87,8 +87,10 @@ def _reliability(
     )
     size, observed = rows.sum(axis=0), hits.sum(axis=0) / rows.sum(axis=0)
     accounts = (rows > 0).sum(axis=0)
-    drawn = [summary(np.append(observed[i], share[:, i])) for i in range(found.size)]
-    bootstrapped = np.array([[one["low"], one["high"]] for one in drawn])
+    intervals = [
+        interval_summary(np.append(observed[i], share[:, i])) for i in range(bins_used.size)
+    ]
+    bootstrapped = np.array([[interval["low"], interval["high"]] for interval in intervals])
     by_wilson = (
         (rows.max(axis=0) == 1)
         | (accounts == 1)
@@ -96,11 +98,11 @@ def _reliability(
         | (observed == 1)
         | np.isnan(bootstrapped[:, 0])
     )
-    low, high = wilson(observed, accounts)
+    low, high = wilson_interval(observed, accounts)
     return pd.DataFrame(
         {
-            "bin": found,
-            "predicted": np.bincount(part, weights=probability) / size,
+            "bin": bins_used,
+            "predicted": np.bincount(bin_of_row, weights=probability) / size,
             "observed": observed,
             "low": np.where(by_wilson, low, bootstrapped[:, 0]),
             "high": np.where(by_wilson, high, bootstrapped[:, 1]),
@@ -110,7 +112,7 @@ def _reliability(
     )
 
 
-def wilson(share: Floats, trials: Floats | NDArray[np.intp]) -> tuple[Floats, Floats]:
+def wilson_interval(share: Floats, trials: Floats | NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Wilson's 95 % interval (1927) of shares; it never leaves [0, 1] and is never empty.
 
     Args:
@@ -120,9 +122,13 @@ def wilson(share: Floats, trials: Floats | NDArray[np.intp]) -> tuple[Floats, Fl
     Returns:
         Low and high, shape (shares,) each.
     """
-    shrunk = 1 + Z**2 / trials
-    middle = (share + Z**2 / (2 * trials)) / shrunk
-    half = Z / shrunk * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
+    shrunk = 1 + NORMAL_QUANTILE_95**2 / trials
+    middle = (share + NORMAL_QUANTILE_95**2 / (2 * trials)) / shrunk
+    half = (
+        NORMAL_QUANTILE_95
+        / shrunk
+        * np.sqrt(share * (1 - share) / trials + NORMAL_QUANTILE_95**2 / (4 * trials**2))
+    )
     # Rounding must not push an end past the share where that is 0 or 1.
     return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)
 
@@ -143,20 +149,20 @@ def lift_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.Dat
     Raises:
         ValueError: there are no rows, a column is missing or a method does not fit `rows`.
     """
-    _require(rows, probabilities, ("as_of", "converted"))
+    _require_plottable(rows, probabilities, ("as_of", "converted"))
     converted = rows["converted"].to_numpy(np.bool_)
     sizes = rows.groupby("as_of").size().to_numpy()
-    touched = np.unique(np.geomspace(1, sizes.max(), POINTS).round().astype(np.intp))
+    touched = np.unique(np.geomspace(1, sizes.max(), MAX_CURVE_POINTS).round().astype(np.intp))
     touched_rows = np.minimum(sizes[:, None], touched).sum(axis=0)
     conversions = float(converted.sum()) or np.nan
     parts = []
     for method, probability in probabilities.items():
-        better = pd.Series(probability, index=rows.index).groupby(rows["as_of"].to_numpy())
-        rank = better.rank(method="first", ascending=False).to_numpy()
+        by_snapshot = pd.Series(probability, index=rows.index).groupby(rows["as_of"].to_numpy())
+        rank = by_snapshot.rank(method="first", ascending=False).to_numpy()
         hits = np.searchsorted(np.sort(rank[converted]), touched, side="right")
         recall = hits / conversions
-        lift_here = recall / (touched_rows / len(rows))
-        columns = {"touched_per_snapshot": touched, "lift": lift_here, "recall": recall}
+        lift = recall / (touched_rows / len(rows))
+        columns = {"touched_per_snapshot": touched, "lift": lift, "recall": recall}
         parts.append(pd.DataFrame({"method": method} | columns))
     return pd.concat(parts, ignore_index=True)
 
@@ -178,11 +184,11 @@ def gains_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.Da
     Raises:
         ValueError: there are no rows, a column is missing or a method does not fit `rows`.
     """
-    _require(rows, probabilities, ("converted",))
+    _require_plottable(rows, probabilities, ("converted",))
     converted = rows["converted"].to_numpy(np.float64)
     rate = float(converted.mean()) or np.nan
-    touched = np.linspace(0.0, 1.0, POINTS + 1)
-    curves = {method: _gains(converted, values) for method, values in probabilities.items()}
+    touched = np.linspace(0.0, 1.0, MAX_CURVE_POINTS + 1)
+    curves = {method: _gains_curve(converted, values) for method, values in probabilities.items()}
     shares = {method: np.interp(touched, *curve) for method, curve in curves.items()}
     shares[IDEAL] = np.minimum(1.0, touched / rate)
     parts = [
@@ -192,7 +198,7 @@ def gains_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.Da
     return pd.concat(parts, ignore_index=True)
 
 
-def _gains(converted: Floats, probability: Floats) -> tuple[Floats, Floats]:
+def _gains_curve(converted: Floats, probability: Floats) -> tuple[Floats, Floats]:
     """Touched and found at the end of each tie, from (0, 0) to (1, 1)."""
     order = np.argsort(-probability, kind="stable")
     ends = np.append(tie_starts(probability[order])[1:], order.size)
@@ -220,16 +226,20 @@ def decision_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd
     Raises:
         ValueError: there are no rows, a column is missing or a method does not fit `rows`.
     """
-    _require(rows, probabilities, ("converted",))
+    _require_plottable(rows, probabilities, ("converted",))
     converted = rows["converted"].to_numpy(np.float64)
-    boldest = max(float(np.quantile(values, 0.999)) for values in probabilities.values())
-    threshold = np.linspace(0.0, min(boldest, 0.99), POINTS)
-    chosen = {method: _net_benefit(converted, p, threshold) for method, p in probabilities.items()}
-    chosen[EVERYBODY] = _net_benefit(converted, np.ones(len(rows)), threshold)
-    chosen[NOBODY] = np.zeros(threshold.size)
+    highest_probability = max(
+        float(np.quantile(values, 0.999)) for values in probabilities.values()
+    )
+    threshold = np.linspace(0.0, min(highest_probability, 0.99), MAX_CURVE_POINTS)
+    benefits = {
+        method: _net_benefit(converted, p, threshold) for method, p in probabilities.items()
+    }
+    benefits[EVERYBODY] = _net_benefit(converted, np.ones(len(rows)), threshold)
+    benefits[NOBODY] = np.zeros(threshold.size)
     parts = [
         pd.DataFrame({"method": method, "threshold": threshold, "net_benefit": benefit})
-        for method, benefit in chosen.items()
+        for method, benefit in benefits.items()
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -258,20 +268,20 @@ def precision_recall_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats
     Raises:
         ValueError: there are no rows, a column is missing or a method does not fit `rows`.
     """
-    _require(rows, probabilities, ("converted",))
+    _require_plottable(rows, probabilities, ("converted",))
     converted = rows["converted"].to_numpy(np.bool_)
     names = ["method", "threshold", "precision", "recall"]
     parts = [pd.DataFrame(columns=names)]
     for method, probability in probabilities.items() if converted.any() else ():
         precision, recall, threshold = precision_recall_curve(converted, probability)
-        wanted = np.arange(1, POINTS + 1) / POINTS
-        shown = np.unique(np.searchsorted(-recall[:-1], -wanted, side="right") - 1)
-        columns = (threshold[shown], precision[shown], recall[shown])
+        targets = np.arange(1, MAX_CURVE_POINTS + 1) / MAX_CURVE_POINTS
+        positions = np.unique(np.searchsorted(-recall[:-1], -targets, side="right") - 1)
+        columns = (threshold[positions], precision[positions], recall[positions])
         parts.append(pd.DataFrame(dict(zip(names, (method, *columns), strict=True))))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _require(
+def _require_plottable(
     rows: pd.DataFrame, probabilities: Mapping[str, Floats], columns: tuple[str, ...]
 ) -> None:
     if missing := [name for name in columns if name not in rows.columns]:

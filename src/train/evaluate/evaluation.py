@@ -21,8 +21,8 @@ from ..fit.horizons import rows_by_horizon
 from ..fit.procedure import FitResult, score_snapshots
 from ..thresholds.performance import measure_performance, threshold_curve
 from .baselines import BASELINES, TrainingRows
-from .comparison import compare, verdict
-from .segments import by_month, by_segment
+from .comparison import compare, verdict_sentence
+from .segments import evaluate_by_month, evaluate_by_segment
 from .signal import Signal, find_signal
 
 Progress = Callable[[str, float], None]
@@ -33,7 +33,7 @@ BASE_RATE = next(iter(BASELINES))
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """What is to be said of a bundle, measured on the test part.
 
     Attributes:
@@ -43,10 +43,10 @@ class Judged:
         differences: the paired differences to every baseline.
         signal: whether there is anything to learn.
         verdict: what the model adds to the best baseline, in one sentence.
-        segments: frame of `segments.by_segment`.
-        months: frame of `segments.by_month`.
-        curve: what every line would have brought on the test.
-        kept: what the lines in force brought on the test.
+        segments: frame of `segments.evaluate_by_segment`.
+        months: frame of `segments.evaluate_by_month`.
+        threshold_curve: what every line would have brought on the test.
+        realised: what the lines in force brought on the test.
         horizons: horizon_days and then a figure's columns, of each further horizon.
     """
 
@@ -58,18 +58,18 @@ class Judged:
     verdict: str
     segments: pd.DataFrame
     months: pd.DataFrame
-    curve: pd.DataFrame
-    kept: ThresholdPerformance
+    threshold_curve: pd.DataFrame
+    realised: ThresholdPerformance
     horizons: pd.DataFrame
 
 
-def judge(
+def evaluate_bundle(
     learned: FitResult,
     snapshots: SnapshotTable,
     split: Split,
     touched_per_snapshot: int,
     progress: Progress,
-) -> Judged:
+) -> Evaluation:
     """Measures a bundle on the test part beside the baselines.
 
     Args:
@@ -82,63 +82,70 @@ def judge(
     progress("figures", 0.0)
     bundle, settings = learned.bundle, learned.bundle.settings
     test = snapshots.at_cutoffs(split.test)
-    described = score_snapshots(bundle, test)
-    rows = described.assign(
-        seen=described["account_id"].isin(learned.scored_rows["account_id"]).to_numpy()
+    scored = score_snapshots(bundle, test)
+    rows = scored.assign(
+        seen=scored["account_id"].isin(learned.scored_rows["account_id"]).to_numpy()
     )
     readiness = rows["readiness"].to_numpy(np.float64)
-    probabilities = {MODEL: readiness, **_baselines(learned, snapshots, split, progress)}
-    draws = {"resamples": settings.model.resamples, "seed": settings.model.seed}
-    how = {"touched_per_snapshot": touched_per_snapshot, **draws}
-    compared = compare(rows, probabilities, model=MODEL, **how)
-    signal = _signal(learned, rows, probabilities, draws)
+    probabilities = {
+        MODEL: readiness,
+        **_baseline_probabilities(learned, snapshots, split, progress),
+    }
+    bootstrap_options = {"resamples": settings.model.resamples, "seed": settings.model.seed}
+    comparison_options = {"touched_per_snapshot": touched_per_snapshot, **bootstrap_options}
+    compared = compare(rows, probabilities, model=MODEL, **comparison_options)
+    signal = _find_signal(learned, rows, probabilities, bootstrap_options)
     progress("figures", 0.8)
-    lines = update_threshold(
+    thresholds = update_threshold(
         pd.concat([learned.recent_rows, rows], ignore_index=True),
         bundle.thresholds,
         settings.thresholds,
     )
-    judged = Judged(
+    evaluation = Evaluation(
         rows=rows,
         probabilities=probabilities,
         figures=compared.figures,
         differences=compared.differences,
         signal=signal,
-        verdict=verdict(compared.figures, compared.differences, model=MODEL, signal=signal),
-        segments=by_segment(
+        verdict=verdict_sentence(
+            compared.figures, compared.differences, model=MODEL, signal=signal
+        ),
+        segments=evaluate_by_segment(
             rows,
             readiness,
             touched_per_snapshot=touched_per_snapshot,
             resamples=settings.model.resamples,
             seed=settings.model.seed,
         ),
-        months=by_month(rows, readiness, touched_per_snapshot=touched_per_snapshot, **draws),
-        curve=threshold_curve(rows, lines, settings.thresholds, **draws),
-        kept=measure_performance(rows, lines, settings.thresholds, **draws),
-        horizons=_horizons(learned, snapshots, split, rows, how),
+        months=evaluate_by_month(
+            rows, readiness, touched_per_snapshot=touched_per_snapshot, **bootstrap_options
+        ),
+        threshold_curve=threshold_curve(rows, thresholds, settings.thresholds, **bootstrap_options),
+        realised=measure_performance(rows, thresholds, settings.thresholds, **bootstrap_options),
+        horizons=_horizon_figures(learned, snapshots, split, rows, comparison_options),
     )
     progress("figures", 1.0)
-    return judged
+    return evaluation
 
 
-def _baselines(
+def _baseline_probabilities(
     learned: FitResult, snapshots: SnapshotTable, split: Split, progress: Progress
 ) -> dict[str, Floats]:
-    words, values = learned.bundle.catalogue, learned.bundle.category_values
+    catalogue, values = learned.bundle.catalogue, learned.bundle.category_values
     training = TrainingRows(
-        frame_of(snapshots.at_cutoffs(split.train).features, words, values),
+        baseline_frame(snapshots.at_cutoffs(split.train).features, catalogue, values),
         learned.training_matrix.converted,
     )
-    test = frame_of(snapshots.at_cutoffs(split.test).features, words, values)
-    chances = {}
+    test = baseline_frame(snapshots.at_cutoffs(split.test).features, catalogue, values)
+    probabilities = {}
     for number, (name, baseline) in enumerate(BASELINES.items()):
         progress("figures", (number + 1) / (len(BASELINES) + 3))
-        chances[name] = baseline(training, test)
-    return chances
+        probabilities[name] = baseline(training, test)
+    return probabilities
 
 
-def frame_of(
-    features: pa.Table, words: Catalogue, values: Mapping[str, tuple[str, ...]]
+def baseline_frame(
+    features: pa.Table, catalogue: Catalogue, values: Mapping[str, tuple[str, ...]]
 ) -> pd.DataFrame:
     """The feature table as baselines read it: numbers, and categories of the known values."""
     return pd.DataFrame(
@@ -151,16 +158,16 @@ def frame_of(
             )
             if name in values
             else features[name].to_pandas().astype(float)
-            for name in words.feature_names
+            for name in catalogue.feature_names
         }
     )
 
 
-def _signal(
+def _find_signal(
     learned: FitResult,
     rows: pd.DataFrame,
     probabilities: Mapping[str, Floats],
-    draws: Mapping[str, int],
+    bootstrap_options: Mapping[str, int],
 ) -> Signal:
     if learned.calibrator_choice is None:
         return Signal(True, "Too few labels to look for a signal: the rule score ranks.")
@@ -171,35 +178,37 @@ def _signal(
         probabilities[BASE_RATE],
         held_out_log_loss=chosen.log_loss[chosen.name],
         held_out_base_log_loss=chosen.base_log_loss,
-        **draws,
+        **bootstrap_options,
     )
 
 
-def _horizons(
+def _horizon_figures(
     learned: FitResult,
     snapshots: SnapshotTable,
     split: Split,
     rows: pd.DataFrame,
-    how: Mapping[str, int],
+    comparison_options: Mapping[str, int],
 ) -> pd.DataFrame:
     """Figures of every horizon, the model's own included, where there are others."""
     bundle = learned.bundle
     if not bundle.horizon_models:
         return pd.DataFrame()
     test = snapshots.at_cutoffs(split.test)
-    chances = bundle.readiness_by_horizon(
+    probabilities = bundle.readiness_by_horizon(
         bundle.feature_matrix(test.features), rows["readiness"].to_numpy(np.float64)
     )
     # What is labelled by the end of observation: the own horizon of the last test row.
     until = split.test[-1] + pd.Timedelta(days=bundle.settings.target.horizon_days)
     parts = {
         bundle.settings.target.horizon_days: (rows, rows["readiness"].to_numpy(np.float64)),
-        **rows_by_horizon(rows, test.horizon_outcomes(until), chances),
+        **rows_by_horizon(rows, test.horizon_outcomes(until), probabilities),
     }
     return pd.concat(
         [
-            compare(part, {MODEL: chance}, model=MODEL, **how).figures.assign(horizon_days=days)
-            for days, (part, chance) in sorted(parts.items())
+            compare(part, {MODEL: probability}, model=MODEL, **comparison_options).figures.assign(
+                horizon_days=days
+            )
+            for days, (part, probability) in sorted(parts.items())
         ],
         ignore_index=True,
     )

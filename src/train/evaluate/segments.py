@@ -14,53 +14,53 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .bootstrap import (
-    FIGURES,
+    METRICS,
     Floats,
-    Queue,
-    Ranked,
+    RankedRows,
+    SnapshotRanking,
     account_counts,
-    dot,
-    line_up,
-    rank,
-    ranked_figures,
+    deterministic_dot,
+    interval_summary,
+    rank_rows,
+    rank_within_snapshots,
+    ranking_metrics,
     require_columns,
     require_counts,
     require_probability,
-    snapshots,
-    summary,
+    snapshot_codes,
     touched_counts,
 )
 
-SHARES = ("predicted", "observed", "gap")
+CALIBRATION_SHARES = ("predicted", "observed", "gap")
 """Mean chance, share that converted, and the first minus the second; each in 0..1 (gap: -1..1)."""
 
-PART_FIGURES = (*FIGURES, *SHARES)
-"""Figures of a part: those of the evaluation, then `SHARES`."""
+SEGMENT_METRICS = (*METRICS, *CALIBRATION_SHARES)
+"""Figures of a part: those of the evaluation, then `CALIBRATION_SHARES`."""
 
-EVERYTHING = "(all)"
-OTHERS = "(others)"
-UNKNOWN = "(unknown)"
+ALL_ROWS = "(all)"
+OTHER_VALUES = "(others)"
+UNKNOWN_VALUE = "(unknown)"
 
-LARGEST = 10
-"""Values of a column that have a part of their own; the rest is `OTHERS`."""
+MAX_SEGMENT_VALUES = 10
+"""Values of a column that have a part of their own; the rest is `OTHER_VALUES`."""
 
-LEAST_CONVERSIONS = 10
-LEAST_GROUPS = 10
+MIN_CONVERSIONS = 10
+MIN_GROUPS = 10
 
-SIZES = {1: "1", 2: "2-3", 4: "4-7", 8: "8-15", 16: "16+"}
+GROUP_SIZE_BANDS = {1: "1", 2: "2-3", 4: "4-7", 8: "8-15", 16: "16+"}
 """Parts by number of members: the least of each, and its name."""
 
-COLUMNS = (
+SEGMENT_COLUMNS = (
     *("segment", "part", "figure", "value", "low", "high"),
     *("rows", "conversions", "accounts", "groups", "touched"),
 )
 
-CHANCE_OF_A_FALSE_ALARM = 0.025 + 0.05
+FALSE_ALARM_RATE = 0.025 + 0.05
 """Of a part that is as good as all: one end of the interval of its AUC, both of its gap's."""
 
 
 @dataclass(frozen=True)
-class Weakness:
+class WeakSegment:
     """Where the model is worse than on all rows, or promises too much or too little.
 
     Attributes:
@@ -77,18 +77,18 @@ class Weakness:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _SegmentPart:
     """Rows of one part of one segment, and what no resample changes about them."""
 
     segment: str
     name: str
     rows: NDArray[np.bool_]
-    ranked: Ranked
+    ranked: RankedRows
     sizes: dict[str, int]
-    enough: bool
+    large_enough: bool
 
 
-def by_segment(
+def evaluate_by_segment(
     rows: pd.DataFrame,
     probability: Floats,
     *,
@@ -96,8 +96,8 @@ def by_segment(
     touched_per_snapshot: int,
     resamples: int,
     seed: int,
-    least_conversions: int = LEAST_CONVERSIONS,
-    least_groups: int = LEAST_GROUPS,
+    min_conversions: int = MIN_CONVERSIONS,
+    min_groups: int = MIN_GROUPS,
 ) -> pd.DataFrame:
     """Every figure in each part of each segment, beside that of all rows.
 
@@ -113,12 +113,12 @@ def by_segment(
         touched_per_snapshot: groups of all that sales can touch at each snapshot.
         resamples: draws of accounts behind each interval, at least 1.
         seed: of the draws.
-        least_conversions: converted rows below which a part is not judged.
-        least_groups: groups below which a part is not judged.
+        min_conversions: converted rows below which a part is not judged.
+        min_groups: groups below which a part is not judged.
 
     Returns:
-        One row per segment, part and figure of `PART_FIGURES`: segment, part, figure, value, low,
-        high, rows, conversions, accounts, groups, touched (rows). The first segment is "(all)".
+        One row per segment, part and figure of `SEGMENT_METRICS`: segment, part, figure, value,
+        low, high, rows, conversions, accounts, groups, touched (rows). The first is "(all)".
         A part that is too small, of fewer than two accounts or with one outcome keeps its rows
         with NaN, but for the plain values of predicted, observed and gap.
 
@@ -127,166 +127,179 @@ def by_segment(
             a count is below 1.
     """
     needed = ["group_size" if name == "size" else name for name in columns]
-    _require(rows, probability, needed, touched_per_snapshot, resamples)
-    segments = {EVERYTHING: pd.Series(EVERYTHING, index=rows.index)}
+    _require_inputs(rows, probability, needed, touched_per_snapshot, resamples)
+    segments = {ALL_ROWS: pd.Series(ALL_ROWS, index=rows.index)}
     for name in columns:
-        segments[name] = _sizes(rows["group_size"]) if name == "size" else _values(rows[name])
-    least = (least_conversions, least_groups)
-    return _judge(rows, probability, segments, least, touched_per_snapshot, resamples, seed)
+        segments[name] = (
+            _size_labels(rows["group_size"]) if name == "size" else _value_labels(rows[name])
+        )
+    minimums = (min_conversions, min_groups)
+    return _evaluate_parts(
+        rows, probability, segments, minimums, touched_per_snapshot, resamples, seed
+    )
 
 
-def by_month(
+def evaluate_by_month(
     rows: pd.DataFrame,
     probability: Floats,
     *,
     touched_per_snapshot: int,
     resamples: int,
     seed: int,
-    least_conversions: int = LEAST_CONVERSIONS,
-    least_groups: int = LEAST_GROUPS,
+    min_conversions: int = MIN_CONVERSIONS,
+    min_groups: int = MIN_GROUPS,
 ) -> pd.DataFrame:
-    """Every figure at each cut-off, in order of time; arguments and errors as `by_segment`.
+    """Every figure at each cut-off, in order of time; otherwise as `evaluate_by_segment`.
 
     Returns:
-        One row per cut-off and figure of `PART_FIGURES`: as_of, figure, value, low, high, rows,
-        conversions, accounts, groups, touched; NaN as in `by_segment`.
+        One row per cut-off and figure of `SEGMENT_METRICS`: as_of, figure, value, low, high, rows,
+        conversions, accounts, groups, touched; NaN as in `evaluate_by_segment`.
     """
-    _require(rows, probability, (), touched_per_snapshot, resamples)
-    moments = np.unique(rows["as_of"].to_numpy())
-    numbers = pd.Series(snapshots(rows["as_of"].to_numpy()), index=rows.index)
+    _require_inputs(rows, probability, (), touched_per_snapshot, resamples)
+    cutoffs = np.unique(rows["as_of"].to_numpy())
+    numbers = pd.Series(snapshot_codes(rows["as_of"].to_numpy()), index=rows.index)
     # Numbers as text of one length: parts are in order of their names.
     labels = numbers.map(lambda number: f"{number:09d}")
-    least = (least_conversions, least_groups)
-    judged = _judge(
-        rows, probability, {"as_of": labels}, least, touched_per_snapshot, resamples, seed
+    minimums = (min_conversions, min_groups)
+    evaluated = _evaluate_parts(
+        rows, probability, {"as_of": labels}, minimums, touched_per_snapshot, resamples, seed
     )
-    judged.insert(0, "as_of", moments[judged["part"].astype(np.intp)])
-    return judged.drop(columns=["segment", "part"])
+    evaluated.insert(0, "as_of", cutoffs[evaluated["part"].astype(np.intp)])
+    return evaluated.drop(columns=["segment", "part"])
 
 
-def weak_segments(judged: pd.DataFrame) -> tuple[Weakness, ...]:
+def find_weak_segments(evaluated: pd.DataFrame) -> tuple[WeakSegment, ...]:
     """Parts that the model ranks worse than all rows, or whose chances are off, in that order.
 
     Ranked worse: the 95 % interval of its ROC AUC lies below the ROC AUC of all rows. Off: the
     interval of predicted minus observed does not hold 0.
 
     Args:
-        judged: what `by_segment` returned.
+        evaluated: what `evaluate_by_segment` returned.
     """
-    everything = judged[judged["segment"] == EVERYTHING].set_index("figure")["value"]
-    parts = judged[judged["segment"] != EVERYTHING]
+    all_rows = evaluated[evaluated["segment"] == ALL_ROWS].set_index("figure")["value"]
+    parts = evaluated[evaluated["segment"] != ALL_ROWS]
     auc = parts[parts["figure"] == "roc_auc"]
-    worse = auc[auc["high"] < everything.get("roc_auc", np.nan)]
+    ranked_worse = auc[auc["high"] < all_rows.get("roc_auc", np.nan)]
     gap = parts[parts["figure"] == "gap"]
-    off = gap[(gap["low"] > 0) | (gap["high"] < 0)]
+    miscalibrated = gap[(gap["low"] > 0) | (gap["high"] < 0)]
     observed = parts[parts["figure"] == "observed"].set_index(["segment", "part"])["value"]
     return (
-        *(_ranked_worse(row, everything["roc_auc"]) for _, row in worse.iterrows()),
-        *(_off(row, observed[(row["segment"], row["part"])]) for _, row in off.iterrows()),
+        *(_ranked_worse(row, all_rows["roc_auc"]) for _, row in ranked_worse.iterrows()),
+        *(
+            _miscalibrated(row, observed[(row["segment"], row["part"])])
+            for _, row in miscalibrated.iterrows()
+        ),
     )
 
 
-def expected_by_chance(judged: pd.DataFrame) -> float:
-    """How many entries `weak_segments` would have if no part were weak.
+def expected_false_alarms(evaluated: pd.DataFrame) -> float:
+    """How many entries `find_weak_segments` would have if no part were weak.
 
     Args:
-        judged: what `by_segment` returned.
+        evaluated: what `evaluate_by_segment` returned.
     """
-    parts = judged[(judged["segment"] != EVERYTHING) & (judged["figure"] == "roc_auc")]
-    return CHANCE_OF_A_FALSE_ALARM * int(parts["low"].notna().sum())
+    parts = evaluated[(evaluated["segment"] != ALL_ROWS) & (evaluated["figure"] == "roc_auc")]
+    return FALSE_ALARM_RATE * int(parts["low"].notna().sum())
 
 
-def _ranked_worse(row: pd.Series, everything: float) -> Weakness:
+def _ranked_worse(row: pd.Series, auc_of_all_rows: float) -> WeakSegment:
     sentence = (
-        f"{_name(row)}: ranks worse than over all rows, ROC AUC {row['value']:.3f} "
-        f"({row['low']:.3f} to {row['high']:.3f}) against {everything:.3f}, "
+        f"{_segment_name(row)}: ranks worse than over all rows, ROC AUC {row['value']:.3f} "
+        f"({row['low']:.3f} to {row['high']:.3f}) against {auc_of_all_rows:.3f}, "
         f"{row['rows']:,} rows with {row['conversions']:,} conversions."
     )
-    return Weakness(row["segment"], row["part"], "roc_auc", sentence)
+    return WeakSegment(row["segment"], row["part"], "roc_auc", sentence)
 
 
-def _off(row: pd.Series, observed: float) -> Weakness:
-    word = "promises too much" if row["value"] > 0 else "promises too little"
+def _miscalibrated(row: pd.Series, observed: float) -> WeakSegment:
+    tendency = "promises too much" if row["value"] > 0 else "promises too little"
     sentence = (
-        f"{_name(row)}: {word}, {observed + row['value']:.1%} predicted and {observed:.1%} "
-        f"observed, {row['rows']:,} rows with {row['conversions']:,} conversions."
+        f"{_segment_name(row)}: {tendency}, {observed + row['value']:.1%} predicted and "
+        f"{observed:.1%} observed, {row['rows']:,} rows with {row['conversions']:,} conversions."
     )
-    return Weakness(row["segment"], row["part"], "gap", sentence)
+    return WeakSegment(row["segment"], row["part"], "gap", sentence)
 
 
-def _name(row: pd.Series) -> str:
+def _segment_name(row: pd.Series) -> str:
     return f"{row['segment'].removesuffix('_id')} {row['part']}"
 
 
-def _values(column: pd.Series) -> pd.Series:
+def _value_labels(column: pd.Series) -> pd.Series:
     """The name of each row's part: its value, or that of the rest."""
-    texts = column.astype(object).where(column.notna(), UNKNOWN).map(str)
+    texts = column.astype(object).where(column.notna(), UNKNOWN_VALUE).map(str)
     # By rows, then by name: equal counts must not depend on the order of the rows.
     counts = texts.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return texts.where(texts.isin(counts.index[:LARGEST]), OTHERS)
+    return texts.where(texts.isin(counts.index[:MAX_SEGMENT_VALUES]), OTHER_VALUES)
 
 
-def _sizes(members: pd.Series) -> pd.Series:
-    least = np.array(list(SIZES))
-    names = np.array(list(SIZES.values()), dtype=object)
+def _size_labels(members: pd.Series) -> pd.Series:
+    lower_bounds = np.array(list(GROUP_SIZE_BANDS))
+    names = np.array(list(GROUP_SIZE_BANDS.values()), dtype=object)
     known = members.fillna(0).to_numpy(np.float64)
-    place = np.searchsorted(least, known, side="right") - 1
-    return pd.Series(np.where(known >= 1, names[place], UNKNOWN), index=members.index)
+    place = np.searchsorted(lower_bounds, known, side="right") - 1
+    return pd.Series(np.where(known >= 1, names[place], UNKNOWN_VALUE), index=members.index)
 
 
-def _ordered(segment: str, names: pd.Series) -> list[str]:
+def _sorted_labels(segment: str, names: pd.Series) -> list[str]:
     """Sizes by size, all else by name; what is no value of its own comes last."""
-    sizes = list(SIZES.values())
+    sizes = list(GROUP_SIZE_BANDS.values())
     return sorted(
         set(names),
         key=lambda name: (
-            (OTHERS, UNKNOWN).index(name) if name in (OTHERS, UNKNOWN) else -1,
+            (OTHER_VALUES, UNKNOWN_VALUE).index(name)
+            if name in (OTHER_VALUES, UNKNOWN_VALUE)
+            else -1,
             sizes.index(name) if segment == "size" and name in sizes else 0,
             name,
         ),
     )
 
 
-def _judge(
+def _evaluate_parts(
     rows: pd.DataFrame,
     probability: Floats,
     segments: dict[str, pd.Series],
-    least: tuple[int, int],
-    touched: int,
+    minimums: tuple[int, int],
+    touched_per_snapshot: int,
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
     if rows.empty:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(SEGMENT_COLUMNS))
     account, names = pd.factorize(rows["account_id"])
     converted = rows["converted"].to_numpy(np.bool_)
-    queue = line_up(account, snapshots(rows["as_of"].to_numpy()), converted, probability)
+    ranking = rank_within_snapshots(
+        account, snapshot_codes(rows["as_of"].to_numpy()), converted, probability
+    )
     counts = account_counts(len(names), resamples, np.random.default_rng(seed))
-    plain = np.empty(len(rows))
-    plain[queue.order] = touched_counts(queue, counts[0], touched)
+    touched_rows = np.empty(len(rows))
+    touched_rows[ranking.order] = touched_counts(ranking, counts[0], touched_per_snapshot)
     parts = [
-        _part(rows, account, probability, plain, segment, name, labels == name, least)
+        _segment_part(
+            rows, account, probability, touched_rows, segment, name, labels == name, minimums
+        )
         for segment, labels in segments.items()
-        for name in _ordered(segment, labels)
+        for name in _sorted_labels(segment, labels)
     ]
-    members = np.array([part.rows for part in parts])
-    drawn = np.full((len(parts), len(PART_FIGURES), 1 + resamples), np.nan)
+    row_masks = np.array([part.rows for part in parts])
+    drawn = np.full((len(parts), len(SEGMENT_METRICS), 1 + resamples), np.nan)
     for resample, count in enumerate(counts):
-        at_capacity = _touched(members, queue, converted, count, touched)
+        at_capacity = _touched_sums(row_masks, ranking, converted, count, touched_per_snapshot)
         for number, part in enumerate(parts):
-            drawn[number, :, resample] = _figures(part, count, at_capacity[number])
+            drawn[number, :, resample] = _part_metrics(part, count, at_capacity[number])
     return pd.DataFrame(
         [
             {"segment": part.segment, "part": part.name, "figure": figure}
-            | _shown(part, drawn[number, place])
+            | _interval_of_part(part, drawn[number, place])
             | part.sizes
             for number, part in enumerate(parts)
-            for place, figure in enumerate(PART_FIGURES)
+            for place, figure in enumerate(SEGMENT_METRICS)
         ]
     )
 
 
-def _part(
+def _segment_part(
     rows: pd.DataFrame,
     account: NDArray[np.intp],
     probability: Floats,
@@ -294,8 +307,8 @@ def _part(
     segment: str,
     name: str,
     labelled: pd.Series[bool],
-    least: tuple[int, int],
-) -> _Part:
+    minimums: tuple[int, int],
+) -> _SegmentPart:
     inside = labelled.to_numpy(np.bool_)
     converted = rows["converted"].to_numpy(np.bool_)[inside]
     sizes = {
@@ -307,57 +320,61 @@ def _part(
     }
     enough = (
         sizes["accounts"] >= 2
-        and sizes["groups"] >= least[1]
-        and least[0] <= sizes["conversions"] < sizes["rows"]
+        and sizes["groups"] >= minimums[1]
+        and minimums[0] <= sizes["conversions"] < sizes["rows"]
     )
-    ranked = rank(account[inside], converted, probability[inside])
-    return _Part(segment, name, inside, ranked, sizes, enough)
+    ranked = rank_rows(account[inside], converted, probability[inside])
+    return _SegmentPart(segment, name, inside, ranked, sizes, enough)
 
 
-def _touched(
-    members: NDArray[np.bool_],
-    queue: Queue,
+def _touched_sums(
+    row_masks: NDArray[np.bool_],
+    ranking: SnapshotRanking,
     converted: NDArray[np.bool_],
     counts: Floats,
-    touched: int,
+    touched_per_snapshot: int,
 ) -> Floats:
     """Touched rows and conversions among them, of each part; shape (parts, 2)."""
-    row = np.zeros(queue.order.size)
-    row[queue.order] = touched_counts(queue, counts, touched)
+    row = np.zeros(ranking.order.size)
+    row[ranking.order] = touched_counts(ranking, counts, touched_per_snapshot)
     chosen = np.flatnonzero(row)  # few of many
     sums = np.column_stack((row[chosen], row[chosen] * converted[chosen]))
-    inside = members[:, chosen].astype(np.float64)
-    totals: Floats = np.einsum("pr,rs->ps", inside, sums)
-    return totals
+    inside = row_masks[:, chosen].astype(np.float64)
+    sums_by_part: Floats = np.einsum("pr,rs->ps", inside, sums)
+    return sums_by_part
 
 
-def _figures(part: _Part, counts: Floats, touched: Floats) -> Floats:
-    """`PART_FIGURES` of a part in one draw."""
-    weight = counts[part.ranked.account]
+def _part_metrics(part: _SegmentPart, counts: Floats, touched: Floats) -> Floats:
+    """`SEGMENT_METRICS` of a part in one draw."""
+    weight = counts[part.ranked.account_codes]
     rows, conversions = float(weight.sum()), float(weight[part.ranked.hit].sum())
     if not rows:
-        return np.full(len(PART_FIGURES), np.nan)
-    observed, gap = conversions / rows, dot(weight, part.ranked.gap) / rows
+        return np.full(len(SEGMENT_METRICS), np.nan)
+    observed, gap = conversions / rows, deterministic_dot(weight, part.ranked.gap) / rows
     shares = (observed + gap, observed, gap)
-    if not part.enough:
-        return np.array([*np.full(len(FIGURES), np.nan), *shares])
+    if not part.large_enough:
+        return np.array([*np.full(len(METRICS), np.nan), *shares])
     rate = touched[1] / touched[0] if touched[0] else np.nan
     lift = rate / observed if observed else np.nan
     recall = touched[1] / conversions if conversions else np.nan
-    ranked = ranked_figures(part.ranked, counts)
+    ranked = ranking_metrics(part.ranked, counts)
     return np.array([*ranked, lift, recall, *shares])
 
 
-def _shown(part: _Part, drawn: Floats) -> dict[str, float]:
-    found = summary(drawn)
-    if part.enough:
-        return found
-    return found | {"low": np.nan, "high": np.nan}
+def _interval_of_part(part: _SegmentPart, drawn: Floats) -> dict[str, float]:
+    interval = interval_summary(drawn)
+    if part.large_enough:
+        return interval
+    return interval | {"low": np.nan, "high": np.nan}
 
 
-def _require(
-    rows: pd.DataFrame, probability: Floats, columns: Sequence[str], touched: int, resamples: int
+def _require_inputs(
+    rows: pd.DataFrame,
+    probability: Floats,
+    columns: Sequence[str],
+    touched_per_snapshot: int,
+    resamples: int,
 ) -> None:
     require_columns(rows, ("group_id", "account_id", "as_of", "converted", *columns))
-    require_counts(resamples=resamples, touched=touched)
+    require_counts(resamples=resamples, touched_per_snapshot=touched_per_snapshot)
     require_probability("probability", probability, len(rows))

@@ -18,15 +18,15 @@ from ..fit.calibration import tie_starts
 from .bootstrap import (
     Floats,
     account_counts,
-    dot,
+    deterministic_dot,
+    interval_summary,
     require_columns,
     require_counts,
     require_probability,
-    snapshots,
-    summary,
+    snapshot_codes,
 )
 
-CHANCE = 0.5
+CHANCE_AUC = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class _RankedPairs:
     """Rows by block, then the likeliest first; pairs are formed within a block.
 
     `hit`, `tie_*` and `block_*` are positions, one per converted row.
@@ -99,18 +99,18 @@ def find_signal(
             "move the start of the test to an earlier date.",
         )
     counts = account_counts(len(names), resamples, np.random.default_rng(seed))
-    snapshot = snapshots(rows["as_of"].to_numpy())
-    together = _auc(account, np.zeros_like(snapshot), converted, probability, counts)
-    within = _auc(account, snapshot, converted, probability, counts)
+    snapshot = snapshot_codes(rows["as_of"].to_numpy())
+    overall = _bootstrap_auc(account, np.zeros_like(snapshot), converted, probability, counts)
+    within = _bootstrap_auc(account, snapshot, converted, probability, counts)
     losses = (_log_loss(converted, probability), _log_loss(converted, base_rate_probability))
     held_out = (held_out_log_loss, held_out_base_log_loss)
-    if why := _why_not(together, within, losses, held_out):
-        return Signal(False, f"There is no signal: {why}.")
+    if reason := _no_signal_reason(overall, within, losses, held_out):
+        return Signal(False, f"There is no signal: {reason}.")
     return Signal(
         True,
-        f"There is a signal: ROC AUC {_shown(together)} on the test and {_shown(within)} among "
-        f"groups of one snapshot, log loss {losses[0]:.4f} against {losses[1]:.4f} of the base "
-        "rate.",
+        f"There is a signal: ROC AUC {_auc_text(overall)} on the test and {_auc_text(within)} "
+        f"among groups of one snapshot, log loss {losses[0]:.4f} against {losses[1]:.4f} of the "
+        "base rate.",
     )
 
 
@@ -139,28 +139,30 @@ def auc_within_snapshots(
     """
     require_probability("probability", probability, converted.size)
     counts = np.ones(converted.size) if weights is None else np.asarray(weights, np.float64)
-    pairs = _pair_up(np.arange(converted.size), snapshots(as_of), converted, probability)
-    return _share_in_order(pairs, counts)
+    pairs = _rank_in_blocks(
+        np.arange(converted.size), snapshot_codes(as_of), converted, probability
+    )
+    return _concordance(pairs, counts)
 
 
-def _why_not(
-    together: dict[str, float],
+def _no_signal_reason(
+    overall: dict[str, float],
     within: dict[str, float],
     losses: tuple[float, float],
     held_out: tuple[float, float],
 ) -> str:
     """The first question with the answer No, in words; empty if there is none."""
     # Written so that NaN, the interval of draws that all have one outcome, is a No.
-    if together["high"] < CHANCE:
-        return f"the model ranks worse than chance on the test (ROC AUC {_shown(together)})"
-    if not together["low"] > CHANCE:
-        return f"the model ranks no better than chance on the test (ROC AUC {_shown(together)})"
+    if overall["high"] < CHANCE_AUC:
+        return f"the model ranks worse than chance on the test (ROC AUC {_auc_text(overall)})"
+    if not overall["low"] > CHANCE_AUC:
+        return f"the model ranks no better than chance on the test (ROC AUC {_auc_text(overall)})"
     if not np.isfinite(within["value"]):
         return "no snapshot of the test holds groups of both outcomes to choose between"
-    if not within["low"] > CHANCE:
+    if not within["low"] > CHANCE_AUC:
         return (
             "the model tells snapshots apart, but ranks groups of the same snapshot no better "
-            f"than chance (ROC AUC {_shown(within)} among them, {_shown(together)} over all)"
+            f"than chance (ROC AUC {_auc_text(within)} among them, {_auc_text(overall)} over all)"
         )
     if not losses[0] < losses[1]:
         return (
@@ -176,7 +178,7 @@ def _why_not(
     return ""
 
 
-def _shown(auc: dict[str, float]) -> str:
+def _auc_text(auc: dict[str, float]) -> str:
     return f"{auc['value']:.3f}, 95 % interval {auc['low']:.3f} to {auc['high']:.3f}"
 
 
@@ -186,33 +188,35 @@ def _log_loss(converted: NDArray[np.bool_], probability: Floats) -> float:
     return float(-np.log(np.where(converted, clipped, 1 - clipped)).mean())
 
 
-def _auc(
+def _bootstrap_auc(
     account: NDArray[np.intp],
     block: NDArray[np.intp],
     converted: NDArray[np.bool_],
     probability: Floats,
     counts: Floats,
 ) -> dict[str, float]:
-    pairs = _pair_up(account, block, converted, probability)
-    return summary(np.array([_share_in_order(pairs, count) for count in counts]))
+    pairs = _rank_in_blocks(account, block, converted, probability)
+    return interval_summary(np.array([_concordance(pairs, count) for count in counts]))
 
 
-def _pair_up(
+def _rank_in_blocks(
     account: NDArray[np.intp],
     block: NDArray[np.intp],
     converted: NDArray[np.bool_],
     probability: Floats,
-) -> _Pairs:
+) -> _RankedPairs:
     order = np.lexsort((-probability, block))
     hit = np.flatnonzero(converted[order])
     blocks = tie_starts(block[order])
     ties = np.union1d(blocks, tie_starts(probability[order]))
-    block_start, block_end = _around(hit, blocks, order.size)
-    tie_start, tie_end = _around(hit, ties, order.size)
-    return _Pairs(account[order], converted[order], hit, tie_start, tie_end, block_end, block_start)
+    block_start, block_end = _enclosing_run(hit, blocks, order.size)
+    tie_start, tie_end = _enclosing_run(hit, ties, order.size)
+    return _RankedPairs(
+        account[order], converted[order], hit, tie_start, tie_end, block_end, block_start
+    )
 
 
-def _around(
+def _enclosing_run(
     position: NDArray[np.intp], starts: NDArray[np.intp], rows: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where the run around each position begins, and the position after it."""
@@ -220,12 +224,12 @@ def _around(
     return starts[run], np.append(starts[1:], rows)[run]
 
 
-def _share_in_order(pairs: _Pairs, counts: Floats) -> float:
+def _concordance(pairs: _RankedPairs, counts: Floats) -> float:
     """Share of pairs of both outcomes in order when account i counts counts[i] times."""
     weight = counts[pairs.account]
     others = np.concatenate(([0.0], np.cumsum(np.where(pairs.converted, 0.0, weight))))
     beaten = others[pairs.block_end] - others[pairs.tie_end]
     tied = others[pairs.tie_end] - others[pairs.tie_start]
     hits = weight[pairs.hit]
-    total = dot(hits, others[pairs.block_end] - others[pairs.block_start])
-    return dot(hits, beaten + tied / 2) / total if total else np.nan
+    total = deterministic_dot(hits, others[pairs.block_end] - others[pairs.block_start])
+    return deterministic_dot(hits, beaten + tied / 2) / total if total else np.nan

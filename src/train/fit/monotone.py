@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...model.calibrators import Calibrator
-from ..evaluate.comparison import POPULATIONS, differences
+from ..evaluate.comparison import POPULATIONS, paired_differences
 from .trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 
 CONSTRAINED, UNCONSTRAINED = "directions held", "directions free"
@@ -45,7 +45,7 @@ def cost_of_monotone_constraints(
     unconstrained = calibrator(
         np.asarray(booster.predict(test_matrix, raw_score=True), dtype=np.float64)
     )
-    paired = differences(
+    paired = paired_differences(
         rows,
         {CONSTRAINED: probability, UNCONSTRAINED: unconstrained},
         model=CONSTRAINED,

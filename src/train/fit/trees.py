@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ...contract import BadInput
 from ...features import Feature
-from ...settings import Model
+from ...settings import ModelSettings
 
 FOLDS = 5
 ROUNDS = 400
@@ -109,7 +109,7 @@ def group_weights(
 
 
 def lightgbm_parameters(
-    model: Model, features: Sequence[Feature], tuned: Mapping[str, Any] | None = None
+    model: ModelSettings, features: Sequence[Feature], tuned: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """LightGBM's parameters: the preset, what was tuned, and the settings.
 

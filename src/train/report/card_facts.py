@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from ..evaluate.evaluation import MODEL
 from ..fit.shrinkage import describe_blend as sample_sentence
-from ..training import Trained
-from .model_card import CardFacts, Part
+from ..training import TrainingResult
+from .model_card import CardFacts, SplitPart
 
 
-def card_facts(trained: Trained, data: str, package_version: str) -> CardFacts:
+def card_facts(trained: TrainingResult, data: str, package_version: str) -> CardFacts:
     """What the model card says of a training."""
-    bundle, judged, split = trained.bundle, trained.judged, trained.split
-    few = bundle.settings.model.few_conversions
-    sample = sample_sentence(bundle.blend, few) or (
+    bundle, evaluation, split = trained.bundle, trained.evaluation, trained.split
+    few_conversions = bundle.settings.model.few_conversions
+    sample = sample_sentence(bundle.blend, few_conversions) or (
         f"{bundle.blend.effective_conversions:,} groups converted in the training part, at least "
-        f"the {few:,} from which the trees stand alone."
+        f"the {few_conversions:,} from which the trees stand alone."
     )
-    rows = judged.rows
+    rows = evaluation.rows
     return CardFacts(
         name=bundle.settings.model.registered_name,
         version=None,
@@ -25,66 +25,67 @@ def card_facts(trained: Trained, data: str, package_version: str) -> CardFacts:
         fingerprint=bundle.training.fingerprint,
         target=bundle.settings.target.stage,
         horizon_days=bundle.settings.target.horizon_days,
-        train=Part(
+        train=SplitPart(
             split.train[0], split.train[-1], len(split.train), bundle.training.rows,
             bundle.training.conversions,
         ),
-        test=Part(
+        test=SplitPart(
             split.test[0], split.test[-1], len(split.test), len(rows), int(rows["converted"].sum())
         ),
         features=len(bundle.catalogue.feature_names),
         trees=trained.learned.fitted_trees.rounds if trained.learned.fitted_trees else 0,
         touched_per_snapshot=trained.touched_per_snapshot,
         model=MODEL,
-        verdict=judged.verdict,
-        signal=judged.signal.sentence,
-        figures=judged.figures,
-        differences=judged.differences,
-        segments=judged.segments,
+        verdict=evaluation.verdict,
+        signal=evaluation.signal.sentence,
+        figures=evaluation.figures,
+        differences=evaluation.differences,
+        segments=evaluation.segments,
         calibration=_calibration_sentences(trained),
-        thresholds=threshold_sentences(trained) if judged.signal.found else (),
-        sample=(sample,),
+        thresholds=threshold_sentences(trained) if evaluation.signal.found else (),
+        sample_size=(sample,),
         findings=tuple(finding.sentence for finding in trained.findings),
     )  # fmt: skip
 
 
-def _calibration_sentences(trained: Trained) -> tuple[str, ...]:
+def _calibration_sentences(trained: TrainingResult) -> tuple[str, ...]:
     chosen = trained.learned.calibrator_choice
     if chosen is None:
         return ("Too few labels: the chances are those of the rule score.",)
     losses = ", ".join(f"{name} {loss:.4f}" for name, loss in chosen.log_loss.items())
     expected = trained.bundle.settings.model.expected_rate
-    moved = () if expected is None else (f"Moved to an expected rate of {expected:.1%}.",)
+    rate_shift = () if expected is None else (f"Moved to an expected rate of {expected:.1%}.",)
     return (
         f"Map from raw score to chance, by least held-out log loss ({losses}): {chosen.name}.",
         "The interval of each readiness is Venn-Abers', learned on the same held-out scores.",
-        *moved,
+        *rate_shift,
     )
 
 
-def threshold_sentences(trained: Trained) -> tuple[str, ...]:
+def threshold_sentences(trained: TrainingResult) -> tuple[str, ...]:
     """Which groups qualify, what was promised of it and what the test kept."""
-    lines = trained.bundle.thresholds
-    said = [lines.description(trained.split.cutoffs[-1])]
-    for words, brought in (
-        ("To be expected", lines.forecast),
-        ("On the test part it brought", trained.judged.kept),
+    thresholds = trained.bundle.thresholds
+    sentences = [thresholds.description(trained.split.cutoffs[-1])]
+    for heading, performance in (
+        ("To be expected", thresholds.forecast),
+        ("On the test part it brought", trained.evaluation.realised),
     ):
-        if brought is not None:
+        if performance is not None:
             shown = [
-                f"{label} {estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
-                for label, estimate, form in (
-                    ("newly qualified a week", brought.per_week, ".1f"),
-                    ("precision", brought.precision, ".0%"),
-                    ("recall", brought.recall, ".0%"),
-                    ("value a week", brought.value_per_week, ",.0f"),
+                f"{label} {estimate.value:{number_format}} "
+                f"({estimate.low:{number_format}} to {estimate.high:{number_format}})"
+                for label, estimate, number_format in (
+                    ("newly qualified a week", performance.per_week, ".1f"),
+                    ("precision", performance.precision, ".0%"),
+                    ("recall", performance.recall, ".0%"),
+                    ("value a week", performance.value_per_week, ",.0f"),
                 )
                 if None not in (estimate.value, estimate.low, estimate.high)
             ]
-            said.append(f"{words}: {', '.join(shown)}." if shown else f"{words}: nothing.")
-    if lines.policy == "capacity":
-        said.append(
+            sentences.append(f"{heading}: {', '.join(shown)}." if shown else f"{heading}: nothing.")
+    if thresholds.policy == "capacity":
+        sentences.append(
             "The line follows the capacity by the features of the snapshots, also over the test "
             "part; outcomes play no part in it."
         )
-    return tuple(said)
+    return tuple(sentences)

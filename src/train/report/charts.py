@@ -1,7 +1,7 @@
 """The model's pictures: is a 10 % chance 10 %, and what do the top of the list and a cut buy.
 
 Every picture has a companion in `curves`, `<name>_data`, that returns as a frame what it draws
-(`by_month` draws the frame of `segments`). Pictures are
+(`plot_months` draws the frame of `segments`). Pictures are
 `matplotlib.figure.Figure` objects made without pyplot: no window, no global state, safe in a
 server. The model is drawn strongly, all other methods thinly.
 """
@@ -20,10 +20,10 @@ from matplotlib.ticker import PercentFormatter
 
 from ..evaluate.bootstrap import Floats
 from ..evaluate.curves import (
+    DEFAULT_RESAMPLES,
     EVERYBODY,
     IDEAL,
     NOBODY,
-    RESAMPLES,
     decision_data,
     gains_data,
     lift_data,
@@ -33,25 +33,25 @@ from ..evaluate.curves import (
 from ..fit.calibration import BINS
 
 __all__ = [
-    "by_month",
-    "decision",
     "decision_data",
-    "gains",
     "gains_data",
-    "lift",
     "lift_data",
-    "precision_recall",
+    "plot_decision_curve",
+    "plot_gains",
+    "plot_lift",
+    "plot_months",
+    "plot_precision_recall",
+    "plot_reliability",
     "precision_recall_data",
-    "reliability",
     "reliability_data",
 ]
 
-MOMENTS_SHOWN = 6
+MAX_CUTOFF_LABELS = 6
 """Cut-offs that an axis names at most."""
 
 MODEL_COLOUR = "#0b5fa5"
-OTHER_COLOURS = ("#d1731f", "#4c8f5a", "#8d5fa8", "#a3474f", "#6b6b6b")
-GUIDE: dict[str, Any] = {
+BASELINE_COLOURS = ("#d1731f", "#4c8f5a", "#8d5fa8", "#a3474f", "#6b6b6b")
+GUIDE_STYLE: dict[str, Any] = {
     "color": "#9a9a9a",
     "linewidth": 1.0,
     "linestyle": (0, (4, 3)),
@@ -59,13 +59,13 @@ GUIDE: dict[str, Any] = {
 }
 
 
-def reliability(
+def plot_reliability(
     rows: pd.DataFrame,
     probabilities: Mapping[str, Floats],
     *,
     model: str = "mqbg",
     bins: int = BINS,
-    resamples: int = RESAMPLES,
+    resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Figure:
     """Predicted against observed rates, the diagonal of the ideal, and cumulated rows below.
@@ -76,14 +76,14 @@ def reliability(
     data = reliability_data(rows, probabilities, bins=bins, resamples=resamples, seed=seed)
     figure = Figure(figsize=(6.4, 6.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    reach = [data[["predicted", "observed"]], data.loc[data["method"] == model, ["high"]]]
-    limit = min(1.0, 1.08 * max(float(part.to_numpy().max(initial=0.0)) for part in reach))
+    axis_values = [data[["predicted", "observed"]], data.loc[data["method"] == model, ["high"]]]
+    limit = min(1.0, 1.08 * max(float(part.to_numpy().max(initial=0.0)) for part in axis_values))
     limit = limit or 1.0  # nothing predicted and nothing observed
-    upper.plot([0, limit], [0, limit], label="perfectly calibrated", **GUIDE)
-    for style, part in _styled(data, model):
+    upper.plot([0, limit], [0, limit], label="perfectly calibrated", **GUIDE_STYLE)
+    for style, part in _styled_methods(data, model):
         upper.plot(part["predicted"], part["observed"], marker="o", **style)
         if style["label"] == model:
-            _whiskers(upper, part["predicted"], part)
+            _draw_whiskers(upper, part["predicted"], part)
         up_to_here = part["rows"].cumsum()
         lower.plot(part["predicted"], up_to_here, marker="o", drawstyle="steps-post", **style)
     lower.set(xlabel="predicted chance of conversion", ylabel="rows up to here", xlim=(0, limit))
@@ -91,11 +91,11 @@ def reliability(
     lower.yaxis.set_major_formatter("{x:,.0f}")
     upper.set(ylabel="share that converted", ylim=(0, limit))
     upper.set_title(f"Reliability over {bins} bins of equal mass, {len(rows):,} rows")
-    _finish(upper, lower, legend="upper left")
+    _finish_axes(upper, lower, legend="upper left")
     return figure
 
 
-def lift(
+def plot_lift(
     rows: pd.DataFrame,
     probabilities: Mapping[str, Floats],
     *,
@@ -110,8 +110,8 @@ def lift(
     data = lift_data(rows, probabilities)
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(1.0, label="no better than chance", **GUIDE)
-    axes.axvline(touched_per_snapshot, **GUIDE | {"linestyle": "-"})
+    axes.axhline(1.0, label="no better than chance", **GUIDE_STYLE)
+    axes.axvline(touched_per_snapshot, **GUIDE_STYLE | {"linestyle": "-"})
     axes.annotate(
         f"capacity {touched_per_snapshot:,}",
         (touched_per_snapshot, 1.0),
@@ -121,18 +121,18 @@ def lift(
         color="#5a5a5a",
         fontsize=9,
     )
-    for style, part in _styled(data, model):
+    for style, part in _styled_methods(data, model):
         axes.plot(part["touched_per_snapshot"], part["lift"], **style)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylim(bottom=0)
     axes.set(xlabel="groups touched at each snapshot", ylabel="lift over the average group")
     axes.set_title("What the top of the list is worth")
-    _finish(axes, legend="best")
+    _finish_axes(axes, legend="best")
     return figure
 
 
-def precision_recall(
+def plot_precision_recall(
     rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, model: str = "mqbg"
 ) -> Figure:
     """Precision against recall, with the base rate that touching everyone reaches.
@@ -143,8 +143,8 @@ def precision_recall(
     rate = float(rows["converted"].mean())
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(rate, label=f"everyone ({rate:.1%})", **GUIDE)
-    for style, part in _styled(data, model):
+    axes.axhline(rate, label=f"everyone ({rate:.1%})", **GUIDE_STYLE)
+    for style, part in _styled_methods(data, model):
         # The area under these steps is the average precision, but for the points left out.
         recall = np.append(part["recall"], 0.0)
         precision = np.append(part["precision"], part["precision"].iloc[-1])
@@ -152,11 +152,11 @@ def precision_recall(
     axes.set(xlabel="recall: share of all conversions found", xlim=(0, 1))
     axes.set(ylabel="precision: share of chosen rows that converted", ylim=(0, None))
     axes.set_title("Precision and recall at every threshold")
-    _finish(axes, legend="upper right")
+    _finish_axes(axes, legend="upper right")
     return figure
 
 
-def gains(
+def plot_gains(
     rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, model: str = "mqbg"
 ) -> Figure:
     """Share of conversions found against share of groups touched, with the ideal and chance.
@@ -167,21 +167,21 @@ def gains(
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
     ideal = data["method"] == IDEAL
-    axes.plot([0, 1], [0, 1], label="chance", **GUIDE)
-    best = GUIDE | {"linestyle": "-"}
-    axes.plot(data["touched"][ideal], data["found"][ideal], label=IDEAL, **best)
-    for style, part in _styled(data[~ideal], model):
+    axes.plot([0, 1], [0, 1], label="chance", **GUIDE_STYLE)
+    ideal_style = GUIDE_STYLE | {"linestyle": "-"}
+    axes.plot(data["touched"][ideal], data["found"][ideal], label=IDEAL, **ideal_style)
+    for style, part in _styled_methods(data[~ideal], model):
         axes.plot(part["touched"], part["found"], **style)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0))
     axes.set(xlabel="groups touched, the likeliest first", xlim=(0, 1))
     axes.set(ylabel="conversions found", ylim=(0, 1.02))
     axes.set_title("Cumulative gains")
-    _finish(axes, legend="lower right")
+    _finish_axes(axes, legend="lower right")
     return figure
 
 
-def decision(
+def plot_decision_curve(
     rows: pd.DataFrame, probabilities: Mapping[str, Floats], *, model: str = "mqbg"
 ) -> Figure:
     """Net benefit by the chance from which sales touch a group; with everybody and nobody.
@@ -192,74 +192,79 @@ def decision(
     rate = float(rows["converted"].mean())
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    axes.axhline(0.0, label=NOBODY, **GUIDE)
+    axes.axhline(0.0, label=NOBODY, **GUIDE_STYLE)
     everybody = data[data["method"] == EVERYBODY]
-    solid = GUIDE | {"linestyle": "-"}
-    axes.plot(everybody["threshold"], everybody["net_benefit"], label=EVERYBODY, **solid)
-    for style, part in _styled(data[~data["method"].isin((EVERYBODY, NOBODY))], model):
+    solid_guide = GUIDE_STYLE | {"linestyle": "-"}
+    axes.plot(everybody["threshold"], everybody["net_benefit"], label=EVERYBODY, **solid_guide)
+    for style, part in _styled_methods(data[~data["method"].isin((EVERYBODY, NOBODY))], model):
         axes.plot(part["threshold"], part["net_benefit"], **style)
     # Touching everybody falls without end; what is far below nobody is of no use to anybody.
     axes.set_ylim(-0.25 * (rate or 0.01), 1.1 * (rate or 0.01))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set(xlabel="touch from this chance of conversion on", ylabel="net benefit per group")
     axes.set_title("Decision curve")
-    _finish(axes, legend="upper right")
+    _finish_axes(axes, legend="upper right")
     return figure
 
 
-def by_month(judged: pd.DataFrame, *, model: str = "mqbg") -> Figure:
+def plot_months(evaluated: pd.DataFrame, *, model: str = "mqbg") -> Figure:
     """Predicted and observed shares at each cut-off, and below them the ROC AUC; with whiskers.
 
     Args:
-        judged: what `segments.by_month` returned.
+        evaluated: what `segments.evaluate_by_month` returned.
         model: name of the method judged.
 
     Raises:
         ValueError: there is no cut-off.
     """
-    if judged.empty:
+    if evaluated.empty:
         raise ValueError("a picture by month needs at least one cut-off, got none")
     figure = Figure(figsize=(6.4, 6.4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     parts = {
-        name: judged[judged["figure"] == name] for name in ("observed", "predicted", "roc_auc")
+        name: evaluated[evaluated["figure"] == name]
+        for name in ("observed", "predicted", "roc_auc")
     }
     upper.plot(
         parts["observed"]["as_of"], parts["observed"]["value"], label="observed",
-        color=OTHER_COLOURS[0], linewidth=1.1, marker="o", markersize=3.0, zorder=2,
+        color=BASELINE_COLOURS[0], linewidth=1.1, marker="o", markersize=3.0, zorder=2,
     )  # fmt: skip
-    _whiskers(upper, parts["observed"]["as_of"], parts["observed"], OTHER_COLOURS[0])
-    strong = {"color": MODEL_COLOUR, "linewidth": 2.4, "markersize": 5.0, "zorder": 3}
+    _draw_whiskers(upper, parts["observed"]["as_of"], parts["observed"], BASELINE_COLOURS[0])
+    model_style = {"color": MODEL_COLOUR, "linewidth": 2.4, "markersize": 5.0, "zorder": 3}
     upper.plot(
         parts["predicted"]["as_of"], parts["predicted"]["value"], marker="o",
-        label=f"{model}, mean predicted", **strong,
+        label=f"{model}, mean predicted", **model_style,
     )  # fmt: skip
-    lower.axhline(0.5, **GUIDE)
-    lower.plot(parts["roc_auc"]["as_of"], parts["roc_auc"]["value"], marker="o", **strong)
-    _whiskers(lower, parts["roc_auc"]["as_of"], parts["roc_auc"])
+    lower.axhline(0.5, **GUIDE_STYLE)
+    lower.plot(parts["roc_auc"]["as_of"], parts["roc_auc"]["value"], marker="o", **model_style)
+    _draw_whiskers(lower, parts["roc_auc"]["as_of"], parts["roc_auc"])
     upper.yaxis.set_major_formatter(PercentFormatter(1.0))
     upper.set(ylabel="share that converts")
     upper.set_ylim(bottom=0)
     lower.set(xlabel="cut-off", ylabel="ROC AUC")
-    moments = parts["observed"]["as_of"].to_numpy()
-    shown = moments[:: math.ceil(moments.size / MOMENTS_SHOWN)]
-    lower.set_xticks(shown, [f"{pd.Timestamp(moment):%Y-%m-%d}" for moment in shown])
+    cutoffs = parts["observed"]["as_of"].to_numpy()
+    shown = cutoffs[:: math.ceil(cutoffs.size / MAX_CUTOFF_LABELS)]
+    lower.set_xticks(shown, [f"{pd.Timestamp(cutoff):%Y-%m-%d}" for cutoff in shown])
     upper.set_title("Month by month")
-    _finish(upper, lower, legend="best")
+    _finish_axes(upper, lower, legend="best")
     return figure
 
 
-def _whiskers(axes: Axes, at: pd.Series, part: pd.DataFrame, colour: str = MODEL_COLOUR) -> None:
+def _draw_whiskers(
+    axes: Axes, x: pd.Series, part: pd.DataFrame, colour: str = MODEL_COLOUR
+) -> None:
     """Intervals from `low` to `high` as thin lines; none where a value has none."""
-    axes.vlines(at, part["low"], part["high"], color=colour, linewidth=1.1, alpha=0.7, zorder=2)
+    axes.vlines(x, part["low"], part["high"], color=colour, linewidth=1.1, alpha=0.7, zorder=2)
 
 
-def _styled(data: pd.DataFrame, model: str) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+def _styled_methods(
+    data: pd.DataFrame, model: str
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """Each method's rows and how to draw them; the model comes last and so lies on top."""
     methods = list(data["method"].unique())
     others = [method for method in methods if method != model]
     for number, method in enumerate(others):
-        colour = OTHER_COLOURS[number % len(OTHER_COLOURS)]
+        colour = BASELINE_COLOURS[number % len(BASELINE_COLOURS)]
         style = {"color": colour, "linewidth": 1.1, "markersize": 3.0, "label": method}
         yield style | {"zorder": 2}, data[data["method"] == method]
     if model in methods:
@@ -267,11 +272,11 @@ def _styled(data: pd.DataFrame, model: str) -> Iterator[tuple[dict[str, Any], pd
         yield style | {"zorder": 3}, data[data["method"] == model]
 
 
-def _finish(*axes: Axes, legend: str) -> None:
-    for one in axes:
-        one.spines[["top", "right"]].set_visible(False)
-        one.grid(color="#ececec", linewidth=0.8)
-        one.set_axisbelow(True)
+def _finish_axes(*axes: Axes, legend: str) -> None:
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(color="#ececec", linewidth=0.8)
+        axis.set_axisbelow(True)
     handles, labels = axes[0].get_legend_handles_labels()
     # Drawn last, named first: the model, the baselines, and at the end the guide.
     axes[0].legend(handles[::-1], labels[::-1], loc=legend, frameon=False, fontsize=9)

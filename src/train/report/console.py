@@ -11,16 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..data.leakage import REMEDIES, Finding
-from ..evaluate.ablation import GAINS
-from ..evaluate.comparison import FIGURES, POPULATIONS
+from ..evaluate.ablation import GAIN_SIGNS
+from ..evaluate.comparison import METRICS, POPULATIONS
 from ..evaluate.evaluation import MODEL
-from ..evaluate.segments import weak_segments
+from ..evaluate.segments import find_weak_segments
 from ..fit.shrinkage import describe_blend
-from ..training import Trained
+from ..training import TrainingResult
 from .card_facts import threshold_sentences
-from .mlflow_logging import Logged
+from .mlflow_logging import LoggedRun
 
-WORDS = {
+METRIC_HEADINGS = {
     "roc_auc": "ROC AUC",
     "average_precision": "average\nprecision",
     "log_loss": "log loss",
@@ -31,9 +31,9 @@ WORDS = {
 }
 
 
-def comparison_table(trained: Trained) -> Table:
+def comparison_table(trained: TrainingResult) -> Table:
     """Figures of every method on the test part; the model's with their 95 % intervals."""
-    split, rows = trained.split, trained.judged.rows
+    split, rows = trained.split, trained.evaluation.rows
     table = Table(
         title=f"Test from {split.test_from:%Y-%m-%d} to {split.test[-1]:%Y-%m-%d}, "
         f"{len(rows):,} snapshots, {int(rows['converted'].sum()):,} converted",
@@ -41,10 +41,10 @@ def comparison_table(trained: Trained) -> Table:
         pad_edge=False,
     )
     table.add_column("")
-    for figure in FIGURES:
-        table.add_column(WORDS[figure], justify="right")
+    for figure in METRICS:
+        table.add_column(METRIC_HEADINGS[figure], justify="right")
     for population in POPULATIONS:
-        part = trained.judged.figures[trained.judged.figures["population"] == population]
+        part = trained.evaluation.figures[trained.evaluation.figures["population"] == population]
         _add_population(table, part, population)
     return table
 
@@ -60,7 +60,7 @@ def _add_population(table: Table, part: pd.DataFrame, population: str) -> None:
         return
     values = part.set_index(["method", "figure"])
     for method in part["method"].unique():
-        cells = [_cell(values.loc[(method, figure)], method == MODEL) for figure in FIGURES]
+        cells = [_cell(values.loc[(method, figure)], method == MODEL) for figure in METRICS]
         table.add_row(method, *cells, style="bold" if method == MODEL else "")
 
 
@@ -84,16 +84,18 @@ def ablation_table(ablation: pd.DataFrame) -> Table:
     )
     table.add_column("theme left out", no_wrap=True)
     table.add_column("size", justify="right")
-    for figure in GAINS:
-        table.add_column(f"{WORDS[figure]}\nwithout", justify="right", no_wrap=True)
-    for figure in GAINS:
-        table.add_column(f"{WORDS[figure]} gain\nby the theme", justify="right", no_wrap=True)
+    for figure in GAIN_SIGNS:
+        table.add_column(f"{METRIC_HEADINGS[figure]}\nwithout", justify="right", no_wrap=True)
+    for figure in GAIN_SIGNS:
+        table.add_column(
+            f"{METRIC_HEADINGS[figure]} gain\nby the theme", justify="right", no_wrap=True
+        )
     for _, row in ablation.sort_values("roc_auc_gain", ascending=False, kind="stable").iterrows():
         table.add_row(
             row["theme"],
             str(row["features"]),
-            *(_number(row[figure]) for figure in GAINS),
-            *(_gain(row, f"{figure}_gain") for figure in GAINS),
+            *(_number(row[figure]) for figure in GAIN_SIGNS),
+            *(_gain(row, f"{figure}_gain") for figure in GAIN_SIGNS),
         )
     return table
 
@@ -129,58 +131,60 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def horizons_table(trained: Trained) -> Table:
+def horizons_table(trained: TrainingResult) -> Table:
     """What the readiness of every horizon is worth, with 95 % intervals."""
     table = Table(title="By horizon, all accounts", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("days", justify="right")
-    for figure in FIGURES:
-        table.add_column(WORDS[figure], justify="right")
-    figures = trained.judged.horizons
+    for figure in METRICS:
+        table.add_column(METRIC_HEADINGS[figure], justify="right")
+    figures = trained.evaluation.horizons
     everybody = figures[figures["population"] == POPULATIONS[0]]
     for days, part in everybody.groupby("horizon_days"):
-        table.add_row(str(days), *_row(part))
+        table.add_row(str(days), *_cells_with_intervals(part))
     return table
 
 
-def directions_table(directions: pd.DataFrame) -> Table:
+def monotone_table(directions: pd.DataFrame) -> Table:
     """What holding the plausible directions changes, with 95 % intervals."""
     table = Table(
         title="What holding the plausible directions changes", box=box.SIMPLE_HEAD, pad_edge=False
     )
-    for name in FIGURES:
-        table.add_column(WORDS[name], justify="right")
-    table.add_row(*_row(directions))
+    for name in METRICS:
+        table.add_column(METRIC_HEADINGS[name], justify="right")
+    table.add_row(*_cells_with_intervals(directions))
     return table
 
 
-def _row(part: pd.DataFrame) -> list[str]:
+def _cells_with_intervals(part: pd.DataFrame) -> list[str]:
     """A cell for each figure, with its interval."""
     rows = {row["figure"]: row for _, row in part.iterrows()}
-    return [_cell(rows[figure], True) for figure in FIGURES]
+    return [_cell(rows[figure], True) for figure in METRICS]
 
 
-def weak_sentences(trained: Trained) -> tuple[str, ...]:
+def weak_segment_sentences(trained: TrainingResult) -> tuple[str, ...]:
     """Where the model is weak, a sentence each."""
-    found = weak_segments(trained.judged.segments)
-    return tuple(one.sentence for one in found)
+    weak = find_weak_segments(trained.evaluation.segments)
+    return tuple(segment.sentence for segment in weak)
 
 
-def next_steps(trained: Trained, logged: Logged) -> str:
+def next_steps(trained: TrainingResult, logged: LoggedRun) -> str:
     """The verdict, the threshold, where the version is, and what to do with it."""
-    said = [trained.judged.verdict]
-    if few := describe_blend(trained.bundle.blend, trained.bundle.settings.model.few_conversions):
-        said.append(few)
+    sentences = [trained.evaluation.verdict]
+    if blend_sentence := describe_blend(
+        trained.bundle.blend, trained.bundle.settings.model.few_conversions
+    ):
+        sentences.append(blend_sentence)
     if logged.version is None:
-        said.append(
+        sentences.append(
             f"Nothing was registered and no threshold is published; the run {logged.run_id} in "
             "MLflow has every figure. Look at the data (`mqbg probe`, `mqbg check`), or bring more."
         )
-        return "\n".join(said)
+        return "\n".join(sentences)
     role = "and is the champion" if logged.champion else "beside the champion, which stays"
     promote = "" if logged.champion else f" Make it champion: mqbg promote {logged.version}"
     return "\n".join(
         (
-            *said,
+            *sentences,
             *threshold_sentences(trained),
             f"Registered as {logged.name} version {logged.version} {role}. Score with it: "
             f"mqbg score DATA --as-of {trained.split.test[-1]:%Y-%m-%d} --out scores"

@@ -9,33 +9,37 @@ from typing import Any
 
 import pandas as pd
 
-from ...settings import settings_tree
+from ...settings import settings_values
 from ..data.leakage import Finding
 from ..evaluate.comparison import POPULATIONS
 from ..evaluate.evaluation import MODEL
 from ..fit.shrinkage import describe_blend as sample_sentence
 from ..fit.tuning import TuningResult
-from ..training import Trained
+from ..training import TrainingResult
 
 
-def tags(trained: Trained, data: str, package_version: str) -> dict[str, str]:
+def run_tags(trained: TrainingResult, data: str, package_version: str) -> dict[str, str]:
     """What a run is found by."""
     return {
         "data": data,
         "data_fingerprint": trained.bundle.training.fingerprint,
         "mqbg_version": package_version,
-        "verdict": trained.judged.verdict,
-        "signal": "found" if trained.judged.signal.found else "none",
+        "verdict": trained.evaluation.verdict,
+        "signal": "found" if trained.evaluation.signal.found else "none",
         "leak_findings": str(len(trained.findings)),
     }
 
 
-def parameters(trained: Trained) -> dict[str, Any]:
+def run_parameters(trained: TrainingResult) -> dict[str, Any]:
     """What was chosen: LightGBM's parameters, settings, split, sizes."""
-    tree = settings_tree(trained.bundle.settings)
+    by_section = settings_values(trained.bundle.settings)
     # Kinds and roles are long and are in settings.json; a parameter holds one value.
-    named = ("target", "snapshots", "thresholds", "model", "explain", "probe")
-    flat = {f"{section}.{key}": value for section in named for key, value in tree[section].items()}
+    sections = ("target", "snapshots", "thresholds", "model", "explain", "probe")
+    flat = {
+        f"{section}.{key}": value
+        for section in sections
+        for key, value in by_section[section].items()
+    }
     split, bundle, fitted = trained.split, trained.bundle, trained.learned.fitted_trees
     chosen = trained.learned.calibrator_choice
     boosting = {} if fitted is None else fitted.parameters
@@ -57,27 +61,31 @@ def parameters(trained: Trained) -> dict[str, Any]:
     }
 
 
-def all_metrics(trained: Trained) -> dict[str, float]:
+def run_metrics(trained: TrainingResult) -> dict[str, float]:
     """Every figure that is a number, by a name that every MLflow store takes."""
-    bundle, chosen, kept = trained.bundle, trained.learned.calibrator_choice, trained.judged.kept
+    bundle, chosen, realised = (
+        trained.bundle,
+        trained.learned.calibrator_choice,
+        trained.evaluation.realised,
+    )
     found = {
-        **metrics(trained.judged.figures),
-        **horizon_metrics(trained.judged.horizons),
+        **figure_metrics(trained.evaluation.figures),
+        **horizon_metrics(trained.evaluation.horizons),
         **ablation_metrics(trained.ablation),
-        **direction_metrics(trained.directions),
+        **monotone_metrics(trained.monotone_cost),
         "leak_findings": float(len(trained.findings)),
         "threshold": bundle.thresholds.pooled_at(trained.split.cutoffs[-1]),
-        **_estimates("kept", asdict(kept)),
+        **_estimate_metrics("kept", asdict(realised)),
     }
     if bundle.thresholds.forecast is not None:
-        found |= _estimates("promised", asdict(bundle.thresholds.forecast))
+        found |= _estimate_metrics("promised", asdict(bundle.thresholds.forecast))
     if chosen is not None:
         found |= {f"held_out_log_loss.{name}": loss for name, loss in chosen.log_loss.items()}
         found["held_out_log_loss.base_rate"] = chosen.base_log_loss
     return found
 
 
-def metrics(figures: pd.DataFrame) -> dict[str, float]:
+def figure_metrics(figures: pd.DataFrame) -> dict[str, float]:
     """Every figure with its interval: `roc_auc`, `roc_auc_low`, `logistic regression/roc_auc`.
 
     The model's figures on all accounts have plain names; a baseline's begin with its name, those
@@ -87,7 +95,7 @@ def metrics(figures: pd.DataFrame) -> dict[str, float]:
     for row in figures.to_dict(orient="records"):
         method = "" if row["method"] == MODEL else str(row["method"]) + "/"
         where = "" if row["population"] == POPULATIONS[0] else " unseen accounts"
-        found |= _with_ends(f"{method}{row['figure']}", row, where)
+        found |= _with_interval(f"{method}{row['figure']}", row, where)
     return found
 
 
@@ -96,7 +104,7 @@ def horizon_metrics(horizons: pd.DataFrame) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in horizons.to_dict(orient="records"):
         if row["population"] == POPULATIONS[0]:
-            found |= _with_ends(f"horizon_{row['horizon_days']}d.{row['figure']}", row)
+            found |= _with_interval(f"horizon_{row['horizon_days']}d.{row['figure']}", row)
     return found
 
 
@@ -115,17 +123,17 @@ def ablation_metrics(ablation: pd.DataFrame | None) -> dict[str, float]:
     }
 
 
-def direction_metrics(directions: pd.DataFrame | None) -> dict[str, float]:
+def monotone_metrics(directions: pd.DataFrame | None) -> dict[str, float]:
     """`directions.roc_auc` and its ends: what holding the plausible directions changes."""
     if directions is None:
         return {}
     found: dict[str, float] = {}
     for row in directions.to_dict(orient="records"):
-        found |= _with_ends(f"directions.{row['figure']}", row)
+        found |= _with_interval(f"directions.{row['figure']}", row)
     return found
 
 
-def _with_ends(name: str, row: Mapping[Any, Any], where: str = "") -> dict[str, float]:
+def _with_interval(name: str, row: Mapping[Any, Any], where: str = "") -> dict[str, float]:
     ends = {"value": "", "low": "_low", "high": "_high"}
     return {
         f"{name}{suffix}{where}": float(row[end])
@@ -134,10 +142,12 @@ def _with_ends(name: str, row: Mapping[Any, Any], where: str = "") -> dict[str, 
     }
 
 
-def _estimates(prefix: str, tree: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+def _estimate_metrics(
+    prefix: str, estimates: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, float]:
     return {
         f"{prefix}.{name}{'' if end == 'value' else f'_{end}'}": number
-        for name, estimate in tree.items()
+        for name, estimate in estimates.items()
         for end, number in estimate.items()
         if number is not None
     }
@@ -147,46 +157,50 @@ def _metric_name(theme: str) -> str:
     return theme.replace(" ", "_").replace("+", "_and_")
 
 
-def findings_tree(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def findings_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """What the leak probes found, ready for JSON."""
     return [asdict(finding) for finding in findings]
 
 
-def figures_tree(trained: Trained) -> dict[str, Any]:
+def training_json(trained: TrainingResult) -> dict[str, Any]:
     """Every figure and what is needed to read it, ready for JSON; what is not a number is null."""
-    judged, bundle = trained.judged, trained.bundle
-    lines, published = bundle.thresholds, judged.signal.found
+    evaluation, bundle = trained.evaluation, trained.bundle
+    thresholds, published = bundle.thresholds, evaluation.signal.found
     return {
-        "verdict": judged.verdict,
-        "signal": asdict(judged.signal),
+        "verdict": evaluation.verdict,
+        "signal": asdict(evaluation.signal),
         "sample": sample_sentence(bundle.blend, bundle.settings.model.few_conversions) or None,
-        "parameters": parameters(trained),
+        "parameters": run_parameters(trained),
         "data_fingerprint": bundle.training.fingerprint,
-        "figures": records(judged.figures),
-        "differences": records(judged.differences),
-        "segments": records(judged.segments),
-        "months": records(judged.months.assign(as_of=judged.months["as_of"].astype(str))),
-        "horizons": records(judged.horizons),
-        "ablation": None if trained.ablation is None else records(trained.ablation),
-        "directions": None if trained.directions is None else records(trained.directions),
-        "tuning": None if trained.tuned is None else _tuning_tree(trained.tuned),
-        "probes": findings_tree(trained.findings),
+        "figures": json_records(evaluation.figures),
+        "differences": json_records(evaluation.differences),
+        "segments": json_records(evaluation.segments),
+        "months": json_records(
+            evaluation.months.assign(as_of=evaluation.months["as_of"].astype(str))
+        ),
+        "horizons": json_records(evaluation.horizons),
+        "ablation": None if trained.ablation is None else json_records(trained.ablation),
+        "directions": None
+        if trained.monotone_cost is None
+        else json_records(trained.monotone_cost),
+        "tuning": None if trained.tuned is None else _tuning_json(trained.tuned),
+        "probes": findings_json(trained.findings),
         "threshold": {
-            "policy": lines.policy,
-            "readiness": lines.pooled_at(trained.split.cutoffs[-1]),
-            "completeness": lines.completeness,
-            "segments": lines.segment_shifts,
-            "months": {str(month): shift for month, shift in lines.month_shifts.items()},
-            "schedule": [list(step) for step in lines.schedule],
-            "expected": None if lines.forecast is None else asdict(lines.forecast),
+            "policy": thresholds.policy,
+            "readiness": thresholds.pooled_at(trained.split.cutoffs[-1]),
+            "completeness": thresholds.completeness,
+            "segments": thresholds.segment_shifts,
+            "months": {str(month): shift for month, shift in thresholds.month_shifts.items()},
+            "schedule": [list(step) for step in thresholds.schedule],
+            "expected": None if thresholds.forecast is None else asdict(thresholds.forecast),
         }
         if published
         else None,
-        "kept": asdict(judged.kept),
+        "kept": asdict(evaluation.realised),
     }
 
 
-def _tuning_tree(tuned: TuningResult) -> dict[str, Any]:
+def _tuning_json(tuned: TuningResult) -> dict[str, Any]:
     return {
         "parameters": dict(tuned.parameters),
         "log_loss": tuned.log_loss,
@@ -195,7 +209,7 @@ def _tuning_tree(tuned: TuningResult) -> dict[str, Any]:
     }
 
 
-def records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+def json_records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
     """The rows ready for JSON; what is not a number is None."""
     return [
         {

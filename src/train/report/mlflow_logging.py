@@ -20,13 +20,13 @@ from ...model.registry import (
     has_champion,
     set_champion,
 )
-from .run_folder import ARTIFACTS, CARD_FILE, EXAMPLE_FILE, FORMAT, RUN_FILE
+from .run_folder import ARTIFACTS_FOLDER, CARD_FILE, EXAMPLE_FILE, RUN_FILE, RUN_FORMAT
 
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedRun:
     """Where a training went; it has no version where there was no signal."""
 
     name: str
@@ -35,76 +35,77 @@ class Logged:
     champion: bool
 
 
-def log_folder(
+def log_run_folder(
     folder: Path, move: ChampionChange, progress: Progress = lambda _label, _share: None
-) -> Logged:
+) -> LoggedRun:
     """Logs a training and registers its bundle; the first version becomes champion.
 
     Without signal the run is logged, and no version is registered.
 
     Args:
-        folder: what `run_folder.write_run` wrote.
+        folder: what `run_folder.write_run_folder` wrote.
         move: who makes the first version champion, and why.
         progress: called with a label and the share done.
 
     Raises:
         BadInput: the folder holds no training.
     """
-    run = read_run(folder)
+    run = read_run_file(folder)
     mlflow = connect_mlflow()
     client = mlflow.MlflowClient()
     name = run["name"]
     if client.get_experiment_by_name(name) is None:
-        client.create_experiment(name, **_local_artifacts(mlflow))
+        client.create_experiment(name, **_artifact_location(mlflow))
     mlflow.set_experiment(name)
-    with mlflow.start_run() as started:
-        run_id: str = started.info.run_id
-        mlflow.set_tags({**run["tags"], "mlflow.note.content": _note(run)})
+    with mlflow.start_run() as active_run:
+        run_id: str = active_run.info.run_id
+        mlflow.set_tags({**run["tags"], "mlflow.note.content": _description(run)})
         mlflow.log_params(run["parameters"])
         mlflow.log_metrics(run["metrics"])
         progress("MLflow", 0.2)
-        _log_data(mlflow, run)
-        mlflow.log_artifacts(str(folder / ARTIFACTS))
+        _log_dataset(mlflow, run)
+        mlflow.log_artifacts(str(folder / ARTIFACTS_FOLDER))
         progress("MLflow", 0.4)
-        _log_children(mlflow, client, run)
+        _log_nested_runs(mlflow, client, run)
         progress("MLflow", 0.6)
-        version = _register(mlflow, client, run, folder, run_id) if run["signal"] else None
-    first = version is not None and not has_champion(client, name)
-    if first and version is not None:
+        version = _register_version(mlflow, client, run, folder, run_id) if run["signal"] else None
+    is_first = version is not None and not has_champion(client, name)
+    if is_first and version is not None:
         set_champion(client, name, version, move)
     progress("MLflow", 1.0)
-    return Logged(name, run_id, version, first)
+    return LoggedRun(name, run_id, version, is_first)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """What `run_folder.write_run` wrote of a run.
+def read_run_file(folder: Path) -> dict[str, Any]:
+    """What `run_folder.write_run_folder` wrote of a run.
 
     Raises:
         BadInput: the folder holds no training, or one of another release.
     """
     try:
         run: dict[str, Any] = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        if run["format"] != FORMAT:
+        if run["format"] != RUN_FORMAT:
             raise BadInput(
-                f"{folder}: expected a training of format {FORMAT}, got {run['format']}; log it "
-                f"with mqbg {run['package_version']}, or train again"
+                f"{folder}: expected a training of format {RUN_FORMAT}, got {run['format']}; log "
+                f"it with mqbg {run['package_version']}, or train again"
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(
-            f"{folder}: expected a training that `mqbg train` kept ({RUN_FILE}, {ARTIFACTS}), "
-            f"could not read it: {type(error).__name__}: {error}; name the folder that it printed"
+            f"{folder}: expected a training that `mqbg train` kept ({RUN_FILE}, "
+            f"{ARTIFACTS_FOLDER}), could not read it: {type(error).__name__}: {error}; "
+            "name the folder that it printed"
         ) from None
     return run
 
 
-def _note(run: Mapping[str, Any]) -> str:
+def _description(run: Mapping[str, Any]) -> str:
     """What MLflow shows beside a run; a tag holds no whole model card."""
     return f"{run['tags']['verdict']}\n\nThe model card is the artifact {CARD_FILE}."
 
 
-def _local_artifacts(mlflow: Any) -> dict[str, str]:
+def _artifact_location(mlflow: Any) -> dict[str, str]:
     """Artifacts beside a local store's file; a server keeps them where it likes."""
     scheme, _, path = str(mlflow.get_tracking_uri()).partition(":///")
     if scheme != "sqlite":
@@ -112,7 +113,7 @@ def _local_artifacts(mlflow: Any) -> dict[str, str]:
     return {"artifact_location": (Path(path).parent / "artifacts").resolve().as_uri()}
 
 
-def _log_data(mlflow: Any, run: Mapping[str, Any]) -> None:
+def _log_dataset(mlflow: Any, run: Mapping[str, Any]) -> None:
     """The tables as MLflow's data set of the run, by name and fingerprint; no row leaves them."""
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
@@ -132,7 +133,7 @@ def _schema(columns: Mapping[str, str]) -> Any:
     return Schema([ColSpec(kind, name) for name, kind in kinds.items()])
 
 
-def _log_children(mlflow: Any, client: Any, run: Mapping[str, Any]) -> None:
+def _log_nested_runs(mlflow: Any, client: Any, run: Mapping[str, Any]) -> None:
     """A nested run for each fold, with its loss tree by tree, and for each trial of the tuning."""
     from mlflow.entities import Metric
 
@@ -145,16 +146,20 @@ def _log_children(mlflow: Any, client: Any, run: Mapping[str, Any]) -> None:
                 for trees, loss in fold["log_loss"].items()
             ]
             client.log_batch(child.info.run_id, metrics=losses)
-    measured = ("trial", "log_loss", "trees", "seconds")
+    measured_keys = ("trial", "log_loss", "trees", "seconds")
     for trial in run["trials"]:
         with mlflow.start_run(run_name=f"trial {trial['trial']}", nested=True):
             mlflow.set_tag("part", "trial")
-            chosen = {key: value for key, value in trial.items() if key not in measured}
+            chosen = {key: value for key, value in trial.items() if key not in measured_keys}
             mlflow.log_params({key: value for key, value in chosen.items() if value is not None})
-            mlflow.log_metrics({key: trial[key] for key in measured[1:] if trial[key] is not None})
+            mlflow.log_metrics(
+                {key: trial[key] for key in measured_keys[1:] if trial[key] is not None}
+            )
 
 
-def _register(mlflow: Any, client: Any, run: Mapping[str, Any], folder: Path, run_id: str) -> str:
+def _register_version(
+    mlflow: Any, client: Any, run: Mapping[str, Any], folder: Path, run_id: str
+) -> str:
     """A loader module and plain files: no pickle anywhere, and nothing to run but the package."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
@@ -175,9 +180,9 @@ def _register(mlflow: Any, client: Any, run: Mapping[str, Any], folder: Path, ru
         )
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    made = client.create_model_version(
+    registered = client.create_model_version(
         name, model.model_uri, run_id, model_id=model.model_id,
         tags={key: run["tags"][key] for key in ("data", "data_fingerprint", "mqbg_version")},
-        description=_note(run),
+        description=_description(run),
     )  # fmt: skip
-    return str(made.version)
+    return str(registered.version)

@@ -19,15 +19,15 @@ from ...contract import BadInput
 from ...model.registry import all_versions, champion_version, find_version
 from ..evaluate.comparison import POPULATIONS
 
-MODEL = "mqbg"  # the method of a run's figures that is the model itself
+MODEL_METHOD = "mqbg"  # the method of a run's figures that is the model itself
 FIGURES_FILE, FEATURES_FILE, ROWS_FILE = "figures.csv", "features.json", "test_rows.parquet"
-KEYS = ["group_id", "as_of"]
-ROW_COLUMNS = [*KEYS, "account_id", "converted", "readiness"]
-SHOWN_AT_ONCE = 10
+SNAPSHOT_KEYS = ["group_id", "as_of"]
+TEST_ROW_COLUMNS = [*SNAPSHOT_KEYS, "account_id", "converted", "readiness"]
+DEFAULT_LIMIT = 10
 
 
 @dataclass(frozen=True)
-class Training:
+class LoggedTraining:
     """One training in MLflow: a run, and the version that it is registered as.
 
     Attributes:
@@ -63,8 +63,8 @@ def read_trainings(
     name: str,
     chosen: Sequence[str] = (),
     *,
-    limit: int | None = SHOWN_AT_ONCE,
-) -> list[Training]:
+    limit: int | None = DEFAULT_LIMIT,
+) -> list[LoggedTraining]:
     """Versions and runs without one, the latest training first.
 
     Args:
@@ -79,19 +79,25 @@ def read_trainings(
     """
     champion = champion_version(client, name)
     if chosen:
-        named = {str(found.version): found for found in _found(client, name, chosen)}
-        records = [(found, _run(client, mlflow, found.run_id)) for found in named.values()]
+        named = {str(version.version): version for version in _find_versions(client, name, chosen)}
+        records = [
+            (version, _run_of_version(client, mlflow, version.run_id)) for version in named.values()
+        ]
     else:
-        records = _all_records(mlflow, client, name)
-    records.sort(key=_began, reverse=True)
+        records = _all_versions_and_runs(mlflow, client, name)
+    records.sort(key=_started_at, reverse=True)
     if not chosen and limit is not None:
         shown = records[:limit]
-        late = [one for one in records[limit:] if one[0] and str(one[0].version) == champion]
-        records = [*shown[: limit - len(late)], *late]
-    return [_training(mlflow, client, found, run, champion) for found, run in records]
+        older_champion = [
+            training
+            for training in records[limit:]
+            if training[0] and str(training[0].version) == champion
+        ]
+        records = [*shown[: limit - len(older_champion)], *older_champion]
+    return [_read_training(mlflow, client, version, run, champion) for version, run in records]
 
 
-def read_training(mlflow: Any, client: Any, name: str, version: str) -> Training:
+def read_training(mlflow: Any, client: Any, name: str, version: str) -> LoggedTraining:
     """One version.
 
     Raises:
@@ -100,21 +106,25 @@ def read_training(mlflow: Any, client: Any, name: str, version: str) -> Training
     return read_trainings(mlflow, client, name, [version])[0]
 
 
-def _found(client: Any, name: str, chosen: Sequence[str]) -> list[Any]:
+def _find_versions(client: Any, name: str, chosen: Sequence[str]) -> list[Any]:
     return [find_version(client, name, version) for version in chosen]
 
 
-def _all_records(mlflow: Any, client: Any, name: str) -> list[tuple[Any, Any]]:
-    runs = {run.info.run_id: run for run in _runs(client, name)}
+def _all_versions_and_runs(mlflow: Any, client: Any, name: str) -> list[tuple[Any, Any]]:
+    runs = {run.info.run_id: run for run in _training_runs(client, name)}
     versions = all_versions(client, name)
-    registered = {found.run_id for found in versions}
+    registered = {model_version.run_id for model_version in versions}
     records = [
-        (found, runs.get(found.run_id) or _run(client, mlflow, found.run_id)) for found in versions
+        (
+            model_version,
+            runs.get(model_version.run_id) or _run_of_version(client, mlflow, model_version.run_id),
+        )
+        for model_version in versions
     ]
     return [*records, *((None, run) for key, run in runs.items() if key not in registered)]
 
 
-def _runs(client: Any, name: str) -> list[Any]:
+def _training_runs(client: Any, name: str) -> list[Any]:
     """The runs of trainings that came to a verdict; folds and trials are their children."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -130,7 +140,7 @@ def _runs(client: Any, name: str) -> list[Any]:
             return runs
 
 
-def _run(client: Any, mlflow: Any, run_id: str | None) -> Any:
+def _run_of_version(client: Any, mlflow: Any, run_id: str | None) -> Any:
     """The run of a version; None where somebody has purged it, or registered a model without."""
     if not run_id:
         return None
@@ -142,32 +152,34 @@ def _run(client: Any, mlflow: Any, run_id: str | None) -> Any:
         return None
 
 
-def _began(record: tuple[Any, Any]) -> tuple[int, int]:
-    found, run = record
-    number = 0 if found is None else int(found.version)
-    return int(found.creation_timestamp if run is None else run.info.start_time), number
+def _started_at(record: tuple[Any, Any]) -> tuple[int, int]:
+    model_version, run = record
+    number = 0 if model_version is None else int(model_version.version)
+    return int(model_version.creation_timestamp if run is None else run.info.start_time), number
 
 
-def _training(mlflow: Any, client: Any, found: Any, run: Any, champion: str | None) -> Training:
-    version = None if found is None else str(found.version)
-    run_id = str(found.run_id or "") if run is None else str(run.info.run_id)
-    began = datetime.fromtimestamp(_began((found, run))[0] / 1000, UTC)
+def _read_training(
+    mlflow: Any, client: Any, model_version: Any, run: Any, champion: str | None
+) -> LoggedTraining:
+    version = None if model_version is None else str(model_version.version)
+    run_id = str(model_version.run_id or "") if run is None else str(run.info.run_id)
+    started_at = datetime.fromtimestamp(_started_at((model_version, run))[0] / 1000, UTC)
     is_champion = version is not None and version == champion
     if run is None:
-        return Training(run_id, version, is_champion, began)
-    return Training(
+        return LoggedTraining(run_id, version, is_champion, started_at)
+    return LoggedTraining(
         run_id=run_id,
         version=version,
         champion=is_champion,
-        trained_at=began,
+        trained_at=started_at,
         parameters=dict(run.data.params),
         tags=dict(run.data.tags),
-        figures=_figures(_artifact(mlflow, client, run_id, FIGURES_FILE)),
-        features=_features(_artifact(mlflow, client, run_id, FEATURES_FILE)),
+        figures=_parse_figures(_read_artifact(mlflow, client, run_id, FIGURES_FILE)),
+        features=_parse_features(_read_artifact(mlflow, client, run_id, FEATURES_FILE)),
     )
 
 
-def _artifact(mlflow: Any, client: Any, run_id: str, name: str) -> bytes | None:
+def _read_artifact(mlflow: Any, client: Any, run_id: str, name: str) -> bytes | None:
     if not any(entry.path == name for entry in client.list_artifacts(run_id)):
         return None
     with tempfile.TemporaryDirectory() as scratch:
@@ -177,48 +189,50 @@ def _artifact(mlflow: Any, client: Any, run_id: str, name: str) -> bytes | None:
         return Path(path).read_bytes()
 
 
-def _figures(content: bytes | None) -> pd.DataFrame:
+def _parse_figures(content: bytes | None) -> pd.DataFrame:
     """The model's figures on all accounts, by name; empty where the file is not what it was."""
     try:
         frame = pd.read_csv(pa.BufferReader(content or b""))
-        ours = frame[frame["population"].eq(POPULATIONS[0]) & frame["method"].eq(MODEL)]
-        kept = ["value", "low", "high", "rows", "conversions", "accounts"]
-        return ours.set_index("figure")[kept].astype(float)
+        ours = frame[frame["population"].eq(POPULATIONS[0]) & frame["method"].eq(MODEL_METHOD)]
+        columns = ["value", "low", "high", "rows", "conversions", "accounts"]
+        return ours.set_index("figure")[columns].astype(float)
     except (KeyError, ValueError):
         return pd.DataFrame()
 
 
-def _features(content: bytes | None) -> tuple[str, ...]:
+def _parse_features(content: bytes | None) -> tuple[str, ...]:
     try:
-        return tuple(str(one["name"]) for one in json.loads(content or b"")["features"])
+        return tuple(str(feature["name"]) for feature in json.loads(content or b"")["features"])
     except (KeyError, TypeError, ValueError):
         return ()
 
 
-def read_rows(mlflow: Any, client: Any, training: Training) -> pd.DataFrame | None:
+def read_test_rows(mlflow: Any, client: Any, training: LoggedTraining) -> pd.DataFrame | None:
     """The test rows of a training: group_id, as_of, account_id, converted, readiness.
 
     None if it has none that can be read: mqbg logs them since 0.2, and a file may be damaged.
     """
     if not training.run_id:
         return None
-    content = _artifact(mlflow, client, training.run_id, ROWS_FILE)
+    content = _read_artifact(mlflow, client, training.run_id, ROWS_FILE)
     try:
-        rows = pq.read_table(pa.BufferReader(content or b""), columns=ROW_COLUMNS).to_pandas()
+        rows = pq.read_table(pa.BufferReader(content or b""), columns=TEST_ROW_COLUMNS).to_pandas()
         as_of = pd.to_datetime(rows["as_of"], utc=True).dt.tz_localize(None)
         rows = rows.assign(as_of=as_of.astype("datetime64[us]"))
-        whole = (
+        is_valid = (
             not rows.isna().any().any()
             and rows["converted"].dtype == np.bool_
             and rows["readiness"].between(0, 1).all()
-            and not rows.duplicated(KEYS).any()
+            and not rows.duplicated(SNAPSHOT_KEYS).any()
         )
     except (pa.ArrowException, KeyError, TypeError, ValueError):
         return None
-    return rows if whole else None
+    return rows if is_valid else None
 
 
-def reference_of(trainings: Sequence[Training], first_named: str | None) -> Training:
+def choose_reference(
+    trainings: Sequence[LoggedTraining], first_named: str | None
+) -> LoggedTraining:
     """What the others are held against: the first named, else the champion, else the latest.
 
     Raises:
@@ -226,5 +240,11 @@ def reference_of(trainings: Sequence[Training], first_named: str | None) -> Trai
     """
     if not trainings:
         raise BadInput("compare: expected trainings in MLflow, found none; run `mqbg train` first")
-    wanted = [one for one in trainings if one.version == first_named and first_named is not None]
-    return next(iter([*wanted, *(one for one in trainings if one.champion), trainings[0]]))
+    named = [
+        training
+        for training in trainings
+        if training.version == first_named and first_named is not None
+    ]
+    return next(
+        iter([*named, *(training for training in trainings if training.champion), trainings[0]])
+    )

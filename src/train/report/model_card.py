@@ -15,10 +15,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from ..evaluate.bootstrap import FIGURES, POPULATIONS
-from ..evaluate.segments import EVERYTHING, expected_by_chance, weak_segments
+from ..evaluate.bootstrap import METRICS, POPULATIONS
+from ..evaluate.segments import ALL_ROWS, expected_false_alarms, find_weak_segments
 
-HEADINGS = {
+METRIC_HEADINGS = {
     "roc_auc": "ROC AUC",
     "average_precision": "average precision",
     "log_loss": "log loss",
@@ -34,12 +34,12 @@ SEGMENT_HEADINGS = {
     "observed": "observed",
     "lift_at_capacity": "lift at capacity",
 }
-SHARES = ("predicted", "observed")
+RATE_METRICS = ("predicted", "observed")
 
-SPECIAL = re.compile(r"([\\`*_\[\]#|<>~&$])")
+MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]#|<>~&$])")
 """Characters that Markdown, or the HTML in it, reads as more than text."""
 
-LIMITS = (
+GENERAL_LIMITS = (
     (
         "It learned from the past of this one company. After a change of product, market, prices "
         "or of how activities are recorded, measure again before you trust it."
@@ -56,7 +56,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """The snapshots that were trained on, or tested on.
 
     Attributes:
@@ -96,10 +96,10 @@ class CardFacts:
         signal: whether there is anything to learn.
         figures: what `evaluation.evaluate` returned.
         differences: what `evaluation.differences` returned.
-        segments: what `segments.by_segment` returned.
+        segments: what `segments.evaluate_by_segment` returned.
         calibration: how the chances came about and how far to trust them, beside their mean.
         thresholds: which groups qualify, and what to expect of it.
-        sample: effective sample size, and how far the rule score is blended in.
+        sample_size: effective sample size, and how far the rule score is blended in.
         findings: what the leak probes warn of.
         limits: what else to know, beside what is true of every version.
     """
@@ -111,8 +111,8 @@ class CardFacts:
     fingerprint: str
     target: str
     horizon_days: int
-    train: Part
-    test: Part
+    train: SplitPart
+    test: SplitPart
     features: int
     trees: int
     touched_per_snapshot: int
@@ -124,12 +124,12 @@ class CardFacts:
     segments: pd.DataFrame
     calibration: Sequence[str] = ()
     thresholds: Sequence[str] = ()
-    sample: Sequence[str] = ()
+    sample_size: Sequence[str] = ()
     findings: Sequence[str] = ()
     limits: Sequence[str] = ()
 
 
-def model_card(facts: CardFacts) -> str:
+def render_model_card(facts: CardFacts) -> str:
     """The card as Markdown, with a line break at its end; the same facts give the same text.
 
     Args:
@@ -137,27 +137,27 @@ def model_card(facts: CardFacts) -> str:
     """
     title = f"{facts.name} version {facts.version}" if facts.version else facts.name
     sections = (
-        f"# Model card: {plain(title)}",
-        f"{plain(facts.verdict)}\n\n{plain(facts.signal)}",
+        f"# Model card: {escape_markdown(title)}",
+        f"{escape_markdown(facts.verdict)}\n\n{escape_markdown(facts.signal)}",
         _section("Model details", _details(facts)),
-        _section("Intended use", _intended(facts)),
-        _section("Out-of-scope use", _misuse()),
-        _section("How to get started", _start(facts)),
+        _section("Intended use", _intended_use(facts)),
+        _section("Out-of-scope use", _out_of_scope_use()),
+        _section("How to get started", _getting_started(facts)),
         _section("Training data", _training_data(facts)),
         _section("Evaluation", _evaluation(facts)),
         _section("Calibration", _calibration(facts)),
         _section("Thresholds", _bullets(facts.thresholds, "None are published.")),
-        _section("Sample size and blending", _bullets(facts.sample, "Not measured.")),
+        _section("Sample size and blending", _bullets(facts.sample_size, "Not measured.")),
         _section("Segments", _segments(facts)),
         _section("Leaks", _bullets(facts.findings, "The leak probes found nothing.")),
-        _section("Limits", _bullets((*facts.limits, *LIMITS), "")),
+        _section("Limits", _bullets((*facts.limits, *GENERAL_LIMITS), "")),
     )
     return "\n\n".join(sections) + "\n"
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text on one line in which Markdown and HTML find nothing to read."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return MARKDOWN_SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def _section(heading: str, body: str) -> str:
@@ -165,20 +165,20 @@ def _section(heading: str, body: str) -> str:
 
 
 def _bullets(sentences: Iterable[str], otherwise: str) -> str:
-    return "\n".join(f"- {plain(sentence)}" for sentence in sentences) or otherwise
+    return "\n".join(f"- {escape_markdown(sentence)}" for sentence in sentences) or otherwise
 
 
 def _details(facts: CardFacts) -> str:
     return (
         f"Gradient-boosted trees (LightGBM, {facts.trees:,} trees over {facts.features:,} "
-        f"features), calibrated to chances, made by mqbg {plain(facts.package_version)}. For a "
-        "buying group (an account, a solution and the people who decide together) at an instant, "
-        f"it gives the chance that the group reaches the stage {plain(facts.target)} within "
-        f"{facts.horizon_days} days. It reads only what was known before that instant."
+        f"features), calibrated to chances, made by mqbg {escape_markdown(facts.package_version)}. "
+        "For a buying group (an account, a solution and the people who decide together) at an "
+        f"instant, it gives the chance that the group reaches the stage "
+        f"{escape_markdown(facts.target)} within {facts.horizon_days} days. It reads only what was known before that instant."
     )
 
 
-def _intended(facts: CardFacts) -> str:
+def _intended_use(facts: CardFacts) -> str:
     return _bullets(
         (
             (
@@ -196,7 +196,7 @@ def _intended(facts: CardFacts) -> str:
     )
 
 
-def _misuse() -> str:
+def _out_of_scope_use() -> str:
     return _bullets(
         (
             (
@@ -214,7 +214,7 @@ def _misuse() -> str:
     )
 
 
-def _start(facts: CardFacts) -> str:
+def _getting_started(facts: CardFacts) -> str:
     version = facts.version or "VERSION"
     return (
         "```sh\n"
@@ -232,7 +232,7 @@ def _start(facts: CardFacts) -> str:
 def _training_data(facts: CardFacts) -> str:
     header = ("part", "first cut-off", "last cut-off", "cut-offs", "snapshots", "conversions")
     parts = (("training", facts.train), ("test", facts.test))
-    lines = [
+    rows = [
         (
             name,
             f"{part.first:%Y-%m-%d}",
@@ -244,9 +244,10 @@ def _training_data(facts: CardFacts) -> str:
         for name, part in parts
     ]
     return (
-        f"Source {plain(facts.data)}, fingerprint {plain(facts.fingerprint)}. A snapshot is one "
+        f"Source {escape_markdown(facts.data)}, "
+        f"fingerprint {escape_markdown(facts.fingerprint)}. A snapshot is one "
         "group at one cut-off. The test part lies after the training part with a gap of one "
-        "horizon, so that no outcome of the one was open in the other.\n\n" + _table(header, lines)
+        "horizon, so that no outcome of the one was open in the other.\n\n" + _table(header, rows)
     )
 
 
@@ -271,7 +272,7 @@ def _evaluation(facts: CardFacts) -> str:
         gains = facts.differences[facts.differences["population"] == population]
         if gains["value"].notna().any():
             parts.append(
-                f"What {plain(facts.model)} has more than each (for log loss, Brier and "
+                f"What {escape_markdown(facts.model)} has more than each (for log loss, Brier and "
                 "calibration error, less is better):\n\n" + _differences(gains)
             )
     return "\n\n".join(parts)
@@ -282,26 +283,31 @@ def _figures(part: pd.DataFrame, model: str) -> str:
         return "Too few to measure."
     cells = part.set_index(["method", "figure"])
     methods = sorted(part["method"].unique(), key=lambda method: method != model)
-    lines = [
-        (plain(method), *(_interval(cells.loc[(method, figure)]) for figure in FIGURES))
+    rows = [
+        (escape_markdown(method), *(_interval(cells.loc[(method, figure)]) for figure in METRICS))
         for method in methods
     ]
-    return _table(("method", *(HEADINGS[figure] for figure in FIGURES)), lines)
+    return _table(("method", *(METRIC_HEADINGS[figure] for figure in METRICS)), rows)
 
 
 def _differences(part: pd.DataFrame) -> str:
     cells = part.set_index(["against", "figure"])
-    lines = [
-        (plain(other), *(_interval(cells.loc[(other, figure)], "+") for figure in FIGURES))
+    rows = [
+        (
+            escape_markdown(other),
+            *(_interval(cells.loc[(other, figure)], "+") for figure in METRICS),
+        )
         for other in part["against"].unique()
     ]
-    return _table(("against", *(HEADINGS[figure] for figure in FIGURES)), lines)
+    return _table(("against", *(METRIC_HEADINGS[figure] for figure in METRICS)), rows)
 
 
 def _calibration(facts: CardFacts) -> str:
-    judged = facts.segments
-    everything = judged[judged["segment"] == EVERYTHING].set_index("figure")["value"]
-    measured = [everything.get(name, math.nan) for name in SHARES]
+    segment_figures = facts.segments
+    everything = segment_figures[segment_figures["segment"] == ALL_ROWS].set_index("figure")[
+        "value"
+    ]
+    measured = [everything.get(name, math.nan) for name in RATE_METRICS]
     sentences = list(facts.calibration)
     if all(map(math.isfinite, measured)):
         predicted, observed = measured
@@ -312,11 +318,11 @@ def _calibration(facts: CardFacts) -> str:
 
 
 def _segments(facts: CardFacts) -> str:
-    judged = facts.segments
-    if judged.empty:
+    segment_figures = facts.segments
+    if segment_figures.empty:
         return "Nothing was judged by segment."
-    weak = weak_segments(judged)
-    by_chance = expected_by_chance(judged)
+    weak = find_weak_segments(segment_figures)
+    false_alarms = expected_false_alarms(segment_figures)
     return "\n\n".join(
         (
             (
@@ -325,28 +331,28 @@ def _segments(facts: CardFacts) -> str:
             ),
             _bullets((one.sentence for one in weak), "No segment stands out."),
             (
-                f"Were every segment as good as the whole, about {by_chance:.1f} would be named "
+                f"Were every segment as good as the whole, about {false_alarms:.1f} would be named "
                 "above all the same. A dash marks what is too small to judge."
             ),
-            _segment_table(judged),
+            _segment_table(segment_figures),
         )
     )
 
 
-def _segment_table(judged: pd.DataFrame) -> str:
+def _segment_table(segment_figures: pd.DataFrame) -> str:
     sizes_shown = ("rows", "conversions", "groups", "accounts")
-    lines = []
-    for (segment, part), figures in judged.groupby(["segment", "part"], sort=False):
+    rows = []
+    for (segment, part), figures in segment_figures.groupby(["segment", "part"], sort=False):
         cells = {row["figure"]: row for _, row in figures.iterrows()}
         sizes = figures.iloc[0]
         shown = (_segment_cell(name, cells[name]) for name in SEGMENT_HEADINGS)
         counts = (f"{sizes[name]:,}" for name in sizes_shown)
-        lines.append((plain(str(segment)), plain(str(part)), *counts, *shown))
-    return _table(("segment", "value", *sizes_shown, *SEGMENT_HEADINGS.values()), lines)
+        rows.append((escape_markdown(str(segment)), escape_markdown(str(part)), *counts, *shown))
+    return _table(("segment", "value", *sizes_shown, *SEGMENT_HEADINGS.values()), rows)
 
 
 def _segment_cell(figure: str, row: pd.Series) -> str:
-    if figure in SHARES and math.isfinite(row["value"]):
+    if figure in RATE_METRICS and math.isfinite(row["value"]):
         return f"{row['value']:.1%}"
     return _interval(row)
 
@@ -360,6 +366,6 @@ def _interval(row: pd.Series, sign: str = "") -> str:
     return f"{value} ({low} to {high})" if math.isfinite(row["low"]) else value
 
 
-def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---"] * len(header)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    separator = ["---"] * len(header)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, separator, *rows))

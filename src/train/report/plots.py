@@ -7,44 +7,47 @@ from matplotlib.figure import Figure
 
 from ..evaluate.comparison import best_baselines
 from ..evaluate.evaluation import MODEL
-from ..training import Trained
-from . import charts as drawings
+from ..training import TrainingResult
+from . import charts
 from .shap_plots import shap_plots
-from .threshold_charts import threshold_figure
+from .threshold_charts import plot_threshold_curve
 
 SHOWN_BASELINES = 2  # in the plots; all of them are in the figures
 
 
-def plots(trained: Trained) -> dict[str, tuple[Figure, pd.DataFrame]]:
+def draw_plots(trained: TrainingResult) -> dict[str, tuple[Figure, pd.DataFrame]]:
     """Each picture and what it draws: the model and the baselines that come nearest."""
-    judged, touched = trained.judged, trained.touched_per_snapshot
-    shown = [MODEL, *best_baselines(judged.figures, model=MODEL, count=SHOWN_BASELINES)]
-    chosen = {name: judged.probabilities[name] for name in shown}
-    rows = judged.rows
-    pictures = {
+    evaluation, touched = trained.evaluation, trained.touched_per_snapshot
+    shown = [MODEL, *best_baselines(evaluation.figures, model=MODEL, count=SHOWN_BASELINES)]
+    probabilities = {name: evaluation.probabilities[name] for name in shown}
+    rows = evaluation.rows
+    figures = {
         "reliability": (
-            drawings.reliability(rows, chosen, model=MODEL),
-            drawings.reliability_data(rows, chosen),
+            charts.plot_reliability(rows, probabilities, model=MODEL),
+            charts.reliability_data(rows, probabilities),
         ),
         "lift": (
-            drawings.lift(rows, chosen, touched_per_snapshot=touched, model=MODEL),
-            drawings.lift_data(rows, chosen),
+            charts.plot_lift(rows, probabilities, touched_per_snapshot=touched, model=MODEL),
+            charts.lift_data(rows, probabilities),
         ),
         "precision_recall": (
-            drawings.precision_recall(rows, chosen, model=MODEL),
-            drawings.precision_recall_data(rows, chosen),
+            charts.plot_precision_recall(rows, probabilities, model=MODEL),
+            charts.precision_recall_data(rows, probabilities),
         ),
         "gains": (
-            drawings.gains(rows, chosen, model=MODEL),
-            drawings.gains_data(rows, chosen),
+            charts.plot_gains(rows, probabilities, model=MODEL),
+            charts.gains_data(rows, probabilities),
         ),
         "decision": (
-            drawings.decision(rows, chosen, model=MODEL),
-            drawings.decision_data(rows, chosen),
+            charts.plot_decision_curve(rows, probabilities, model=MODEL),
+            charts.decision_data(rows, probabilities),
         ),
-        "months": (drawings.by_month(judged.months, model=MODEL), judged.months),
+        "months": (charts.plot_months(evaluation.months, model=MODEL), evaluation.months),
     }
-    if len(judged.curve) and judged.signal.found:
-        line = trained.bundle.thresholds.pooled_at(trained.split.test[-1])
-        pictures["thresholds"] = (threshold_figure(judged.curve, readiness=line), judged.curve)
-    return {**pictures, **shap_plots(trained)}
+    if len(evaluation.threshold_curve) and evaluation.signal.found:
+        threshold = trained.bundle.thresholds.pooled_at(trained.split.test[-1])
+        figures["thresholds"] = (
+            plot_threshold_curve(evaluation.threshold_curve, readiness=threshold),
+            evaluation.threshold_curve,
+        )
+    return {**figures, **shap_plots(trained)}

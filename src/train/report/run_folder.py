@@ -14,24 +14,26 @@ import pyarrow.parquet as pq
 
 from ...model.bundle import CATEGORICAL, NUMERIC, save_bundle
 from ...model.registry import BUNDLE_FOLDER
-from ...settings import model_tree
-from ..training import Trained
+from ...settings import model_settings_values
+from ..training import TrainingResult
 from .card_facts import card_facts
-from .metrics import all_metrics, findings_tree, parameters, records, tags
+from .metrics import findings_json, json_records, run_metrics, run_parameters, run_tags
 from .mlflow_versions import FEATURES_FILE, FIGURES_FILE, ROWS_FILE
-from .model_card import model_card
-from .plots import plots
+from .model_card import render_model_card
+from .plots import draw_plots
 
-RUN_FILE, ARTIFACTS, EXAMPLE_FILE = "run.json", "artifacts", "example.parquet"
+RUN_FILE, ARTIFACTS_FOLDER, EXAMPLE_FILE = "run.json", "artifacts", "example.parquet"
 CARD_FILE = "model_card.md"
-FORMAT = 1
+RUN_FORMAT = 1
 
 TEST_COLUMNS = (
     "group_id", "account_id", "as_of", "converted", "seen", "completeness", "readiness",
 )  # fmt: skip
 
 
-def write_run(trained: Trained, folder: Path, data: str, package_version: str) -> None:
+def write_run_folder(
+    trained: TrainingResult, folder: Path, data: str, package_version: str
+) -> None:
     """Writes a training into an existing, empty folder.
 
     A bundle without signal is not written: nothing shall be scored with it.
@@ -42,37 +44,37 @@ def write_run(trained: Trained, folder: Path, data: str, package_version: str) -
         data: name of the data source, for people.
         package_version: of mqbg.
     """
-    artifacts = folder / ARTIFACTS
+    artifacts = folder / ARTIFACTS_FOLDER
     artifacts.mkdir()
-    signal = trained.judged.signal.found
+    signal = trained.evaluation.signal.found
     features = trained.bundle.catalogue.features
-    tree = {
-        "format": FORMAT,
+    run = {
+        "format": RUN_FORMAT,
         "name": trained.bundle.settings.model.registered_name,
         "package_version": package_version,
         "data": data,
         "fingerprint": trained.bundle.training.fingerprint,
         "signal": signal,
-        "tags": tags(trained, data, package_version),
-        "parameters": parameters(trained),
-        "metrics": all_metrics(trained),
-        "folds": _folds(trained),
-        "trials": [] if trained.tuned is None else records(trained.tuned.trials),
+        "tags": run_tags(trained, data, package_version),
+        "parameters": run_parameters(trained),
+        "metrics": run_metrics(trained),
+        "folds": _fold_losses(trained),
+        "trials": [] if trained.tuned is None else json_records(trained.tuned.trials),
         "columns": {f.name: CATEGORICAL if f.categorical else NUMERIC for f in features},
     }
-    _write_json(tree, folder / RUN_FILE)
+    _write_json(run, folder / RUN_FILE)
     _write_frames(trained, artifacts)
-    _write_trees(trained, artifacts)
-    card = model_card(card_facts(trained, data, package_version))
+    _write_json_files(trained, artifacts)
+    card = render_model_card(card_facts(trained, data, package_version))
     (artifacts / CARD_FILE).write_text(card, encoding="utf-8")
     _write_plots(trained, artifacts)
-    pq.write_table(trained.example, folder / EXAMPLE_FILE)
+    pq.write_table(trained.input_example, folder / EXAMPLE_FILE)
     if signal:
         (folder / BUNDLE_FOLDER).mkdir()
         save_bundle(trained.bundle, folder / BUNDLE_FOLDER)
 
 
-def _folds(trained: Trained) -> list[dict[str, Any]]:
+def _fold_losses(trained: TrainingResult) -> list[dict[str, Any]]:
     """Of each fold its sizes, and its held-out loss with as many trees as were kept."""
     fitted = trained.learned.fitted_trees
     if fitted is None:
@@ -91,43 +93,43 @@ def _folds(trained: Trained) -> list[dict[str, Any]]:
     ]
 
 
-def _write_json(tree: Any, path: Path) -> None:
-    text = json.dumps(tree, ensure_ascii=False, indent=1, allow_nan=False)
+def _write_json(value: Any, path: Path) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _write_frames(trained: Trained, folder: Path) -> None:
-    judged = trained.judged
+def _write_frames(trained: TrainingResult, folder: Path) -> None:
+    evaluation = trained.evaluation
     frames = {
-        FIGURES_FILE: judged.figures,
-        "differences.csv": judged.differences,
-        "segments.csv": judged.segments,
-        "months.csv": judged.months,
-        "thresholds.csv": judged.curve,
-        "horizons.csv": judged.horizons,
+        FIGURES_FILE: evaluation.figures,
+        "differences.csv": evaluation.differences,
+        "segments.csv": evaluation.segments,
+        "months.csv": evaluation.months,
+        "thresholds.csv": evaluation.threshold_curve,
+        "horizons.csv": evaluation.horizons,
     }
     for name, frame in frames.items():
         if len(frame):
             frame.to_csv(folder / name, index=False)
-    judged.rows[list(TEST_COLUMNS)].to_parquet(folder / ROWS_FILE, index=False)
+    evaluation.rows[list(TEST_COLUMNS)].to_parquet(folder / ROWS_FILE, index=False)
 
 
-def _write_trees(trained: Trained, folder: Path) -> None:
+def _write_json_files(trained: TrainingResult, folder: Path) -> None:
     features = [
         {"name": f.name, "theme": f.theme, "unit": f.unit, "words": f.describe("en")}
         for f in trained.bundle.catalogue.features
     ]
     _write_json({"features": features}, folder / FEATURES_FILE)
-    _write_json(model_tree(trained.bundle.settings), folder / "settings.json")
-    _write_json({"findings": findings_tree(trained.findings)}, folder / "probes.json")
+    _write_json(model_settings_values(trained.bundle.settings), folder / "settings.json")
+    _write_json({"findings": findings_json(trained.findings)}, folder / "probes.json")
     if trained.ablation is not None:
-        _write_json({"themes": records(trained.ablation)}, folder / "ablation.json")
+        _write_json({"themes": json_records(trained.ablation)}, folder / "ablation.json")
 
 
-def _write_plots(trained: Trained, folder: Path) -> None:
-    if trained.judged.rows["converted"].nunique() < 2:
+def _write_plots(trained: TrainingResult, folder: Path) -> None:
+    if trained.evaluation.rows["converted"].nunique() < 2:
         return  # no curve of one class says anything
     (folder / "plots").mkdir()
-    for name, (figure, data) in plots(trained).items():
+    for name, (figure, data) in draw_plots(trained).items():
         figure.savefig(folder / "plots" / f"{name}.png", dpi=120, bbox_inches="tight")
         data.to_csv(folder / "plots" / f"{name}.csv", index=False)

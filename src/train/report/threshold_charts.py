@@ -10,17 +10,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .charts import GUIDE, MODEL_COLOUR, OTHER_COLOURS
+from .charts import BASELINE_COLOURS, GUIDE_STYLE, MODEL_COLOUR
 
 PANELS = (
     ("per_week", "newly qualified a week", MODEL_COLOUR),
-    ("precision", "share that converts", OTHER_COLOURS[1]),
-    ("recall", "share of conversions found", OTHER_COLOURS[2]),
-    ("value_per_week", "value a week", OTHER_COLOURS[0]),
+    ("precision", "share that converts", BASELINE_COLOURS[1]),
+    ("recall", "share of conversions found", BASELINE_COLOURS[2]),
+    ("value_per_week", "value a week", BASELINE_COLOURS[0]),
 )
 
 
-def threshold_figure(curve: pd.DataFrame, *, readiness: float) -> Figure:
+def plot_threshold_curve(curve: pd.DataFrame, *, readiness: float) -> Figure:
     """Volume, precision, recall and value by the line, each in its band of 95 %.
 
     Args:
@@ -38,9 +38,9 @@ def threshold_figure(curve: pd.DataFrame, *, readiness: float) -> Figure:
     figure = Figure(figsize=(6.4, 1.0 + 1.7 * len(panels)), layout="constrained")
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, label, colour) in zip(rows, panels, strict=True):
-        _panel(axes, curve, name, label, colour)
+        _draw_panel(axes, curve, name, label, colour)
         if readiness <= 1:
-            axes.axvline(readiness, **GUIDE | {"linestyle": "-"})
+            axes.axvline(readiness, **GUIDE_STYLE | {"linestyle": "-"})
     if readiness <= 1:
         rows[0].annotate(
             f"line {readiness:.1%}",
@@ -57,11 +57,11 @@ def threshold_figure(curve: pd.DataFrame, *, readiness: float) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, curve: pd.DataFrame, name: str, label: str, colour: str) -> None:
-    at = curve["readiness"].to_numpy(np.float64)
+def _draw_panel(axes: Axes, curve: pd.DataFrame, name: str, label: str, colour: str) -> None:
+    x = curve["readiness"].to_numpy(np.float64)
     low, high = curve[f"{name}_low"].to_numpy(), curve[f"{name}_high"].to_numpy()
-    axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.plot(at, curve[name], color=colour, linewidth=2.0)
+    axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(x, curve[name], color=colour, linewidth=2.0)
     axes.set_ylabel(label, fontsize=9)
     if name in ("precision", "recall"):
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")

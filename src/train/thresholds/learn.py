@@ -14,7 +14,7 @@ from scipy.special import logit
 from ...contract import BadInput
 from ...model.threshold_update import qualifying_thresholds, segment_values
 from ...model.thresholds import UNREACHABLE, Thresholds, shift_threshold
-from ...settings import Thresholds as ThresholdSettings
+from ...settings import ThresholdSettings
 from .capacity import capacity_threshold
 from .counts_by_account import candidate_thresholds, count_by_account
 from .new_entries import SCORED_COLUMNS, NewEntries, find_new_entries, require_scored_rows

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...model.threshold_update import qualified, qualifying_thresholds
 from ...model.thresholds import Estimate, ThresholdPerformance, Thresholds
-from ...settings import Thresholds as ThresholdSettings
+from ...settings import ThresholdSettings
 from .counts_by_account import candidate_thresholds, count_by_account
 from .new_entries import SCORED_COLUMNS, Floats, find_new_entries, require_scored_rows
 

@@ -17,7 +17,13 @@ from mqbg.explain.changes.change_attribution import attribute_change
 from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.tables_as_of import in_memory_source, rows_of_group
-from mqbg.settings import Model, Observation, Settings, Snapshots, Target
+from mqbg.settings import (
+    ModelSettings,
+    ObservationSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
@@ -25,10 +31,10 @@ from mqbg.train.training import train
 SINCE, AS_OF = datetime(2025, 5, 10), datetime(2025, 7, 1)
 LATELY = datetime(2025, 6, 20)
 SETTINGS = Settings(
-    target=Target(horizon_days=150),
-    observation=Observation(datetime(2025, 12, 1)),
-    snapshots=Snapshots(start=datetime(2024, 12, 1)),
-    model=Model(threads=1, resamples=2, ablation=False),
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 12, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
+    model=ModelSettings(threads=1, resamples=2, ablation=False),
 )
 TIMES = {
     "members": "joined_at", "activities": "occurred_at", "stage_events": "occurred_at",

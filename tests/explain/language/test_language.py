@@ -16,11 +16,11 @@ from mqbg.explain.language.placeholders import SAMPLES, SENTENCES, sample_values
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.settings import Role
+from mqbg.settings import RoleRequirement
 
 LANGUAGES = ("en", "ja")
 FEATURES = build_catalogue(
-    Vocabulary(Template((TemplateRole("user", "user", Role(), {}),)), ("web",))
+    Vocabulary(Template((TemplateRole("user", "user", RoleRequirement(), {}),)), ("web",))
 ).features
 ISOLATE, POP = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 

@@ -12,7 +12,7 @@ from mqbg.explain.shapley.coalition_aggregates import Aggregator
 from mqbg.explain.shapley.game import play_games, stakeholder_game
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
-from mqbg.settings import Explain
+from mqbg.settings import ExplainSettings
 
 NAN = math.nan
 REDUCES = (Aggregation.SUM, Aggregation.SUM, Aggregation.MAX, Aggregation.MIN)
@@ -21,8 +21,8 @@ TOTALS = Aggregator(
 )
 BASE = np.array([0.5, 0.0, NAN, NAN])
 NO_EFFECT = (0.0, 0.0, NAN, NAN)
-EXACT = Explain(max_sets=2**14)
-SAMPLED = Explain(max_sets=1)
+EXACT = ExplainSettings(max_sets=2**14)
+SAMPLED = ExplainSettings(max_sets=1)
 QUICK = settings(max_examples=40, deadline=None, derandomize=True)
 
 
@@ -109,7 +109,7 @@ def test_exact_contributions_are_shapley_values_by_definition(members):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 8, 400])
-@pytest.mark.parametrize("how", [Explain(), SAMPLED], ids=["default", "sampled"])
+@pytest.mark.parametrize("how", [ExplainSettings(), SAMPLED], ids=["default", "sampled"])
 def test_base_and_contributions_sum_to_the_log_odds_of_everyone(count, how):
     members = people(count)
     got = outcome(members, how)
@@ -119,7 +119,7 @@ def test_base_and_contributions_sum_to_the_log_odds_of_everyone(count, how):
 
 
 def test_four_hundred_members_alike_are_exact_and_share_equally():
-    got = outcome([people(1)[0]] * 400, Explain())
+    got = outcome([people(1)[0]] * 400, ExplainSettings())
     each = (got.everyone - got.base) / 400
     np.testing.assert_allclose(got.contribution, each, rtol=1e-9)
     assert not got.standard_error.any()
@@ -145,7 +145,7 @@ def test_two_alike_members_get_equal_parts_to_the_bit(how):
 @pytest.mark.parametrize("seed", range(6))
 def test_a_sampled_contribution_is_within_four_standard_errors_of_the_exact_one(seed):
     # Of few pairs, the error itself is an estimate: a gain that few orders show may be missing.
-    many = Explain(max_sets=1, standard_error=0.01, max_pairs=4096)
+    many = ExplainSettings(max_sets=1, standard_error=0.01, max_pairs=4096)
     members = people(11, seed)
     exact, sampled = outcome(members, EXACT), outcome(members, many, seed=seed)
     assert 0 < sampled.standard_error.max() < 0.01
@@ -155,16 +155,16 @@ def test_a_sampled_contribution_is_within_four_standard_errors_of_the_exact_one(
 @pytest.mark.parametrize("seed", range(6))
 def test_by_default_no_member_is_further_off_than_four_of_the_largest_errors(seed):
     members = people(11, seed)
-    exact, sampled = outcome(members, EXACT), outcome(members, Explain(), seed=seed)
+    exact, sampled = outcome(members, EXACT), outcome(members, ExplainSettings(), seed=seed)
     wrong = np.abs(sampled.contribution - exact.contribution)
     assert 0 < wrong.max() <= 4 * sampled.standard_error.max()
 
 
 def test_sampling_goes_on_until_the_error_is_small_or_the_pairs_are_used_up():
     members = people(11)
-    strict = Explain(max_sets=1, standard_error=0.005, max_pairs=4096)
+    strict = ExplainSettings(max_sets=1, standard_error=0.005, max_pairs=4096)
     assert outcome(members, strict).standard_error.max() < 0.005
-    few = Explain(max_sets=1, standard_error=1e-9, max_pairs=4)
+    few = ExplainSettings(max_sets=1, standard_error=1e-9, max_pairs=4)
     rows = []
     drawn = game(members, few)
     list(play_games([("g", drawn)], lambda _s, t: rows.append(len(t)) or value(t), 1))
@@ -172,8 +172,8 @@ def test_sampling_goes_on_until_the_error_is_small_or_the_pairs_are_used_up():
 
 
 def test_the_choice_between_exact_and_sampled_is_by_the_number_of_distinct_sets():
-    assert not outcome(people(10), Explain(max_sets=1024)).standard_error.any()
-    assert outcome(people(10), Explain(max_sets=1023)).standard_error.any()
+    assert not outcome(people(10), ExplainSettings(max_sets=1024)).standard_error.any()
+    assert outcome(people(10), ExplainSettings(max_sets=1023)).standard_error.any()
 
 
 @pytest.mark.parametrize("how", [EXACT, SAMPLED], ids=["exact", "sampled"])

@@ -24,7 +24,14 @@ from mqbg.explain.shapley.valuation import Valuation
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.tables.feature_table import feature_table, open_snapshot
 from mqbg.features.tables.group_features import aggregate_terms, group_features, member_terms
-from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
+from mqbg.settings import (
+    ExplainSettings,
+    ModelSettings,
+    ObservationSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
@@ -33,11 +40,11 @@ AS_OF = datetime(2025, 7, 1)
 SEED = 21
 SIZES = (0, 1, 2, 8, 400)
 SETTINGS = Settings(
-    target=Target(horizon_days=150),
-    observation=Observation(datetime(2025, 12, 1)),
-    snapshots=Snapshots(start=datetime(2024, 11, 1)),
-    model=Model(threads=1, resamples=2, ablation=False),
-    explain=Explain(standard_error=0.05, max_pairs=16, min_support=5),
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 12, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 11, 1)),
+    model=ModelSettings(threads=1, resamples=2, ablation=False),
+    explain=ExplainSettings(standard_error=0.05, max_pairs=16, min_support=5),
 )
 
 

@@ -12,7 +12,7 @@ from mqbg.explain.shapley.game import play_games, stakeholder_game
 from mqbg.explain.shapley.transition_game import TransitionAggregator
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
-from mqbg.settings import Explain
+from mqbg.settings import ExplainSettings
 
 NAN = math.nan
 REDUCES = (Aggregation.SUM, Aggregation.MAX, Aggregation.MIN)
@@ -62,7 +62,7 @@ def played(base, pairs, chosen):
 @QUICK
 @given(rows, players)
 def test_every_move_has_the_shapley_value_of_plain_python(base, pairs):
-    outcome = played(base, pairs, Explain(max_sets=10_000))
+    outcome = played(base, pairs, ExplainSettings(max_sets=10_000))
     expected = [0.0] * len(pairs)
     orders = list(permutations(range(len(pairs))))
     for order in orders:
@@ -78,7 +78,7 @@ def test_every_move_has_the_shapley_value_of_plain_python(base, pairs):
 @QUICK
 @given(rows, st.lists(st.tuples(rows, rows), min_size=1, max_size=6))
 def test_sampled_moves_sum_exactly_too(base, pairs):
-    outcome = played(base, pairs, Explain(max_sets=0, max_pairs=4))
+    outcome = played(base, pairs, ExplainSettings(max_sets=0, max_pairs=4))
     moved = after_moves(base, pairs, set(range(len(pairs)))) - after_moves(base, pairs, set())
     assert math.isclose(math.fsum(outcome.contribution), moved, abs_tol=1e-9)
 
@@ -86,7 +86,7 @@ def test_sampled_moves_sum_exactly_too(base, pairs):
 @QUICK
 @given(rows, players)
 def test_without_a_move_the_player_is_as_before(base, pairs):
-    outcome = played(base, pairs, Explain(max_sets=10_000))
+    outcome = played(base, pairs, ExplainSettings(max_sets=10_000))
     everybody = set(range(len(pairs)))
     expected = [after_moves(base, pairs, everybody - {place}) for place in everybody]
     assert outcome.without.tolist() == expected

@@ -16,7 +16,7 @@ from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.feature import Theme
 from mqbg.features.declare.template import Template, TemplateRole, reserved_parts, slugs
 from mqbg.features.declare.vocabulary import MAX_FAMILIES, Vocabulary, find_vocabulary
-from mqbg.settings import FeatureSettings, Role, Settings
+from mqbg.settings import FeatureSettings, RoleRequirement, Settings
 
 AS_OF = datetime(2024, 6, 1)
 ROLES = ("Economic Buyer", "決裁者", "economic-buyer", "購買部 課長", 'sponsor "x", [y]: {z}', "21")
@@ -25,7 +25,7 @@ FAMILIES = ("web", "Web", "page: view", "資料 請求", 'a"b,c', "[x]")
 
 def words_for(roles=ROLES, families=FAMILIES):
     parts = slugs(roles, reserved_parts(FeatureSettings()))
-    template = Template(tuple(TemplateRole(r, parts[r], Role(), {}) for r in roles))
+    template = Template(tuple(TemplateRole(r, parts[r], RoleRequirement(), {}) for r in roles))
     return build_catalogue(Vocabulary(template, families))
 
 

@@ -9,11 +9,11 @@ import pytest
 from mqbg.contract import BadInput
 from mqbg.features import find_vocabulary
 from mqbg.features.declare.vocabulary import require_known_roles
-from mqbg.settings import FeatureSettings, Role, Settings, Solution
+from mqbg.settings import FeatureSettings, RoleRequirement, Settings, SolutionSettings
 
 AS_OF = datetime(2024, 6, 1)
 LONG_AGO = datetime(2023, 1, 1)
-TEMPLATE = {"decision_maker": Role(), "user": Role()}
+TEMPLATE = {"decision_maker": RoleRequirement(), "user": RoleRequirement()}
 
 
 def world(*roles):
@@ -39,7 +39,9 @@ def test_roles_that_no_template_knows_are_named_with_their_count(open_tables, ca
 
 
 def test_a_role_of_one_solution_s_template_is_known(open_tables, caplog):
-    settings = Settings(roles=TEMPLATE, solutions={"s1": Solution({"board": Role()})})
+    settings = Settings(
+        roles=TEMPLATE, solutions={"s1": SolutionSettings({"board": RoleRequirement()})}
+    )
     assert "roles" not in warnings(caplog, open_tables(world("user", "board"), settings))
 
 

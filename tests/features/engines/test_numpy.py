@@ -41,7 +41,7 @@ from mqbg.features.tables.group_features import (
     member_terms,
 )
 from mqbg.features.tables.member_signals import _READERS, with_age_days
-from mqbg.settings import FeatureSettings, Role
+from mqbg.settings import FeatureSettings, RoleRequirement
 
 AS_OF = datetime(2024, 6, 1)
 SEEDS = (5, 6, 7)
@@ -51,7 +51,7 @@ QUICK = settings(max_examples=25, deadline=None, derandomize=True)
 
 def words():
     parts = slugs(ROLES, reserved_parts(FeatureSettings()))
-    roles = tuple(TemplateRole(role, parts[role], Role(), {}) for role in ROLES)
+    roles = tuple(TemplateRole(role, parts[role], RoleRequirement(), {}) for role in ROLES)
     return build_catalogue(
         Vocabulary(Template(roles), ("web", "mail"), ("budget", "timing"), ("it", "人事"))
     )

@@ -10,11 +10,11 @@ from mqbg.features.declare.expressions import cutoff_literal
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.features.tables.group_facts import group_facts
 from mqbg.features.time_rules.eligible_groups import eligible_groups
-from mqbg.settings import Settings, Target
+from mqbg.settings import Settings, TargetSettings
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
-SETTINGS = Settings(target=Target(closed_stages=("won", "lost", "dropped")))
+SETTINGS = Settings(target=TargetSettings(closed_stages=("won", "lost", "dropped")))
 STAGES = ("demo", "demo", "opportunity", "opportunity", "won", "lost", "dropped", "reopened")
 
 
@@ -129,7 +129,7 @@ def test_open_groups_of_an_account_are_the_eligible_ones(open_tables, seed):
 
 
 def test_a_won_group_is_no_loss_even_where_won_is_the_only_closed_stage(open_tables):
-    settings = Settings(target=Target(closed_stages=("won",)))
+    settings = Settings(target=TargetSettings(closed_stages=("won",)))
     tables = {
         "buying_groups": [{"group_id": "open"}, {"group_id": "closed"}],
         "stage_events": [

@@ -10,7 +10,7 @@ from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.features.engines.query_runner import QueryRunner
 from mqbg.features.tables.group_facts import fact_types, group_facts
 from mqbg.features.time_rules.eligible_groups import eligible_groups
-from mqbg.settings import Role, Settings, Solution, Target
+from mqbg.settings import RoleRequirement, Settings, SolutionSettings, TargetSettings
 
 AS_OF = datetime(2024, 6, 1)
 MICROSECOND = timedelta(microseconds=1)
@@ -142,7 +142,7 @@ def test_of_stages_at_one_instant_the_last_by_name_is_the_current_one(open_table
 
 
 def test_every_closed_stage_of_the_settings_is_a_closing(open_tables):
-    target = Target(stage="meeting set", closed_stages=("won", "dropped"))
+    target = TargetSettings(stage="meeting set", closed_stages=("won", "dropped"))
     stages = ("meeting set", "won", "dropped", "lost")
     source = open_tables(
         {
@@ -173,8 +173,12 @@ def test_a_role_found_in_the_data_counts_after_a_member_first_had_it(open_tables
 
 def test_a_template_of_a_solution_goes_before_the_default_one(open_tables):
     settings = Settings(
-        roles={"buyer": Role(2, 60.5)},
-        solutions={"s2": Solution({"buyer": Role(0, 20.0), "legal": Role(1, 80.0)})},
+        roles={"buyer": RoleRequirement(2, 60.5)},
+        solutions={
+            "s2": SolutionSettings(
+                {"buyer": RoleRequirement(0, 20.0), "legal": RoleRequirement(1, 80.0)}
+            )
+        },
     )
     groups = [{"group_id": f"for {s}", "solution_id": s} for s in ("s1", "s2")]
     facts = facts_of(open_tables({"buying_groups": groups}, settings))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.features import cutoffs, eligible_groups, end_of_observation
 from mqbg.features.time_rules.eligible_groups import start_of_history, training_cutoffs
-from mqbg.settings import Observation, Settings, Snapshots, Target
+from mqbg.settings import ObservationSettings, Settings, SnapshotSettings, TargetSettings
 
 AS_OF = datetime(2024, 6, 1)
 MICROSECOND = timedelta(microseconds=1)
@@ -113,7 +113,7 @@ def test_open_groups_that_were_created_before_the_cutoff_are_eligible(lives):
 
 
 def test_settings_say_which_stages_end_eligibility(lives):
-    settings = Settings(target=Target(stage="demo", closed_stages=("parked",)))
+    settings = Settings(target=TargetSettings(stage="demo", closed_stages=("parked",)))
     assert set(LIFE) - eligible(lives, settings) == {"in talks", "merely parked"}
 
 
@@ -139,7 +139,7 @@ def test_observation_ends_with_the_latest_known_time_of_any_table(open_tables, u
     some = {name: [OBSERVED[name]] for name in names[: names.index(upto) + 1]}
     tables = open_tables(some).tables
     assert end_of_observation(tables, Settings()) == ago(days)
-    assert end_of_observation(tables, Settings(observation=Observation(ago(90)))) == ago(90)
+    assert end_of_observation(tables, Settings(observation=ObservationSettings(ago(90)))) == ago(90)
 
 
 def test_the_first_instant_is_that_of_an_activity_or_of_a_group(open_tables):
@@ -149,7 +149,10 @@ def test_the_first_instant_is_that_of_an_activity_or_of_a_group(open_tables):
 
 
 def test_the_last_training_cutoff_has_its_whole_horizon_observed():
-    plan = Settings(target=Target(horizon_days=30), snapshots=Snapshots("1w", datetime(2024, 1, 1)))
+    plan = Settings(
+        target=TargetSettings(horizon_days=30),
+        snapshots=SnapshotSettings("1w", datetime(2024, 1, 1)),
+    )
     exact_end = datetime(2024, 1, 29) + timedelta(days=30)
     first = datetime(2023, 1, 1)
     assert training_cutoffs(plan, first, exact_end)[-1] == datetime(2024, 1, 29)
@@ -166,7 +169,7 @@ def test_the_last_training_cutoff_has_its_whole_horizon_observed():
     ],
 )
 def test_without_a_start_the_first_cutoff_has_four_weeks_of_history(every, first, start):
-    settings = Settings(snapshots=Snapshots(every))
+    settings = Settings(snapshots=SnapshotSettings(every))
     assert training_cutoffs(settings, first, AS_OF)[0] == start
     assert start - first >= timedelta(weeks=4)
 

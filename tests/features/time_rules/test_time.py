@@ -9,14 +9,18 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.settings import Role, Settings, Solution
+from mqbg.settings import RoleRequirement, Settings, SolutionSettings
 
 AS_OF = datetime(2024, 6, 1)
 PAST = AS_OF - timedelta(days=20)
 FROM_DATA = Settings()
 TEMPLATED = Settings(
-    roles={"decision_maker": Role(1, 100.0), "user": Role(2, 40.0)},
-    solutions={"s2": Solution({"情報 システム": Role(1, 80.0), "user": Role(0, 20.0)})},
+    roles={"decision_maker": RoleRequirement(1, 100.0), "user": RoleRequirement(2, 40.0)},
+    solutions={
+        "s2": SolutionSettings(
+            {"情報 システム": RoleRequirement(1, 80.0), "user": RoleRequirement(0, 20.0)}
+        )
+    },
 )
 
 # Each edit takes the tables, a number that picks a row, and an instant at or after the cut-off.

@@ -34,7 +34,7 @@ from mqbg.serve.api.workers import WorkerPool
 from mqbg.serve.batch.scoring import ScoreTables, score
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.save_run import save_run
-from mqbg.settings import Api, Settings, Store
+from mqbg.settings import ApiSettings, Settings, StoreSettings
 
 AS_OF = datetime(2025, 7, 1)
 NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
@@ -164,7 +164,9 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="package")
 def settings(store_url):
     """Of the small server: room for the whole small world in a body."""
-    return Settings(store=Store(url=store_url), api=Api(max_rows=20_000, waiting=2, workers=1))
+    return Settings(
+        store=StoreSettings(url=store_url), api=ApiSettings(max_rows=20_000, waiting=2, workers=1)
+    )
 
 
 @contextmanager
@@ -228,7 +230,7 @@ def client(client_of, settings):
 @pytest.fixture(scope="session")
 def keys():
     """Three keys: of the scopes read, score, and both."""
-    return load_keys(Api(), ENVIRONMENT)
+    return load_keys(ApiSettings(), ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

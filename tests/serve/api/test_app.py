@@ -227,7 +227,7 @@ def test_another_champion_is_taken_over_and_what_is_under_way_ends_with_the_old_
     begun, hold, answers = threading.Event(), threading.Event(), []
     with client_of(settings) as client:
         standing = client.standing
-        real = standing.workers._answer
+        real = standing.workers._score_in_thread
 
         def slow(body, model):
             begun.set()

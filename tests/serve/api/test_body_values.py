@@ -31,7 +31,7 @@ def by_the_batch(connection, column, texts):
     """The values of texts, and which are not null and yet have none."""
     conversion = convert(column, "VARCHAR", "given")
     value = f"epoch_us({conversion.value})" if column.dtype == "timestamp" else conversion.value
-    failed = f"({conversion.given or 'NULL'}) IS NOT NULL AND ({value}) IS NULL"
+    failed = f"({conversion.original or 'NULL'}) IS NOT NULL AND ({value}) IS NULL"
     given = "(SELECT unnest($1::VARCHAR[]) AS given)"
     query = f"SELECT {value}, {failed} FROM {given}"  # noqa: S608
     return connection.execute(query, [texts]).fetchall()

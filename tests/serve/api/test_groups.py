@@ -12,7 +12,7 @@ import pytest
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.store_rows import forget_in_store
 from mqbg.serve.store.connection import open_store
-from mqbg.settings import Store
+from mqbg.settings import StoreSettings
 
 
 def plain(rows):
@@ -34,7 +34,7 @@ def own_url(tmp_path, keep, scored):
 @pytest.fixture
 def own(own_url, client_of, settings):
     """A server of that store."""
-    with client_of(replace(settings, store=Store(url=own_url))) as client:
+    with client_of(replace(settings, store=StoreSettings(url=own_url))) as client:
         yield client
 
 
@@ -155,7 +155,7 @@ def test_a_store_that_went_away_leaves_the_last_run(own, own_url):
 
 
 def test_before_the_first_run_there_are_no_groups(client_of, settings, tmp_path):
-    empty = replace(settings, store=Store(url=f"duckdb:///{tmp_path}/none.duckdb"))
+    empty = replace(settings, store=StoreSettings(url=f"duckdb:///{tmp_path}/none.duckdb"))
     with client_of(empty) as client:
         assert client.get("/v1/groups").json()["groups"] == []
         assert client.get("/v1/groups/g1").status_code == 404

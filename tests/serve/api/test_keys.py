@@ -8,13 +8,13 @@ import pytest
 from mqbg.contract import BadInput
 from mqbg.serve.api.keys import ApiKeys, is_loopback, load_keys, require_keys_unless_loopback
 from mqbg.serve.api.problem_details import HttpProblem
-from mqbg.settings import Api
+from mqbg.settings import ApiSettings
 
 SECRET = "0123456789abcdef"  # noqa: S105 - of these tests
 
 
 def of(text):
-    return load_keys(Api(), {"MQBG_API_KEYS": text})
+    return load_keys(ApiSettings(), {"MQBG_API_KEYS": text})
 
 
 def test_a_key_opens_what_its_scopes_say(keys, bearer):
@@ -65,7 +65,7 @@ def test_every_key_is_compared_in_constant_time(keys, monkeypatch):
         "mqbg.serve.api.keys.hmac.compare_digest",
         lambda left, right: compared.append((left, right)) or real(left, right),
     )
-    keys.holder("reader-key-0123456789")  # the first one: the others are compared none the less
+    keys.find("reader-key-0123456789")  # the first one: the others are compared none the less
     assert [left for left, _right in compared] == [key.digest for key in keys.keys]
 
 
@@ -73,7 +73,7 @@ def test_a_file_holds_digests_alone(tmp_path):
     file = tmp_path / "keys"
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
     file.write_text(f"# who\n\nnight read,score {digest}  # the batch\n")
-    found = load_keys(Api(keys_file=str(file)), {})
+    found = load_keys(ApiSettings(keys_file=str(file)), {})
     assert found.require({"x-api-key": SECRET}, "score") == "night"
     assert SECRET not in repr(found)
 
@@ -102,12 +102,12 @@ def test_a_file_of_other_lines_is_refused_by_its_line(tmp_path, line):
     file = tmp_path / "keys"
     file.write_text(f"\n{line}\n")
     with pytest.raises(BadInput, match="line 2"):
-        load_keys(Api(keys_file=str(file)), {})
+        load_keys(ApiSettings(keys_file=str(file)), {})
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(BadInput, match="keys_file"):
-        load_keys(Api(keys_file=str(tmp_path / "none")), {})
+        load_keys(ApiSettings(keys_file=str(tmp_path / "none")), {})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])

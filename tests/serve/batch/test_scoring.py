@@ -16,7 +16,14 @@ from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
 from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.serve.batch.scoring import score
-from mqbg.settings import Explain, Model, Observation, Settings, Snapshots, Target
+from mqbg.settings import (
+    ExplainSettings,
+    ModelSettings,
+    ObservationSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
 from mqbg.simulate import simulate
 from mqbg.train.fit import trees as fit
 from mqbg.train.training import train
@@ -24,11 +31,11 @@ from mqbg.train.training import train
 AS_OF = datetime(2025, 7, 1)
 SEED = 13
 SETTINGS = Settings(
-    target=Target(horizon_days=150),
-    observation=Observation(datetime(2025, 12, 1)),
-    snapshots=Snapshots(start=datetime(2024, 12, 1)),
-    model=Model(threads=1, resamples=2, ablation=False),
-    explain=Explain(min_support=5),
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 12, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
+    model=ModelSettings(threads=1, resamples=2, ablation=False),
+    explain=ExplainSettings(min_support=5),
 )
 
 
@@ -229,7 +236,7 @@ def test_what_each_did_of_late_is_what_plain_python_finds(tables, scores, people
             first[row["activity_id"]] = (known, row)
     of_contact = {}
     for known, row in first.values():
-        inbound = SETTINGS.kind(row["kind"]).direction == "inbound"
+        inbound = SETTINGS.activity_kind(row["kind"]).direction == "inbound"
         if inbound and known < AS_OF and row["occurred_at"] < AS_OF:
             of_contact.setdefault(row["contact_id"], []).append(row)
     silent = 0

@@ -19,8 +19,8 @@ from mqbg.serve.delivery.nightly_job import run_nightly_job
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.job_lock import hold_job_lock
 from mqbg.serve.store.save_run import save_run
-from mqbg.settings import Alerts, Push, Settings
-from mqbg.settings.delivery import HubSpot
+from mqbg.settings import AlertSettings, PushSettings, Settings
+from mqbg.settings.delivery import HubSpotSettings
 
 FIRST = datetime(2025, 3, 1)
 NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
@@ -32,11 +32,11 @@ LIMITS = {
 def settings_for(url: str) -> Settings:
     """Every retry at once, and alerts however old."""
     return Settings(
-        push=Push(
+        push=PushSettings(
             max_attempts=1000, retry_minutes=0.0,
-            hubspot=HubSpot(url=url, notes=("qualified",), **LIMITS),
+            hubspot=HubSpotSettings(url=url, notes=("qualified",), **LIMITS),
         ),
-        alerts=Alerts(channels=("slack",), max_age_days=1000.0, fall_points=40.0, **LIMITS),
+        alerts=AlertSettings(channels=("slack",), max_age_days=1000.0, fall_points=40.0, **LIMITS),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from mqbg.serve.delivery.targets.hubspot import hubspot_records
 from mqbg.serve.delivery.targets.open_target import open_target
 from mqbg.serve.delivery.targets.target import PushInputs
 from mqbg.settings import Settings
-from mqbg.settings.delivery import HubSpot, Push
+from mqbg.settings.delivery import HubSpotSettings, PushSettings
 from world import scored
 
 NOW = datetime(2025, 3, 1, 5)
@@ -26,7 +26,7 @@ QUICK = {
 
 
 def settings_for(url: str, **own) -> Settings:
-    return Settings(push=Push(hubspot=HubSpot(url=url, **(QUICK | own))))
+    return Settings(push=PushSettings(hubspot=HubSpotSettings(url=url, **(QUICK | own))))
 
 
 @pytest.fixture
@@ -243,13 +243,13 @@ def test_refused_records_are_due_again_later(stand, store):
 
 def test_settings_are_refused_that_leave_nothing_to_send():
     from mqbg.contract import BadInput
-    from mqbg.settings.rules import refuse_nonsense
+    from mqbg.settings.rules import require_plausible
 
     names = ("score", "readiness", "completeness", "engagement", "status", "missing_roles",
              "top_reasons", "next_step", "model_version", "as_of")  # fmt: skip
     settings = settings_for("http://x", fields=dict.fromkeys(names, ""))
     with pytest.raises(BadInput, match="nothing to send"):
-        refuse_nonsense(settings, "mqbg.toml")
-    odd = replace(settings, push=Push(hubspot=HubSpot(fields={"scor": "x"})))
+        require_plausible(settings, "mqbg.toml")
+    odd = replace(settings, push=PushSettings(hubspot=HubSpotSettings(fields={"scor": "x"})))
     with pytest.raises(BadInput, match="'scor'; the nearest known one is 'score'"):
-        refuse_nonsense(odd, "mqbg.toml")
+        require_plausible(odd, "mqbg.toml")

@@ -21,7 +21,14 @@ from mqbg.serve.delivery.targets.salesforce_bulk import job_csv as bulk_table
 from mqbg.serve.delivery.targets.target import OutboxRecord, PushInputs
 from mqbg.serve.delivery.targets.webhook import signature
 from mqbg.settings import Settings
-from mqbg.settings.delivery import Dynamics, JsonLines, Push, Salesforce, Sql, Webhook
+from mqbg.settings.delivery import (
+    DynamicsSettings,
+    JsonLinesSettings,
+    PushSettings,
+    SalesforceSettings,
+    SqlSettings,
+    WebhookSettings,
+)
 from world import scored
 
 NOW = datetime(2025, 3, 1, 5)
@@ -56,7 +63,7 @@ def payloads(store, kind="group") -> dict[str, dict]:
 
 def webhook(monkeypatch, crm, path="/hook/x?sig=hidden", **own) -> Settings:
     monkeypatch.setenv("MQBG_WEBHOOK_URL", crm.url + path)
-    return Settings(push=Push(webhook=Webhook(**(QUICK | own))))
+    return Settings(push=PushSettings(webhook=WebhookSettings(**(QUICK | own))))
 
 
 def test_a_webhook_gets_every_field_signed(stand, push, monkeypatch):
@@ -104,7 +111,7 @@ def test_a_webhooks_address_is_a_secret(push, monkeypatch, store, caplog, capfd)
 
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("MQBG_WEBHOOK_URL", "http://127.0.0.1:9/hidden")
-    settings = Settings(push=Push(webhook=Webhook(**(QUICK | {"tries": 2}))))
+    settings = Settings(push=PushSettings(webhook=WebhookSettings(**(QUICK | {"tries": 2}))))
     done = push("webhook", settings, scored(2))
     shown = f"{done} {caplog.text} {capfd.readouterr()} {payloads(store)}"
     assert "hidden" not in shown
@@ -121,7 +128,7 @@ def test_a_webhook_without_an_address_says_so(push, monkeypatch, value, said):
 
 
 def jsonl(path) -> Settings:
-    return Settings(push=Push(jsonl=JsonLines(str(path))))
+    return Settings(push=PushSettings(jsonl=JsonLinesSettings(str(path))))
 
 
 def lines(path) -> dict[str, dict]:
@@ -163,7 +170,9 @@ def test_a_file_of_somebody_else_is_left_alone(push, tmp_path):
 
 
 def salesforce(crm, **own) -> Settings:
-    return Settings(push=Push(salesforce=Salesforce(url=crm.url, bulk_poll_seconds=0.01, **own)))
+    return Settings(
+        push=PushSettings(salesforce=SalesforceSettings(url=crm.url, bulk_poll_seconds=0.01, **own))
+    )
 
 
 def test_salesforce_takes_200_at_a_time_and_answers_for_each(stand, push, store):
@@ -238,7 +247,7 @@ def test_salesforce_needs_an_address(push):
 
 
 def dynamics(crm, **own) -> Settings:
-    return Settings(push=Push(dynamics=Dynamics(url=crm.url, **(QUICK | own))))
+    return Settings(push=PushSettings(dynamics=DynamicsSettings(url=crm.url, **(QUICK | own))))
 
 
 def test_dynamics_gets_score_grade_and_trend(stand, push):
@@ -297,7 +306,7 @@ def test_an_application_logs_in_with_its_secret(stand, push, monkeypatch):
 @pytest.fixture
 def sql(database, monkeypatch):
     monkeypatch.setenv("MQBG_PUSH_SQL_URL", database.url)
-    return lambda **own: Settings(push=Push(sql=Sql(**own)))
+    return lambda **own: Settings(push=PushSettings(sql=SqlSettings(**own)))
 
 
 def test_a_table_is_made_filled_and_upserted(push, sql, database):

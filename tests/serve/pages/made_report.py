@@ -25,7 +25,7 @@ from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.pages import TrainingRecord, write_report
 from mqbg.serve.pages.portfolio import page_name
 from mqbg.serve.pages.training_record import ModelVersion
-from mqbg.settings import Role, Settings
+from mqbg.settings import RoleRequirement, Settings
 from mqbg.source import Source
 
 Row = dict[str, Any]
@@ -43,10 +43,10 @@ def chance(log_odds: float) -> float:
 
 def model() -> Bundle:
     roles = (
-        TemplateRole("buyer", "buyer", Role(), {}),
-        TemplateRole("judge", "judge", Role(required=2), {}),
-        TemplateRole("guest", "guest", Role(required=0), {}),
-        TemplateRole("elsewhere", "elsewhere", None, {"s9": Role()}),
+        TemplateRole("buyer", "buyer", RoleRequirement(), {}),
+        TemplateRole("judge", "judge", RoleRequirement(required=2), {}),
+        TemplateRole("guest", "guest", RoleRequirement(required=0), {}),
+        TemplateRole("elsewhere", "elsewhere", None, {"s9": RoleRequirement()}),
     )
     return Bundle(
         trees="",

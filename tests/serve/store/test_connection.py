@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from mqbg.contract import BadInput
 from mqbg.serve.store.connection import open_store, redact_url, store_exists, store_url
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.settings import Store as Settings
+from mqbg.settings import StoreSettings
 
 
 def open_once(url, **options):
@@ -51,9 +51,9 @@ def test_something_else_than_a_database_is_one_sentence(tmp_path):
 
 def test_the_environment_wins_over_the_settings(monkeypatch):
     monkeypatch.delenv("MQBG_STORE_URL", raising=False)
-    assert store_url(Settings("duckdb:///a")) == "duckdb:///a"
+    assert store_url(StoreSettings("duckdb:///a")) == "duckdb:///a"
     monkeypatch.setenv("MQBG_STORE_URL", "duckdb:///b")
-    assert store_url(Settings("duckdb:///a")) == "duckdb:///b"
+    assert store_url(StoreSettings("duckdb:///a")) == "duckdb:///b"
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from mqbg.serve.store.queries import (
     load_transitions,
 )
 from mqbg.serve.store.save_run import save_run
-from mqbg.settings import Settings, States
+from mqbg.settings import Settings, StateSettings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
-SETTINGS = Settings(states=States(dwell_days=0, alert_pause_days=2))
+SETTINGS = Settings(states=StateSettings(dwell_days=0, alert_pause_days=2))
 NIGHTS = (
     {"a": 0.9, "b": 0.1, "c": 0.7},
     {"a": 0.1, "b": 0.8, "c": 0.7},
@@ -81,11 +81,11 @@ def test_the_latest_run_is_the_one_of_the_last_night(connection):
         ({"sort": "engagement"}, ["b", "c", "a"]),  # none comes last ...
         ({"sort": "engagement", "descending": True}, ["c", "b", "a"]),  # ... either way
         ({"limit": 1, "offset": 1}, ["c"]),
-        ({"which": GroupFilter(status=["qualified"])}, ["a", "c"]),
-        ({"which": GroupFilter(status=["qualified", "nurture"], solution_id=["s2"])}, ["b"]),
-        ({"which": GroupFilter(least_readiness=0.7)}, ["a", "c"]),
-        ({"which": GroupFilter(group_id=["c", "'; DROP TABLE scores; --"])}, ["c"]),
-        ({"which": GroupFilter(account_id=["nobody"])}, []),
+        ({"group_filter": GroupFilter(status=["qualified"])}, ["a", "c"]),
+        ({"group_filter": GroupFilter(status=["qualified", "nurture"], solution_id=["s2"])}, ["b"]),
+        ({"group_filter": GroupFilter(least_readiness=0.7)}, ["a", "c"]),
+        ({"group_filter": GroupFilter(group_id=["c", "'; DROP TABLE scores; --"])}, ["c"]),
+        ({"group_filter": GroupFilter(account_id=["nobody"])}, []),
     ],
 )
 def test_groups_are_sorted_filtered_and_paged(connection, options, ids):

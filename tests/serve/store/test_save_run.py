@@ -16,7 +16,7 @@ from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.queries import load_group, load_latest_run
 from mqbg.serve.store.save_run import save_run, save_run_if_stored
 from mqbg.serve.store.schema import RUN_TABLES
-from mqbg.settings import Settings, States, Store
+from mqbg.settings import Settings, StateSettings, StoreSettings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
 SETTINGS = Settings()
@@ -173,7 +173,7 @@ def test_an_error_in_the_middle_of_the_writing_keeps_nothing(store, run, everyth
 
 
 def test_what_is_too_old_goes_but_states_and_transitions_stay(store, run):
-    settings = Settings(store=Store(keep_days=10), states=States(dwell_days=30))
+    settings = Settings(store=StoreSettings(retention_days=10), states=StateSettings(dwell_days=30))
     for night in range(0, 40, 8):
         run(JUNE + night * DAY, {"g": 0.9 if night == 0 else 0.1}, settings=settings)
     with store.begin() as connection:
@@ -189,7 +189,7 @@ def test_what_is_too_old_goes_but_states_and_transitions_stay(store, run):
 
 
 def test_the_latest_run_stays_however_short_the_time(store, run):
-    run(JUNE, {"g": 0.9}, settings=Settings(store=Store(keep_days=0.001)))
+    run(JUNE, {"g": 0.9}, settings=Settings(store=StoreSettings(retention_days=0.001)))
     with store.begin() as connection:
         assert load_latest_run(connection).as_of == JUNE
 

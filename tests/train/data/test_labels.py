@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.settings import Target
+from mqbg.settings import TargetSettings
 from mqbg.train.data.labels import converted_groups, require_target_stage
 
 AS_OF = datetime(2024, 6, 1)
@@ -23,7 +23,7 @@ def converted(open_tables, events, **target):
             ]
         }
     )
-    found = converted_groups(source.tables["stage_events"], Target(**target), AS_OF)
+    found = converted_groups(source.tables["stage_events"], TargetSettings(**target), AS_OF)
     return sorted(found.to_pylist())
 
 
@@ -61,7 +61,7 @@ def stages(open_tables, *names):
 def test_a_target_that_never_occurs_is_refused_with_the_nearest_stage(open_tables):
     events = stages(open_tables, "discovery", "opportunity", "won")
     with pytest.raises(BadInput) as caught:
-        require_target_stage(events, Target(stage="Oportunity"))
+        require_target_stage(events, TargetSettings(stage="Oportunity"))
     said = str(caught.value)
     assert "expected events of the stage 'Oportunity'" in said
     assert "found only 'discovery', 'opportunity', 'won'" in said
@@ -71,7 +71,7 @@ def test_a_target_that_never_occurs_is_refused_with_the_nearest_stage(open_table
 def test_many_stages_are_not_all_listed_and_the_nearest_is_still_named(open_tables):
     events = stages(open_tables, *(f"stage {n:02d}" for n in range(20)), "zebra")
     with pytest.raises(BadInput) as caught:
-        require_target_stage(events, Target(stage="zbra"))
+        require_target_stage(events, TargetSettings(stage="zbra"))
     assert "'stage 09';" in str(caught.value)
     assert "'stage 10'" not in str(caught.value)
     assert "perhaps to 'zebra'" in str(caught.value)
@@ -79,4 +79,4 @@ def test_many_stages_are_not_all_listed_and_the_nearest_is_still_named(open_tabl
 
 @pytest.mark.parametrize("names", [(), ("opportunity",)])
 def test_a_target_that_occurs_or_data_without_any_stage_is_not_refused(open_tables, names):
-    require_target_stage(stages(open_tables, *names), Target())
+    require_target_stage(stages(open_tables, *names), TargetSettings())

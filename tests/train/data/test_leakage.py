@@ -15,7 +15,14 @@ from hypothesis import settings as checks
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
 from mqbg.features.time_rules.activities_known_before import deduplicate, with_known_at
-from mqbg.settings import Model, Observation, Probe, Settings, Snapshots, Target
+from mqbg.settings import (
+    ModelSettings,
+    ObservationSettings,
+    ProbeSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
 from mqbg.simulate import simulate
 from mqbg.train.data.leakage import (
     ACTIVITY_COLUMNS,
@@ -33,17 +40,17 @@ from mqbg.train.data.leakage import (
     wilson_interval,
 )
 from mqbg.train.report.console import findings_table
-from mqbg.train.training import probe
+from mqbg.train.training import probe_leaks
 from rich.console import Console
 from scipy.stats import binomtest
 
 AS_OF = datetime(2024, 6, 1)
 CONVERSION = datetime(2024, 7, 1, 9)
 DAY = timedelta(days=1)
-PROBE = Probe()
+PROBE = ProbeSettings()
 CONVERTED = tuple(f"won{number:02}" for number in range(40))
 OTHERS = tuple(f"open{number:02}" for number in range(60))
-TARGET = Target(horizon_days=90)
+TARGET = TargetSettings(horizon_days=90)
 
 
 def quiet(_label, _share):
@@ -484,17 +491,17 @@ def simulated(tmp_path_factory):
 
 
 SETTINGS = Settings(
-    target=Target(horizon_days=150),
-    observation=Observation(datetime(2025, 11, 1)),
-    snapshots=Snapshots(start=datetime(2024, 10, 1)),
-    model=Model(threads=1),
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 11, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 10, 1)),
+    model=ModelSettings(threads=1),
 )
 
 
 @pytest.mark.slow
 def test_the_simulated_world_does_not_leak(simulated, open_tables):
     """Its portal logins come only after conversions, so no earlier cut-off knows of them."""
-    assert probe(open_tables(simulated, SETTINGS), quiet) == ()
+    assert probe_leaks(open_tables(simulated, SETTINGS), quiet) == ()
 
 
 def test_portal_logins_dated_before_the_conversion_are_found(simulated, open_tables):
@@ -507,7 +514,7 @@ def test_portal_logins_dated_before_the_conversion_are_found(simulated, open_tab
     nothing = pa.nulls(len(activities), activities.schema.field("recorded_at").type)
     place = activities.schema.get_field_index("recorded_at")
     activities = activities.set_column(place, "recorded_at", nothing)
-    found = probe(open_tables({**simulated, "activities": activities}, SETTINGS), quiet)
+    found = probe_leaks(open_tables({**simulated, "activities": activities}, SETTINGS), quiet)
     assert ("kind before outcome", "contract_portal_login") in [(f.probe, f.thing) for f in found]
 
 
@@ -524,7 +531,7 @@ def test_every_sentence_names_the_thing_the_figure_and_what_to_do(simulated, ope
     ]
     place = accounts.schema.get_field_index("tier")
     leaky = {**simulated, "accounts": accounts.set_column(place, "tier", pa.array(tiers))}
-    found = probe(open_tables(leaky, SETTINGS), quiet)
+    found = probe_leaks(open_tables(leaky, SETTINGS), quiet)
     assert "accounts.tier" in things(found)
     for finding in found:
         assert finding.thing in finding.sentence

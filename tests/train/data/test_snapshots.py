@@ -9,7 +9,7 @@ import pytest
 from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.settings import Settings, Target
+from mqbg.settings import Settings, TargetSettings
 from mqbg.train.data.snapshots import collect_snapshots, data_fingerprint
 
 SEED = 33
@@ -31,7 +31,7 @@ def opened(open_tables, events, **target):
             {"group_id": group, "stage": stage, "occurred_at": at} for group, stage, at in events
         ],
     }
-    return open_tables(rows, Settings(target=Target(**target)))
+    return open_tables(rows, Settings(target=TargetSettings(**target)))
 
 
 def collected(source, cutoffs=CUTOFFS):

@@ -8,8 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from mqbg.model.calibrators import Platt
-from mqbg.train.evaluate.ablation import FULL, ablation, left_out, scores_without, without
-from mqbg.train.evaluate.comparison import differences, measure
+from mqbg.train.evaluate.ablation import (
+    ALL_FEATURES,
+    ablate_themes,
+    ablated_log_odds,
+    columns_by_theme,
+    drop_columns,
+)
+from mqbg.train.evaluate.comparison import compute_metrics, paired_differences
 from mqbg.train.fit.trees import PRESET, FittedTrees, TrainingMatrix
 from mqbg.train.report.console import ablation_table
 from mqbg.train.report.metrics import ablation_metrics
@@ -80,8 +86,8 @@ def later_rows():
 
 def run(training, fitted, later_rows, rows=None):
     x, given = later_rows
-    whole = AS_IT_IS(scores_without(training, x, fitted, ()))
-    return ablation(
+    whole = AS_IT_IS(ablated_log_odds(training, x, fitted, ()))
+    return ablate_themes(
         FEATURES, training, x, given if rows is None else rows, whole, fitted, AS_IT_IS,
         touched_per_snapshot=TOUCHED, resamples=40, seed=SEED,
     )  # fmt: skip
@@ -93,7 +99,7 @@ def ablated(training, fitted, later_rows):
 
 
 def test_every_theme_is_left_out_by_itself_and_two_together():
-    assert left_out(FEATURES) == {
+    assert columns_by_theme(FEATURES) == {
         "engagement": (0,),
         "fit": (1, 4),
         "roles": (2,),
@@ -103,23 +109,23 @@ def test_every_theme_is_left_out_by_itself_and_two_together():
 
 
 def test_without_one_of_the_two_nothing_is_left_out_together():
-    assert "roles+completeness" not in left_out(FEATURES[:3])
+    assert "roles+completeness" not in columns_by_theme(FEATURES[:3])
 
 
 def test_rows_without_columns_keep_the_others_with_their_names_and_categories(training):
-    part = without(training, (0, 2))
+    part = drop_columns(training, (0, 2))
     assert part.names == ("noise", "echoed", "sector")
     assert np.array_equal(part.x, training.x[:, [1, 3, 4]])
     assert part.category_indices == (2,)
-    assert without(training, (1, 4)).category_indices == ()
+    assert drop_columns(training, (1, 4)).category_indices == ()
 
 
 def test_a_left_out_column_changes_no_score(training, fitted, later_rows):
     x, _rows = later_rows
     other = x.copy()
     other[:, [1, 4]] = np.nan
-    one = scores_without(training, x, fitted, (1, 4))
-    assert np.array_equal(one, scores_without(training, other, fitted, (1, 4)))
+    one = ablated_log_odds(training, x, fitted, (1, 4))
+    assert np.array_equal(one, ablated_log_odds(training, other, fitted, (1, 4)))
 
 
 def test_one_row_per_theme_counts_its_features(ablated):
@@ -132,9 +138,9 @@ def test_figures_without_a_theme_are_those_of_trees_that_never_saw_it(
     ablated, training, fitted, later_rows
 ):
     x, rows = later_rows
-    for theme, places in left_out(FEATURES).items():
-        chance = AS_IT_IS(scores_without(training, x, fitted, places))
-        figures = measure(
+    for theme, places in columns_by_theme(FEATURES).items():
+        chance = AS_IT_IS(ablated_log_odds(training, x, fitted, places))
+        figures = compute_metrics(
             rows["converted"].to_numpy(), chance, rows["as_of"].to_numpy(),
             touched_per_snapshot=TOUCHED,
         )  # fmt: skip
@@ -158,10 +164,10 @@ def test_gains_and_intervals_are_the_paired_bootstrap_of_the_evaluation(
     ablated, training, fitted, later_rows
 ):
     x, rows = later_rows
-    chances = {FULL: AS_IT_IS(scores_without(training, x, fitted, ()))}
-    chances["engagement"] = AS_IT_IS(scores_without(training, x, fitted, (0,)))
-    paired = differences(
-        rows, chances, model=FULL, touched_per_snapshot=TOUCHED, resamples=40, seed=SEED
+    chances = {ALL_FEATURES: AS_IT_IS(ablated_log_odds(training, x, fitted, ()))}
+    chances["engagement"] = AS_IT_IS(ablated_log_odds(training, x, fitted, (0,)))
+    paired = paired_differences(
+        rows, chances, model=ALL_FEATURES, touched_per_snapshot=TOUCHED, resamples=40, seed=SEED
     )
     known = paired[paired["population"] == "all accounts"].set_index("figure")
     ours = ablated.loc["engagement"]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.train.evaluate.comparison import (
-    FIGURES,
+    METRICS,
     best_baselines,
     compare,
-    differences,
+    compute_metrics,
     evaluate,
-    measure,
-    verdict,
+    paired_differences,
+    verdict_sentence,
 )
 from mqbg.train.fit.calibration import expected_calibration_error
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
@@ -41,7 +41,7 @@ def scored(rows=400, accounts=60, snapshots=4, seed=SEED, steps=None):
 
 
 def figures_of(frame, probability, touched=10, weights=None):
-    return measure(
+    return compute_metrics(
         frame["converted"].to_numpy(),
         probability,
         frame["as_of"].to_numpy(),
@@ -132,7 +132,7 @@ def test_bootstrap_equals_a_plain_loop_over_repeated_accounts():
     methods = {"mqbg": probability, "other": other}
     keywords = {"touched_per_snapshot": 5, "resamples": 40, "seed": SEED}
     table = evaluate(frame, methods, **keywords)
-    paired = differences(frame, methods, **keywords)
+    paired = paired_differences(frame, methods, **keywords)
 
     names = list(dict.fromkeys(frame["account_id"]))
     draws = np.random.default_rng(SEED)
@@ -164,7 +164,7 @@ def test_table_has_one_row_per_population_method_and_figure():
         resamples=5,
         seed=SEED,
     )
-    assert len(table) == 2 * 2 * len(FIGURES)
+    assert len(table) == 2 * 2 * len(METRICS)
     assert not table.duplicated(["population", "method", "figure"]).any()
     assert list(table.columns) == [
         *("population", "method", "figure", "value", "low", "high"),
@@ -201,7 +201,7 @@ def test_one_bootstrap_gives_what_evaluate_and_differences_give():
     keywords = {"touched_per_snapshot": 10, "resamples": 20, "seed": SEED}
     both = compare(frame, methods, **keywords)
     pd.testing.assert_frame_equal(both.figures, evaluate(frame, methods, **keywords))
-    pd.testing.assert_frame_equal(both.differences, differences(frame, methods, **keywords))
+    pd.testing.assert_frame_equal(both.differences, paired_differences(frame, methods, **keywords))
     with pytest.raises(ValueError, match="no probabilities of 'mqbg'"):
         compare(frame, {"other": probability}, **keywords)
 
@@ -209,7 +209,7 @@ def test_one_bootstrap_gives_what_evaluate_and_differences_give():
 def test_interval_of_a_method_against_itself_is_zero():
     frame, probability = scored()
     methods = {"mqbg": probability, "twin": probability.copy()}
-    paired = differences(frame, methods, touched_per_snapshot=10, resamples=5, seed=SEED)
+    paired = paired_differences(frame, methods, touched_per_snapshot=10, resamples=5, seed=SEED)
     assert (paired[["value", "low", "high"]] == 0).all(axis=None)
 
 
@@ -282,11 +282,11 @@ def test_missing_columns_and_wrong_types_are_refused():
     with pytest.raises(ValueError, match="touched_per_snapshot must be at least 1, got 0"):
         evaluate(frame, {"m": probability}, **keywords | {"touched_per_snapshot": 0})
     with pytest.raises(ValueError, match="no probabilities of 'mqbg'"):
-        differences(frame, {"m": probability}, **keywords)
+        paired_differences(frame, {"m": probability}, **keywords)
 
 
 def tables(auc, gain, others=("weak", "strong")):
-    """What `evaluate` and `differences` return, with these AUCs and these gains."""
+    """What `evaluate` and `paired_differences` return, with these AUCs and these gains."""
     sizes = {"rows": 90, "conversions": 9, "accounts": 30}
     where = {"population": "all accounts", "figure": "roc_auc"} | sizes
     interval = dict(zip(("value", "low", "high"), auc, strict=True))
@@ -313,23 +313,23 @@ def tables(auc, gain, others=("weak", "strong")):
     ],
 )
 def test_verdict_says_in_one_sentence_what_the_model_adds(auc, gain, words):
-    sentence = verdict(*tables(auc, gain))
+    sentence = verdict_sentence(*tables(auc, gain))
     assert pd.Series(sentence).str.contains(words).all(), sentence
     assert sentence.endswith(".")
     assert ". " not in sentence
 
 
 def test_verdict_without_baselines_says_so():
-    assert "no baseline" in verdict(*tables((0.8, 0.7, 0.9), (0, 0, 0), others=()))
+    assert "no baseline" in verdict_sentence(*tables((0.8, 0.7, 0.9), (0, 0, 0), others=()))
 
 
 def test_verdict_reads_what_evaluate_and_differences_return():
     frame, probability = scored(rows=600)
     methods = {"mqbg": probability, "base rate": np.full(len(frame), 0.3)}
     keywords = {"touched_per_snapshot": 10, "resamples": 30, "seed": SEED}
-    sentence = verdict(
+    sentence = verdict_sentence(
         evaluate(frame, methods, **keywords),
-        differences(frame, methods, **keywords),
+        paired_differences(frame, methods, **keywords),
         population="unseen accounts",
     )
     assert sentence.startswith("mqbg adds to the best baseline, base rate, in ROC AUC +")

@@ -3,14 +3,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.train.evaluate.comparison import measure
+from mqbg.train.evaluate.comparison import compute_metrics
 from mqbg.train.evaluate.curves import (
     decision_data,
     gains_data,
     lift_data,
     precision_recall_data,
     reliability_data,
-    wilson,
+    wilson_interval,
 )
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
@@ -50,7 +50,7 @@ def test_reliability_counts_every_row_once_and_adds_up_to_the_calibration_error(
     for method, part in data.groupby("method"):
         assert part["rows"].sum() == len(rows)
         gap = (part["rows"] * (part["predicted"] - part["observed"]).abs()).sum() / len(rows)
-        expected = measure(
+        expected = compute_metrics(
             rows["converted"].to_numpy(),
             probabilities[method],
             rows["as_of"].to_numpy(),
@@ -62,7 +62,7 @@ def test_reliability_counts_every_row_once_and_adds_up_to_the_calibration_error(
 def test_lift_and_recall_are_those_of_the_evaluation():
     rows, probabilities = scored()
     for row in lift_data(rows, probabilities).iloc[::7].itertuples():
-        expected = measure(
+        expected = compute_metrics(
             rows["converted"].to_numpy(),
             probabilities[row.method],
             rows["as_of"].to_numpy(),
@@ -151,7 +151,7 @@ def test_intervals_of_accounts_with_many_rows_are_wider_than_those_of_rows():
 @given(st.integers(1, 10_000), st.floats(0, 1))
 @settings(max_examples=200, deadline=None)
 def test_wilsons_interval_holds_the_share_and_stays_between_0_and_1(trials, share):
-    low, high = wilson(np.array([share]), np.array([trials]))
+    low, high = wilson_interval(np.array([share]), np.array([trials]))
     assert 0 <= low[0] <= share <= high[0] <= 1
     assert low[0] < high[0]
 

@@ -10,10 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from mqbg.model.threshold_update import update_threshold
-from mqbg.settings import Settings, Thresholds
+from mqbg.settings import Settings, ThresholdSettings
 from mqbg.train.data.split import Split
 from mqbg.train.evaluate.baselines import BASELINES
-from mqbg.train.evaluate.evaluation import MODEL, frame_of, judge, touched_per_snapshot
+from mqbg.train.evaluate.evaluation import (
+    MODEL,
+    baseline_frame,
+    evaluate_bundle,
+    touched_per_snapshot,
+)
 from sklearn.metrics import roc_auc_score
 
 
@@ -38,13 +43,13 @@ def on(*days):
 def test_touched_groups_are_the_capacity_between_two_snapshots(
     train_on, test_on, capacity, touched
 ):
-    settings = Settings(thresholds=Thresholds(capacity_per_week=capacity))
+    settings = Settings(thresholds=ThresholdSettings(capacity_per_week=capacity))
     got = touched_per_snapshot(Split(train_on, test_on, datetime(2024, 1, 1)), settings)
     assert got == touched
 
 
 def test_the_model_and_every_baseline_are_judged_on_the_test_rows(with_signal, made_split):
-    judged = with_signal.judged
+    judged = with_signal.evaluation
     assert set(judged.rows["as_of"]) == set(made_split.test)
     assert set(judged.probabilities) == {MODEL, *BASELINES}
     for chance in judged.probabilities.values():
@@ -53,7 +58,7 @@ def test_the_model_and_every_baseline_are_judged_on_the_test_rows(with_signal, m
 
 
 def test_the_figures_are_those_of_the_bundle_on_the_test_rows(with_signal):
-    judged = with_signal.judged
+    judged = with_signal.evaluation
     figures = judged.figures
     ours = figures[(figures["method"] == MODEL) & (figures["population"] == "all accounts")]
     auc = ours.set_index("figure").loc["roc_auc", "value"]
@@ -61,8 +66,8 @@ def test_the_figures_are_those_of_the_bundle_on_the_test_rows(with_signal):
 
 
 def test_snapshots_that_tell_who_converts_hold_a_signal(with_signal):
-    assert with_signal.judged.signal.found
-    assert "mqbg" in with_signal.judged.verdict
+    assert with_signal.evaluation.signal.found
+    assert "mqbg" in with_signal.evaluation.verdict
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -70,16 +75,16 @@ def test_in_labels_that_are_a_lottery_no_signal_is_found(
     made_snapshots, made_settings, whole_training, seed
 ):
     settings = replace(made_settings, model=replace(made_settings.model, resamples=200))
-    judged = whole_training(made_snapshots(seed=seed, target_rate=0.2), settings).judged
+    judged = whole_training(made_snapshots(seed=seed, target_rate=0.2), settings).evaluation
     assert not judged.signal.found
     assert judged.verdict.startswith(judged.signal.sentence)
 
 
 def test_with_too_few_labels_to_fit_nobody_looks_for_a_signal(made_snapshots, whole_training):
     trained = whole_training(made_snapshots(groups=40, target_rate=0.0))
-    assert trained.judged.signal.found
-    assert "the rule score ranks" in trained.judged.signal.sentence
-    assert trained.judged.figures["value"].isna().any()  # no ROC of one class
+    assert trained.evaluation.signal.found
+    assert "the rule score ranks" in trained.evaluation.signal.sentence
+    assert trained.evaluation.figures["value"].isna().any()  # no ROC of one class
 
 
 def test_figures_of_every_horizon_are_on_rows_whose_outcome_is_known(
@@ -89,17 +94,17 @@ def test_figures_of_every_horizon_are_on_rows_whose_outcome_is_known(
     trained = whole_training(
         made_snapshots(groups=100, further=(30, 90)), replace(made_settings, target=target)
     )
-    frame = trained.judged.horizons
+    frame = trained.evaluation.horizons
     everybody = frame[(frame["population"] == "all accounts") & (frame["figure"] == "roc_auc")]
     assert everybody.set_index("horizon_days")["rows"].to_dict() == {30: 200, 60: 200, 90: 100}
     own = everybody.set_index("horizon_days").loc[60, "value"]
-    figures = trained.judged.figures
+    figures = trained.evaluation.figures
     ours = figures[(figures["method"] == MODEL) & (figures["population"] == "all accounts")]
     assert own == ours.set_index("figure").loc["roc_auc", "value"]
 
 
 def test_without_further_horizons_there_is_no_such_table(with_signal):
-    assert with_signal.judged.horizons.empty
+    assert with_signal.evaluation.horizons.empty
 
 
 def test_outcomes_of_the_test_move_no_line(with_signal, made_snapshots, made_split, made_settings):
@@ -107,15 +112,17 @@ def test_outcomes_of_the_test_move_no_line(with_signal, made_snapshots, made_spl
     keys = snapshots.keys.copy()
     tested = keys["as_of"].isin(made_split.test)
     keys.loc[tested, "converted"] = ~keys.loc[tested, "converted"]
-    other = judge(with_signal.learned, replace(snapshots, keys=keys), made_split, 20, quiet)
-    assert other.kept.per_week == with_signal.judged.kept.per_week
-    assert other.kept.precision != with_signal.judged.kept.precision
+    other = evaluate_bundle(
+        with_signal.learned, replace(snapshots, keys=keys), made_split, 20, quiet
+    )
+    assert other.realised.per_week == with_signal.evaluation.realised.per_week
+    assert other.realised.precision != with_signal.evaluation.realised.precision
 
 
 def test_the_test_is_judged_by_the_line_that_followed_up_to_each_snapshot(
     with_signal, made_settings
 ):
-    learned, rows = with_signal.learned, with_signal.judged.rows
+    learned, rows = with_signal.learned, with_signal.evaluation.rows
     lines = update_threshold(
         pd.concat([learned.recent_rows, rows]), learned.bundle.thresholds, made_settings.thresholds
     )
@@ -130,7 +137,7 @@ def test_the_test_is_judged_by_the_line_that_followed_up_to_each_snapshot(
             ends.append(len(new - inside))
         inside = new
     weeks = 30 / 7
-    assert with_signal.judged.kept.per_week.value == pytest.approx(ends[0] / weeks)
+    assert with_signal.evaluation.realised.per_week.value == pytest.approx(ends[0] / weeks)
 
 
 def test_a_baseline_reads_unknown_category_values_as_missing(words):
@@ -143,7 +150,7 @@ def test_a_baseline_reads_unknown_category_values_as_missing(words):
         }
     )
     values = {f.name: ("A",) for f in words.features if f.categorical}
-    frame = frame_of(table, words, values)
+    frame = baseline_frame(table, words, values)
     assert frame["tier"].isna().tolist() == [False, True, True]
     assert frame["members"].tolist()[:2] == [1.0, 2.0]
     assert list(frame.columns) == list(words.feature_names)

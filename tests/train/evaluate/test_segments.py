@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.train.evaluate.comparison import FIGURES, evaluate, measure
+from mqbg.train.evaluate.comparison import METRICS, compute_metrics, evaluate
 from mqbg.train.evaluate.segments import (
-    PART_FIGURES,
-    by_month,
-    by_segment,
-    expected_by_chance,
-    weak_segments,
+    SEGMENT_METRICS,
+    evaluate_by_month,
+    evaluate_by_segment,
+    expected_false_alarms,
+    find_weak_segments,
 )
 
 SEED = 11
@@ -56,13 +56,13 @@ def touched_by_hand(frame, probability, touched):
 
 def test_there_is_one_row_per_part_and_figure():
     frame, probability = scored()
-    judged = by_segment(frame, probability, **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, **KEYWORDS)
     assert list(judged.columns) == [
         *("segment", "part", "figure", "value", "low", "high"),
         *("rows", "conversions", "accounts", "groups", "touched"),
     ]
     assert not judged.duplicated(["segment", "part", "figure"]).any()
-    assert set(judged.groupby(["segment", "part"]).size()) == {len(PART_FIGURES)}
+    assert set(judged.groupby(["segment", "part"]).size()) == {len(SEGMENT_METRICS)}
     assert judged["segment"].unique().tolist() == [
         "(all)", "tier", "solution_id", "industry", "size",
     ]  # fmt: skip
@@ -70,17 +70,17 @@ def test_there_is_one_row_per_part_and_figure():
 
 def test_all_rows_are_judged_as_in_the_evaluation():
     frame, probability = scored()
-    judged = by_segment(frame, probability, columns=(), **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, columns=(), **KEYWORDS)
     table = evaluate(frame, {"mqbg": probability}, **KEYWORDS)
     table = table[table["population"] == "all accounts"].set_index("figure")
-    ours = judged.set_index("figure").loc[list(FIGURES)]
+    ours = judged.set_index("figure").loc[list(METRICS)]
     for name in ("value", "low", "high"):
         assert ours[name].tolist() == pytest.approx(table[name].tolist()), name
 
 
 def test_figures_of_a_part_that_need_no_capacity_are_those_of_its_rows_alone():
     frame, probability = scored()
-    judged = by_segment(frame, probability, **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, **KEYWORDS)
     for segment, part, inside in (
         ("tier", "B", frame["tier"].eq("B")),
         ("tier", "(unknown)", frame["tier"].isna()),
@@ -88,7 +88,7 @@ def test_figures_of_a_part_that_need_no_capacity_are_those_of_its_rows_alone():
         ("size", "16+", frame["group_size"].ge(16)),
     ):
         rows = frame[inside]
-        expected = measure(
+        expected = compute_metrics(
             rows["converted"].to_numpy(),
             probability[inside],
             rows["as_of"].to_numpy(),
@@ -107,7 +107,7 @@ def test_figures_of_a_part_that_need_no_capacity_are_those_of_its_rows_alone():
 
 def test_lift_and_recall_of_a_part_count_its_rows_among_those_touched_of_all():
     frame, probability = scored()
-    judged = by_segment(frame, probability, **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, **KEYWORDS)
     touched = touched_by_hand(frame, probability, 20)
     converted = frame["converted"].to_numpy()
     for part in ("S1", "S2"):
@@ -125,7 +125,7 @@ def test_lift_and_recall_of_a_part_count_its_rows_among_those_touched_of_all():
 
 def test_intervals_equal_a_plain_loop_over_repeated_accounts():
     frame, probability = scored(rows=300, accounts=30)
-    judged = by_segment(frame, probability, columns=("solution_id",), **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, columns=("solution_id",), **KEYWORDS)
     names = list(dict.fromkeys(frame["account_id"]))
     draws, drawn = np.random.default_rng(SEED), []
     for _ in range(30):
@@ -153,7 +153,7 @@ def test_intervals_equal_a_plain_loop_over_repeated_accounts():
 @settings(max_examples=25, deadline=None)
 def test_parts_of_a_segment_add_up_to_all_rows(seed, rows, touched):
     frame, probability = scored(rows=max(rows, 2), accounts=9, seed=seed)
-    judged = by_segment(
+    judged = evaluate_by_segment(
         frame, probability, touched_per_snapshot=touched, resamples=1, seed=seed,
     )  # fmt: skip
     sizes = judged.drop_duplicates(["segment", "part"]).groupby("segment")
@@ -165,7 +165,7 @@ def test_parts_of_a_segment_add_up_to_all_rows(seed, rows, touched):
 
 def test_the_ten_largest_values_have_a_part_and_the_rest_is_one():
     frame, probability = scored()
-    judged = by_segment(frame, probability, columns=("industry",), **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, columns=("industry",), **KEYWORDS)
     parts = judged.loc[judged["segment"] == "industry", "part"].unique().tolist()
     largest = frame["industry"].value_counts()
     assert len(parts) == 11
@@ -182,7 +182,7 @@ def test_sizes_are_in_order_and_groups_without_a_size_come_last():
     frame["group_size"] = frame["group_size"].astype(float)
     frame.loc[:9, "group_size"] = np.nan
     frame.loc[10:19, "group_size"] = 0
-    judged = by_segment(frame, probability, columns=("size",), **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, columns=("size",), **KEYWORDS)
     parts = judged.loc[judged["segment"] == "size", "part"].unique().tolist()
     assert parts == ["1", "2-3", "4-7", "8-15", "16+", "(unknown)"]
     assert value(judged, "size", "(unknown)", "gap", "rows") == 20
@@ -206,10 +206,10 @@ def few_groups(frame):
 def test_a_part_that_cannot_carry_figures_keeps_its_rows_with_nan(change):
     frame, probability = scored()
     frame = frame.assign(**change(frame))
-    judged = by_segment(frame, probability, columns=("tier",), **KEYWORDS)
+    judged = evaluate_by_segment(frame, probability, columns=("tier",), **KEYWORDS)
     part = judged[judged["part"] == "A"].set_index("figure")
     assert part["rows"].eq(frame["tier"].eq("A").sum()).all()
-    assert part.loc[list(FIGURES), "value"].isna().all()
+    assert part.loc[list(METRICS), "value"].isna().all()
     assert part[["low", "high"]].isna().all(axis=None)
     assert part.loc["observed", "value"] == frame["converted"][frame["tier"].eq("A")].mean()
     assert np.isfinite(judged.loc[judged["part"] == "B", "low"]).all()
@@ -217,25 +217,25 @@ def test_a_part_that_cannot_carry_figures_keeps_its_rows_with_nan(change):
 
 def test_no_rows_at_all_give_an_empty_frame():
     frame, probability = scored()
-    assert by_segment(frame.head(0), probability[:0], **KEYWORDS).empty
-    assert by_month(frame.head(0), probability[:0], **KEYWORDS).empty
+    assert evaluate_by_segment(frame.head(0), probability[:0], **KEYWORDS).empty
+    assert evaluate_by_month(frame.head(0), probability[:0], **KEYWORDS).empty
 
 
 def test_months_are_in_order_of_time_and_judged_each_by_its_rows():
     frame, probability = scored()
-    judged = by_month(frame, probability, **KEYWORDS)
+    judged = evaluate_by_month(frame, probability, **KEYWORDS)
     assert judged["as_of"].is_monotonic_increasing
     assert "segment" not in judged
     for moment, part in judged.groupby("as_of"):
         inside = frame["as_of"].eq(moment).to_numpy()
-        expected = measure(
+        expected = compute_metrics(
             frame["converted"].to_numpy()[inside],
             probability[inside],
             frame["as_of"].to_numpy()[inside],
             touched_per_snapshot=20,
         )
         got = part.set_index("figure")["value"]
-        assert got[list(FIGURES)].to_dict() == pytest.approx(expected)
+        assert got[list(METRICS)].to_dict() == pytest.approx(expected)
         assert got["observed"] == pytest.approx(frame["converted"][inside].mean())
         assert set(part["touched"]) == {20}
         assert set(part["rows"]) == {inside.sum()}
@@ -248,38 +248,38 @@ def test_a_segment_that_the_model_cannot_rank_and_one_that_it_promises_too_much_
     blind, bold = (frame["tier"].eq(name).to_numpy() for name in ("blind", "bold"))
     probability[blind] = draws.permutation(probability[blind])
     probability[bold] = np.sqrt(probability[bold])
-    judged = by_segment(frame, probability, columns=("tier",), **KEYWORDS)
-    found = {(weak.part, weak.figure): weak.sentence for weak in weak_segments(judged)}
+    judged = evaluate_by_segment(frame, probability, columns=("tier",), **KEYWORDS)
+    found = {(weak.part, weak.figure): weak.sentence for weak in find_weak_segments(judged)}
     assert set(found) == {("blind", "roc_auc"), ("bold", "gap")}
     assert found[("blind", "roc_auc")].startswith("tier blind: ranks worse than over all rows")
     assert "promises too much" in found[("bold", "gap")]
     assert f"{frame['converted'][bold].mean():.1%} observed" in found[("bold", "gap")]
-    assert expected_by_chance(judged) == pytest.approx(3 * 0.075)
+    assert expected_false_alarms(judged) == pytest.approx(3 * 0.075)
 
 
 def test_nothing_is_weak_where_nothing_could_be_judged():
     frame, probability = scored(rows=5)
-    judged = by_segment(frame, probability, **KEYWORDS)
-    assert weak_segments(judged) == ()
-    assert weak_segments(judged.head(0)) == ()
-    assert expected_by_chance(judged) == 0
+    judged = evaluate_by_segment(frame, probability, **KEYWORDS)
+    assert find_weak_segments(judged) == ()
+    assert find_weak_segments(judged.head(0)) == ()
+    assert expected_false_alarms(judged) == 0
 
 
 def test_the_same_seed_gives_the_same_frame():
     frame, probability = scored(rows=300)
-    one, other = (by_segment(frame, probability, **KEYWORDS) for _ in range(2))
+    one, other = (evaluate_by_segment(frame, probability, **KEYWORDS) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_what_cannot_be_judged_is_refused():
     frame, probability = scored(rows=50)
     with pytest.raises(ValueError, match=r"missing: \['group_size'\]"):
-        by_segment(frame.drop(columns="group_size"), probability, **KEYWORDS)
+        evaluate_by_segment(frame.drop(columns="group_size"), probability, **KEYWORDS)
     with pytest.raises(ValueError, match=r"missing: \['region'\]"):
-        by_segment(frame, probability, columns=("region",), **KEYWORDS)
+        evaluate_by_segment(frame, probability, columns=("region",), **KEYWORDS)
     with pytest.raises(ValueError, match="one value per row"):
-        by_segment(frame, probability[:3], **KEYWORDS)
+        evaluate_by_segment(frame, probability[:3], **KEYWORDS)
     with pytest.raises(ValueError, match="at least 1 resample, got 0"):
-        by_month(frame, probability, **KEYWORDS | {"resamples": 0})
+        evaluate_by_month(frame, probability, **KEYWORDS | {"resamples": 0})
     with pytest.raises(ValueError, match="touched_per_snapshot must be at least 1, got 0"):
-        by_month(frame, probability, **KEYWORDS | {"touched_per_snapshot": 0})
+        evaluate_by_month(frame, probability, **KEYWORDS | {"touched_per_snapshot": 0})

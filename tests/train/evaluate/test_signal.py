@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.train.evaluate.comparison import differences, evaluate, verdict
+from mqbg.train.evaluate.comparison import evaluate, paired_differences, verdict_sentence
 from mqbg.train.evaluate.signal import auc_within_snapshots, find_signal
 from sklearn.metrics import roc_auc_score
 
@@ -183,11 +183,11 @@ def test_the_verdict_is_the_missing_signal_where_there_is_none():
     rows, probability, base = real()
     methods = {"mqbg": probability, "base rate": base}
     figures = {"touched_per_snapshot": 5, "resamples": 20, "seed": SEED}
-    tables = evaluate(rows, methods, **figures), differences(rows, methods, **figures)
+    tables = evaluate(rows, methods, **figures), paired_differences(rows, methods, **figures)
     found = find_signal(rows, probability, base, **KEYWORDS)
     missing = find_signal(rows, probability, base, **KEYWORDS | {"held_out_log_loss": 0.4})
-    assert verdict(*tables, signal=missing) == missing.sentence
-    assert verdict(*tables, signal=found) == verdict(*tables)
+    assert verdict_sentence(*tables, signal=missing) == missing.sentence
+    assert verdict_sentence(*tables, signal=found) == verdict_sentence(*tables)
 
 
 def test_rows_and_probabilities_that_do_not_fit_are_refused():

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.model.calibrators import Platt
-from mqbg.settings import Model
-from mqbg.train.evaluate.comparison import measure
+from mqbg.settings import ModelSettings
+from mqbg.train.evaluate.comparison import compute_metrics
 from mqbg.train.fit.monotone import cost_of_monotone_constraints
 from mqbg.train.fit.trees import FittedTrees, TrainingMatrix, lightgbm_parameters, train_booster
 
@@ -38,7 +38,7 @@ def rows(count=600, seed=SEED):
 
 
 def held(**model):
-    return lightgbm_parameters(Model(threads=1, monotone=True, **model), FEATURES)
+    return lightgbm_parameters(ModelSettings(threads=1, monotone=True, **model), FEATURES)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_more_of_a_down_feature_never_raises_the_raw_score(booster, seed):
 
 
 def test_trees_left_free_break_the_directions_on_these_rows():
-    free = lightgbm_parameters(Model(threads=1), FEATURES)
+    free = lightgbm_parameters(ModelSettings(threads=1), FEATURES)
     loose = train_booster(rows(), np.arange(600), free, ROUNDS)
     assert (raised(loose, 0, SEED) < 0).any()
 
@@ -95,10 +95,10 @@ def cost(booster):
 def test_the_cost_is_the_figures_held_less_the_figures_free(cost):
     x, given_rows, chance, frame = cost
     loose = train_booster(
-        rows(), np.arange(600), lightgbm_parameters(Model(threads=1), FEATURES), ROUNDS
+        rows(), np.arange(600), lightgbm_parameters(ModelSettings(threads=1), FEATURES), ROUNDS
     )
     figures = [
-        measure(
+        compute_metrics(
             given_rows["converted"].to_numpy(), one, given_rows["as_of"].to_numpy(),
             touched_per_snapshot=20,
         )

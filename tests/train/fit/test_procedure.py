@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mqbg.model.bundle import load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Platt
-from mqbg.settings import Thresholds
+from mqbg.settings import ThresholdSettings
 from mqbg.train.fit.procedure import build_training_matrix, category_values, score_snapshots
 from mqbg.train.fit.shrinkage import effective_conversions
 
@@ -161,8 +161,8 @@ def test_an_expected_rate_moves_every_chance_by_the_same_log_odds(
 @pytest.mark.parametrize(
     "thresholds",
     [
-        Thresholds(policy="value", gain=100.0, cost=20.0),
-        Thresholds(policy="precision"),
+        ThresholdSettings(policy="value", gain=100.0, cost=20.0),
+        ThresholdSettings(policy="precision"),
     ],
 )
 def test_other_policies_than_capacity_have_no_schedule(

@@ -9,14 +9,14 @@ from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.features.tables.feature_table import open_snapshot
-from mqbg.settings import Role
+from mqbg.settings import RoleRequirement
 from mqbg.train.fit.reference_members import engaged_members, find_reference_members
 
 AS_OF = datetime(2024, 6, 1)
 
 
 def role(name):
-    return TemplateRole(name, name, Role(), {})
+    return TemplateRole(name, name, RoleRequirement(), {})
 
 
 WORDS = build_catalogue(

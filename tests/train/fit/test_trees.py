@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
-from mqbg.settings import Model
+from mqbg.settings import ModelSettings
 from mqbg.train.fit import trees as room
 from mqbg.train.fit.trees import (
     FOLDS,
@@ -54,7 +54,7 @@ def rows(accounts=30, per_account=12, rate=0.3, seed=SEED):
 
 
 def how(**model):
-    return lightgbm_parameters(Model(**model), ())
+    return lightgbm_parameters(ModelSettings(**model), ())
 
 
 class Spy:
@@ -267,7 +267,7 @@ def test_a_row_of_weight_two_counts_as_the_row_twice():
 
 
 def test_parameters_are_the_preset_then_what_was_tuned_then_the_settings():
-    found = lightgbm_parameters(Model(seed=3, threads=1), (), {"num_leaves": 4, "seed": 99})
+    found = lightgbm_parameters(ModelSettings(seed=3, threads=1), (), {"num_leaves": 4, "seed": 99})
     assert (found["num_leaves"], found["seed"], found["num_threads"]) == (4, 3, 1)
     assert found["learning_rate"] == PRESET["learning_rate"]
     assert MONOTONE_CONSTRAINTS not in found
@@ -275,8 +275,12 @@ def test_parameters_are_the_preset_then_what_was_tuned_then_the_settings():
 
 def test_directions_are_held_only_where_the_settings_say_so():
     features = [SimpleNamespace(direction=way) for way in ("up", None, "down")]
-    assert lightgbm_parameters(Model(monotone=True), features)[MONOTONE_CONSTRAINTS] == [1, 0, -1]
-    assert MONOTONE_CONSTRAINTS not in lightgbm_parameters(Model(), features)
+    assert lightgbm_parameters(ModelSettings(monotone=True), features)[MONOTONE_CONSTRAINTS] == [
+        1,
+        0,
+        -1,
+    ]
+    assert MONOTONE_CONSTRAINTS not in lightgbm_parameters(ModelSettings(), features)
 
 
 def test_the_held_out_loss_of_every_fold_is_told_tree_by_tree(spied):

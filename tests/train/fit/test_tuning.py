@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
-from mqbg.settings import Model, Settings, Target
+from mqbg.settings import ModelSettings, Settings, TargetSettings
 from mqbg.train.fit import tuning as room
 from mqbg.train.fit.trees import (
     MIN_CONVERSIONS,
@@ -23,7 +23,9 @@ from mqbg.train.fit.tuning import forward_folds, tune
 
 SEED = 2
 FIRST = datetime(2024, 1, 1)
-SETTINGS = Settings(target=Target(horizon_days=60), model=Model(threads=1, seed=SEED))
+SETTINGS = Settings(
+    target=TargetSettings(horizon_days=60), model=ModelSettings(threads=1, seed=SEED)
+)
 
 
 def quiet(_label, _share):
@@ -172,7 +174,7 @@ def test_a_finished_search_asked_again_makes_no_further_trial(tmp_path):
     "other",
     [
         {"data": "f2"},
-        {"changed": replace(SETTINGS, target=Target(horizon_days=30))},
+        {"changed": replace(SETTINGS, target=TargetSettings(horizon_days=30))},
         {"changed": replace(SETTINGS, model=replace(SETTINGS.model, seed=SEED + 1))},
         {"changed": replace(SETTINGS, model=replace(SETTINGS.model, weights="groups"))},
     ],

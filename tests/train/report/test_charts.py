@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from mqbg.train.evaluate.segments import by_month as judged_by_month
+from mqbg.train.evaluate.segments import evaluate_by_month as judged_by_month
 from mqbg.train.report.charts import (
-    by_month,
-    decision,
-    gains,
-    lift,
-    precision_recall,
-    reliability,
+    plot_decision_curve,
+    plot_gains,
+    plot_lift,
+    plot_months,
+    plot_precision_recall,
+    plot_reliability,
 )
 
 SEED = 13
@@ -34,11 +34,11 @@ def scored(rows=600):
 
 
 def pictures(rows, probabilities):
-    yield reliability(rows, probabilities)
-    yield lift(rows, probabilities, touched_per_snapshot=20)
-    yield precision_recall(rows, probabilities)
-    yield gains(rows, probabilities)
-    yield decision(rows, probabilities)
+    yield plot_reliability(rows, probabilities)
+    yield plot_lift(rows, probabilities, touched_per_snapshot=20)
+    yield plot_precision_recall(rows, probabilities)
+    yield plot_gains(rows, probabilities)
+    yield plot_decision_curve(rows, probabilities)
 
 
 def test_pictures_are_figures_that_can_be_saved():
@@ -79,7 +79,7 @@ def month_by_month(rows, probabilities):
 def test_months_are_drawn_also_where_they_are_too_small_to_judge(count):
     rows, probabilities = scored()
     few = {name: values[:count] for name, values in probabilities.items()}
-    figure = by_month(month_by_month(rows.head(count), few))
+    figure = plot_months(month_by_month(rows.head(count), few))
     written = io.BytesIO()
     figure.savefig(written, format="png")
     assert written.getvalue().startswith(b"\x89PNG")
@@ -90,12 +90,12 @@ def test_no_month_at_all_is_refused():
     rows, probabilities = scored()
     judged = month_by_month(rows, probabilities)
     with pytest.raises(ValueError, match="at least one cut-off, got none"):
-        by_month(judged.head(0))
+        plot_months(judged.head(0))
 
 
 def test_the_model_alone_has_whiskers_in_the_reliability():
     rows, probabilities = scored()
-    upper = reliability(rows, probabilities).axes[0]
+    upper = plot_reliability(rows, probabilities).axes[0]
     assert len(upper.collections) == 1
     (segments,) = [whiskers.get_segments() for whiskers in upper.collections]
     assert len(segments) == 15

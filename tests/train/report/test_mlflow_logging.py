@@ -25,8 +25,8 @@ from mqbg.model.registry import (
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
 from mqbg.train.fit.tuning import TuningResult
-from mqbg.train.report.mlflow_logging import log_folder, read_run
-from mqbg.train.report.run_folder import ARTIFACTS, RUN_FILE, write_run
+from mqbg.train.report.mlflow_logging import log_run_folder, read_run_file
+from mqbg.train.report.run_folder import ARTIFACTS_FOLDER, RUN_FILE, write_run_folder
 
 MOVE = ChampionChange(FIRST, "佐藤", datetime(2024, 5, 1), "the first version")
 TRIALS = pd.DataFrame(
@@ -49,7 +49,7 @@ def empty_store(tmp_path_factory):
 
 def kept(trained, folder):
     folder.mkdir()
-    write_run(trained, folder, "world", "0.1")
+    write_run_folder(trained, folder, "world", "0.1")
     return folder
 
 
@@ -68,7 +68,7 @@ def once_logged(empty_store, folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", address)
         shares = []
-        logged = log_folder(folder, MOVE, lambda _label, share: shares.append(share))
+        logged = log_run_folder(folder, MOVE, lambda _label, share: shares.append(share))
     assert shares == sorted(shares)
     return address, logged
 
@@ -108,7 +108,7 @@ def test_the_first_version_is_champion_and_the_record_says_who_made_it(store):
 
 def test_the_run_holds_the_metrics_the_parameters_and_the_tags(store, folder):
     client, logged = store
-    run, told = client.get_run(logged.run_id), read_run(folder)
+    run, told = client.get_run(logged.run_id), read_run_file(folder)
     assert run.info.status == "FINISHED"
     assert set(run.data.metrics) == set(told["metrics"])
     assert run.data.metrics["roc_auc"] == told["metrics"]["roc_auc"]
@@ -120,7 +120,7 @@ def test_every_fold_is_a_nested_run_with_its_loss_tree_by_tree(store, folder):
     client, _logged = store
     folds = children(store, "fold")
     assert [child.info.run_name for child in folds] == [f"fold {n + 1}" for n in range(FOLDS)]
-    for child, fold in zip(folds, read_run(folder)["folds"], strict=True):
+    for child, fold in zip(folds, read_run_file(folder)["folds"], strict=True):
         told = client.get_metric_history(child.info.run_id, "held_out_log_loss")
         assert {str(one.step): one.value for one in told} == fold["log_loss"]
 
@@ -145,7 +145,7 @@ def test_the_tables_are_the_data_set_of_the_run(store, with_signal):
 def test_the_card_and_the_figures_are_artifacts(store, folder):
     client, logged = store
     names = {artifact.path for artifact in client.list_artifacts(logged.run_id)}
-    assert {path.name for path in (folder / ARTIFACTS).iterdir()} <= names
+    assert {path.name for path in (folder / ARTIFACTS_FOLDER).iterdir()} <= names
     assert {"model_card.md", "figures.csv", "test_rows.parquet", "plots"} <= names
 
 
@@ -154,7 +154,7 @@ def test_the_version_says_what_it_was_trained_on(store, with_signal):
     version = client.get_model_version(logged.name, "1")
     assert version.run_id == logged.run_id
     assert version.tags["data_fingerprint"] == with_signal.bundle.training.fingerprint
-    assert with_signal.judged.verdict in version.description
+    assert with_signal.evaluation.verdict in version.description
 
 
 def test_the_model_has_a_signature_and_an_example(store, with_signal):
@@ -192,7 +192,7 @@ def test_a_second_training_is_a_version_beside_the_champion(
 ):
     shutil.copy(once_logged[0].removeprefix("sqlite:///"), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    second = log_folder(kept(with_signal, tmp_path / "kept"), MOVE)
+    second = log_run_folder(kept(with_signal, tmp_path / "kept"), MOVE)
     client = connect_mlflow().MlflowClient()
     assert (second.version, second.champion) == ("2", False)
     assert champion_version(client, second.name) == "1"
@@ -201,8 +201,8 @@ def test_a_second_training_is_a_version_beside_the_champion(
 
 def test_without_signal_the_run_is_logged_and_nothing_is_registered(fresh, with_signal, tmp_path):
     nothing = Signal(False, "No signal: the interval of the AUC covers 0.5.")
-    judged = replace(with_signal.judged, signal=nothing)
-    logged = log_folder(kept(replace(with_signal, judged=judged), tmp_path / "kept"), MOVE)
+    judged = replace(with_signal.evaluation, signal=nothing)
+    logged = log_run_folder(kept(replace(with_signal, evaluation=judged), tmp_path / "kept"), MOVE)
     assert (logged.version, logged.champion) == (None, False)
     assert fresh.get_run(logged.run_id).data.tags["signal"] == "none"
     assert not fresh.search_registered_models()
@@ -229,5 +229,5 @@ def test_a_folder_that_holds_no_training_is_refused(tmp_path, text, words):
     if text is not None:
         (tmp_path / RUN_FILE).write_text(text)
     with pytest.raises(BadInput) as caught:
-        read_run(tmp_path)
+        read_run_file(tmp_path)
     assert words in str(caught.value)

@@ -9,7 +9,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from mqbg.contract import BadInput
-from mqbg.train.report.mlflow_versions import Training, read_rows, read_trainings, reference_of
+from mqbg.train.report.mlflow_versions import (
+    LoggedTraining,
+    choose_reference,
+    read_test_rows,
+    read_trainings,
+)
 
 GOOD = pd.DataFrame(
     {
@@ -21,7 +26,7 @@ GOOD = pd.DataFrame(
         "readiness": [0.5, 0.0, 1.0],
     }
 )
-TRAINING = Training("r1", "1", False, datetime(2024, 1, 1))
+TRAINING = LoggedTraining("r1", "1", False, datetime(2024, 1, 1))
 
 
 class Runs:
@@ -152,7 +157,7 @@ def test_features_are_named_in_their_order_or_not_known(runs, content, features)
 
 def rows_of(runs, frame):
     frame.to_parquet(runs.add("r1", 1) / "test_rows.parquet")
-    return read_rows(runs, runs, TRAINING)
+    return read_test_rows(runs, runs, TRAINING)
 
 
 def test_rows_come_back_as_they_were_logged(runs):
@@ -193,30 +198,30 @@ def test_a_damaged_file_is_no_rows(runs):
     GOOD.to_parquet(file)
     assert pq.read_table(file).num_rows == 3
     file.write_bytes(file.read_bytes()[:-40])
-    assert read_rows(runs, runs, TRAINING) is None
+    assert read_test_rows(runs, runs, TRAINING) is None
 
 
 def test_a_run_without_the_file_has_no_rows(runs):
     runs.add("r1", 1)
-    assert read_rows(runs, runs, TRAINING) is None
+    assert read_test_rows(runs, runs, TRAINING) is None
 
 
 def some(version, champion=False):
-    return Training(f"r{version}", version, champion, datetime(2024, 1, 1))
+    return LoggedTraining(f"r{version}", version, champion, datetime(2024, 1, 1))
 
 
 def test_the_others_are_held_against_the_named_then_the_champion_then_the_latest():
     three, two, one = some("3"), some("2", champion=True), some("1")
-    assert reference_of([three, two, one], "1") is one
-    assert reference_of([three, two, one], None) is two
-    assert reference_of([three, one], None) is three
+    assert choose_reference([three, two, one], "1") is one
+    assert choose_reference([three, two, one], None) is two
+    assert choose_reference([three, one], None) is three
 
 
 def test_runs_without_version_are_not_the_one_that_was_not_named():
-    run, two = Training("r9", None, False, datetime(2024, 1, 1)), some("2", champion=True)
-    assert reference_of([run, two], None) is two
+    run, two = LoggedTraining("r9", None, False, datetime(2024, 1, 1)), some("2", champion=True)
+    assert choose_reference([run, two], None) is two
 
 
 def test_no_training_is_bad_input():
     with pytest.raises(BadInput, match="mqbg train"):
-        reference_of([], None)
+        choose_reference([], None)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.train.evaluate.comparison import FIGURES, compare, verdict
-from mqbg.train.evaluate.segments import by_segment, weak_segments
-from mqbg.train.report.model_card import CardFacts, Part, model_card, plain
+from mqbg.train.evaluate.comparison import METRICS, compare, verdict_sentence
+from mqbg.train.evaluate.segments import evaluate_by_segment, find_weak_segments
+from mqbg.train.report.model_card import CardFacts, SplitPart, escape_markdown, render_model_card
 
 SEED = 5
 KEYWORDS = {"touched_per_snapshot": 10, "resamples": 20, "seed": SEED}
@@ -53,7 +53,7 @@ def scored(rows=900):
 def facts(**changes):
     rows, methods = scored()
     compared = compare(rows, methods, **KEYWORDS)
-    part = Part(datetime(2023, 1, 1), datetime(2023, 9, 1), 9, 4321, 432)
+    part = SplitPart(datetime(2023, 1, 1), datetime(2023, 9, 1), 9, 4321, 432)
     plainly = CardFacts(
         name="buying groups",
         version="3",
@@ -63,19 +63,19 @@ def facts(**changes):
         target="opportunity",
         horizon_days=90,
         train=part,
-        test=Part(datetime(2024, 1, 1), datetime(2024, 3, 1), 3, 900, 130),
+        test=SplitPart(datetime(2024, 1, 1), datetime(2024, 3, 1), 3, 900, 130),
         features=120,
         trees=345,
         touched_per_snapshot=10,
         model="mqbg",
-        verdict=verdict(compared.figures, compared.differences),
+        verdict=verdict_sentence(compared.figures, compared.differences),
         signal="There is a signal.",
         figures=compared.figures,
         differences=compared.differences,
-        segments=by_segment(rows, methods["mqbg"], columns=("tier",), **KEYWORDS),
+        segments=evaluate_by_segment(rows, methods["mqbg"], columns=("tier",), **KEYWORDS),
         calibration=("Platt scaling was chosen.",),
         thresholds=("A group qualifies from 12 % on.",),
-        sample=("The effective sample size is 512 groups.",),
+        sample_size=("The effective sample size is 512 groups.",),
         findings=("stage_age tells the future.",),
         limits=("March was lost.",),
     )
@@ -93,7 +93,7 @@ def table(text):
 
 
 def test_the_card_has_its_sections_in_order():
-    card = model_card(facts())
+    card = render_model_card(facts())
     assert re.findall(r"^## (.*)$", card, flags=re.MULTILINE) == SECTIONS
     assert card.startswith("# Model card: buying groups version 3\n")
     assert card.endswith("\n")
@@ -101,7 +101,7 @@ def test_the_card_has_its_sections_in_order():
 
 
 def test_the_card_says_what_the_data_were():
-    text = section(model_card(facts()), "Training data")
+    text = section(render_model_card(facts()), "Training data")
     assert "Source the demo, fingerprint 0123abcd" in text
     assert table(text)[2] == [
         *("training", "2023-01-01", "2023-09-01", "9", "4,321", "432 (10.0%)"),
@@ -111,34 +111,34 @@ def test_the_card_says_what_the_data_were():
 
 def test_every_figure_of_every_method_is_shown_with_its_interval():
     given_facts = facts()
-    text = section(model_card(given_facts), "Evaluation")
+    text = section(render_model_card(given_facts), "Evaluation")
     for row in given_facts.figures.itertuples():
         assert f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" in text
     for population in ("All accounts", "Unseen accounts"):
         shown = table(text.split(f"### {population}")[1])
-        assert len(shown[0]) == 1 + len(FIGURES)
+        assert len(shown[0]) == 1 + len(METRICS)
         assert [line[0] for line in shown[2:4]] == ["mqbg", "rule"]
 
 
 def test_what_the_model_has_more_than_each_baseline_carries_its_sign():
     given_facts = facts()
-    text = section(model_card(given_facts), "Evaluation")
+    text = section(render_model_card(given_facts), "Evaluation")
     for row in given_facts.differences.itertuples():
         assert f"{row.value:+z.3f} ({row.low:+z.3f} to {row.high:+z.3f})" in text
 
 
 def test_weak_segments_are_named_with_their_figures():
     given_facts = facts()
-    weak = weak_segments(given_facts.segments)
+    weak = find_weak_segments(given_facts.segments)
     assert any(one.part == "B" for one in weak)
-    text = section(model_card(given_facts), "Segments")
+    text = section(render_model_card(given_facts), "Segments")
     for one in weak:
-        assert f"- {plain(one.sentence)}\n" in text
+        assert f"- {escape_markdown(one.sentence)}\n" in text
     assert {line[1] for line in table(text)[2:]} == {r"(all)", "A", "B"}
 
 
 def test_sentences_of_others_stand_in_their_sections():
-    card = model_card(facts())
+    card = render_model_card(facts())
     for heading, words in {
         "Calibration": "- Platt scaling was chosen.",
         "Thresholds": "- A group qualifies from 12 % on.",
@@ -151,40 +151,40 @@ def test_sentences_of_others_stand_in_their_sections():
 
 
 def test_it_says_how_to_load_the_version():
-    text = section(model_card(facts()), "How to get started")
+    text = section(render_model_card(facts()), "How to get started")
     assert "mqbg score DATA --as-of 2024-03-01 --out scores --version 3\n" in text
     assert 'mlflow.pyfunc.load_model("models:/buying groups/3")' in text
-    assert "--version VERSION\n" in model_card(facts(version=None))
+    assert "--version VERSION\n" in render_model_card(facts(version=None))
 
 
 def test_it_warns_of_promises_and_of_deciding_about_persons():
-    text = section(model_card(facts()), "Out-of-scope use")
+    text = section(render_model_card(facts()), "Out-of-scope use")
     assert "Not as a promise" in text
     assert "Not to decide about persons" in text
 
 
 def test_no_group_or_account_is_named():
-    assert "secret" not in model_card(facts())
+    assert "secret" not in render_model_card(facts())
 
 
 def test_the_same_facts_give_the_same_card():
-    assert model_card(facts()) == model_card(facts())
+    assert render_model_card(facts()) == render_model_card(facts())
 
 
 def test_a_test_too_small_to_measure_has_a_card_all_the_same():
     rows, methods = scored()
     rows["converted"] = False
     compared = compare(rows, methods, **KEYWORDS)
-    judged = by_segment(rows, methods["mqbg"], columns=("tier",), **KEYWORDS)
-    card = model_card(
+    judged = evaluate_by_segment(rows, methods["mqbg"], columns=("tier",), **KEYWORDS)
+    card = render_model_card(
         facts(
             figures=compared.figures,
             differences=compared.differences,
             segments=judged,
-            verdict=verdict(compared.figures, compared.differences),
+            verdict=verdict_sentence(compared.figures, compared.differences),
             thresholds=(),
             findings=(),
-            sample=(),
+            sample_size=(),
         )
     )
     assert "nan" not in card
@@ -195,7 +195,7 @@ def test_a_test_too_small_to_measure_has_a_card_all_the_same():
 
 
 def test_a_card_without_segments_says_so():
-    card = model_card(facts(segments=facts().segments.head(0), calibration=()))
+    card = render_model_card(facts(segments=facts().segments.head(0), calibration=()))
     assert "Nothing was judged by segment." in section(card, "Segments")
     assert "Not measured." in section(card, "Calibration")
 
@@ -213,12 +213,12 @@ def test_a_card_without_segments_says_so():
     ],
 )
 def test_text_of_the_data_is_shown_and_not_read(text, shown):
-    assert plain(text) == shown
+    assert escape_markdown(text) == shown
 
 
 @given(st.text())
 def test_any_text_stays_in_one_cell_of_a_table(text):
-    shown = plain(text)
+    shown = escape_markdown(text)
     assert len(shown.splitlines()) <= 1
     assert not re.search(r"(?<!\\)(\\\\)*\|", shown)
 
@@ -226,7 +226,7 @@ def test_any_text_stays_in_one_cell_of_a_table(text):
 def test_a_segment_of_any_name_keeps_the_table_whole():
     rows, methods = scored()
     rows["tier"] = np.where(rows["tier"].eq("A"), "a | b\n## c", "<b>")
-    judged = by_segment(rows, methods["mqbg"], columns=("tier",), **KEYWORDS)
-    card = model_card(facts(segments=judged))
+    judged = evaluate_by_segment(rows, methods["mqbg"], columns=("tier",), **KEYWORDS)
+    card = render_model_card(facts(segments=judged))
     assert re.findall(r"^## (.*)$", card, flags=re.MULTILINE) == SECTIONS
     assert r"a \| b \#\# c" in section(card, "Segments")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.train.report.mlflow_versions import Training
-from mqbg.train.report.paired_differences import pair
+from mqbg.train.report.mlflow_versions import LoggedTraining
+from mqbg.train.report.paired_differences import compare_pair
 
 AS_OF = pd.Timestamp(2024, 5, 1)
 PARAMETERS = {
@@ -18,8 +18,8 @@ PARAMETERS = {
     "target.horizon_days": "90",
     "touched_per_snapshot": "2",
 }
-OLD = Training("r1", "1", True, datetime(2024, 1, 1), PARAMETERS, features=("a", "b", "c"))
-NEW = Training("r2", "2", False, datetime(2024, 2, 1), PARAMETERS, features=("b", "c", "d"))
+OLD = LoggedTraining("r1", "1", True, datetime(2024, 1, 1), PARAMETERS, features=("a", "b", "c"))
+NEW = LoggedTraining("r2", "2", False, datetime(2024, 2, 1), PARAMETERS, features=("b", "c", "d"))
 
 
 def row(number, converted, readiness, as_of=AS_OF, account=None):
@@ -47,7 +47,7 @@ def world(seed, rows=60):
 
 
 def paired(our_rows, their_rows, ours=NEW, theirs=OLD, resamples=20):
-    return pair(ours, theirs, our_rows, their_rows, resamples=resamples, seed=3)
+    return compare_pair(ours, theirs, our_rows, their_rows, resamples=resamples, seed=3)
 
 
 def test_a_difference_is_ours_less_theirs_on_the_rows_of_both():
@@ -126,9 +126,9 @@ def test_the_later_training_says_what_converted():
     later = world(1)
     earlier = later.assign(converted=later["converted"] & (later["group_id"] != "g3"))
     found = paired(later, earlier)
-    assert (found.revised, found.conversions) == (1, int(later["converted"].sum()))
+    assert (found.revised_outcomes, found.conversions) == (1, int(later["converted"].sum()))
     swapped = paired(earlier, later, OLD, NEW)
-    assert (swapped.revised, swapped.conversions) == (1, int(later["converted"].sum()))
+    assert (swapped.revised_outcomes, swapped.conversions) == (1, int(later["converted"].sum()))
 
 
 def test_rows_with_the_same_keys_but_other_outcomes_are_other_data():
@@ -151,4 +151,4 @@ def test_rows_of_one_outcome_have_no_figures():
 
 def test_features_of_one_alone_are_named():
     found = paired(world(1), world(2))
-    assert (found.only_ours, found.only_theirs) == (("d",), ("a",))
+    assert (found.only_in_candidate, found.only_in_reference) == (("d",), ("a",))

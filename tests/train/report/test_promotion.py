@@ -9,24 +9,26 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.train.report.mlflow_versions import Training
-from mqbg.train.report.paired_differences import Paired, pair
-from mqbg.train.report.promotion import judge
+from mqbg.train.report.mlflow_versions import LoggedTraining
+from mqbg.train.report.paired_differences import PairedComparison, compare_pair
+from mqbg.train.report.promotion import decide_promotion
 
 PARAMETERS = {
     "target.stage": "opportunity",
     "target.horizon_days": "90",
     "touched_per_snapshot": "20",
 }
-CHAMPION = Training("r1", "1", True, datetime(2024, 1, 1), PARAMETERS, features=("a",))
-CHALLENGER = Training("r2", "2", False, datetime(2024, 2, 1), PARAMETERS, features=("a",))
+CHAMPION = LoggedTraining("r1", "1", True, datetime(2024, 1, 1), PARAMETERS, features=("a",))
+CHALLENGER = LoggedTraining("r2", "2", False, datetime(2024, 2, 1), PARAMETERS, features=("a",))
 
 
 def pairing(log_loss=(0.0, -0.1, 0.1), lift=(0.0, -0.1, 0.1), **changes):
     figures = pd.DataFrame(
         [log_loss, lift], ["log_loss", "lift_at_capacity"], ["value", "low", "high"]
     )
-    whole = Paired(CHALLENGER, CHAMPION, "", figures, rows=900, conversions=80, accounts=300)
+    whole = PairedComparison(
+        CHALLENGER, CHAMPION, "", figures, rows=900, conversions=80, accounts=300
+    )
     return replace(whole, **changes)
 
 
@@ -45,7 +47,7 @@ def pairing(log_loss=(0.0, -0.1, 0.1), lift=(0.0, -0.1, 0.1), **changes):
     ],
 )
 def test_worse_is_an_interval_wholly_on_the_bad_side(log_loss, lift, holds):
-    assert judge(CHALLENGER, pairing(log_loss, lift)).holds is holds
+    assert decide_promotion(CHALLENGER, pairing(log_loss, lift)).allowed is holds
 
 
 @given(
@@ -57,13 +59,13 @@ def test_of_two_at_most_one_is_worse_in_the_same_figure(log_loss, lift):
         parts = [[sign * part for part in sorted(one, key=lambda v: sign * v)] for one in
                  ((log_loss), (lift))]  # fmt: skip
         low_high = [(parts[i][1], parts[i][0], parts[i][2]) for i in (0, 1)]
-        return set(judge(CHALLENGER, pairing(*low_high)).figures["worse"])
+        return set(decide_promotion(CHALLENGER, pairing(*low_high)).figures["worse"])
 
     assert not judged(1) & judged(-1)
 
 
 def test_the_words_name_what_is_worse_with_its_figures():
-    said = judge(CHALLENGER, pairing((0.1, 0.01, 0.2), (0.25, -0.5, 1.0))).words
+    said = decide_promotion(CHALLENGER, pairing((0.1, 0.01, 0.2), (0.25, -0.5, 1.0))).reason
     assert said == (
         "Version 2 is worse than the champion, version 1, in log loss: log loss +0.1000 "
         "(+0.0100 to +0.2000), lift at capacity +0.2500 (-0.5000 to +1.0000), on 900 shared test "
@@ -73,9 +75,9 @@ def test_the_words_name_what_is_worse_with_its_figures():
 
 def test_other_features_are_said_and_no_obstacle():
     other = replace(CHALLENGER, features=("a", "b"))
-    judged = judge(other, pairing(ours=other))
-    assert judged.holds
-    assert "version 2 reads 1 that version 1 does not (b)" in judged.words
+    judged = decide_promotion(other, pairing(candidate=other))
+    assert judged.allowed
+    assert "version 2 reads 1 that version 1 does not (b)" in judged.reason
 
 
 @pytest.mark.parametrize(
@@ -87,25 +89,25 @@ def test_other_features_are_said_and_no_obstacle():
     ],
 )
 def test_what_cannot_be_judged_does_not_pass(changes, words):
-    judged = judge(CHALLENGER, pairing(**changes))
-    assert not judged.holds
-    assert judged.words.startswith("Version 2 cannot be judged against the champion, version 1: ")
-    assert words in judged.words
+    judged = decide_promotion(CHALLENGER, pairing(**changes))
+    assert not judged.allowed
+    assert judged.reason.startswith("Version 2 cannot be judged against the champion, version 1: ")
+    assert words in judged.reason
 
 
 def test_the_first_champion_needs_no_comparison():
-    assert judge(CHALLENGER, None).holds
+    assert decide_promotion(CHALLENGER, None).allowed
 
 
 @pytest.mark.parametrize("against", [None, pairing((-0.1, -0.2, -0.01), (0.2, 0.1, 0.3))])
 def test_a_training_that_found_no_signal_does_not_pass(against):
-    judged = judge(replace(CHALLENGER, tags={"signal": "none"}), against)
-    assert not judged.holds
-    assert "no signal" in judged.words
+    judged = decide_promotion(replace(CHALLENGER, tags={"signal": "none"}), against)
+    assert not judged.allowed
+    assert "no signal" in judged.reason
 
 
 def test_figures_are_json():
-    figures = judge(CHALLENGER, pairing()).figures
+    figures = decide_promotion(CHALLENGER, pairing()).figures
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
 
@@ -128,5 +130,5 @@ def world(noise, seed=1, groups=600):
 
 @pytest.mark.parametrize(("ours", "theirs", "holds"), [(0, 2, True), (2, 0, False), (0, 0, True)])
 def test_on_a_known_truth_the_noisier_model_does_not_pass(ours, theirs, holds):
-    found = pair(CHALLENGER, CHAMPION, world(ours), world(theirs), resamples=100, seed=7)
-    assert judge(CHALLENGER, found).holds is holds
+    found = compare_pair(CHALLENGER, CHAMPION, world(ours), world(theirs), resamples=100, seed=7)
+    assert decide_promotion(CHALLENGER, found).allowed is holds

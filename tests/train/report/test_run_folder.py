@@ -10,17 +10,23 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from mqbg.model.bundle import load_bundle
-from mqbg.settings import settings_from
+from mqbg.settings import settings_from_values
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
 from mqbg.train.fit.tuning import TuningResult
-from mqbg.train.report.metrics import all_metrics, figures_tree
-from mqbg.train.report.run_folder import ARTIFACTS, CARD_FILE, EXAMPLE_FILE, RUN_FILE, write_run
+from mqbg.train.report.metrics import run_metrics, training_json
+from mqbg.train.report.run_folder import (
+    ARTIFACTS_FOLDER,
+    CARD_FILE,
+    EXAMPLE_FILE,
+    RUN_FILE,
+    write_run_folder,
+)
 
 
 def written(trained, folder):
     folder.mkdir()
-    write_run(trained, folder, "world", "0.1")
+    write_run_folder(trained, folder, "world", "0.1")
     return folder
 
 
@@ -36,7 +42,7 @@ def run(folder):
 
 def without_signal(trained):
     nothing = Signal(False, "No signal: the interval of the AUC covers 0.5.")
-    return replace(trained, judged=replace(trained.judged, signal=nothing))
+    return replace(trained, evaluation=replace(trained.evaluation, signal=nothing))
 
 
 def test_the_bundle_in_the_folder_is_the_trained_one(with_signal, folder):
@@ -50,13 +56,13 @@ def test_without_signal_no_bundle_is_written_and_no_threshold_is_told(with_signa
     kept = written(nothing, tmp_path / "kept")
     assert not (kept / "bundle").exists()
     assert json.loads((kept / RUN_FILE).read_text())["signal"] is False
-    assert figures_tree(nothing)["threshold"] is None
-    assert "qualifies from" not in (kept / ARTIFACTS / CARD_FILE).read_text(encoding="utf-8")
+    assert training_json(nothing)["threshold"] is None
+    assert "qualifies from" not in (kept / ARTIFACTS_FOLDER / CARD_FILE).read_text(encoding="utf-8")
 
 
 def test_the_card_says_what_the_test_says(with_signal, folder):
-    card = (folder / ARTIFACTS / CARD_FILE).read_text(encoding="utf-8")
-    assert with_signal.judged.verdict in card
+    card = (folder / ARTIFACTS_FOLDER / CARD_FILE).read_text(encoding="utf-8")
+    assert with_signal.evaluation.verdict in card
     assert "world" in card
     assert with_signal.bundle.training.fingerprint in card
     assert "qualifies from" in card
@@ -64,21 +70,21 @@ def test_the_card_says_what_the_test_says(with_signal, folder):
 
 def test_the_artifacts_are_the_frames_of_the_judgement(with_signal, folder):
     for name, frame in (
-        ("figures", with_signal.judged.figures),
-        ("differences", with_signal.judged.differences),
-        ("segments", with_signal.judged.segments),
-        ("months", with_signal.judged.months),
-        ("thresholds", with_signal.judged.curve),
+        ("figures", with_signal.evaluation.figures),
+        ("differences", with_signal.evaluation.differences),
+        ("segments", with_signal.evaluation.segments),
+        ("months", with_signal.evaluation.months),
+        ("thresholds", with_signal.evaluation.threshold_curve),
     ):
-        kept = pd.read_csv(folder / ARTIFACTS / f"{name}.csv")
+        kept = pd.read_csv(folder / ARTIFACTS_FOLDER / f"{name}.csv")
         assert list(kept.columns) == list(frame.columns)
         assert len(kept) == len(frame)
-    rows = pd.read_parquet(folder / ARTIFACTS / "test_rows.parquet")
-    assert rows["readiness"].tolist() == with_signal.judged.rows["readiness"].tolist()
+    rows = pd.read_parquet(folder / ARTIFACTS_FOLDER / "test_rows.parquet")
+    assert rows["readiness"].tolist() == with_signal.evaluation.rows["readiness"].tolist()
 
 
 def test_every_plot_has_its_data_beside_it(folder):
-    plots = folder / ARTIFACTS / "plots"
+    plots = folder / ARTIFACTS_FOLDER / "plots"
     pictures = {path.stem for path in plots.glob("*.png")}
     assert pictures == {path.stem for path in plots.glob("*.csv")}
     assert {"reliability", "gains", "decision", "thresholds", "shap_beeswarm"} <= pictures
@@ -86,12 +92,12 @@ def test_every_plot_has_its_data_beside_it(folder):
 
 
 def test_the_settings_of_the_folder_are_those_of_the_training(with_signal, folder):
-    tree = json.loads((folder / ARTIFACTS / "settings.json").read_text())
-    assert settings_from(tree, "settings.json") == with_signal.bundle.settings
+    tree = json.loads((folder / ARTIFACTS_FOLDER / "settings.json").read_text())
+    assert settings_from_values(tree, "settings.json") == with_signal.bundle.settings
 
 
 def test_metrics_are_finite_numbers(with_signal, run):
-    assert run["metrics"] == all_metrics(with_signal)
+    assert run["metrics"] == run_metrics(with_signal)
     assert all(isinstance(value, float) and np.isfinite(value) for value in run["metrics"].values())
     assert {"roc_auc", "roc_auc_low", "log_loss", "ece", "threshold"} <= set(run["metrics"])
 
@@ -122,12 +128,12 @@ def test_trials_are_kept_with_what_was_chosen(with_signal, tmp_path):
     tuned = replace(with_signal, tuned=TuningResult({"num_leaves": 9}, 0.4, 0.5, trials))
     run = json.loads((written(tuned, tmp_path / "kept") / RUN_FILE).read_text())
     assert [trial["num_leaves"] for trial in run["trials"]] == [None, 9.0]
-    assert figures_tree(tuned)["tuning"]["preset_log_loss"] == 0.5
+    assert training_json(tuned)["tuning"]["preset_log_loss"] == 0.5
 
 
 def test_figures_of_a_training_are_strict_json(with_signal):
-    tree = json.loads(json.dumps(figures_tree(with_signal), allow_nan=False))
-    assert tree["verdict"] == with_signal.judged.verdict
+    tree = json.loads(json.dumps(training_json(with_signal), allow_nan=False))
+    assert tree["verdict"] == with_signal.evaluation.verdict
     assert tree["threshold"]["policy"] == "capacity"
     assert tree["sample"] is None
 
@@ -137,9 +143,9 @@ def test_a_training_of_one_class_is_written_without_curves(
 ):
     trained = whole_training(made_snapshots(groups=30, target_rate=0.0))
     kept = written(trained, tmp_path / "kept")
-    assert not (kept / ARTIFACTS / "plots").exists()
+    assert not (kept / ARTIFACTS_FOLDER / "plots").exists()
     assert load_bundle(kept / "bundle").trees == ""
     run = json.loads((kept / RUN_FILE).read_text())
     assert run["folds"] == []
     assert run["parameters"]["trees_share"] == 0.0
-    assert "rule score" in (kept / ARTIFACTS / CARD_FILE).read_text(encoding="utf-8")
+    assert "rule score" in (kept / ARTIFACTS_FOLDER / CARD_FILE).read_text(encoding="utf-8")

@@ -6,27 +6,27 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from mqbg.train.report.mlflow_versions import Training
-from mqbg.train.report.paired_differences import Paired
+from mqbg.train.report.mlflow_versions import LoggedTraining
+from mqbg.train.report.paired_differences import PairedComparison
 from mqbg.train.report.version_comparison import (
-    SHOWN,
+    METRIC_HEADINGS,
+    comparison_notes,
     differences_table,
-    feature_words,
+    feature_sentence,
+    figures_json,
     figures_table,
-    figures_tree,
-    notes,
     trainings_table,
 )
 from rich.console import Console
 
 FIGURES = pd.DataFrame(
     {"value": 0.8123, "low": 0.7, "high": 0.9, "rows": 1234.0, "conversions": 9.0, "accounts": 8.0},
-    index=list(SHOWN),
+    index=list(METRIC_HEADINGS),
 )
 
 
 def training(version, features=("a",), figures=FIGURES, champion=False, **parameters):
-    return Training(
+    return LoggedTraining(
         f"r{version}",
         str(version),
         champion,
@@ -46,12 +46,12 @@ def drawn(table, width=80):
 
 
 def test_every_figure_fits_into_eighty_columns_with_its_interval():
-    pairs = [Paired(training(12), training(3), "", FIGURES, 12_345, 678, 90)]
+    pairs = [PairedComparison(training(12), training(3), "", FIGURES, 12_345, 678, 90)]
     for table in (figures_table([training(12)]), differences_table(pairs)):
         text = drawn(table)
         assert max(map(len, text.splitlines())) <= 80
         assert "…" not in text
-    assert drawn(figures_table([training(12)])).count("0.700 to") == len(SHOWN)
+    assert drawn(figures_table([training(12)])).count("0.700 to") == len(METRIC_HEADINGS)
 
 
 def test_a_figure_that_was_not_measured_is_a_dash():
@@ -70,30 +70,34 @@ def test_other_test_parts_are_said_to_compare_in_nothing():
 
 
 def test_without_a_pair_that_compares_there_is_no_table():
-    pairs = [Paired(training(2), training(1), "they are of other data")]
+    pairs = [PairedComparison(training(2), training(1), "they are of other data")]
     assert differences_table(pairs) is None
-    assert notes(pairs) == ["Version 2 and version 1 cannot be compared: they are of other data."]
+    assert comparison_notes(pairs) == [
+        "Version 2 and version 1 cannot be compared: they are of other data."
+    ]
 
 
 def test_long_lists_of_features_are_counted_and_begun():
     ours = training(2, features=("a", *"bcdefgh"))
-    assert feature_words(Paired(ours, training(1))) == (
+    assert feature_sentence(PairedComparison(ours, training(1))) == (
         "Features: version 2 reads 7 that version 1 does not (b, c, d, e, f and 2 more)."
     )
 
 
 def test_the_same_features_need_no_word():
-    assert feature_words(Paired(training(2, ("b", "a")), training(1, ("a", "b")))) == ""
+    assert (
+        feature_sentence(PairedComparison(training(2, ("b", "a")), training(1, ("a", "b")))) == ""
+    )
 
 
 @pytest.mark.parametrize(("ours", "theirs", "silent"), [((), ("a",), 2), (("a",), (), 1)])
 def test_unknown_features_are_said_and_not_called_other(ours, theirs, silent):
-    said = feature_words(Paired(training(2, ours), training(1, theirs)))
+    said = feature_sentence(PairedComparison(training(2, ours), training(1, theirs)))
     assert said == f"The run of version {silent} does not say which features it reads."
 
 
 def test_figures_are_strict_json():
-    tree = figures_tree(FIGURES.assign(low=np.nan, high=np.inf))
+    tree = figures_json(FIGURES.assign(low=np.nan, high=np.inf))
     assert tree["roc_auc"]["low"] is None
     assert tree["roc_auc"]["high"] is None
     assert json.loads(json.dumps(tree, allow_nan=False))["roc_auc"]["value"] == 0.8123

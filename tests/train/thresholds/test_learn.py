@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.model.thresholds import UNREACHABLE, just_above
-from mqbg.settings import Thresholds as ThresholdSettings
+from mqbg.settings import ThresholdSettings
 from mqbg.train.thresholds.capacity import capacity_threshold
 from mqbg.train.thresholds.counts_by_account import (
     MAX_THRESHOLDS,

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from mqbg.model.thresholds import UNREACHABLE, Estimate, Thresholds
-from mqbg.settings import Thresholds as ThresholdSettings
-from mqbg.train.report.threshold_charts import threshold_figure
+from mqbg.settings import ThresholdSettings
+from mqbg.train.report.threshold_charts import plot_threshold_curve
 from mqbg.train.thresholds.performance import (
     forecast_performance,
     measure_performance,
@@ -144,7 +144,7 @@ def test_rows_without_outcomes_are_refused():
 def test_the_figure_shows_value_only_where_it_is_known(tmp_path):
     rows = random_rows(groups=40)
     for paid, panels in ((PAID, 4), (ThresholdSettings(), 3)):
-        figure = threshold_figure(threshold_curve(rows, LINE, paid, **HOW), readiness=0.5)
+        figure = plot_threshold_curve(threshold_curve(rows, LINE, paid, **HOW), readiness=0.5)
         assert len(figure.axes) == panels
         figure.savefig(tmp_path / "curve.png")
 
@@ -152,4 +152,4 @@ def test_the_figure_shows_value_only_where_it_is_known(tmp_path):
 def test_the_figure_of_no_line_is_refused():
     empty = threshold_curve(SMALL.assign(completeness=0.1), LINE, PAID, **HOW)
     with pytest.raises(ValueError, match="at least one line"):
-        threshold_figure(empty, readiness=0.5)
+        plot_threshold_curve(empty, readiness=0.5)

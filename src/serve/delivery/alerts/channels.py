@@ -20,7 +20,7 @@ from email.message import EmailMessage
 
 import stamina
 
-from ....settings import Alerts
+from ....settings import AlertSettings
 from ..targets.credentials import read_secret, read_secret_url
 from ..targets.service_client import NoResponse, ServiceClient, build_rate_limiter, open_http_client
 from ..targets.target import OutboxRecord, Outcome, Sender, TargetUnavailable
@@ -75,7 +75,7 @@ class EmailChannel:
     kinds = (KIND,)
     connections = 1
 
-    def __init__(self, settings: Alerts) -> None:
+    def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
 
     def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
@@ -148,7 +148,7 @@ class EmailChannel:
             yield server
 
 
-def mime_message(record: OutboxRecord, settings: Alerts) -> EmailMessage:
+def mime_message(record: OutboxRecord, settings: AlertSettings) -> EmailMessage:
     """The mail of an alert. Its id comes from the alert's key, so a repeated mail is the same."""
     content = json.loads(record.payload)
     domain = settings.email_from.rpartition("@")[2].rstrip(">") or "mqbg"
@@ -163,7 +163,7 @@ def mime_message(record: OutboxRecord, settings: Alerts) -> EmailMessage:
 
 
 @contextmanager
-def open_channel(name: str, settings: Alerts) -> Iterator[Sender]:
+def open_channel(name: str, settings: AlertSettings) -> Iterator[Sender]:
     """A channel of the settings.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ....settings import Alerts
+from ....settings import AlertSettings
 from ...store.queries import load_alertable_transitions
 from ...store.schema import RUN_TABLES, runs
 
@@ -38,7 +38,9 @@ class Alert:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def find_due_alerts(connection: sa.Connection, as_of: datetime, settings: Alerts) -> list[Alert]:
+def find_due_alerts(
+    connection: sa.Connection, as_of: datetime, settings: AlertSettings
+) -> list[Alert]:
     """Everything to tell of the runs up to a cut-off that is still news.
 
     A run repeated gives the same keys. What changed while nobody looked, because a night was cut

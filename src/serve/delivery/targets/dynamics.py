@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from ....settings import Settings
-from ....settings.delivery import Dynamics as DynamicsSettings
+from ....settings.delivery import DynamicsSettings
 from ..desired_records import GRADES, TRENDS, as_scalar, build_desired_records, group_columns
 from .service_client import NoResponse, ServiceClient
 from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....settings import Settings
-from ....settings.delivery import HubSpot as HubSpotSettings
+from ....settings.delivery import HubSpotSettings
 from ..desired_records import as_text, build_desired_records, group_columns
 from .bisect_batch import BisectBatch, Refusal
 from .hubspot_batch_upsert import BATCH_SIZE, upsert_batch

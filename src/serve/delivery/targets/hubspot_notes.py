@@ -13,7 +13,7 @@ from html import escape
 from typing import Any
 
 from ....settings import Settings
-from ....settings.delivery import HubSpot as HubSpotSettings
+from ....settings.delivery import HubSpotSettings
 from ..desired_records import Columns, group_columns
 from .bisect_batch import BisectBatch, Refusal
 from .hubspot_batch_upsert import JSON_HEADERS, upsert_batch

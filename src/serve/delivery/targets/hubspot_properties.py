@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from ....settings.delivery import HubSpot as HubSpotSettings
+from ....settings.delivery import HubSpotSettings
 from .hubspot_batch_upsert import JSON_HEADERS, error_reason, object_rows, parse_body
 from .service_client import NoResponse, ServiceClient
 from .target import TargetUnavailable

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from ....contract import BadInput
 from ....settings import Settings
-from ....settings.delivery import JsonLines as JsonLinesSettings
+from ....settings.delivery import JsonLinesSettings
 from ....support.atomic_output import replaced_file
 from ..desired_records import as_json, build_desired_records, group_columns
 from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs

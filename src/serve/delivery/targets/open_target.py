@@ -11,7 +11,7 @@ import httpx
 
 from ....contract import BadInput
 from ....settings import Settings
-from ....settings.delivery import TARGETS, Dynamics, Limits, Salesforce
+from ....settings.delivery import TARGETS, DynamicsSettings, RequestSettings, SalesforceSettings
 from .credentials import read_secret, read_secret_url
 from .dynamics import DynamicsTarget, dynamics_records
 from .hubspot import HubSpotTarget, hubspot_records
@@ -109,7 +109,7 @@ def _open_salesforce(settings: Settings) -> Iterator[Target]:
         yield SalesforceTarget(client, target_settings)
 
 
-def _log_in_to_salesforce(settings: Salesforce) -> tuple[str, str]:
+def _log_in_to_salesforce(settings: SalesforceSettings) -> tuple[str, str]:
     """Access token and address of the instance."""
     from simple_salesforce import SalesforceLogin
     from simple_salesforce.exceptions import SalesforceAuthenticationFailed
@@ -148,7 +148,7 @@ def _open_dynamics(settings: Settings) -> Iterator[Target]:
         yield DynamicsTarget(client, target_settings)
 
 
-def _log_in_to_dynamics(settings: Dynamics, url: str, variables: str) -> str:
+def _log_in_to_dynamics(settings: DynamicsSettings, url: str, variables: str) -> str:
     """An access token for an application with a secret of its own."""
     form = {
         "grant_type": "client_credentials",
@@ -208,7 +208,7 @@ def _open_sql(settings: Settings) -> Iterator[Target]:
 
 @contextmanager
 def _open_client(
-    url: str, token: str, limits: Limits, name: str, variables: str
+    url: str, token: str, limits: RequestSettings, name: str, variables: str
 ) -> Iterator[ServiceClient]:
     headers = {"Authorization": f"Bearer {token}"}
     with open_http_client(

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from ....settings import Settings
-from ....settings.delivery import Salesforce as SalesforceSettings
+from ....settings.delivery import SalesforceSettings
 from ..desired_records import Columns, as_scalar, build_desired_records, group_columns
 from .bisect_batch import BisectBatch, Refusal
 from .salesforce_bulk import BulkClient, BulkJob, bulk_upsert

@@ -11,7 +11,7 @@ from http import HTTPStatus
 import httpx
 import stamina
 
-from ....settings.delivery import Limits
+from ....settings.delivery import RequestSettings
 from .rate_limiter import RateLimiter
 from .target import TargetUnavailable
 
@@ -53,7 +53,7 @@ class ServiceClient:
         self,
         http: httpx.Client,
         rate_limiter: RateLimiter,
-        limits: Limits,
+        limits: RequestSettings,
         *,
         name: str,
         variables: str,
@@ -174,7 +174,7 @@ def parse_retry_after(response: httpx.Response) -> float | None:
 
 @contextmanager
 def open_http_client(
-    url: str, limits: Limits, headers: Mapping[str, str] | None = None
+    url: str, limits: RequestSettings, headers: Mapping[str, str] | None = None
 ) -> Iterator[httpx.Client]:
     """An HTTP client. Redirects are not followed: a secret goes to whom it is for."""
     # httpx logs every URL at INFO, and a webhook's URL is a secret.
@@ -188,6 +188,6 @@ def open_http_client(
         yield http
 
 
-def build_rate_limiter(limits: Limits) -> RateLimiter:
+def build_rate_limiter(limits: RequestSettings) -> RateLimiter:
     """The bucket that settings ask for."""
     return RateLimiter(limits.requests_per_10_seconds, limits.requests_per_day)

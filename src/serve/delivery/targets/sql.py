@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ....contract import BadInput
 from ....settings import Settings
-from ....settings.delivery import Sql as SqlSettings
+from ....settings.delivery import SqlSettings
 from ...batch.score_tables import SCORES
 from ..desired_records import as_json, build_desired_records, group_columns
 from .bisect_batch import BisectBatch, Refusal

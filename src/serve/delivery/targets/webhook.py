@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ....settings import Settings
-from ....settings.delivery import Webhook as WebhookSettings
+from ....settings.delivery import WebhookSettings
 from ..desired_records import as_json, build_desired_records, group_columns
 from .bisect_batch import BisectBatch, Refusal
 from .service_client import ServiceClient

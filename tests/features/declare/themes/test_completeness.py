@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.settings import Role, Settings, Solution
+from mqbg.settings import RoleRequirement, Settings, SolutionSettings
 
 AS_OF = datetime(2024, 6, 1)
 RECENTLY = AS_OF - timedelta(days=3)
@@ -24,7 +24,7 @@ def test_three_required_and_none_to_four_assigned_fill_0_33_67_100_and_100_perce
         "buying_groups": [{"group_id": f"g{n}"} for n in range(5)],
         "members": [row for n in range(5) for row in members(f"g{n}", *["buyer"] * n)],
     }
-    features = features_at(tables, AS_OF, Settings(roles={"buyer": Role(3)}))
+    features = features_at(tables, AS_OF, Settings(roles={"buyer": RoleRequirement(3)}))
     filled = [round(100 * features[f"g{n}"]["completeness"]) for n in range(5)]
     assert filled == [0, 33, 67, 100, 100]
     assert [features[f"g{n}"]["roles_missing"] for n in range(5)] == [1, 1, 1, 0, 0]
@@ -33,8 +33,16 @@ def test_three_required_and_none_to_four_assigned_fill_0_33_67_100_and_100_perce
 @pytest.fixture(scope="module")
 def filled(features_at):
     settings = Settings(
-        roles={"sponsor": Role(1, 100.0), "user": Role(2, 50.0), "guest": Role(0, 50.0)},
-        solutions={"s2": Solution({"user": Role(1, 50.0), "buyer": Role(1, 50.0)})},
+        roles={
+            "sponsor": RoleRequirement(1, 100.0),
+            "user": RoleRequirement(2, 50.0),
+            "guest": RoleRequirement(0, 50.0),
+        },
+        solutions={
+            "s2": SolutionSettings(
+                {"user": RoleRequirement(1, 50.0), "buyer": RoleRequirement(1, 50.0)}
+            )
+        },
     )
     tables = {
         "buying_groups": [
@@ -101,12 +109,13 @@ def test_roles_of_the_data_stand_in_order_of_their_names(open_tables):
 
 def test_roles_of_the_settings_stand_in_their_order_and_the_data_adds_none(open_tables):
     settings = Settings(
-        roles={"user": Role(), "buyer": Role()}, solutions={"s9": Solution({"expert": Role(2)})}
+        roles={"user": RoleRequirement(), "buyer": RoleRequirement()},
+        solutions={"s9": SolutionSettings({"expert": RoleRequirement(2)})},
     )
     template = template_of(open_tables, ["guest"], settings)
     assert [role.name for role in template.roles] == ["user", "buyer", "expert"]
     assert template.overridden_solutions == ("s9",)
-    assert template.roles[2].requirement("s9", AS_OF) == Role(2)
+    assert template.roles[2].requirement("s9", AS_OF) == RoleRequirement(2)
     assert template.roles[2].requirement("s1", AS_OF) is None
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from mqbg.settings import Kind, Role, Settings
+from mqbg.settings import ActivityKind, RoleRequirement, Settings
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
-VITAL, IMPORTANT, NORMAL = Role(1, 100.0, 1), Role(1, 80.0, 2), Role(1, 60.0, 3)
+VITAL, IMPORTANT, NORMAL = (
+    RoleRequirement(1, 100.0, 1),
+    RoleRequirement(1, 80.0, 2),
+    RoleRequirement(1, 60.0, 3),
+)
 ROLES = {"vital": VITAL, "important": IMPORTANT, "normal": NORMAL}
 
 
@@ -19,7 +23,7 @@ def points_for(person):
 
 
 def settings_with(**points):
-    kinds = {name: Kind(value) for name, value in points.items()}
+    kinds = {name: ActivityKind(value) for name, value in points.items()}
     return Settings(roles=ROLES, kinds=kinds)
 
 
@@ -70,12 +74,12 @@ def test_role_totals_of_52_28_and_17_make_35_25(features_at):
 def person(features_at):
     """By group of one member in the only role: person engagement."""
     settings = Settings(
-        roles={"buyer": Role()},
+        roles={"buyer": RoleRequirement()},
         kinds={
-            "visit": Kind(1.0),
-            "click": Kind(1.0),
-            "unsubscribed": Kind(-50.0),
-            "sent": Kind(9.0, "outbound"),
+            "visit": ActivityKind(1.0),
+            "click": ActivityKind(1.0),
+            "unsubscribed": ActivityKind(-50.0),
+            "sent": ActivityKind(9.0, "outbound"),
         },
     )
     as_of = AS_OF + DAY / 2  # noon: a day of the calendar lies on both sides of midnight

@@ -11,7 +11,7 @@ import pytest
 from crm import Mood
 from mqbg.serve.delivery.alerts.dispatch import deliver_alerts, enqueue_alerts
 from mqbg.serve.delivery.outbox import outbox
-from mqbg.settings import Alerts, Settings
+from mqbg.settings import AlertSettings, Settings
 
 FIRST = datetime(2025, 3, 1)
 DAY = timedelta(days=1)
@@ -19,7 +19,7 @@ QUICK = {"requests_per_10_seconds": 100_000, "wait_seconds": 0.01, "tries": 6}
 
 
 def told_by(*channels: str, **own) -> Settings:
-    return Settings(alerts=Alerts(channels=channels, **(QUICK | own)))
+    return Settings(alerts=AlertSettings(channels=channels, **(QUICK | own)))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from mqbg.serve.delivery.alerts.triggers import find_due_alerts
-from mqbg.settings import Alerts
+from mqbg.settings import AlertSettings
 
 DAY = timedelta(days=1)
 FIRST = datetime(2025, 3, 1)
@@ -19,7 +19,7 @@ def due(store):
 
     def ask(as_of, **own) -> list[tuple[str, str]]:
         with store.begin() as connection:
-            found = find_due_alerts(connection, as_of, Alerts(**own))
+            found = find_due_alerts(connection, as_of, AlertSettings(**own))
         return [(alert.group_id, alert.trigger) for alert in found]
 
     return ask
@@ -86,5 +86,7 @@ def test_a_run_that_is_repeated_gives_the_same_keys(night, store):
     for _ in range(2):
         night(FIRST, ["a"])
         with store.begin() as connection:
-            keys.append([alert.key for alert in find_due_alerts(connection, FIRST, Alerts())])
+            keys.append(
+                [alert.key for alert in find_due_alerts(connection, FIRST, AlertSettings())]
+            )
     assert keys[0] == keys[1] == ["a|2025-03-01T00:00:00|qualified"]
