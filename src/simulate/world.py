@@ -12,11 +12,12 @@ import numpy as np
 from ..contract import BadInput
 from ..support.atomic_output import new_folder, refuse_unless_empty
 from . import activities as acts
-from . import people, sales
-from .names import accounts_table, contacts_table
+from . import people
+from . import sales_tables as sales
+from .account_tables import accounts_table, contacts_table
+from .activity_table import activities_table
 from .outcomes import Outcomes, draw_outcomes
 from .parameters import ROLES, TrueParameters
-from .records import activities_table
 from .shapley import true_contributions
 from .timeline import Integers, mondays, month_starts
 from .truth import member_state_at, true_log_odds

@@ -173,8 +173,9 @@ def _details(facts: CardFacts) -> str:
         f"Gradient-boosted trees (LightGBM, {facts.trees:,} trees over {facts.features:,} "
         f"features), calibrated to chances, made by mqbg {escape_markdown(facts.package_version)}. "
         "For a buying group (an account, a solution and the people who decide together) at an "
-        f"instant, it gives the chance that the group reaches the stage "
-        f"{escape_markdown(facts.target)} within {facts.horizon_days} days. It reads only what was known before that instant."
+        "instant, it gives the chance that the group reaches the stage "
+        f"{escape_markdown(facts.target)} within {facts.horizon_days} days. It reads only what was "
+        "known before that instant."
     )
 
 

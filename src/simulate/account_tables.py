@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import words as w
+from . import vocabulary as w
 from .columns import category_column, concatenate_text, id_column, with_missing_values
 from .parameters import INDUSTRIES, TIERS
 from .people import COUNTRIES, Accounts, Contacts

@@ -13,7 +13,7 @@ from .columns import category_column, id_column, timestamp_column
 from .parameters import KINDS
 from .people import SOLUTION_COUNT
 from .timeline import DAY, END, Flags, Floats, Integers
-from .words import CONTENTS
+from .vocabulary import CONTENTS
 
 CONTENTS_PER_KIND = 3  # contents of one kind about one solution
 _CHANNEL = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from . import words as w
+from . import vocabulary as w
 from .columns import category_column, id_column, timestamp_column
 from .outcomes import Outcomes
 from .people import SOLUTION_COUNT, Accounts, Groups, Memberships
