@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ibis.backends.duckdb  # noqa: F401 - else it is imported, and timed, at the first connection
 import pyarrow as pa
-from mqbg.features import catalogue, feature_table, find_vocabulary, prepare_source
+from mqbg.features import build_catalogue, feature_table, find_vocabulary, prepare_source
 from mqbg.settings import Settings
 from mqbg.source import open_source
 
@@ -26,5 +26,5 @@ def features(
     """
     with open_source(data, threads=threads) as source:
         prepared = prepare_source(source, Settings())
-        declared = catalogue(find_vocabulary(prepared, as_ofs[0]), only=names)
+        declared = build_catalogue(find_vocabulary(prepared, as_ofs[0]), only=names)
         return feature_table(prepared, declared, as_ofs)

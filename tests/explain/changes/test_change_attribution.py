@@ -134,7 +134,7 @@ def split(opened, bundle, quiet):
 
 def parts(found):
     """Log-odds by cause and contact."""
-    return {(row.cause, row.contact_id): row.log_odds for row in found.rows}
+    return {(row.cause, row.contact_id): row.log_odds for row in found.parts}
 
 
 def acted(contact_id, number, group_id=None, kind="pricing_view"):
@@ -172,7 +172,7 @@ def test_the_ends_are_the_scores_to_the_bit_and_the_parts_sum(source, bundle, sc
 
 def test_rows_make_a_frame(source, bundle, scores):
     frame = pd.DataFrame(attribute_change(source, some(scores)[0], SINCE, AS_OF, bundle).parts)
-    assert {"cause", "contact_id", "turn", "log_odds", "points"} <= set(frame.columns)
+    assert {"cause", "contact_id", "membership_change", "log_odds", "points"} <= set(frame.columns)
     assert [(frame["cause"] == once).sum() for once in ("model", "decay", "facts")] == [1, 1, 1]
 
 
@@ -192,7 +192,7 @@ def test_a_group_that_is_not_open_is_refused(source, bundle, scores):
 def test_with_nothing_new_there_is_decay_alone(quiet, split, score_of):
     group_id, tables = quiet
     found = split(tables)
-    assert [row.cause for row in found.rows] == ["model", "decay", "facts"]
+    assert [row.cause for row in found.parts] == ["model", "decay", "facts"]
     assert parts(found)["facts", None] == parts(found)["model", None] == 0.0
     assert parts(found)["decay", None] == score_of(tables, AS_OF) - score_of(tables, SINCE) != 0.0
     assert found.group_id == group_id
@@ -233,7 +233,7 @@ def test_activities_of_who_is_in_no_group_change_nothing(quiet, split):
     _group_id, tables = quiet
     stranger = {**tables["contacts"][0], "contact_id": "stranger"}
     later = with_rows(tables, contacts=[stranger], activities=[acted("stranger", 1)])
-    assert [row.cause for row in split(later).rows] == ["model", "decay", "facts"]
+    assert [row.cause for row in split(later).parts] == ["model", "decay", "facts"]
 
 
 def test_answers_verdicts_and_stages_are_facts(quiet, split, score_of):
@@ -248,7 +248,7 @@ def test_answers_verdicts_and_stages_are_facts(quiet, split, score_of):
         stage_events=[{"group_id": group_id, "stage": "demo", "occurred_at": LATELY}],
     )
     found = split(later)
-    assert [row.cause for row in found.rows] == ["model", "decay", "facts"]
+    assert [row.cause for row in found.parts] == ["model", "decay", "facts"]
     expected = score_of(later, AS_OF) - score_of(tables, AS_OF)
     assert parts(found)["facts", None] == pytest.approx(expected, abs=1e-9)
 
@@ -259,7 +259,7 @@ def test_joining_another_group_is_a_fact(quiet, split, world):
     other = next(row["group_id"] for row in tables["buying_groups"] if row["group_id"] != group_id)
     twice = {"group_id": other, "contact_id": contact_id, "role": "user", "joined_at": LATELY}
     found = split(with_rows(tables, members=[twice]))
-    assert [row.cause for row in found.rows] == ["model", "decay", "facts"]
+    assert [row.cause for row in found.parts] == ["model", "decay", "facts"]
 
 
 def turned(tables, group_id, contact_id, **edit):
@@ -301,10 +301,10 @@ def test_a_member_s_turn_is_named_and_worth_what_scoring_says(quiet, split, scor
         ),
     }[turn]
     found = split(later)
-    (row,) = (row for row in found.rows if row.cause == "members")
-    assert row.turn == turn
+    (row,) = (row for row in found.parts if row.cause == "members")
+    assert row.membership_change == turn
     assert row.contact_id == ("new" if turn in ("joined", "gone_again") else contact_id)
-    assert (row.role_before, row.role) == {
+    assert (row.earlier_role, row.role) == {
         "left": (role, role), "new_role": (role, other), "returned": (role, role),
         "joined": (None, role), "gone_again": (None, None),
     }[turn]  # fmt: skip
@@ -385,7 +385,7 @@ def test_everything_at_once_equals_plain_python_and_scoring(quiet, split, score_
     for contact_id, expected in by_deed.items():
         key = ("activity", contact_id) if contact_id else ("group_activity", None)
         assert got[key] == pytest.approx(expected, abs=1e-9)
-    assert all(row.error == 0.0 for row in found.rows)
+    assert all(row.standard_error == 0.0 for row in found.parts)
     rest = score_of(end, AS_OF) - score_of(after(turns, deeds), AS_OF)
     assert got["facts", None] == pytest.approx(rest, abs=1e-9)
     assert sum(abs(part) > 1e-3 for part in (*by_turn.values(), *by_deed.values())) >= 4
@@ -457,12 +457,12 @@ def test_another_model_is_a_step_of_its_own(quiet, split, bundle):
         calibrator=replace(bundle.calibrator),
     )
     same, other = split(tables), split(tables, old)
-    (step, *rest), (_none, *parts_of_same) = other.rows, same.rows
+    (step, *rest), (_none, *parts_of_same) = other.parts, same.parts
     assert step.cause == "model"
-    assert step.log_odds == same.before - other.before != 0.0
+    assert step.log_odds == same.log_odds_before - other.log_odds_before != 0.0
     assert step.points == pytest.approx(same.points_before - other.points_before, abs=1e-9)
     assert rest == parts_of_same
-    points = math.fsum(row.points for row in other.rows)
+    points = math.fsum(row.points for row in other.parts)
     assert points == pytest.approx(other.points_after - other.points_before, abs=1e-9)
 
 
@@ -492,12 +492,12 @@ def test_four_hundred_members_are_sampled_and_sum(quiet, split, world):
         ],
     )
     found = split(later)
-    moved = math.fsum(row.log_odds for row in found.rows)
-    assert moved == pytest.approx(found.after - found.before, abs=1e-9)
-    acting = [row for row in found.rows if row.cause == "activity"]
+    moved = math.fsum(row.log_odds for row in found.parts)
+    assert moved == pytest.approx(found.log_odds_after - found.log_odds_before, abs=1e-9)
+    acting = [row for row in found.parts if row.cause == "activity"]
     assert len(acting) == sum(number % 3 > 0 for number in range(400))
-    assert any(row.error > 0.0 for row in acting)
-    assert len([row for row in found.rows if row.cause == "members"]) == 40
+    assert any(row.standard_error > 0.0 for row in acting)
+    assert len([row for row in found.parts if row.cause == "members"]) == 40
     assert split(later) == found
 
 
@@ -506,6 +506,6 @@ def test_a_group_without_members_has_changes_too(quiet, split, score_of):
     nobody = {**tables, "members": (), "activities": ()}
     later = with_rows(nobody, activities=[acted(None, 1, group_id, "meeting")])
     found = split(later)
-    assert {row.cause for row in found.rows} == {"model", "decay", "group_activity", "facts"}
-    moved = math.fsum(row.log_odds for row in found.rows)
+    assert {row.cause for row in found.parts} == {"model", "decay", "group_activity", "facts"}
+    moved = math.fsum(row.log_odds for row in found.parts)
     assert moved == pytest.approx(score_of(later, AS_OF) - score_of(later, SINCE), abs=1e-9)

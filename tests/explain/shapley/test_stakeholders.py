@@ -176,7 +176,7 @@ def test_base_and_contributions_sum_to_the_log_odds(world, found, log_odds, size
     assert len(one.group.contact_ids) == size
     total = one.outcome.base + math.fsum(one.outcome.contribution)
     assert total == pytest.approx(log_odds[one.group.group_id], abs=1e-9)
-    assert one.outcome.error.any() == (size == 400)
+    assert one.outcome.standard_error.any() == (size == 400)
 
 
 def test_the_sum_holds_in_every_group_and_the_log_odds_are_the_feature_tables_to_the_bit(
@@ -266,7 +266,7 @@ def test_a_group_has_the_same_answer_alone_and_in_any_batch(
                 assert same(one.outcome, other.outcome)
                 assert one.actions == other.actions
                 assert one.points.tolist() == other.points.tolist()
-                assert one.contributions_by_theme.tolist() == other.by_theme.tolist()
+                assert one.contributions_by_theme.tolist() == other.contributions_by_theme.tolist()
 
 
 def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source, bundle, found):
@@ -284,13 +284,16 @@ def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source,
 
 def by_name(one, bundle):
     """Each member's themes, by name."""
-    return [dict(zip(catalogue_themes(bundle.catalogue), row, strict=True)) for row in one.by_theme]
+    return [
+        dict(zip(catalogue_themes(bundle.catalogue), row, strict=True))
+        for row in one.contributions_by_theme
+    ]
 
 
 def test_themes_of_every_member_sum_to_the_contribution(found):
     for one in found.values():
         np.testing.assert_allclose(
-            one.by_theme.sum(axis=1), one.outcome.contribution, rtol=0, atol=1e-9
+            one.contributions_by_theme.sum(axis=1), one.outcome.contribution, rtol=0, atol=1e-9
         )
 
 
@@ -367,7 +370,7 @@ def typical_row(bundle, role):
 
 def edited(rows, step, one, bundle, number):
     """A group's member rows with the step taken."""
-    contact = None if step.member is None else one.group.contact_ids[step.member]
+    contact = None if step.member_index is None else one.group.contact_ids[step.member_index]
     new = {
         "group_id": one.group.group_id,
         "contact_id": contact or "somebody new",
@@ -449,7 +452,9 @@ def test_the_single_point_of_failure_costs_the_share_of_what_the_group_adds(
 
 def test_missing_roles_are_the_required_ones_with_too_few_members(world, found, source):
     members = source.tables["members"].to_pyarrow().to_pylist()
-    required = {role for one in found.values() for role in (state.name for state in one.states)}
+    required = {
+        role for one in found.values() for role in (state.name for state in one.role_coverage)
+    }
     for key, one in found.items():
         has = {
             row["role"]

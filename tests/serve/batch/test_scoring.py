@@ -175,7 +175,7 @@ def test_a_group_qualifies_by_readiness_and_completeness_both(
 ):
     unjudged = [g for g, row in scores.items() if row["status"] in ("nurture", "qualified")][:3]
     line = replace(bundle.thresholds, pooled=readiness, completeness=completeness)
-    got = scored(source, replace(bundle, thresholds=line), only=unjudged)
+    got = scored(source, replace(bundle, thresholds=line), group_ids=unjudged)
     assert got.scores["status"].to_pylist() == [status] * 3
 
 
@@ -394,7 +394,9 @@ def test_filling_is_proposed_for_missing_roles_alone(all_of_it, scores):
 
 def test_another_language_changes_words_and_no_number(source, bundle, all_of_it, scores):
     few = list(scores)[:20]
-    english, japanese = (scored(source, bundle, language, only=few) for language in ("en", "ja"))
+    english, japanese = (
+        scored(source, bundle, language, group_ids=few) for language in ("en", "ja")
+    )
     told = {
         "scores": "top_reasons", "stakeholders": "summary", "actions": "text",
         "summaries": "summary",
@@ -419,7 +421,7 @@ def only_rows(table, group_ids):
 def test_some_groups_have_the_same_rows_as_in_the_batch(source, bundle, all_of_it, scores, count):
     largest = Counter(all_of_it.stakeholders["group_id"].to_pylist()).most_common(count)
     chosen = {group_id for group_id, _members in largest}
-    got = scored(source, bundle, only=sorted(chosen))
+    got = scored(source, bundle, group_ids=sorted(chosen))
     for table in ("stakeholders", "actions", "summaries"):
         assert getattr(got, table).equals(only_rows(getattr(all_of_it, table), chosen))
     expected = only_rows(all_of_it.scores, chosen)
@@ -439,7 +441,7 @@ def test_the_order_of_input_rows_changes_nothing(tables, open_tables, bundle, al
 def test_progress_is_told(source, bundle, scores):
     shares = []
     few = list(scores)[:4]
-    scored(source, bundle, only=few, progress=lambda _label, share: shares.append(share))
+    scored(source, bundle, group_ids=few, progress=lambda _label, share: shares.append(share))
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
 
@@ -458,4 +460,4 @@ def test_a_cutoff_before_all_data_is_refused_with_the_first_group(tables, source
 
 def test_no_known_group_among_those_asked_for_is_refused(source, bundle):
     with pytest.raises(BadInput, match="found none"):
-        scored(source, bundle, only=["nobody"])
+        scored(source, bundle, group_ids=["nobody"])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.explain.treeshap import fast_trees
-from mqbg.explain.treeshap.fast import CompiledTrees
+from mqbg.explain.treeshap.compiled_trees import CompiledTrees
 
 PREDICTION, CONTRIBUTION = 1e-12, 1e-9
 QUIET = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 2, "min_data_in_bin": 1}
