@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,83 @@ def test_imports_point_one_way(path):
     room = room_of(path)
     if room not in WIRES_ALL:
         assert imported_rooms(path) - {room} <= MAY_IMPORT[room]
+
+
+def modules_of(folder: Path) -> dict[tuple[str, ...], Path]:
+    """Every module of a package under the names by which it is imported; () is the package."""
+    modules = {}
+    for path in folder.rglob("*.py"):
+        names = path.relative_to(folder).with_suffix("").parts
+        modules[names[:-1] if path.name == "__init__.py" else names] = path
+    return modules
+
+
+def imports_of(
+    module: tuple[str, ...], modules: dict[tuple[str, ...], Path]
+) -> set[tuple[str, ...]]:
+    """Modules that one imports anywhere in it, and the packages that Python runs on the way.
+
+    Packages that the module itself lies in are left out: they have begun before it.
+    """
+    path = modules[module]
+    package = module if path.name == "__init__.py" else module[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = (*base, *(node.module.split(".") if node.module else ()))
+            for alias in node.names:
+                whole = (*target, alias.name) if (*target, alias.name) in modules else target
+                on_the_way = {whole[:end] for end in range(1, len(whole))}
+                found |= {whole, *(one for one in on_the_way if one != module[: len(one)])}
+    return found - {module}
+
+
+def import_circle(folder: Path) -> tuple[str, ...]:
+    """The modules of one import circle, the first again at the end; () if there is none."""
+    modules = modules_of(folder)
+    try:
+        TopologicalSorter({name: imports_of(name, modules) for name in modules}).prepare()
+    except CycleError as error:
+        return tuple(".".join(name) or "(the package)" for name in error.args[1])
+    return ()
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert import_circle(SRC) == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        ({"a": "from .b import x", "b": "def f():\n    from . import a"}, {"a", "b"}),
+        (
+            {
+                "a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .b import X",
+                "b": "from .a import y",
+            },
+            {"a", "b"},
+        ),
+        (
+            {"room/__init__": "from .one import x", "room/one": "from ..a import y",
+             "a": "from .room.two import z", "room/two": ""},
+            {"a", "room", "room.one"},
+        ),
+        (
+            {"room/__init__": "from .one import x\nz = 1", "room/one": "from . import z"},
+            {"room", "room.one"},
+        ),
+        ({"room/__init__": "from .one import x", "room/one": "from .two import x", "room/two": ""},
+         set()),
+    ],
+    ids=["in a function", "for types alone", "through a package", "of its package", "no circle"],
+)  # fmt: skip
+def test_an_import_circle_is_found_wherever_it_is_closed(tmp_path, files, circle):
+    for name, text in {"__init__": "", **files}.items():
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert set(import_circle(tmp_path)) == circle
 
 
 @pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda p: str(p.relative_to(SRC)))

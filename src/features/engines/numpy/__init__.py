@@ -17,8 +17,8 @@ from .compiled_cache import (
     signal_evaluator,
     term_evaluator,
 )
-from .compiler import compile_expressions
 from .evaluator import BLOCK_ROWS, Evaluator
+from .expressions import compile_expressions
 
 __all__ = [
     "BLOCK_ROWS",

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ...declare.catalogue import Catalogue, unbound_aggregates, unbound_member_rows
 from ...declare.signals import Aggregation, InputRows, Signal
 from ...tables.member_signals import with_age_days
-from .compiler import compile_expressions
 from .evaluator import Array, Evaluator
+from .expressions import compile_expressions
 
 CACHE_SIZE = 32  # compiled catalogues; the least used goes first
 

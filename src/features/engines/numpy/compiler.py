@@ -1,4 +1,4 @@
-"""Makes the numpy calls of expressions from the graph of their operations."""
+"""Makes the numpy calls of expressions from the graph of their operations, by given rules."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import ibis.expr.operations as ops
-import ibis.expr.types as ir
 import numpy as np
 from ibis.common.graph import Graph
 
+from ..operations import operation_key, unsupported_operation
 from .evaluator import (
     FALSE,
     FLOAT,
@@ -37,28 +37,11 @@ from .primitives import (
     to_instants,
     to_integer,
 )
-from .rules import RULES, SUPPORTED_OPERATIONS, describe_operation, operation_key
+
+Rule: TypeAlias = Callable[["ExpressionCompiler", Any, Aspect], int]
+"""Makes the calls for one aspect of an operation, and gives the register of its result."""
 
 Derivation: TypeAlias = Callable[["ExpressionCompiler", Any], int]
-
-
-def compile_expressions(expressions: Mapping[str, ir.Value], table: ir.Table) -> Evaluator:
-    """Compiles expressions over one table; what they share is evaluated once.
-
-    Args:
-        expressions: the results wanted, by name.
-        table: with the columns that they read, directly or by way of `mutate` and `select`; a
-            type that is not nullable ("!int64") saves the work for nulls.
-
-    Returns:
-        What evaluates them. Null by null it answers as DuckDB does, except that 0 / 0 is null.
-
-    Raises:
-        TypeError: an expression has an operation that there is no rule for.
-    """
-    compiler = ExpressionCompiler(table.op())
-    outputs = {name: compiler.output(value.op()) for name, value in expressions.items()}
-    return compiler.build_evaluator(outputs)
 
 
 @dataclass
@@ -67,15 +50,21 @@ class ExpressionCompiler:
 
     Attributes:
         table: the operation whose columns are the inputs.
+        rules: by the aspect wanted and the `operation_key`.
     """
 
     table: Any
+    rules: Mapping[tuple[Aspect, Any], Rule]
     _registers: list[Any] = field(default_factory=list)
     _steps: list[Step] = field(default_factory=list)
     _inputs: dict[int, tuple[str, Function]] = field(default_factory=dict)
     _constants: set[int] = field(default_factory=set)
     _register_by_key: dict[Any, int] = field(default_factory=dict)
     _codes: TextCodes = field(default_factory=lambda: TextCodes({None: NULL_TEXT}))
+    _supported: set[Any] = field(init=False)  # by a rule for some aspect; others may follow from it
+
+    def __post_init__(self) -> None:
+        self._supported = {operation for _aspect, operation in self.rules}
 
     def register(self, op: Any, aspect: Aspect) -> int:
         """The register that will hold an aspect of an operation's value."""
@@ -86,18 +75,12 @@ class ExpressionCompiler:
 
     def _emit_aspect(self, op: Any, aspect: Aspect) -> int:
         operation = operation_key(op)
-        if (aspect, operation) in RULES:
-            return RULES[aspect, operation](self, op, aspect)
-        if (
-            operation in SUPPORTED_OPERATIONS
-            and (derivation := _derivation(op, aspect)) is not None
-        ):
-            return derivation(self, op)
-        raise TypeError(
-            f"expected an operation that numpy has a rule for, got {describe_operation(op)}; "
-            "declare it with operations that have one, or add a rule to "
-            "features/engines/numpy/rules.py"
-        )
+        if (aspect, operation) in self.rules:
+            return self.rules[aspect, operation](self, op, aspect)
+        derivation = self._derivation(op, aspect) if operation in self._supported else None
+        if derivation is None:
+            raise unsupported_operation(op, "numpy", "numpy/rules.py")
+        return derivation(self, op)
 
     def emit(self, function: Function, *arguments: int) -> int:
         """The register of a call's result; a call of constants is made at once."""
@@ -199,8 +182,8 @@ class ExpressionCompiler:
         ordered, _readers = Graph.from_bfs(op, filter=ops.Value).toposort()
         for part in ordered:
             if not isinstance(part, ops.Literal):
-                self.register(part, _preferred_aspect(part))
-        aspect, kind = _preferred_aspect(op), op.dtype
+                self.register(part, self._preferred_aspect(part))
+        aspect, kind = self._preferred_aspect(op), op.dtype
         if aspect in (FLOAT, TEXT) and not kind.is_integer():
             return Output(identity, (self.register(op, aspect),))
         finish = to_instants if kind.is_timestamp() else mask_nulls
@@ -219,31 +202,27 @@ class ExpressionCompiler:
         inputs = {slot: known for slot, known in self._inputs.items() if slot in read}
         return generate_evaluator(self._registers, inputs, steps[::-1], outputs)
 
+    def _preferred_aspect(self, op: Any) -> Aspect:
+        """The aspect that says most of a value of its type."""
+        dtype = op.dtype
+        if dtype.is_boolean():
+            return TRUE
+        if dtype.is_timestamp():
+            return INTEGER
+        if dtype.is_integer():
+            return INTEGER if (INTEGER, operation_key(op)) in self.rules else FLOAT
+        return TEXT if dtype.is_string() else FLOAT
 
-def _preferred_aspect(op: Any) -> Aspect:
-    """The aspect that says most of a value of its type."""
-    dtype = op.dtype
-    if dtype.is_boolean():
-        return TRUE
-    if dtype.is_integer() or dtype.is_timestamp():
-        return (
-            FLOAT if (INTEGER, operation_key(op)) not in RULES and dtype.is_integer() else INTEGER
-        )
-    return TEXT if dtype.is_string() else FLOAT
-
-
-def _derivation(op: Any, aspect: Aspect) -> Derivation | None:
-    """What makes an aspect that follows from the others, if it does."""
-    if aspect is NULL:
-        return (
-            ExpressionCompiler.is_nan
-            if op.dtype.is_floating()
-            else ExpressionCompiler.any_argument_null
-        )
-    if aspect is FALSE and (TRUE, operation_key(op)) in RULES:
-        return ExpressionCompiler.is_false
-    if aspect is FLOAT and op.dtype.is_integer() and (INTEGER, operation_key(op)) in RULES:
-        return ExpressionCompiler.integer_to_float
-    if aspect is INTEGER and op.dtype.is_integer() and (FLOAT, operation_key(op)) in RULES:
-        return ExpressionCompiler.float_to_integer
-    return None
+    def _derivation(self, op: Any, aspect: Aspect) -> Derivation | None:
+        """What makes an aspect that follows from the others, if it does."""
+        operation, is_integer = operation_key(op), op.dtype.is_integer()
+        if aspect is NULL:
+            floating = op.dtype.is_floating()
+            return ExpressionCompiler.is_nan if floating else ExpressionCompiler.any_argument_null
+        if aspect is FALSE and (TRUE, operation) in self.rules:
+            return ExpressionCompiler.is_false
+        if aspect is FLOAT and is_integer and (INTEGER, operation) in self.rules:
+            return ExpressionCompiler.integer_to_float
+        if aspect is INTEGER and is_integer and (FLOAT, operation) in self.rules:
+            return ExpressionCompiler.float_to_integer
+        return None

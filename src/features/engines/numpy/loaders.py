@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ibis.expr.operations as ops
 import numpy as np
 
+from ..instants import NAT
+from ..operations import literal_value
+from .compiler import ExpressionCompiler
 from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TEXT, TRUE, Aspect, Function
-
-if TYPE_CHECKING:
-    from .compiler import ExpressionCompiler
-
-NAT = np.iinfo(np.int64).min  # how numpy writes an instant that is null
 
 
 def _load_float(column: Any) -> Any:
@@ -82,7 +79,7 @@ def field_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
 
 def literal_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
     """The rule of a constant."""
-    value = op.value
+    value = literal_value(op)
     if aspect is NULL:
         return c.constant(value is None)
     if aspect in (TRUE, FALSE):
@@ -91,8 +88,4 @@ def literal_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
         return c.constant(c.text_code(value))
     if aspect is FLOAT:
         return c.constant(math.nan if value is None else float(value))
-    if op.dtype.is_interval():
-        value = timedelta(**{op.dtype.unit.plural: value}) // timedelta(microseconds=1)
-    elif op.dtype.is_timestamp() and value is not None:
-        value = np.datetime64(value, "us").astype(np.int64)
     return c.constant(np.int64(0 if value is None else value))

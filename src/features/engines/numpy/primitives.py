@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .loaders import NAT
+from ..instants import NAT
+from ..rounding import check_int64_range
 
-MICROSECONDS_PER_SECOND = 1_000_000  # in a second
 UNKNOWN_TEXT, NULL_TEXT = -1, -2  # codes of a text that no expression names, and of none
-BELOW_HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
 
 
 class TextCodes(dict[str | None, int]):
@@ -46,30 +45,9 @@ def bool_to_integer(values: Any) -> Any:
     return values.astype(np.int64)
 
 
-def _check_int64_range(values: Any) -> Any:
-    if (np.abs(values) >= 2.0**63).any():
-        raise OverflowError(f"expected whole numbers of 64 bits, got {np.nanmax(np.abs(values))}")
-    return values
-
-
 def to_integer(values: Any) -> Any:
     """Numbers without a fraction as int64."""
-    return _check_int64_range(values).astype(np.int64)
-
-
-def round_half_even(values: Any) -> Any:
-    """Half to the even neighbour, as the engine's cast to a whole number."""
-    return _check_int64_range(np.rint(values)) + 0.0
-
-
-def round_half_away(values: Any) -> Any:
-    """Half away from zero, as the engine's ROUND; + 0.0, for a whole number has no -0."""
-    return np.trunc(_check_int64_range(values + np.copysign(BELOW_HALF, values))) + 0.0
-
-
-def floor(values: Any) -> Any:
-    """The whole number below; + 0.0, for a whole number has no -0."""
-    return _check_int64_range(np.floor(values)) + 0.0
+    return check_int64_range(values).astype(np.int64)
 
 
 def shift_left(bits: Any, places: Any) -> Any:
@@ -83,11 +61,6 @@ def shift_left(bits: Any, places: Any) -> Any:
 def count_bits(bits: Any) -> Any:
     """How many bits are set."""
     return np.bitwise_count(bits.view(np.uint64)).astype(np.int64)
-
-
-def to_seconds(microseconds: Any) -> Any:
-    """Seconds with their fraction."""
-    return microseconds / MICROSECONDS_PER_SECOND
 
 
 # The logarithm and power of numpy itself differ from those of the C library, which the engine

@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import ibis.expr.operations as ops
 import numpy as np
 
+from ..operations import (
+    ARITHMETIC,
+    COMPARISONS,
+    WHOLE_ARITHMETIC,
+    Cast,
+    describe_operation,
+    find_cast,
+    rounds_to_whole,
+    to_seconds,
+)
+from ..rounding import floor_array, round_half_away_array, round_half_even_array
+from .compiler import ExpressionCompiler, Rule
 from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TEXT, TRUE, Aspect, Function
 from .loaders import field_rule, literal_rule
-from .primitives import (
-    bool_to_integer,
-    c_log,
-    c_power,
-    count_bits,
-    floor,
-    round_half_away,
-    round_half_even,
-    shift_left,
-    to_float,
-    to_seconds,
-)  # fmt: skip
-
-if TYPE_CHECKING:
-    from .compiler import ExpressionCompiler
-
-Rule: TypeAlias = Callable[["ExpressionCompiler", Any, Aspect], int]
-
-
-def operation_key(op: Any) -> Any:
-    """What rules are known by: the class, of a function of the engine its name."""
-    return op.__func_name__ if isinstance(op, ops.ScalarUDF) else type(op)
-
-
-def describe_operation(op: Any) -> str:
-    """An operation in words, for an error."""
-    types = ", ".join(str(part.dtype) for part in op.__args__ if isinstance(part, ops.Value))
-    kind = operation_key(op)
-    return f"{kind if isinstance(kind, str) else kind.__name__} of ({types}) as {op.dtype}"
+from .primitives import bool_to_integer, c_log, c_power, count_bits, shift_left, to_float
 
 
 def _arithmetic(function: Function) -> Rule:
@@ -60,7 +43,7 @@ def _divide(c: ExpressionCompiler, op: Any, _aspect: Aspect) -> int:
 
 
 def _floor_divide(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
-    return c.emit(floor, _divide(c, op, aspect))
+    return c.emit(floor_array, _divide(c, op, aspect))
 
 
 def _power(c: ExpressionCompiler, op: Any, _aspect: Aspect) -> int:
@@ -70,29 +53,31 @@ def _power(c: ExpressionCompiler, op: Any, _aspect: Aspect) -> int:
 
 
 def _round(c: ExpressionCompiler, op: Any, _aspect: Aspect) -> int:
-    if not isinstance(op.digits, ops.Literal) or op.digits.value:
+    if not rounds_to_whole(op):
         raise TypeError(f"expected rounding to whole numbers, got {describe_operation(op)}")
-    return c.emit(round_half_away, c.register(op.arg, FLOAT))
+    return c.emit(round_half_away_array, c.register(op.arg, FLOAT))
 
 
 def _cast(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
-    source, target = op.arg.dtype, op.to
-    if not (source.is_boolean() or source.is_integer() or source.is_float64()) or not (
-        target.is_integer() or target.is_float64()
-    ):
+    cast = find_cast(op)
+    if cast is None:
         raise TypeError(
             f"expected a cast among conditions and numbers, got {describe_operation(op)}"
         )
-    if source.is_boolean():
-        if aspect is INTEGER:
-            return c.emit(bool_to_integer, c.register(op.arg, TRUE))
-        as_float = c.emit(to_float, c.register(op.arg, TRUE))
-        return c.unless(c.register(op.arg, NULL), as_float, c.constant(math.nan))
-    if target.is_integer() and not source.is_integer():
-        return c.emit(round_half_even, c.register(op.arg, FLOAT)) if aspect is FLOAT else (
-            c.float_to_integer(op)
-        )  # fmt: skip
+    if op.arg.dtype.is_boolean():
+        return _cast_condition(c, op, aspect)
+    if cast is Cast.TO_INTEGER:
+        if aspect is FLOAT:
+            return c.emit(round_half_even_array, c.register(op.arg, FLOAT))
+        return c.float_to_integer(op)
     return c.register(op.arg, aspect)
+
+
+def _cast_condition(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
+    if aspect is INTEGER:
+        return c.emit(bool_to_integer, c.register(op.arg, TRUE))
+    as_float = c.emit(to_float, c.register(op.arg, TRUE))
+    return c.unless(c.register(op.arg, NULL), as_float, c.constant(math.nan))
 
 
 def _null_if(c: ExpressionCompiler, op: Any, _aspect: Aspect) -> int:
@@ -229,13 +214,9 @@ RULES: dict[tuple[Aspect, Any], Rule] = {
     **{
         (aspect, kind): _arithmetic(function)
         for aspect in (FLOAT, INTEGER)
-        for kind, function in (
-            (ops.Add, np.add), (ops.Subtract, np.subtract), (ops.Multiply, np.multiply),
-        )
+        for kind, function in ARITHMETIC.items()
     },
-    (INTEGER, ops.TimestampSub): _arithmetic(np.subtract),
-    (INTEGER, ops.BitwiseAnd): _arithmetic(np.bitwise_and),
-    (INTEGER, ops.BitwiseOr): _arithmetic(np.bitwise_or),
+    **{(INTEGER, kind): _arithmetic(function) for kind, function in WHOLE_ARITHMETIC.items()},
     (INTEGER, ops.BitwiseLeftShift): _arithmetic(shift_left),
     (INTEGER, "bit_count"): _bit_count,
     (FLOAT, ops.Divide): _divide,
@@ -243,7 +224,7 @@ RULES: dict[tuple[Aspect, Any], Rule] = {
     (FLOAT, ops.Power): _power,
     (FLOAT, ops.Sqrt): _unary_float(np.sqrt),
     (FLOAT, ops.Ln): _unary_float(c_log),
-    (FLOAT, ops.Floor): _unary_float(floor),
+    (FLOAT, ops.Floor): _unary_float(floor_array),
     (FLOAT, ops.Round): _round,
     (FLOAT, ops.NullIf): _null_if,
     (FLOAT, ops.ExtractEpochSeconds): _epoch_seconds,
@@ -260,11 +241,7 @@ RULES: dict[tuple[Aspect, Any], Rule] = {
     (NULL, ops.IfElse): _if_else,
     (NULL, ops.SimpleCase): _simple_case,
     (NULL, ops.Cast): lambda c, op, _aspect: c.register(op.arg, NULL),
-    (TRUE, ops.Equals): _comparison(np.equal),
-    (TRUE, ops.Greater): _comparison(np.greater),
-    (TRUE, ops.GreaterEqual): _comparison(np.greater_equal),
-    (TRUE, ops.Less): _comparison(np.less),
-    (TRUE, ops.LessEqual): _comparison(np.less_equal),
+    **{(TRUE, kind): _comparison(function) for kind, function in COMPARISONS.items()},
     **{(aspect, ops.Between): _between for aspect in (TRUE, FALSE, NULL)},
     (TRUE, ops.IsNull): _is_null,
     (TRUE, ops.NotNull): _is_not_null,
@@ -280,5 +257,3 @@ RULES: dict[tuple[Aspect, Any], Rule] = {
         )
     },
 }  # fmt: skip
-# Kinds with a rule for some aspect, from which others may follow.
-SUPPORTED_OPERATIONS = {kind for _aspect, kind in RULES}

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ibis.expr.operations as ops
 
+from .compiler import QueryCompiler, RelationRule, Scope, unsupported_relation
 from .primitives import group_rows, partition_rows, sort_indices
 from .rows import LazyColumns, ListTable
-from .values import Function, unsupported_operation
-
-if TYPE_CHECKING:
-    from .engine import QueryCompiler
-
-
-@dataclass(frozen=True, eq=False)
-class Scope:
-    """Where the columns of an expression are found.
-
-    Attributes:
-        rows: place of the rows of each relation.
-        groups: places of the groups that reductions reduce to, and the scope of their rows.
-    """
-
-    rows: Mapping[Any, int]
-    groups: tuple[int, Scope] | None = None
+from .values import Function
 
 
 def _table(c: QueryCompiler, op: Any) -> int:
@@ -79,7 +63,7 @@ def _sort(c: QueryCompiler, op: Any) -> int:
 
 def _limit(c: QueryCompiler, op: Any) -> int:
     if not isinstance(op.n, int) or op.offset:
-        raise unsupported_operation(op)
+        raise unsupported_relation(op)
     return c.emit(lambda rows: rows.take(range(min(op.n, rows.size))), c.relation(op.parent))
 
 
@@ -164,7 +148,7 @@ def _pick_left(places: list[int], found: tuple[list[int], list[int]]) -> list[in
 
 def _key_sides(predicate: Any, table: Any) -> tuple[Any, Any]:
     if not isinstance(predicate, ops.Equals):
-        raise unsupported_operation(predicate)
+        raise unsupported_relation(predicate)
     if predicate.right.relations == frozenset({table}):
         return predicate.left, predicate.right
     return predicate.right, predicate.left
@@ -227,7 +211,7 @@ _JOIN_KINDS: Mapping[str, Callable[[int], Function]] = {
     "anti": lambda width: _match_members(width, keep_matches=False),
 }
 
-RELATIONS: Mapping[Any, Callable[[QueryCompiler, Any], int]] = {
+RELATIONS: Mapping[Any, RelationRule] = {
     ops.DatabaseTable: _table,
     ops.Project: _project,
     ops.Filter: _filter,

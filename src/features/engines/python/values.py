@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, TypeAlias
 
 import ibis.expr.operations as ops
-import numpy as np
+
+from ..instants import EPOCH_ORDINAL, MICROSECONDS_PER_DAY
+from ..operations import (
+    ARITHMETIC,
+    COMPARISONS,
+    WHOLE_ARITHMETIC,
+    Cast,
+    find_cast,
+    literal_value,
+    operation_key,
+    rounds_to_whole,
+    to_seconds,
+    unsupported_operation,
+)
+from ..rounding import round_half_away, round_half_even
 
 Function: TypeAlias = Callable[..., Any]
 ValueCall: TypeAlias = tuple[Function, Sequence[Any]]
 """What makes a value, and the operations whose values it takes."""
 
-MICROSECONDS_PER_SECOND = 1_000_000  # in a second
-MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-BELOW_HALF = math.nextafter(0.5, 0.0)  # with 0.5 the number below it would be rounded up
-
-
-def operation_key(op: Any) -> Any:
-    """What rules are known by: the class, of a function of the engine its name."""
-    return op.__func_name__ if isinstance(op, ops.ScalarUDF | ops.AggUDF) else type(op)
+ENGINE = "plain Python"
+RULES_OF_VALUES = "python/values.py"
 
 
 def value_call(op: Any) -> ValueCall:
@@ -35,29 +42,13 @@ def value_call(op: Any) -> ValueCall:
     """
     rule = RULES.get(operation_key(op))
     if rule is None:
-        raise unsupported_operation(op)
+        raise unsupported_value(op)
     return rule(op)
 
 
-def unsupported_operation(op: Any) -> TypeError:
-    """The error of an operation without a rule."""
-    return TypeError(
-        f"expected an operation that plain Python has a rule for, got {type(op).__name__}; "
-        "declare it with operations that have one, or add a rule to "
-        "features/engines/python/values.py"
-    )
-
-
-def literal_value(op: Any) -> Any:
-    """The value of a literal: instants and intervals in microseconds."""
-    value = op.value
-    if value is None:
-        return None
-    if op.dtype.is_timestamp():
-        return int(np.datetime64(value, "us").astype(np.int64))
-    if op.dtype.is_interval():
-        return timedelta(**{op.dtype.unit.plural: value}) // timedelta(microseconds=1)
-    return value
+def unsupported_value(op: Any) -> TypeError:
+    """The error of an operation on values without a rule."""
+    return unsupported_operation(op, ENGINE, RULES_OF_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +138,14 @@ def _clip(op: Any) -> ValueCall:
 
 def _in_values(op: Any) -> ValueCall:
     if not all(isinstance(option, ops.Literal) for option in op.options):
-        raise unsupported_operation(op)
+        raise unsupported_value(op)
     options = frozenset(literal_value(option) for option in op.options)
     return NullPropagating(options.__contains__), (op.value,)
 
 
 def _simple_case(op: Any) -> ValueCall:
     if not all(isinstance(case, ops.Literal) for case in op.cases):
-        raise unsupported_operation(op)
+        raise unsupported_value(op)
     places = {literal_value(case): place for place, case in reversed(list(enumerate(op.cases)))}
 
     def chosen(value: Any, *results: Any) -> Any:
@@ -164,37 +155,32 @@ def _simple_case(op: Any) -> ValueCall:
 
 
 def _cast(op: Any) -> ValueCall:
-    source, target = op.arg.dtype, op.to
-    is_number = source.is_boolean() or source.is_integer() or source.is_floating()
-    if target.is_floating() and (is_number or isinstance(op.arg, ops.Literal)):
-        return NullPropagating(float), (op.arg,)
-    if target.is_integer() and is_number:
-        return NullPropagating(round), (op.arg,)  # half to the even neighbour, as the engine does
-    if type(source) is type(target):
-        return _identity, (op.arg,)
-    raise unsupported_operation(op)
+    cast = find_cast(op)
+    if cast is None:
+        raise unsupported_value(op)
+    return _CASTS[cast], (op.arg,)
 
 
 def _identity(value: Any) -> Any:
     return value
 
 
+_CASTS: Mapping[Cast, Function] = {
+    Cast.TO_FLOAT: NullPropagating(float),
+    Cast.TO_INTEGER: NullPropagating(round_half_even),
+    Cast.UNCHANGED: _identity,
+}
+
+
 def _round(op: Any) -> ValueCall:
-    if op.digits is not None and not (isinstance(op.digits, ops.Literal) and not op.digits.value):
-        raise unsupported_operation(op)
-    # Half away from zero, as the engine's ROUND.
-    return NullPropagating(_round_half_away), (op.arg,)
-
-
-def _round_half_away(value: float) -> int:
-    if abs(value) >= 2.0**63:
-        raise OverflowError(f"expected whole numbers of 64 bits, got {value}")
-    return int(value + math.copysign(BELOW_HALF, value))
+    if not rounds_to_whole(op):
+        raise unsupported_value(op)
+    return NullPropagating(round_half_away), (op.arg,)
 
 
 def _truncate_to_day(op: Any) -> ValueCall:
     if op.unit.short != "D":
-        raise unsupported_operation(op)
+        raise unsupported_value(op)
     return NullPropagating(
         lambda instant: instant // MICROSECONDS_PER_DAY * MICROSECONDS_PER_DAY
     ), (op.arg,)
@@ -206,7 +192,7 @@ def _date_of_instant(instant: int) -> date:
 
 def _date_delta(op: Any) -> ValueCall:
     if literal_value(op.part) != "day":
-        raise unsupported_operation(op)
+        raise unsupported_value(op)
     return NullPropagating(lambda left, right: (left - right).days), (op.left, op.right)
 
 
@@ -223,12 +209,11 @@ def _struct_field(op: Any) -> ValueCall:
 
 
 RULES: dict[Any, Callable[[Any], ValueCall]] = {
-    ops.Equals: _binary(operator.eq),
+    **{
+        kind: _binary(function)
+        for kind, function in {**COMPARISONS, **ARITHMETIC, **WHOLE_ARITHMETIC}.items()
+    },
     ops.NotEquals: _binary(operator.ne),
-    ops.Less: _binary(operator.lt),
-    ops.LessEqual: _binary(operator.le),
-    ops.Greater: _binary(operator.gt),
-    ops.GreaterEqual: _binary(operator.ge),
     ops.Between: lambda op: (_between, (op.arg, op.lower_bound, op.upper_bound)),
     ops.InValues: _in_values,
     ops.And: lambda op: (_and, (op.left, op.right)),
@@ -246,17 +231,12 @@ RULES: dict[Any, Callable[[Any], ValueCall]] = {
     ),
     ops.SimpleCase: _simple_case,
     ops.Cast: _cast,
-    ops.Add: _binary(operator.add),
-    ops.Subtract: _binary(operator.sub),
-    ops.Multiply: _binary(operator.mul),
     ops.Divide: _binary(operator.truediv),
     ops.FloorDivide: _binary(lambda left, right: math.floor(left / right)),
     ops.Floor: _unary(math.floor),
     ops.Round: _round,
-    ops.BitwiseAnd: _binary(operator.and_),
-    ops.TimestampSub: _binary(operator.sub),
     ops.TimestampTruncate: _truncate_to_day,
-    ops.ExtractEpochSeconds: _unary(lambda instant: instant / MICROSECONDS_PER_SECOND),
+    ops.ExtractEpochSeconds: _unary(to_seconds),
     ops.ExtractYear: _unary(lambda instant: _date_of_instant(instant).year),
     ops.ExtractQuarter: _unary(lambda instant: (_date_of_instant(instant).month + 2) // 3),
     ops.ExtractMonth: _unary(lambda instant: _date_of_instant(instant).month),
