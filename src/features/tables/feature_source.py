@@ -15,7 +15,8 @@ from ...contract import BUYING_JOBS
 from ...settings import Settings
 from ...source.staging import Source
 from ..declare.fixed_point import to_fixed_point
-from ..engines.query_runner import DUCKDB, QueryRunner
+from ..engines.open_query_runner import open_query_runner
+from ..engines.query_runner import QueryRunner
 from ..time_rules.activities_known_before import (
     deduplicate,
     kind_counts,
@@ -143,7 +144,7 @@ def prepare_source(source: Source, settings: Settings) -> FeatureSource:
         (name, str(table.op().name), table.op().namespace)
         for name, table in contract_tables.items()
     ]
-    query_runner = QueryRunner(source.backend, repr((table_names, settings.target)))
+    query_runner = open_query_runner(source.backend, repr((table_names, settings.target)))
     numbers = query_runner.materialize("numbers", lambda: member_numbers(contract_tables))
     tables = {
         **contract_tables,
@@ -247,9 +248,9 @@ def _activity_facts(
     def known() -> ir.Table:
         return with_known_at(activities.drop("channel"))
 
-    by_sorting = query_runner.backend.name == DUCKDB
     repeated_hashes = query_runner.materialize(
-        "repeated_id_hashes", lambda: repeated_id_hashes(known(), by_sorting=by_sorting)
+        "repeated_id_hashes",
+        lambda: repeated_id_hashes(known(), by_sorting=query_runner.prefers_sorting),
     )
     duplicates = query_runner.materialize(
         "duplicates", lambda: possible_duplicates(known(), repeated_hashes)

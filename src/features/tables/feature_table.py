@@ -20,8 +20,6 @@ import pyarrow.parquet as pq
 from ...contract import BadInput
 from ..declare.catalogue import Catalogue
 from ..declare.expressions import AsOf
-from ..engines.python import PYTHON
-from ..engines.query_runner import DUCKDB
 from ..time_rules.changed_groups import changed_groups
 from .feature_source import FeatureSource
 from .group_features import member_terms
@@ -135,7 +133,7 @@ def open_snapshot(
         only: group ids to look at; None for every eligible group.
     """
     with open_query_plan(source, catalogue, as_of, only) as plan:
-        if source.backend.name in (DUCKDB, PYTHON):
+        if plan.query_runner.runs_in_process:
             yield Snapshot(as_of, plan.groups, plan.people, plan, {})
             return
         # The big scan stays where it ran; games and what-ifs ask many small questions, here.
@@ -176,11 +174,11 @@ def feature_table(
 
 def _group_batches(source: FeatureSource, signals: int) -> Sequence[Sequence[str] | None]:
     """Groups to compute together: all, or so many at a time that their sums fit into memory."""
-    groups, batch_size = (
-        source.tables["buying_groups"],
-        max(1, MAX_CELLS_PER_BATCH // max(1, signals)),
-    )
-    if source.backend.name != DUCKDB or groups.count().to_pyarrow().as_py() <= batch_size:
+    if not source.query_runner.bounds_memory:
+        return [None]
+    groups = source.tables["buying_groups"]
+    batch_size = max(1, MAX_CELLS_PER_BATCH // max(1, signals))
+    if groups.count().to_pyarrow().as_py() <= batch_size:
         return [None]
     ids = groups.order_by("group_id").group_id.to_pyarrow().to_pylist()
     return [ids[start : start + batch_size] for start in range(0, len(ids), batch_size)]

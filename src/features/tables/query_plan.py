@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,8 +14,8 @@ import pyarrow as pa
 from ..declare.catalogue import Catalogue
 from ..declare.expressions import AsOf
 from ..declare.signals import InputRows
-from ..engines.python import PYTHON
-from ..engines.query_runner import DUCKDB, QueryRunner, group_id_table
+from ..engines.open_query_runner import open_query_runner
+from ..engines.query_runner import QueryRunner, group_id_table
 from ..time_rules.eligible_groups import eligible_groups
 from .account_history import OUTCOMES
 from .feature_source import FeatureSource
@@ -25,9 +25,6 @@ from .lookup import GroupLookup, look_up_groups
 from .member_signals import member_rows, people_at, rows_of_people
 
 MAX_LOOKUP_GROUPS = 64  # groups; so many are looked up, more are scanned for
-
-# Rules of DuckDB's optimizer that take longer than looking a few groups up.
-SKIPPED_OPTIMIZER_RULES = "common_subexpressions,statistics_propagation,column_lifetime"
 
 
 @dataclass(frozen=True)
@@ -150,51 +147,45 @@ def open_query_plan(
         subset,
         prefix,
     )
-    query_runner = QueryRunner(source.backend, repr(cache_key), prefix)
+    query_runner = open_query_runner(source.backend, repr(cache_key), prefix)
+    is_lookup = only is not None and len(only) <= MAX_LOOKUP_GROUPS and query_runner.runs_in_process
     source.open_cutoffs.append(as_of)
-    is_lookup = (
-        only is not None
-        and len(only) <= MAX_LOOKUP_GROUPS
-        and source.backend.name in (DUCKDB, PYTHON)
-    )
-    skips_optimizer_rules = is_lookup and source.backend.name == DUCKDB
     try:
-        if skips_optimizer_rules:
-            source.backend.con.execute(f"SET disabled_optimizers = '{SKIPPED_OPTIMIZER_RULES}'")
-        requested = (
-            None if only is None else query_runner.load_rows("requested", group_id_table(only))
-        )
-        as_of_expression = query_runner.set_as_of(as_of)
-        signal_names = {signal.name for signal in catalogue.signals}
-        tables = _materialized_tables(source, catalogue, signal_names)
-        groups = query_runner.materialize(
-            "groups", lambda: _eligible_groups_query(source, tables, as_of_expression, requested)
-        )
-        people = query_runner.materialize(
-            "people",
-            lambda: people_at(tables, groups, as_of_expression, signal_names, subset=subset),
-        )
-        if any(signal.input_rows is InputRows.CONTENTS for signal in catalogue.signals):
-            source.contents_seen  # noqa: B018 - held from here on, as `tables` are
-        yield QueryPlan(
-            source,
-            catalogue,
-            as_of_expression,
-            as_of,
-            subset,
-            is_lookup,
-            query_runner,
-            groups,
-            people,
-            tables,
-        )
+        with query_runner.lookup() if is_lookup else nullcontext():
+            yield _build_query_plan(source, catalogue, as_of, only, query_runner, is_lookup)
     finally:
-        if skips_optimizer_rules:
-            source.backend.con.execute("RESET disabled_optimizers")
         query_runner.release()
         source.open_cutoffs.pop()
         if source.open_cutoffs:
             query_runner.set_as_of(source.open_cutoffs[-1])  # the variable is one for the session
+
+
+def _build_query_plan(
+    source: FeatureSource,
+    catalogue: Catalogue,
+    as_of: datetime,
+    only: Sequence[str] | None,
+    query_runner: QueryRunner,
+    is_lookup: bool,
+) -> QueryPlan:
+    subset = only is not None
+    requested = None if only is None else query_runner.load_rows("requested", group_id_table(only))
+    as_of_expression = query_runner.set_as_of(as_of)
+    signal_names = {signal.name for signal in catalogue.signals}
+    tables = _materialized_tables(source, catalogue, signal_names)
+    groups = query_runner.materialize(
+        "groups", lambda: _eligible_groups_query(source, tables, as_of_expression, requested)
+    )
+    people = query_runner.materialize(
+        "people",
+        lambda: people_at(tables, groups, as_of_expression, signal_names, subset=subset),
+    )
+    if any(signal.input_rows is InputRows.CONTENTS for signal in catalogue.signals):
+        source.contents_seen  # noqa: B018 - held from here on, as `tables` are
+    return QueryPlan(
+        source, catalogue, as_of_expression, as_of, subset, is_lookup, query_runner, groups,
+        people, tables,
+    )  # fmt: skip
 
 
 def _materialized_tables(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import repeat
 from typing import Any, TypeAlias
 
 from ...contract import TABLES, Column, Table
+from ...features.engines.instants import microseconds_since_epoch
 from ...features.engines.python import ListTable, list_table
-from ...features.engines.query_runner import EPOCH
 from ...source.conversion import convert
 from ...source.readers import quote_identifier
 from ...source.staging import ROW_NUMBER
@@ -82,7 +82,7 @@ def _parse_canonical_time(text: str) -> int | None:
     if not CANONICAL_TIME.fullmatch(text):
         return None
     try:
-        return (datetime.fromisoformat(text[:-1]) - EPOCH) // timedelta(microseconds=1)
+        return microseconds_since_epoch(datetime.fromisoformat(text[:-1]))
     except ValueError:
         return None
 

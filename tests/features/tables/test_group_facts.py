@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from mqbg.features.declare.expressions import cutoff_literal
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.engines.query_runner import QueryRunner
+from mqbg.features.engines.open_query_runner import open_query_runner
 from mqbg.features.tables.group_facts import fact_types, group_facts
 from mqbg.features.time_rules.eligible_groups import eligible_groups
 from mqbg.settings import RoleRequirement, Settings, SolutionSettings, TargetSettings
@@ -194,7 +194,7 @@ def test_the_declared_types_are_those_the_engine_gives(open_tables, random_table
     declared = fact_types(find_vocabulary(source, AS_OF))
     assert {name: str(kind) for name, kind in query.schema().items()} == declared
     # Kept in the engine they are the same: 1.0 as a literal is a decimal in DuckDB.
-    kept = QueryRunner(source.backend, "test").materialize("facts", lambda: query)
+    kept = open_query_runner(source.backend, "test").materialize("facts", lambda: query)
     assert {name: str(kind) for name, kind in kept.schema().items()} == declared
 
 
@@ -212,7 +212,7 @@ def test_facts_of_a_few_groups_are_those_of_the_same_groups_among_all(
 @pytest.mark.parametrize("few", [True, False])
 def test_the_sql_is_one_text_for_all_cutoffs(open_tables, few):
     source = open_tables({"members": [{"group_id": "g1", "contact_id": "c1"}]})
-    queries = QueryRunner(source.backend, "test")
+    queries = open_query_runner(source.backend, "test")
     texts = set()
     for as_of in (AS_OF, ago(100)):
         groups = source.tables["buying_groups"]

@@ -8,6 +8,7 @@ An operation without a rule is refused when it is compiled. Sums of numbers that
 """
 
 from .engine import PYTHON, CompiledQuery, PythonEngine, compile_query
+from .query_runner import PythonQueryRunner
 from .rows import ListTable, list_table, list_table_from_arrow
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CompiledQuery",
     "ListTable",
     "PythonEngine",
+    "PythonQueryRunner",
     "compile_query",
     "list_table",
     "list_table_from_arrow",

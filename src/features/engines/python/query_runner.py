@@ -1,0 +1,80 @@
+"""Queries of the Python engine, for the tables of one group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from ...declare.expressions import AsOf
+from ..as_of_variable import as_of_variable
+from ..instants import microseconds_since_epoch
+from ..query_runner import (
+    MAX_CACHED_CATALOGUES,
+    Build,
+    CompiledCatalogue,
+    CompiledCatalogues,
+    QueryRunner,
+)
+from .engine import CompiledQuery, PythonEngine, compile_query
+from .rows import ListTable, list_table_from_arrow
+
+_compiled: CompiledCatalogues[CompiledQuery] = CompiledCatalogues()
+
+
+@dataclass
+class PythonQueryRunner(QueryRunner):
+    """Queries over lists, compiled once for every source and cut-off."""
+
+    backend: PythonEngine
+    _tables: set[str] = field(default_factory=set)  # labels of those kept
+    _known: CompiledCatalogue[CompiledQuery] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = _compiled.find(self.cache_key)
+
+    def set_as_of(self, as_of: datetime) -> AsOf:
+        """The cut-off: the engine's variable, from now on with this value."""
+        self.backend.as_of = microseconds_since_epoch(as_of)
+        return as_of_variable()
+
+    def materialize(self, label: str, build: Build) -> ir.Table:
+        """The rows of a query, as a table of the engine."""
+        query, schema = self._known.compile(label, build, compile_query)
+        return self._hold(label, query(self.backend), schema)
+
+    def load_rows(self, label: str, rows: pa.Table) -> ir.Table:
+        """Rows made here, as a table of the engine."""
+        return self._hold(label, list_table_from_arrow(rows), rows.schema)
+
+    def fetch(self, label: str, build: Build) -> pa.Table:
+        """The rows of a query."""
+        query, schema = self._known.compile(label, build, compile_query)
+        return query(self.backend).to_arrow(schema)
+
+    def drop(self, *labels: str) -> None:
+        """Lets go of tables that later queries do not read."""
+        for label in labels:
+            self._tables.remove(label)
+            del self.backend.tables[self.table_name(label)]
+
+    def release(self) -> None:
+        """Lets go of every table kept."""
+        for label in self._tables:
+            self.backend.tables.pop(self.table_name(label), None)
+        self._tables.clear()
+
+    def _hold(self, label: str, rows: ListTable, schema: pa.Schema) -> ir.Table:
+        name, expressions = self.table_name(label), self.backend.expressions
+        self.backend.tables[name] = rows
+        self._tables.add(label)
+        if (self.cache_key, label) not in expressions:
+            table = ops.DatabaseTable(name, ibis.Schema.from_pyarrow(schema), self.backend)
+            if len(expressions) > MAX_CACHED_CATALOGUES * MAX_CACHED_CATALOGUES:
+                expressions.clear()
+            expressions[self.cache_key, label] = table.to_expr()
+        return expressions[self.cache_key, label]
