@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..contract import BadInput
-from .bundle import Bundle, load_bundle
+from .bundle import Bundle
+from .bundle_files import load_bundle
+from .local_registry import BUNDLE_PATH, LATEST, SQLITE, find_local_version
 
 CHAMPION = "champion"
-LATEST = "latest"
 DEFAULT_TRACKING_DB = Path("mlruns") / "mlflow.db"
 BUNDLE_FOLDER = "bundle"
 
@@ -99,11 +100,14 @@ def connect_mlflow() -> Any:
     # What went wrong is ours to say, in a sentence: these two print it too, one with a traceback.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    tracking_uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if not tracking_uri:
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
         DEFAULT_TRACKING_DB.parent.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(tracking_uri or f"sqlite:///{DEFAULT_TRACKING_DB}")
+    mlflow.set_tracking_uri(_tracking_uri())
     return mlflow
+
+
+def _tracking_uri() -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{DEFAULT_TRACKING_DB}"
 
 
 def _default_tracking_db_missing() -> bool:
@@ -187,6 +191,9 @@ def load_registered_bundle(name: str, version: str = CHAMPION) -> RegisteredBund
         raise BadInput(
             _not_found_message(name, version, f"there is no {DEFAULT_TRACKING_DB} in this folder")
         )
+    registry_uri = os.environ.get("MLFLOW_REGISTRY_URI") or _tracking_uri()
+    if local := find_local_version(registry_uri, name, version):
+        return RegisteredBundle(load_bundle(local.folder), name, local.version, local.run_id)
     with open_tracking_store() as (mlflow, client):
         found = find_version(client, name, version)
         try:
@@ -195,7 +202,7 @@ def load_registered_bundle(name: str, version: str = CHAMPION) -> RegisteredBund
             )
         except tracking_store_errors(mlflow) as error:
             raise BadInput(_not_found_message(name, version, _first_text_line(error))) from None
-    bundle = load_bundle(Path(folder) / "data" / BUNDLE_FOLDER)
+    bundle = load_bundle(Path(folder) / BUNDLE_PATH)
     return RegisteredBundle(bundle, name, str(found.version), found.run_id)
 
 

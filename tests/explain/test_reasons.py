@@ -12,8 +12,9 @@ from mqbg.explain.reasons import TOP_REASONS, reasons_of_row, top_reasons
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.bundle import Bundle, TrainingSummary, feature_matrix
+from mqbg.model.bundle import Bundle, TrainingSummary
 from mqbg.model.calibrators import Blend, Platt, VennAbers
+from mqbg.model.feature_matrix import feature_matrix
 from mqbg.model.thresholds import Thresholds
 from mqbg.settings import ModelSettings, RoleRequirement, Settings
 

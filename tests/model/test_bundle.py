@@ -12,20 +12,11 @@ from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.bundle import (
-    FORMAT,
-    MANIFEST_FILE,
-    TREES_FILE,
-    Bundle,
-    HorizonModel,
-    ReferenceMember,
-    TrainingSummary,
-    _load_pyfunc,
-    feature_matrix,
-    load_bundle,
-    save_bundle,
-)
+from mqbg.model.bundle import Bundle, HorizonModel, ReferenceMember, TrainingSummary
+from mqbg.model.bundle_files import FORMAT, MANIFEST_FILE, TREES_FILE, load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
+from mqbg.model.feature_matrix import feature_matrix
+from mqbg.model.pyfunc import _load_pyfunc
 from mqbg.model.thresholds import Thresholds
 from mqbg.settings import ModelSettings, RoleRequirement, Settings, SolutionSettings
 

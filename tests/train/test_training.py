@@ -16,7 +16,7 @@ from hypothesis import settings as checks
 from hypothesis import strategies as st
 from mqbg.contract import TABLES, BadInput
 from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
-from mqbg.model.bundle import load_bundle, save_bundle
+from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.settings import (
     ModelSettings,
     ObservationSettings,

@@ -12,8 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
-from ...model.bundle import Bundle, encode_category
-from ..treeshap import fast_trees
+from ...model.bundle import Bundle
+from ...model.feature_matrix import encode_category
+from ..treeshap import compile_model_text
 from .coalition_aggregates import Floats
 
 
@@ -117,4 +118,4 @@ class Valuation:
 
 def with_compiled_trees(bundle: Bundle) -> Bundle:
     """The same bundle, whose trees run as compiled code; the numbers do not change."""
-    return replace(bundle, tree_engine=fast_trees(bundle.booster)) if bundle.trees else bundle
+    return replace(bundle, tree_engine=compile_model_text(bundle.trees)) if bundle.trees else bundle

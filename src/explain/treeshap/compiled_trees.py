@@ -70,6 +70,20 @@ def fast_trees(booster: lgb.Booster) -> Trees:
         return LightGBMTrees(booster, str(why))
 
 
+def compile_model_text(text: str) -> Trees:
+    """`fast_trees` of a model's text; LightGBM is imported only for what the kernels do not cover.
+
+    Args:
+        text: as `Booster.model_to_string` writes it.
+    """
+    try:
+        return CompiledTrees(parse_forest(text))
+    except UnsupportedTreesError as why:
+        import lightgbm as lgb
+
+        return LightGBMTrees(lgb.Booster(model_str=text), str(why))
+
+
 @dataclass(frozen=True, eq=False)
 class CompiledTrees:
     """Trees that the kernels cover; see `Trees`."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...features.declare.catalogue import Catalogue
-from ...model.bundle import encode_category
+from ...model.feature_matrix import encode_category
 from ...model.threshold_update import update_threshold
 from ...model.thresholds import ThresholdPerformance
 from ...settings import Settings

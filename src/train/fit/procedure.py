@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...features.declare.catalogue import Catalogue
-from ...model.bundle import Bundle, TrainingSummary, feature_matrix
+from ...model.bundle import Bundle, TrainingSummary
 from ...model.calibrators import Blend, Calibrator, Platt, VennAbers
+from ...model.feature_matrix import feature_matrix
 from ...model.threshold_update import update_threshold
 from ...model.thresholds import Thresholds
 from ...settings import Settings

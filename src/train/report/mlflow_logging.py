@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from ...model.bundle import CATEGORICAL, OUTPUT_COLUMNS
+from ...model.bundle import CATEGORICAL
+from ...model.pyfunc import OUTPUT_COLUMNS
 from ...model.registry import (
     BUNDLE_FOLDER,
     ChampionChange,
@@ -172,7 +173,7 @@ def _register_version(
         warnings.simplefilter("ignore")
         model = mlflow.pyfunc.log_model(
             name="bundle",
-            loader_module="mqbg.model.bundle",
+            loader_module="mqbg.model.pyfunc",
             data_path=str(folder / BUNDLE_FOLDER),
             pip_requirements=[f"mqbg=={run['package_version']}"],
             signature=ModelSignature(inputs=_schema(run["columns"]), outputs=outputs),

@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ...model.bundle import CATEGORICAL, NUMERIC, save_bundle
+from ...model.bundle import CATEGORICAL, NUMERIC
+from ...model.bundle_files import save_bundle
 from ...model.registry import BUNDLE_FOLDER
 from ...settings import model_settings_values
 from ..training import TrainingResult

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mqbg.model.bundle import load_bundle, save_bundle
+from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Platt
 from mqbg.settings import ThresholdSettings
 from mqbg.train.fit.procedure import build_training_matrix, category_values, score_snapshots

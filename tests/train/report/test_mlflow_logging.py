@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mqbg.contract import BadInput
-from mqbg.model.bundle import load_bundle
+from mqbg.model.bundle_files import load_bundle
 from mqbg.model.registry import (
     BUNDLE_FOLDER,
     FIRST,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from mqbg.model.bundle import load_bundle
+from mqbg.model.bundle_files import load_bundle
 from mqbg.settings import settings_from_values
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS

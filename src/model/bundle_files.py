@@ -1,0 +1,191 @@
+"""A bundle as files: trees as LightGBM text, everything else JSON. Loading it runs no code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..contract import BadInput
+from ..features.declare.template import Template, TemplateRole
+from ..features.declare.vocabulary import Vocabulary
+from ..settings import RoleRequirement, model_settings_values, settings_from_values
+from .bundle import Bundle, HorizonModel, ReferenceMember, TrainingSummary
+from .calibrators import Blend, VennAbers, calibrator_from_dict
+from .thresholds import Thresholds
+from .tree_text import feature_count
+
+FORMAT = 4  # raised when a bundle can no longer be read by the release before
+TREES_FILE, MANIFEST_FILE = "trees.txt", "bundle.json"
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Writes the two files of a bundle into an existing, empty folder.
+
+    The number of threads stays out: it is the machine's, and the same data and seed shall give
+    the same bytes on any.
+    """
+    settings = model_settings_values(bundle.settings)
+    del settings["model"]["threads"]
+    manifest = {
+        "format": FORMAT,
+        "settings": settings,
+        "roles": [_role_to_dict(role) for role in bundle.vocabulary.template.roles],
+        "families": bundle.vocabulary.families,
+        "questions": bundle.vocabulary.questions,
+        "departments": bundle.vocabulary.departments,
+        "features": bundle.catalogue.feature_names,
+        "trees_sha256": _sha256(bundle.trees),
+        "blend": asdict(bundle.blend),
+        "horizons": [
+            {
+                "days": horizon.days,
+                "trees_sha256": _sha256(horizon.trees),
+                "calibrator": asdict(horizon.calibrator),
+            }
+            for horizon in bundle.horizon_models
+        ],
+        "category_values": bundle.category_values,
+        "calibrator": asdict(bundle.calibrator),
+        "interval": asdict(bundle.interval),
+        "thresholds": asdict(bundle.thresholds),
+        "reference_members": [asdict(member) for member in bundle.reference_members],
+        "training": {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in asdict(bundle.training).items()
+        },
+    }
+    (folder / TREES_FILE).write_text(bundle.trees, encoding="utf-8")
+    for horizon in bundle.horizon_models:
+        (folder / _horizon_trees_file(horizon.days)).write_text(horizon.trees, encoding="utf-8")
+    text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """The bundle in a folder.
+
+    Raises:
+        BadInput: it is not a bundle, is damaged, or comes from a newer version.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        if manifest["format"] == FORMAT - 1:
+            manifest = _from_format_3(manifest)
+        if manifest["format"] != FORMAT:
+            remedy = "update mqbg to read it" if manifest["format"] > FORMAT else "train again"
+            raise BadInput(
+                f"{folder}: expected a bundle of format {FORMAT}, got format {manifest['format']}; "
+                f"{remedy}"
+            )
+        trees = _read_trees(folder / TREES_FILE, manifest["trees_sha256"])
+        horizons = tuple(
+            HorizonModel(
+                tree["days"],
+                _read_trees(folder / _horizon_trees_file(tree["days"]), tree["trees_sha256"]),
+                calibrator_from_dict(tree["calibrator"]),
+            )
+            for tree in manifest["horizons"]
+        )
+        bundle = _bundle_from_manifest(manifest, trees, horizons)
+        saved_features = list(manifest["features"])
+        tree_features = feature_count(trees) if trees else len(saved_features)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(
+            f"{folder}: expected a bundle ({TREES_FILE} and {MANIFEST_FILE}), could not read it: "
+            f"{type(error).__name__}: {error}; train again or take another version"
+        ) from error
+    names = list(bundle.catalogue.feature_names)
+    if saved_features != names or tree_features != len(names):
+        raise BadInput(
+            f"{folder}: the bundle lists {len(saved_features)} features and its trees read "
+            f"{tree_features}, this version's catalogue makes {len(names)} others; train again"
+        )
+    return bundle
+
+
+def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest of the format before, which named reference members and thresholds otherwise."""
+    renamed = {
+        "least": "floor", "segments": "segment_shifts", "months": "month_shifts",
+        "expected": "forecast",
+    }  # fmt: skip
+    thresholds = {renamed.get(key, key): value for key, value in manifest["thresholds"].items()}
+    upgraded = {**manifest, "format": FORMAT, "thresholds": thresholds}
+    upgraded["reference_members"] = upgraded.pop("typical")
+    return upgraded
+
+
+def _horizon_trees_file(days: int) -> str:
+    """File of the trees of a further horizon."""
+    return f"trees_{days}d.txt"
+
+
+def _read_trees(path: Path, sha256: str) -> str:
+    trees = path.read_text(encoding="utf-8")
+    if _sha256(trees) != sha256:
+        # LightGBM may abort the whole process over a damaged text, so it never gets one.
+        raise ValueError(f"{path.name} is not the file that was saved with {MANIFEST_FILE}")
+    return trees
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bundle_from_manifest(
+    manifest: Mapping[str, Any], trees: str, horizons: tuple[HorizonModel, ...]
+) -> Bundle:
+    time_keys = ("first_as_of", "last_as_of", "test_from")
+    training = dict(manifest["training"])
+    training.update({key: datetime.fromisoformat(training[key]) for key in time_keys})
+    settings = settings_from_values(manifest["settings"], MANIFEST_FILE)
+    return Bundle(
+        trees=trees,
+        blend=Blend(**manifest["blend"]),
+        settings=settings,
+        vocabulary=Vocabulary(
+            Template(tuple(_role_from_dict(tree) for tree in manifest["roles"])),
+            tuple(manifest["families"]),
+            tuple(manifest["questions"]),
+            tuple(manifest["departments"]),
+            settings.features,
+        ),
+        category_values={key: tuple(values) for key, values in manifest["category_values"].items()},
+        calibrator=calibrator_from_dict(manifest["calibrator"]),
+        interval=VennAbers(**manifest["interval"]),
+        thresholds=Thresholds(**manifest["thresholds"]),
+        reference_members=tuple(
+            ReferenceMember(**member) for member in manifest["reference_members"]
+        ),
+        training=TrainingSummary(**training),
+        horizon_models=horizons,
+    )
+
+
+def _role_to_dict(role: TemplateRole) -> dict[str, Any]:
+    return {
+        "name": role.name,
+        "slug": role.slug,
+        "default": asdict(role.default) if role.default else None,
+        "solutions": {solution: asdict(line) for solution, line in role.solutions.items()},
+        "since": role.first_seen_at.isoformat() if role.first_seen_at else None,
+    }
+
+
+def _role_from_dict(fields: Mapping[str, Any]) -> TemplateRole:
+    return TemplateRole(
+        name=fields["name"],
+        slug=fields["slug"],
+        default=RoleRequirement(**fields["default"]) if fields["default"] else None,
+        solutions={
+            solution: RoleRequirement(**line) for solution, line in fields["solutions"].items()
+        },
+        first_seen_at=datetime.fromisoformat(fields["since"]) if fields["since"] else None,
+    )
