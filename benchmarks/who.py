@@ -68,7 +68,7 @@ def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
     """Every member's value by each way; index group_id and contact_id."""
     totals = Aggregator(bundle.catalogue.terms)
     valuation = Valuation(bundle, at.fact_rows())
-    few = replace(bundle.settings.explain, max_sets=1, standard_error=1e-9, max_pairs=16)
+    few = replace(bundle.settings.explain, max_sets=2, standard_error=1e-9, max_pairs=16)
     members = {
         group.group_id: group for group in group_members_at(at) if 2 <= len(group.roles) <= LARGEST
     }

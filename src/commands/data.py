@@ -18,6 +18,7 @@ from .options import (
     parse_changed_since,
     parse_instant,
     read_settings,
+    require_readable_settings,
 )
 
 
@@ -25,7 +26,7 @@ def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> N
     """Check the tables against the contract: every problem in one report."""
     from ..source import check_source, checked_source, display_name, open_source
 
-    read_settings(config)
+    require_readable_settings(config)
     with open_source(data, strict=False) as source:
         report = check_source(source)
     if report.problems and quarantine is None:
@@ -45,7 +46,7 @@ def simulate(
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
     from ..simulate import simulate as simulate_world
 
-    read_settings(config)
+    require_readable_settings(config)
     with progress_shown() as progress:
         simulate_world(
             out, groups=groups, seed=seed, progress=lambda _step, done: progress("simulate", done)

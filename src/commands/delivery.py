@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings
 from ..support.atomic_output import replaced_file
 from ..support.terminal import ERRORS, progress_shown
 from .options import (
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from ..serve.batch.scoring import ScoreTables
     from ..serve.delivery.nightly_job import PushResult
     from ..serve.store.connection import Store
+    from ..settings import Settings
 
 LOGGER = logging.getLogger("mqbg.push")
 MAX_LISTED_RECORDS = 20  # rejected records that are listed

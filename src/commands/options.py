@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings, load_settings, to_instant
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+# Settings are imported inside the functions: `mqbg --help` should not wait for pydantic.
 
 Data = Annotated[
     str,
@@ -39,8 +43,20 @@ Version = Annotated[str, typer.Option(help="Model version: champion, latest, or 
 
 def read_settings(config: Path | None) -> Settings:
     """The settings that `--config` names, else those of mqbg.toml in the working folder."""
+    from ..settings import load_settings
+
+    return load_settings(_settings_file(config))
+
+
+def require_readable_settings(config: Path | None) -> None:
+    """Refuses a file of settings that has a fault, for a command that needs none of them."""
+    if _settings_file(config) is not None:
+        read_settings(config)
+
+
+def _settings_file(config: Path | None) -> Path | None:
     here = Path("mqbg.toml")
-    return load_settings(config or (here if here.exists() else None))
+    return config or (here if here.exists() else None)
 
 
 def parse_instant(text: str) -> datetime:
@@ -49,6 +65,8 @@ def parse_instant(text: str) -> datetime:
     Raises:
         BadInput: it is not a date or time.
     """
+    from ..settings import to_instant
+
     parsed = to_instant(text.strip())
     if parsed is None:
         raise BadInput(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings
 from ..support.terminal import progress_shown, results
 from .options import (
     AsOf,
@@ -29,6 +28,7 @@ from .store import Replay, UseStore, store_for, warn_if_rescored
 
 if TYPE_CHECKING:
     from ..serve.batch.scoring_job import ScoringJob
+    from ..settings import Settings
 
 
 def score(

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings
 from ..support.terminal import ERRORS
 from .options import Config, Version, read_settings
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..serve.api.keys import ApiKeys
     from ..serve.api.server_state import ServerState
+    from ..settings import Settings
 
 THREAD_SWITCH_SECONDS = 0.001
 SHUTDOWN_TIMEOUT_SECONDS = 30  # that requests under way have when the server is told to stop

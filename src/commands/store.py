@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings
 from ..support.terminal import ERRORS
 from .options import Config, read_settings
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from ..serve.batch.scoring import ScoreTables
     from ..serve.forget.person import Person
     from ..serve.store.connection import Store
+    from ..settings import Settings
 
 logger = logging.getLogger(__name__)
 

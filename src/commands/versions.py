@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..contract import BadInput
-from ..settings import Settings
 from ..support.terminal import ERRORS, progress_shown, results
 from .options import Config, read_settings
 
 if TYPE_CHECKING:
     from ..model.registry import ChampionChange, RecordedChange
+    from ..settings import Settings
     from ..train.report.promotion import PromotionDecision
 
 # Rooms are imported inside the commands: `mqbg --help` should not wait for MLflow.

@@ -1,7 +1,6 @@
 """`mqbg.toml` as frozen dataclasses; each default stands here and nowhere else (design.md)."""
 
 from .api import API_KEYS, ApiSettings
-from .codec import to_instant, to_utc
 from .data import (
     DEFAULT_ACTIVITY_KINDS,
     ActivityKind,
@@ -13,6 +12,7 @@ from .data import (
     TargetSettings,
 )
 from .delivery import AlertSettings, PushSettings
+from .instants import to_instant, to_utc
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .load import load_settings
 from .settings import Settings, model_settings_values, settings_from_values, settings_values
@@ -46,4 +46,4 @@ __all__ = [
     "settings_values",
     "to_instant",
     "to_utc",
-]
+]  # fmt: skip

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from .field_types import (
+    SECTION,
+    Count,
+    Flag,
+    NumberFromZero,
+    NumberOverZero,
+    Text,
+    Whole,
+    WholeFromZero,
+)
 
 API_KEYS = "MQBG_API_KEYS"
 """Environment variable with the keys of the API, `name:scope+scope:key` and commas between them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ApiSettings:
     """The HTTP API and the live pages.
 
@@ -31,17 +45,17 @@ class ApiSettings:
         lock_timeout_seconds: how long a request waits for a store that another process has open.
     """
 
-    keys_file: str = ""
-    pages_need_key: bool = False
-    max_body_bytes: int = 8_000_000
-    max_depth: int = 8
-    max_members: int = 1_000
-    max_activities: int = 20_000
-    max_rows: int = 5_000
-    workers: int = 1
-    waiting: int = 32
-    body_seconds: float = 10.0
-    reload_seconds: float = 60.0
-    refresh_seconds: float = 10.0
-    cached_answers: int = 20_000
-    lock_timeout_seconds: float = 2.0
+    keys_file: Text = ""
+    pages_need_key: Flag = False
+    max_body_bytes: Count = 8_000_000
+    max_depth: Annotated[Whole, Field(ge=1, le=100)] = 8
+    max_members: Count = 1_000
+    max_activities: Count = 20_000
+    max_rows: Count = 5_000
+    workers: Count = 1
+    waiting: WholeFromZero = 32
+    body_seconds: NumberOverZero = 10.0
+    reload_seconds: NumberOverZero = 60.0
+    refresh_seconds: NumberOverZero = 10.0
+    cached_answers: WholeFromZero = 20_000
+    lock_timeout_seconds: NumberFromZero = 2.0

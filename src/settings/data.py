@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from .field_types import SECTION, Flag, Instant, Number, Text, Whole, must
+
+MAX_HORIZON_DAYS = 3650
+MAX_WINDOW_DAYS = 3650
 
 
-@dataclass(frozen=True, slots=True)
+def _rise(days: tuple[int, ...], most: int) -> bool:
+    """Each more than the one before, from 1 to `most`."""
+    return days == tuple(sorted(set(days))) and all(1 <= day <= most for day in days)
+
+
+_Spans = Annotated[
+    tuple[Whole, ...],
+    must(
+        lambda days: len(days) >= 1 and _rise(days, MAX_WINDOW_DAYS),
+        f"must be rising whole numbers from 1 to {MAX_WINDOW_DAYS}",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, config=SECTION)
 class TargetSettings:
     """What counts as a conversion, and how far ahead the model looks.
 
@@ -16,51 +37,64 @@ class TargetSettings:
     a readiness of its own beside it.
     """
 
-    stage: str = "opportunity"
-    horizon_days: int = 90
-    closed_stages: tuple[str, ...] = ("won", "lost")
-    more_horizons_days: tuple[int, ...] = ()
+    stage: Text = "opportunity"
+    horizon_days: Annotated[Whole, Field(ge=1, le=MAX_HORIZON_DAYS)] = 90
+    closed_stages: tuple[Text, ...] = ("won", "lost")
+    more_horizons_days: tuple[Whole, ...] = ()
+
+    @field_validator("more_horizons_days")
+    @classmethod
+    def _beside_the_horizon(cls, days: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if not _rise(days, MAX_HORIZON_DAYS) or info.data.get("horizon_days") in days:
+            raise ValueError(f"must rise to {MAX_HORIZON_DAYS} without horizon_days")
+        return days
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ObservationSettings:
     """Where the data ends; None means the latest known timestamp in it."""
 
-    until: datetime | None = None
+    until: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class SnapshotSettings:
     """The instants that training looks at; `start` None means the first that has a history."""
 
     every: Literal["1mo", "2w", "1w"] = "1mo"
-    start: datetime | None = None
+    start: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class RoleRequirement:
     """One line of a role template; `required` 0 means welcome, not needed for completeness."""
 
-    required: int = 1
-    weight: float = 100.0
-    priority: int = 1
+    required: Whole = 1
+    weight: Number = 100.0
+    priority: Whole = 1
+
+    @model_validator(mode="after")
+    def _counts(self) -> RoleRequirement:
+        if self.required < 0 or self.weight < 0:
+            raise ValueError("must not be negative")
+        return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class SolutionSettings:
     """What one solution asks for beside the default template."""
 
-    roles: Mapping[str, RoleRequirement] = field(default_factory=dict)
+    roles: Mapping[Text, RoleRequirement] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ActivityKind:
     """One activity kind; the defaults are those of a kind that nobody has set."""
 
-    points: float = 1.0
+    points: Number = 1.0
     direction: Literal["inbound", "outbound"] = "inbound"
-    high_intent: bool = False
-    family: str | None = None
+    high_intent: Flag = False
+    family: Text | None = None
 
 
 def _inbound_kind(points: float, family: str, *, high_intent: bool = False) -> ActivityKind:
@@ -87,7 +121,7 @@ DEFAULT_ACTIVITY_KINDS: Mapping[str, ActivityKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class FeatureSettings:
     """What the catalogue's columns are measured over.
 
@@ -101,10 +135,13 @@ class FeatureSettings:
             same fortnight.
     """
 
-    windows_days: tuple[int, ...] = (7, 30, 90)
-    half_lives_days: tuple[int, ...] = (7, 21, 60)
-    fiscal_year_end_month: int = 3
-    roles_in_step: tuple[str, ...] = ("decision_maker", "technical_evaluator")
+    windows_days: _Spans = (7, 30, 90)
+    half_lives_days: _Spans = (7, 21, 60)
+    fiscal_year_end_month: Annotated[Whole, Field(ge=1, le=12)] = 3
+    roles_in_step: Annotated[
+        tuple[Text, ...],
+        must(lambda roles: len(set(roles)) == len(roles) == 2, "must be two different roles"),
+    ] = ("decision_maker", "technical_evaluator")
 
     @property
     def half_life_days(self) -> int:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from .field_types import (
+    SECTION,
+    AtLeastTwo,
+    Count,
+    Number,
+    NumberFromZero,
+    NumberOverZero,
+    Text,
+    Whole,
+    WholeFromZero,
+    must,
+    nearest,
+)
 
 PUSH_FIELDS = (
     "group_id", "account_id", "solution_id", "as_of", "model_version", "readiness",
@@ -15,14 +33,64 @@ PUSH_FIELDS = (
 )  # fmt: skip
 """What may be sent: the columns of the scores table and what is made of the others."""
 
-_DEFAULT_FIELDS = (
+_SHORT = (
     "score", "readiness", "completeness", "engagement", "status", "missing_roles", "top_reasons",
     "next_step", "model_version", "as_of",
 )  # fmt: skip
-_FEED_FIELDS = tuple(name for name in PUSH_FIELDS if name not in ("link", "rank", "trend", "grade"))
+
+MEMBER_FIELDS = (
+    "role", "points", "summary", "contribution", "last_activity_at", "last_activity_kind",
+    "activities_30d", "top_kinds", "if_leaves", "as_of",
+)  # fmt: skip
+"""What may be sent of a stakeholder; the first three are by default."""
+
+# What each target calls the fields that it gets by default.
+_HUBSPOT = {name: f"mqbg_{name}" for name in _SHORT}
+_SALESFORCE = {name: f"MQBG_{name.title()}__c" for name in _SHORT}
+_SALESFORCE_MEMBER = {name: f"MQBG_{name.title()}__c" for name in MEMBER_FIELDS[:3]}
+_DYNAMICS = {"score": "msdyn_score", "grade": "msdyn_grade", "trend": "msdyn_scoretrend"}
+_FEED = {name: name for name in PUSH_FIELDS if name not in ("link", "rank", "trend", "grade")}
 
 
-@dataclass(frozen=True, slots=True)
+def merge_field_names(defaults: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
+    """The names of fields at a target: the defaults, what the settings say over them, less ""."""
+    return {
+        name: target_name for name, target_name in {**defaults, **overrides}.items() if target_name
+    }
+
+
+def _over(defaults: Mapping[str, str], known: tuple[str, ...] = PUSH_FIELDS) -> AfterValidator:
+    """What the settings may say over the names of fields at a target."""
+
+    def ruled(own: Mapping[str, str]) -> Mapping[str, str]:
+        for name in own:
+            if name not in known:
+                near = nearest(name, known)
+                raise ValueError(f"unknown field {name!r}; the nearest known one is {near!r}")
+        names = list(merge_field_names(defaults, own).values())
+        if not names:
+            raise ValueError("leaves nothing to send; keep at least one field")
+        if len(set(names)) < len(names):
+            raise ValueError("must give every field a name of its own")
+        return own
+
+    return AfterValidator(ruled)
+
+
+def _is_link(link: str) -> bool:
+    """No placeholder but {group_id} and {page}."""
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(link) if name is not None}
+    except ValueError:
+        return False
+    return names <= {"group_id", "page"}
+
+
+_Names = Mapping[Text, Text]
+_FeedNames = Annotated[_Names, _over(_FEED)]
+
+
+@dataclass(frozen=True, slots=True, config=SECTION)
 class RequestSettings:
     """How a web service is called.
 
@@ -36,15 +104,15 @@ class RequestSettings:
             run; what is left waits for the next one.
     """
 
-    requests_per_10_seconds: int = 100
-    requests_per_day: int = 100_000
-    connections: int = 4
-    timeout_seconds: float = 30.0
-    tries: int = 5
-    wait_seconds: float = 60.0
+    requests_per_10_seconds: AtLeastTwo = 100
+    requests_per_day: Count = 100_000
+    connections: Count = 4
+    timeout_seconds: NumberOverZero = 30.0
+    tries: Count = 5
+    wait_seconds: NumberFromZero = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class HubSpotSettings(RequestSettings):
     """HubSpot's CRM.
 
@@ -62,27 +130,27 @@ class HubSpotSettings(RequestSettings):
         note_id_property: unique property of notes that holds the group_id.
     """
 
-    requests_per_10_seconds: int = 190
-    requests_per_day: int = 650_000
-    url: str = "https://api.hubapi.com"
-    path: str = "/crm/objects/2026-03/{object_type}/batch/upsert"
-    properties_path: str = "/crm/v3/properties/{object_type}"
-    associations_path: str = "/crm/v4/associations/notes/{object_type}/batch/associate/default"
-    object_type: str = "deals"
-    property_group: str = "dealinformation"
-    id_property: str = "mqbg_group_id"
-    token_env: str = "MQBG_HUBSPOT_TOKEN"  # noqa: S105 - the variable's name
-    fields: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    note_id_property: str = "mqbg_note_id"
+    requests_per_10_seconds: AtLeastTwo = 190
+    requests_per_day: Count = 650_000
+    url: Text = "https://api.hubapi.com"
+    path: Text = "/crm/objects/2026-03/{object_type}/batch/upsert"
+    properties_path: Text = "/crm/v3/properties/{object_type}"
+    associations_path: Text = "/crm/v4/associations/notes/{object_type}/batch/associate/default"
+    object_type: Text = "deals"
+    property_group: Text = "dealinformation"
+    id_property: Text = "mqbg_group_id"
+    token_env: Text = "MQBG_HUBSPOT_TOKEN"  # noqa: S105 - the variable's name
+    fields: Annotated[_Names, _over(_HUBSPOT)] = field(default_factory=dict)
+    notes: tuple[Text, ...] = ()
+    note_id_property: Text = "mqbg_note_id"
 
     @property
     def mapping(self) -> dict[str, str]:
         """Property by field."""
-        return merge_field_names({name: f"mqbg_{name}" for name in _DEFAULT_FIELDS}, self.fields)
+        return merge_field_names(_HUBSPOT, self.fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class SalesforceSettings(RequestSettings):
     """Salesforce's CRM.
 
@@ -109,48 +177,40 @@ class SalesforceSettings(RequestSettings):
         member_fields: the same for stakeholders.
     """
 
-    url: str = ""
-    version: str = "62.0"
-    object: str = "Opportunity"
-    external_id: str = "MQBG_Group_Id__c"
-    member_object: str = ""
-    member_external_id: str = "MQBG_Member_Id__c"
-    member_group: str = "MQBG_Group__r"
-    member_contact: str = ""
-    contact_external_id: str = "MQBG_Contact_Id__c"
-    token_env: str = "MQBG_SALESFORCE_TOKEN"  # noqa: S105 - the variable's name
-    username_env: str = "MQBG_SALESFORCE_USERNAME"
-    password_env: str = "MQBG_SALESFORCE_PASSWORD"  # noqa: S105 - the variable's name
-    security_token_env: str = "MQBG_SALESFORCE_SECURITY_TOKEN"  # noqa: S105 - the variable's name
-    domain: str = "login"
-    bulk_above: int = 2000
-    bulk_poll_seconds: float = 5.0
-    bulk_patience_seconds: float = 3600.0
-    fields: Mapping[str, str] = field(default_factory=dict)
-    member_fields: Mapping[str, str] = field(default_factory=dict)
+    url: Text = ""
+    version: Text = "62.0"
+    object: Text = "Opportunity"
+    external_id: Text = "MQBG_Group_Id__c"
+    member_object: Text = ""
+    member_external_id: Text = "MQBG_Member_Id__c"
+    member_group: Text = "MQBG_Group__r"
+    member_contact: Text = ""
+    contact_external_id: Text = "MQBG_Contact_Id__c"
+    token_env: Text = "MQBG_SALESFORCE_TOKEN"  # noqa: S105 - the variable's name
+    username_env: Text = "MQBG_SALESFORCE_USERNAME"
+    password_env: Text = "MQBG_SALESFORCE_PASSWORD"  # noqa: S105 - the variable's name
+    security_token_env: Text = "MQBG_SALESFORCE_SECURITY_TOKEN"  # noqa: S105 - the variable's name
+    domain: Text = "login"
+    bulk_above: WholeFromZero = 2000
+    bulk_poll_seconds: NumberOverZero = 5.0
+    bulk_patience_seconds: Number = 3600.0
+    fields: Annotated[_Names, _over(_SALESFORCE)] = field(default_factory=dict)
+    member_fields: Annotated[_Names, _over(_SALESFORCE_MEMBER, MEMBER_FIELDS)] = field(
+        default_factory=dict
+    )
 
     @property
     def mapping(self) -> dict[str, str]:
         """Field of Salesforce by field of ours."""
-        return merge_field_names(
-            {name: f"MQBG_{name.title()}__c" for name in _DEFAULT_FIELDS}, self.fields
-        )
+        return merge_field_names(_SALESFORCE, self.fields)
 
     @property
     def member_mapping(self) -> dict[str, str]:
         """The same for stakeholders."""
-        defaults = {name: f"MQBG_{name.title()}__c" for name in MEMBER_FIELDS[:3]}
-        return merge_field_names(defaults, self.member_fields)
+        return merge_field_names(_SALESFORCE_MEMBER, self.member_fields)
 
 
-MEMBER_FIELDS = (
-    "role", "points", "summary", "contribution", "last_activity_at", "last_activity_kind",
-    "activities_30d", "top_kinds", "if_leaves", "as_of",
-)  # fmt: skip
-"""What may be sent of a stakeholder; the first three are by default."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class DynamicsSettings(RequestSettings):
     """Dynamics 365 Sales: its table of predictive scores.
 
@@ -168,27 +228,26 @@ class DynamicsSettings(RequestSettings):
         fields: column by field, laid over the defaults; "" leaves one out.
     """
 
-    requests_per_10_seconds: int = 200
-    connections: int = 8
-    url: str = ""
-    version: str = "9.2"
-    entity_type: str = "opportunity"
+    requests_per_10_seconds: AtLeastTwo = 200
+    connections: Count = 8
+    url: Text = ""
+    version: Text = "9.2"
+    entity_type: Text = "opportunity"
     key: Literal["alternate", "derived"] = "alternate"
-    token_env: str = "MQBG_DYNAMICS_TOKEN"  # noqa: S105 - the variable's name
-    tenant: str = ""
-    client_id_env: str = "MQBG_DYNAMICS_CLIENT_ID"
-    client_secret_env: str = "MQBG_DYNAMICS_CLIENT_SECRET"  # noqa: S105 - the variable's name
-    login_url: str = "https://login.microsoftonline.com"
-    fields: Mapping[str, str] = field(default_factory=dict)
+    token_env: Text = "MQBG_DYNAMICS_TOKEN"  # noqa: S105 - the variable's name
+    tenant: Text = ""
+    client_id_env: Text = "MQBG_DYNAMICS_CLIENT_ID"
+    client_secret_env: Text = "MQBG_DYNAMICS_CLIENT_SECRET"  # noqa: S105 - the variable's name
+    login_url: Text = "https://login.microsoftonline.com"
+    fields: Annotated[_Names, _over(_DYNAMICS)] = field(default_factory=dict)
 
     @property
     def mapping(self) -> dict[str, str]:
         """Column by field."""
-        defaults = {name: f"msdyn_{name}" for name in ("score", "grade")}
-        return merge_field_names({**defaults, "trend": "msdyn_scoretrend"}, self.fields)
+        return merge_field_names(_DYNAMICS, self.fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class SqlSettings:
     """A table in PostgreSQL.
 
@@ -198,17 +257,20 @@ class SqlSettings:
         fields: column by field, laid over the defaults; "" leaves one out.
     """
 
-    url_env: str = "MQBG_PUSH_SQL_URL"
-    table: str = "mqbg_scores"
-    fields: Mapping[str, str] = field(default_factory=dict)
+    url_env: Text = "MQBG_PUSH_SQL_URL"
+    table: Text = "mqbg_scores"
+    fields: Annotated[
+        _FeedNames,
+        must(lambda own: own.get("group_id") != "", "must keep group_id, the table's key"),
+    ] = field(default_factory=dict)
 
     @property
     def mapping(self) -> dict[str, str]:
         """Column by field."""
-        return merge_field_names({name: name for name in _FEED_FIELDS}, self.fields)
+        return merge_field_names(_FEED, self.fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class WebhookSettings(RequestSettings):
     """A receiver of your own.
 
@@ -219,18 +281,18 @@ class WebhookSettings(RequestSettings):
         fields: name by field, laid over the defaults; "" leaves one out.
     """
 
-    url_env: str = "MQBG_WEBHOOK_URL"
-    secret_env: str = "MQBG_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
-    batch: int = 100
-    fields: Mapping[str, str] = field(default_factory=dict)
+    url_env: Text = "MQBG_WEBHOOK_URL"
+    secret_env: Text = "MQBG_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
+    batch: Count = 100
+    fields: _FeedNames = field(default_factory=dict)
 
     @property
     def mapping(self) -> dict[str, str]:
         """Name by field."""
-        return merge_field_names({name: name for name in _FEED_FIELDS}, self.fields)
+        return merge_field_names(_FEED, self.fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class JsonLinesSettings:
     """Lines of JSON.
 
@@ -239,16 +301,16 @@ class JsonLinesSettings:
         fields: name by field, laid over the defaults; "" leaves one out.
     """
 
-    path: str = "mqbg-push.jsonl"
-    fields: Mapping[str, str] = field(default_factory=dict)
+    path: Annotated[Text, must(bool, 'must be a file, or "-" for stdout')] = "mqbg-push.jsonl"
+    fields: _FeedNames = field(default_factory=dict)
 
     @property
     def mapping(self) -> dict[str, str]:
         """Name by field."""
-        return merge_field_names({name: name for name in _FEED_FIELDS}, self.fields)
+        return merge_field_names(_FEED, self.fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class PushSettings:
     """What holds for every target, and the targets.
 
@@ -261,11 +323,17 @@ class PushSettings:
         grades: the lowest scores of the grades A, B and C; below is D.
     """
 
-    max_attempts: int = 5
-    retry_minutes: float = 5.0
-    decimals: int = 3
-    steady_points: int = 2
-    grades: tuple[int, ...] = (75, 50, 25)
+    max_attempts: Count = 5
+    retry_minutes: NumberFromZero = 5.0
+    decimals: Annotated[Whole, Field(ge=0, le=12)] = 3
+    steady_points: WholeFromZero = 2
+    grades: Annotated[
+        tuple[Whole, ...],
+        must(
+            lambda grades: len(grades) == 3 and grades == tuple(sorted(grades, reverse=True)),
+            "must be three falling scores: the lowest of A, of B and of C",
+        ),
+    ] = (75, 50, 25)
     hubspot: HubSpotSettings = field(default_factory=HubSpotSettings)
     salesforce: SalesforceSettings = field(default_factory=SalesforceSettings)
     dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
@@ -277,7 +345,7 @@ class PushSettings:
 TARGETS = ("hubspot", "salesforce", "dynamics", "sql", "webhook", "jsonl")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class AlertSettings(RequestSettings):
     """Whom to tell when a group qualifies, falls, or loses whom it rests on.
 
@@ -298,30 +366,29 @@ class AlertSettings(RequestSettings):
         smtp_password_env: environment variable with the password.
     """
 
-    requests_per_10_seconds: int = 10
-    requests_per_day: int = 10_000
-    connections: int = 1
-    channels: tuple[str, ...] = ()
-    language: str = ""
-    fall_points: float = 20.0
-    max_age_days: float = 3.0
-    link: str = ""
-    slack_env: str = "MQBG_SLACK_URL"
-    teams_env: str = "MQBG_TEAMS_URL"
-    email_from: str = ""
-    email_to: tuple[str, ...] = ()
-    smtp_host: str = "localhost"
-    smtp_port: int = 587
+    requests_per_10_seconds: AtLeastTwo = 10
+    requests_per_day: Count = 10_000
+    connections: Count = 1
+    channels: tuple[Literal["slack", "teams", "email"], ...] = ()
+    language: Text = ""
+    fall_points: NumberOverZero = 20.0
+    max_age_days: NumberOverZero = 3.0
+    link: Annotated[
+        Text,
+        must(_is_link, "may hold {group_id} and {page}, and no other braces"),
+    ] = ""
+    slack_env: Text = "MQBG_SLACK_URL"
+    teams_env: Text = "MQBG_TEAMS_URL"
+    email_from: Text = ""
+    email_to: tuple[Text, ...] = ()
+    smtp_host: Text = "localhost"
+    smtp_port: Annotated[Whole, Field(ge=1, le=65535)] = 587
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    smtp_user_env: str = "MQBG_SMTP_USER"
-    smtp_password_env: str = "MQBG_SMTP_PASSWORD"  # noqa: S105 - the variable's name
+    smtp_user_env: Text = "MQBG_SMTP_USER"
+    smtp_password_env: Text = "MQBG_SMTP_PASSWORD"  # noqa: S105 - the variable's name
 
-
-CHANNELS = ("slack", "teams", "email")
-
-
-def merge_field_names(defaults: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
-    """The names of fields at a target: the defaults, what the settings say over them, less ""."""
-    return {
-        name: target_name for name, target_name in {**defaults, **overrides}.items() if target_name
-    }
+    @model_validator(mode="after")
+    def _mails_have_an_address(self) -> AlertSettings:
+        if "email" in self.channels and not (self.email_from and self.email_to):
+            raise ValueError('channels with "email" need email_from and email_to')
+        return self

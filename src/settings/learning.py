@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import field
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from .field_types import (
+    SECTION,
+    AtLeastTwo,
+    Count,
+    Flag,
+    Number,
+    NumberFromZero,
+    NumberOverZero,
+    OpenShare,
+    Share,
+    Text,
+    Whole,
+    WholeFromZero,
+    must,
+)
+
+_RegisteredName = Annotated[
+    Text,
+    must(
+        lambda name: re.fullmatch(r"[\w .-]+", name) is not None,
+        "must be letters, digits, spaces, dots, dashes and underscores",
+    ),
+]
+_MONTHS = {str(month) for month in range(1, 13)}
+_Capacity = Annotated[Number, must(lambda groups: groups > 0, "must be above 0")]
+_OwnCapacity = Annotated[Number, must(lambda groups: groups > 0, "must be above 0 groups a week")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ThresholdSettings:
     """How the line between nurture and qualified is drawn.
 
@@ -29,19 +60,39 @@ class ThresholdSettings:
     """
 
     policy: Literal["capacity", "value", "precision"] = "capacity"
-    capacity_per_week: float = 20.0
-    completeness: float = 0.6
+    capacity_per_week: _Capacity = 20.0
+    completeness: Annotated[Number, Field(ge=0, le=1)] = 0.6
     segment: Literal["none", "tier", "solution", "country"] = "none"
-    capacity_by_month: Mapping[str, float] = field(default_factory=dict)
-    capacity_by_segment: Mapping[str, float] = field(default_factory=dict)
-    gain: float | None = None
-    cost: float | None = None
-    precision: float = 0.3
-    confidence: float = 0.95
-    shrinkage: float = 20.0
+    capacity_by_month: Annotated[
+        Mapping[Text, _OwnCapacity],
+        must(lambda months: set(months) <= _MONTHS, 'must have the months "1" to "12" as keys'),
+    ] = field(default_factory=dict)
+    capacity_by_segment: Mapping[Text, _OwnCapacity] = field(default_factory=dict)
+    gain: Number | None = None
+    cost: Number | None = None
+    precision: OpenShare = 0.3
+    confidence: Annotated[Number, Field(ge=0.5, lt=1)] = 0.95
+    shrinkage: NumberFromZero = 20.0
+
+    @field_validator("capacity_by_segment")
+    @classmethod
+    def _of_a_segment(
+        cls, capacities: Mapping[str, float], info: ValidationInfo
+    ) -> Mapping[str, float]:
+        if capacities and info.data.get("segment") == "none":
+            raise ValueError('needs segment = "tier", "solution" or "country"')
+        return capacities
+
+    @model_validator(mode="after")
+    def _a_touch_can_pay(self) -> ThresholdSettings:
+        if (self.gain is None) != (self.cost is None):
+            raise ValueError("gain and cost go together: set both or none")
+        if self.gain is not None and self.cost is not None and not 0 < self.cost < self.gain:
+            raise ValueError("cost must be above 0 and below gain, or no touch can pay")
+        return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ModelSettings:
     """The fit.
 
@@ -60,19 +111,19 @@ class ModelSettings:
         tuning_minutes: after so long `--trials` starts no further trial.
     """
 
-    seed: int = 7
-    threads: int = 2
-    registered_name: str = "mqbg"
-    resamples: int = 200
-    ablation: bool = True
+    seed: WholeFromZero = 7
+    threads: Count = 2
+    registered_name: _RegisteredName = "mqbg"
+    resamples: AtLeastTwo = 200
+    ablation: Flag = True
     weights: Literal["rows", "root", "groups"] = "root"
-    monotone: bool = False
-    few_conversions: int = 100
-    expected_rate: float | None = None
-    tuning_minutes: float = 10.0
+    monotone: Flag = False
+    few_conversions: Count = 100
+    expected_rate: OpenShare | None = None
+    tuning_minutes: NumberOverZero = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ExplainSettings:
     """The stakeholder game and the what-ifs.
 
@@ -87,16 +138,16 @@ class ExplainSettings:
         languages_folder: ... or of this folder, whose files add languages and override ours.
     """
 
-    max_sets: int = 1024
-    standard_error: float = 0.02
-    max_pairs: int = 256
-    dependence_share: float = 0.5
-    min_support: int = 20
-    language: str = "en"
-    languages_folder: str = ""
+    max_sets: AtLeastTwo = 1024
+    standard_error: NumberOverZero = 0.02
+    max_pairs: AtLeastTwo = 256
+    dependence_share: Number = 0.5
+    min_support: Whole = 20
+    language: Text = "en"
+    languages_folder: Text = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class ProbeSettings:
     """From where on a leak probe warns (see `train.probes`).
 
@@ -118,12 +169,12 @@ class ProbeSettings:
         placeholder_share: ... or such a share of all groups.
     """
 
-    feature_auc: float = 0.9
-    min_conversions: int = 20
-    kind_share: float = 0.6
-    backfilled_share: float = 0.2
-    recorded_delay_days: float = 7.0
-    filled_difference: float = 0.3
-    members_at_outcome: float = 0.2
-    placeholder_groups: int = 1000
-    placeholder_share: float = 0.2
+    feature_auc: Annotated[Number, Field(gt=0.5, le=1)] = 0.9
+    min_conversions: Count = 20
+    kind_share: Share = 0.6
+    backfilled_share: Share = 0.2
+    recorded_delay_days: NumberOverZero = 7.0
+    filled_difference: Share = 0.3
+    members_at_outcome: Share = 0.2
+    placeholder_groups: Count = 1000
+    placeholder_share: Share = 0.2

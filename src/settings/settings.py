@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import to_jsonable_python
+
 from .api import ApiSettings
-from .codec import from_plain, to_plain
 from .data import (
     DEFAULT_ACTIVITY_KINDS,
     ActivityKind,
@@ -20,20 +23,22 @@ from .data import (
     TargetSettings,
 )
 from .delivery import AlertSettings, PushSettings
+from .field_types import SECTION, Text
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
+from .refusals import bad_input
 from .states import DELIVERY_SECTIONS, StateSettings, StoreSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class Settings:
     """Everything `mqbg.toml` may say. An empty `roles` means the roles found in the data."""
 
     target: TargetSettings = field(default_factory=TargetSettings)
     observation: ObservationSettings = field(default_factory=ObservationSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
-    roles: Mapping[str, RoleRequirement] = field(default_factory=dict)
-    solutions: Mapping[str, SolutionSettings] = field(default_factory=dict)
-    kinds: Mapping[str, ActivityKind] = field(default_factory=lambda: dict(DEFAULT_ACTIVITY_KINDS))
+    roles: Mapping[Text, RoleRequirement] = field(default_factory=dict)
+    solutions: Mapping[Text, SolutionSettings] = field(default_factory=dict)
+    kinds: Mapping[Text, ActivityKind] = field(default_factory=lambda: dict(DEFAULT_ACTIVITY_KINDS))
     features: FeatureSettings = field(default_factory=FeatureSettings)
     thresholds: ThresholdSettings = field(default_factory=ThresholdSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -44,6 +49,16 @@ class Settings:
     push: PushSettings = field(default_factory=PushSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+
+    @model_validator(mode="after")
+    def _every_template_needs_a_role(self) -> Settings:
+        if not self.roles:
+            return self
+        own = {f"solutions.{name}.roles": one.roles for name, one in self.solutions.items()}
+        for table, roles in {"roles": {}, **own}.items():
+            if not any(role.required for role in {**self.roles, **roles}.values()):
+                raise ValueError(f"[{table}] needs at least one role with required = 1 or more")
+        return self
 
     def activity_kind(self, name: str) -> ActivityKind:
         """The settings of a kind; one that nobody has set is its own family."""
@@ -61,26 +76,38 @@ def settings_from_values(values: Mapping[str, Any], source: str) -> Settings:
     Kinds are laid over the default kinds, key by key, so that a file says only what differs.
 
     Raises:
-        BadInput: a key is unknown or a value does not fit; `source` begins the sentence.
+        BadInput: a key is unknown or a value does not fit; `where` begins the sentence.
     """
-    kinds = {name: to_plain(kind) for name, kind in DEFAULT_ACTIVITY_KINDS.items()}
-    given = values.get("kinds", {})
-    if isinstance(given, Mapping):
-        for name, kind in given.items():
-            kinds[name] = {**kinds.get(name, {}), **kind} if isinstance(kind, Mapping) else kind
-    merged = {**values, "kinds": kinds if isinstance(given, Mapping) else given}
-    return typing.cast("Settings", from_plain(Settings, merged, (), source))
+    try:
+        return TypeAdapter(Settings).validate_python(_over_default_kinds(values))
+    except ValidationError as error:
+        raise bad_input(error, Settings, source) from None
+
+
+def _over_default_kinds(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = tree.get("kinds", {})
+    if not isinstance(given, Mapping):
+        return tree
+    kinds = {name: _plain(kind) for name, kind in DEFAULT_ACTIVITY_KINDS.items()}
+    for name, kind in given.items():
+        kinds[name] = {**kinds.get(name, {}), **kind} if isinstance(kind, Mapping) else kind
+    return {**tree, "kinds": kinds}
 
 
 def settings_values(settings: Settings) -> dict[str, Any]:
-    """The inverse of `settings_from_values`: plain values, ready for JSON (times as ISO text)."""
-    return typing.cast("dict[str, Any]", to_plain(settings))
+    """The inverse of `settings_from`: plain values, ready for JSON (times as ISO text)."""
+    return _plain(settings)
 
 
 def model_settings_values(settings: Settings) -> dict[str, Any]:
-    """The part of `settings_values` that a model carries: nothing on what becomes of its scores.
+    """The part of `settings_tree` that a model carries: nothing on what becomes of its scores.
 
     Delivery is the operator's, changes without a training, and its URLs may hold passwords.
     """
     values = settings_values(settings)
     return {section: value for section, value in values.items() if section not in DELIVERY_SECTIONS}
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    """A dataclass as tables, lists and texts; what is None is left out."""
+    return typing.cast("dict[str, Any]", to_jsonable_python(section, exclude_none=True))

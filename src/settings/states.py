@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from .field_types import SECTION, Days, Number, Share, Text
 
 STORE_URL = "MQBG_STORE_URL"
 """Environment variable that wins over `[store] url`: passwords stay out of files."""
@@ -11,7 +16,7 @@ DELIVERY_SECTIONS = ("states", "store", "push", "alerts", "api")
 """Sections on what becomes of scores. A bundle does not carry them: they are no part of a model."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class StateSettings:
     """How groups move between nurture, qualified, accepted, rejected and recycled.
 
@@ -25,14 +30,14 @@ class StateSettings:
         alert_pause_days: for so long after an alert a group gives no second one.
     """
 
-    leave_below: float = 0.8
-    dwell_days: float = 14.0
-    recycle_days: float = 90.0
-    sent_back_reasons: tuple[str, ...] = ("sent back", "recycle", "too early", "時期尚早")
-    alert_pause_days: float = 14.0
+    leave_below: Share = 0.8
+    dwell_days: Days = 14.0
+    recycle_days: Days = 90.0
+    sent_back_reasons: tuple[Text, ...] = ("sent back", "recycle", "too early", "時期尚早")
+    alert_pause_days: Days = 14.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=SECTION)
 class StoreSettings:
     """Where scores, states and their history are kept.
 
@@ -44,6 +49,6 @@ class StoreSettings:
         lock_timeout_seconds: how long to wait for a DuckDB file that another process has open.
     """
 
-    url: str = "duckdb:///mqbg-store.duckdb"
-    retention_days: float = 0.0
-    lock_timeout_seconds: float = 30.0
+    url: Text = "duckdb:///mqbg-store.duckdb"
+    retention_days: Days = 0.0
+    lock_timeout_seconds: Annotated[Number, Field(ge=0, le=3600)] = 30.0

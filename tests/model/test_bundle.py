@@ -83,7 +83,7 @@ def bundle(table):
         settings=Settings(
             roles={"user": RoleRequirement(2, 40.0, 3)},
             solutions={
-                "S2": SolutionSettings({"user": RoleRequirement(0, 10.0, 1)}),
+                "S2": SolutionSettings({"user": RoleRequirement(1, 10.0, 1)}),
                 "S1": SolutionSettings({"意思 決定": RoleRequirement()}),
             },
             model=ModelSettings(seed=11),

@@ -1,25 +1,33 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
+from drawn_settings import sections
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.settings import (
     DEFAULT_ACTIVITY_KINDS,
     ActivityKind,
+    ObservationSettings,
     ProbeSettings,
     RoleRequirement,
     Settings,
     SolutionSettings,
+    TargetSettings,
     load_settings,
+    model_settings_values,
     settings_from_values,
     settings_values,
     to_utc,
 )
+from pydantic import ValidationError
 
 WHOLE_FILE = """
 [target]
@@ -265,46 +273,43 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     assert load_settings(path).model.seed == 3
 
 
-NAMES = st.text(min_size=1, max_size=8)
-INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1)).map(datetime.isoformat)
-ROLE = st.fixed_dictionaries(
-    {}, optional={"required": st.integers(0, 9), "weight": st.floats(0, 1e6)}
-)
-TREES = st.fixed_dictionaries(
-    {},
-    optional={
-        "target": st.fixed_dictionaries(
-            {}, optional={"stage": NAMES, "closed_stages": st.lists(NAMES)}
-        ),
-        "observation": st.fixed_dictionaries({}, optional={"until": INSTANTS}),
-        "snapshots": st.fixed_dictionaries(
-            {}, optional={"every": st.sampled_from(["1mo", "1w", "2w"]), "start": INSTANTS}
-        ),
-        "roles": st.dictionaries(NAMES, ROLE, max_size=3),
-        "solutions": st.dictionaries(
-            NAMES,
-            st.fixed_dictionaries({"roles": st.dictionaries(NAMES, ROLE, max_size=3)}),
-            max_size=2,
-        ),
-        "kinds": st.dictionaries(
-            NAMES | st.sampled_from(sorted(DEFAULT_ACTIVITY_KINDS)),
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "points": st.floats(-1e6, 1e6),
-                    "direction": st.sampled_from(["inbound", "outbound"]),
-                    "family": NAMES,
-                },
-            ),
-            max_size=3,
-        ),
-    },
-)
-
-
 @hypothesis_settings(max_examples=50, deadline=None, derandomize=True)
-@given(tree=TREES)
-def test_settings_survive_json_unchanged(tree):
-    settings = settings_from_values(tree, "test")
+@given(settings=sections(Settings))
+def test_any_settings_survive_json_unchanged(settings):
     saved = json.loads(json.dumps(settings_values(settings), allow_nan=False))
     assert settings_from_values(saved, "test") == settings
+
+
+def test_a_tree_of_settings_holds_times_as_iso_text_lists_and_nothing_that_is_not_set():
+    settings = Settings(observation=ObservationSettings(datetime(2024, 2, 1, 9, 30, 0, 1)))
+    tree = settings_values(settings)
+    assert tree["observation"] == {"until": "2024-02-01T09:30:00.000001"}
+    assert tree["snapshots"] == {"every": "1mo"}
+    assert tree["target"]["closed_stages"] == ["won", "lost"]
+    assert list(tree) == [field.name for field in fields(Settings)]
+
+
+def test_a_tree_that_a_bundle_holds_since_version_0_1_is_read(tmp_path):
+    tree = json.loads((Path(__file__).parent / "saved_settings.json").read_text(encoding="utf-8"))
+    settings = settings_from_values(tree, "saved_settings.json")
+    assert settings == load_settings(written(tmp_path, WHOLE_FILE))
+    assert model_settings_values(settings) == tree
+
+
+def test_settings_made_in_code_are_checked_too():
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        TargetSettings(horizon_days=0)
+    with pytest.raises(ValidationError, match="valid integer"):
+        replace(TargetSettings(), horizon_days=True)
+    with pytest.raises(FrozenInstanceError):
+        TargetSettings().horizon_days = 30
+    assert replace(TargetSettings(), horizon_days=30) == TargetSettings(horizon_days=30)
+
+
+def test_settings_are_read_without_the_engines():
+    code = (
+        "import sys, mqbg.settings as s; s.settings_from({}, 'test'); "
+        "print({'ibis', 'duckdb', 'numpy', 'lightgbm', 'mlflow'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -112,7 +112,7 @@ def collect_snapshots(
             engaged.append(engaged_members(snapshot, catalogue, converted))
         for days, parts in converted_by_horizon.items():
             converted_within = converted_groups(
-                stage_events, replace(target, horizon_days=days), as_of
+                stage_events, replace(target, horizon_days=days, more_horizons_days=()), as_of
             )
             parts.append(_rows_of_groups(table, converted_within))
     progress("snapshots", 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -239,17 +238,3 @@ def test_refused_records_are_due_again_later(stand, store):
         crm.never.clear()
         later = deliver(store, target, now=NOW + timedelta(minutes=6), retry_policy=patience)
         assert later.accepted == 1
-
-
-def test_settings_are_refused_that_leave_nothing_to_send():
-    from mqbg.contract import BadInput
-    from mqbg.settings.rules import require_plausible
-
-    names = ("score", "readiness", "completeness", "engagement", "status", "missing_roles",
-             "top_reasons", "next_step", "model_version", "as_of")  # fmt: skip
-    settings = settings_for("http://x", fields=dict.fromkeys(names, ""))
-    with pytest.raises(BadInput, match="nothing to send"):
-        require_plausible(settings, "mqbg.toml")
-    odd = replace(settings, push=PushSettings(hubspot=HubSpotSettings(fields={"scor": "x"})))
-    with pytest.raises(BadInput, match="'scor'; the nearest known one is 'score'"):
-        require_plausible(odd, "mqbg.toml")
