@@ -183,8 +183,8 @@ def test_the_first_champion_is_promoted_and_recorded(store, mqbg):
     assert "Version 1 is the champion now." in ran.out
     [recorded] = store.history()
     assert (recorded.version, recorded.previous) == ("1", None)
-    assert (recorded.move.by, recorded.move.why) == ("佐藤", "最初の版")
-    assert not recorded.move.forced
+    assert (recorded.change.by, recorded.change.why) == ("佐藤", "最初の版")
+    assert not recorded.change.forced
 
 
 def test_a_better_challenger_takes_the_place_of_the_champion(store, mqbg):
@@ -195,7 +195,7 @@ def test_a_better_challenger_takes_the_place_of_the_champion(store, mqbg):
     assert ran.status == 0
     assert "is not worse than the champion, version 1" in ran.out
     assert store.champion() == "2"
-    figures = store.history()[-1].move.figures
+    figures = store.history()[-1].change.figures
     assert figures["against"] == "1"
     assert figures["log_loss"][2] < 0
     assert figures["rows"] == 400
@@ -224,14 +224,14 @@ def test_force_is_in_the_record(store, mqbg):
     assert ran.status == 0
     assert "The gate was against it" in ran.out
     assert store.champion() == "2"
-    assert store.history()[-1].move.forced
-    assert store.history()[-1].move.figures["worse"]
+    assert store.history()[-1].change.forced
+    assert store.history()[-1].change.figures["worse"]
 
 
 def test_force_that_was_not_needed_is_not_in_the_record(store, mqbg):
     store.add(world(0))
     mqbg("promote", "1", "--force")
-    assert not store.history()[-1].move.forced
+    assert not store.history()[-1].change.forced
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,10 @@ def test_a_rollback_goes_back_one_further_each_time(store, mqbg):
     ran = mqbg("rollback", "--why", "too many alerts", "--by", "Ann")
     assert ran.status == 0
     assert ran.out == "Version 2 is the champion again, in place of version 3.\n"
-    assert (store.history()[-1].move.why, store.history()[-1].move.by) == ("too many alerts", "Ann")
+    assert (store.history()[-1].change.why, store.history()[-1].change.by) == (
+        "too many alerts",
+        "Ann",
+    )
     assert mqbg("rollback").status == 0
     assert store.champion() == "1"
     refused(mqbg("rollback"), "version 1 is the champion", "none before it", "mqbg promote")

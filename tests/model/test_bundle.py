@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,6 +20,7 @@ from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
 from mqbg.model.feature_matrix import feature_matrix
 from mqbg.model.pyfunc import _load_pyfunc
 from mqbg.model.thresholds import Thresholds
+from mqbg.model.tree_text import feature_count, split_features
 from mqbg.settings import ModelSettings, RoleRequirement, Settings, SolutionSettings
 
 SEED = 5
@@ -370,8 +373,20 @@ def test_trees_of_one_horizon_do_not_pass_for_those_of_another(horizons_saved):
 
 
 def test_an_older_format_is_refused_with_what_to_do(saved):
-    rewrite(saved, {**card_of(saved), "format": FORMAT - 1})
-    assert f"got format {FORMAT - 1}; train again" in refusal(saved)
+    rewrite(saved, {**card_of(saved), "format": FORMAT - 2})
+    assert f"got format {FORMAT - 2}; train again" in refusal(saved)
+
+
+def test_a_bundle_of_the_format_before_is_read_by_its_old_names(bundle, saved):
+    old_names = {
+        "floor": "least", "segment_shifts": "segments", "month_shifts": "months",
+        "forecast": "expected",
+    }  # fmt: skip
+    card = card_of(saved)
+    card["thresholds"] = {old_names.get(key, key): v for key, v in card["thresholds"].items()}
+    card["typical"] = card.pop("reference_members")
+    rewrite(saved, {**card, "format": FORMAT - 1})
+    assert load_bundle(saved) == bundle
 
 
 def test_a_bundle_without_trees_ranks_by_the_rule_and_survives_saving(bundle, table, tmp_path):
@@ -416,3 +431,22 @@ def test_no_rows_have_no_contributions(bundle, table):
 def test_either_calibrator_survives_saving(bundle, tmp_path, calibrator):
     save_bundle(replace(bundle, calibrator=calibrator), tmp_path)
     assert load_bundle(tmp_path).calibrator == calibrator
+
+
+def test_loading_a_bundle_and_finding_its_features_needs_no_lightgbm(saved):
+    code = (
+        "import sys; from pathlib import Path; from mqbg.model.bundle_files import load_bundle;"
+        "print(len(load_bundle(Path(sys.argv[1])).used_features));"
+        "assert not {'lightgbm', 'sklearn', 'mlflow'} & set(sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(saved)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) > 0
+
+
+def test_features_that_trees_split_on_are_those_that_lightgbm_counts(bundle):
+    counts = bundle.booster.feature_importance("split")
+    assert split_features(bundle.trees) == {index for index, count in enumerate(counts) if count}
+    assert feature_count(bundle.trees) == bundle.booster.num_feature()

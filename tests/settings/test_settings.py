@@ -308,7 +308,7 @@ def test_settings_made_in_code_are_checked_too():
 
 def test_settings_are_read_without_the_engines():
     code = (
-        "import sys, mqbg.settings as s; s.settings_from({}, 'test'); "
+        "import sys, mqbg.settings as s; s.settings_from_values({}, 'test'); "
         "print({'ibis', 'duckdb', 'numpy', 'lightgbm', 'mlflow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
