@@ -1,28 +1,36 @@
-"""A kill -9 at 200 random moments of the nights' pushes and alerts, against a bad-tempered CRM."""
+"""A kill -9 at 200 points of the nights' pushes and alerts, against a bad-tempered CRM."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 STAND_IN = Path(__file__).parents[1] / "tests" / "serve" / "delivery"
 KILLS, GROUPS, SEED = 200, 60, 7
+HIGHEST = 14
+"""As many commits every night with changes makes; as many requests come within a few nights."""
+ROUND = 5
+"""Kills before each night that is whole; no divisor of 8, so each kind of point comes last."""
 
 
 def run(kills: int = KILLS) -> None:
     """Prints what the kills left, compared with what the store says should be."""
     sys.path.insert(0, str(STAND_IN))
     from crm import Crm, standing_in
-    from killing import kill_at_random
+    from killing import every_point, kill_at
 
+    points = list(islice(every_point(HIGHEST), kills))
+    rounds = [points[start : start + ROUND] for start in range(0, kills, ROUND)]
     with tempfile.TemporaryDirectory() as folder, standing_in(Crm(seed=SEED)) as crm:
         url = f"duckdb:///{folder}/store.duckdb"
-        result = kill_at_random(url, crm, kills=kills, groups=GROUPS, seed=SEED)
+        result = kill_at(url, crm, rounds, groups=GROUPS)
         requests = sum(crm.seen.values())
+    in_commits = sum(point.commit for point in result.killed)
     print(
-        f"{result.kills} nights killed, {result.halfway} of them after their first request; "
-        f"{result.finished} ended by themselves"
+        f"{len(result.killed)} nights killed of {len(points)}, {in_commits} of them inside a "
+        f"commit; {result.finished} ended by themselves"
     )
     print(f"{result.groups} groups, {requests:,} requests, {result.alerts:,} alerts due")
     print(f"alerts that came again, with the same key and text: {result.repeated}")

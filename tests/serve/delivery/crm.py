@@ -27,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 TOKEN = "sesame-token"  # noqa: S105 - of a stand-in
 MANY = 100  # HubSpot's inputs a request
 COMPOSITE = 200  # Salesforce's records a request
+ARRIVED, CARRIED_OUT = "arrived", "carried out"
 
 
 @dataclass
@@ -66,11 +67,17 @@ class Crm:
     poison: set[str] = field(default_factory=set)  # 400 for every batch that holds one
     locked: bool = False
     url: str = ""
+    watch: Callable[[str], bool] | None = None
+    """Called at ARRIVED and CARRIED_OUT of every request; true: its client is gone, no answer."""
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)  # noqa: S311 - no secret
         self.lock = threading.Lock()
         self.turn = 0
+
+    def lost_client(self, moment: str) -> bool:
+        """Whether nobody waits for an answer from this moment on."""
+        return self.watch is not None and self.watch(moment)
 
     def said(self, sentence: str) -> None:
         self.problems.append(sentence)
@@ -102,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             crm.seen[self.command + " " + urlsplit(self.path).path] += 1
             crm.at.append(time.monotonic())
             accident = _accident(crm)
-        if accident == "reset":
+        if crm.lost_client(ARRIVED) or accident == "reset":
             return self._reset()
         if accident in ("429", "500"):
             return self._accident(accident)
@@ -110,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(crm.mood.slow_seconds)
         with crm.lock:
             status, headers, answer = self._answer(body, whole=accident == "whole")
-        if accident == "lost":
+        if crm.lost_client(CARRIED_OUT) or accident == "lost":
             return self._reset()
         return self._reply(status, headers, answer)
 

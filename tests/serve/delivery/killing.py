@@ -1,23 +1,23 @@
-"""Kills nights at random moments, and compares what is left with what should be."""
+"""Kills nights at chosen points, and compares what is left with what should be."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import select
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count, product
 from pathlib import Path
 
 import nightly
 import sqlalchemy as sa
-from crm import CALM, Crm, Mood
+from crm import ARRIVED, CALM, CARRIED_OUT, Crm, Mood
 from mqbg.serve.delivery.alerts.channels import idempotency_key
 from mqbg.serve.delivery.alerts.triggers import find_due_alerts
 from mqbg.serve.delivery.outbox.outbox_table import outbox
@@ -25,25 +25,100 @@ from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.schema import transitions
 
 BAD = Mood(0.08, 0.08, 0.06, 0.06, 0.1, 0.04, 0.03, slow_seconds=0.02)
+NIGHTS_TO_REACH = 8
+"""Nights within which a kill point must come; a night after a kill may have less to do."""
+
+
+@dataclass(frozen=True)
+class KillPoint:
+    """Where a night dies by SIGKILL.
+
+    Attributes:
+        commit: whether inside a commit of the store, else at a request of the CRM.
+        number: which one, from 1; requests are counted on from night to night until they reach it.
+        done: whether the commit has been made, or the request carried out; nobody hears of either.
+        again: whether the next night is the killed one, begun again, and not the one after it.
+    """
+
+    commit: bool
+    number: int
+    done: bool
+    again: bool = True
 
 
 @dataclass
 class Result:
     """What a round of kills left."""
 
-    kills: int = 0
+    groups: int
+    killed: list[KillPoint] = field(default_factory=list)
     finished: int = 0
-    nights: int = 0
-    groups: int = 0
     wrong: list[str] = field(default_factory=list)
     alerts: int = 0
-    halfway: int = 0  # killed after their first request
     repeated: int = 0  # alerts that the receiver saw again, with their key
 
 
-def kill_at_random(store_url: str, crm: Crm, *, kills: int, groups: int, seed: int) -> Result:
-    """Nights that are killed, then one that is not, in a calm mood."""
-    draw, result, number = random.Random(seed), Result(groups=groups), 0  # noqa: S311
+class RequestKill:
+    """Kills a night's process at a request, from the CRM, which never answers it."""
+
+    def __init__(self, point: KillPoint) -> None:
+        """At the point's number and moment."""
+        self._point, self._seen = point, 0
+        self._moment = CARRIED_OUT if point.done else ARRIVED
+        self._known, self._lock = threading.Event(), threading.Lock()
+        self._process = 0
+
+    def of(self, process: int) -> None:
+        """Says which process the requests come from."""
+        self._process = process
+        self._known.set()
+
+    def __call__(self, moment: str) -> bool:
+        """Counts a moment of a request; true where it was the one."""
+        with self._lock:
+            self._seen += moment == self._moment
+            if moment != self._moment or self._seen != self._point.number:
+                return False
+        self._known.wait()
+        os.kill(self._process, signal.SIGKILL)
+        return True
+
+
+def every_point(highest: int) -> Iterator[KillPoint]:
+    """Kill points without end: each request and commit in turn, before and after it is done.
+
+    Args:
+        highest: number of a request or commit, after which they begin again at 1.
+    """
+    for number in count():
+        for commit, done, again in product((False, True), (False, True), (False, True)):
+            yield KillPoint(commit, 1 + number % highest, done, again)
+
+
+def kill_at(
+    store_url: str, crm: Crm, rounds: Sequence[Sequence[KillPoint]], *, groups: int
+) -> Result:
+    """A whole night, then rounds: one night that is killed at each point, and a whole one.
+
+    The killed nights meet a CRM in a bad mood, the whole ones a calm one; after each of these the
+    CRM is compared with the store, so that no later night makes good what a kill has spoiled.
+    """
+    result, number = Result(groups), 0
+    with _nights(crm) as parent:
+        for points in [(), *rounds]:
+            crm.mood = BAD
+            for point in points:
+                number = _kill(parent, store_url, crm, number, result, point)
+            crm.mood = CALM
+            number += 1
+            if status := _night(parent, store_url, crm, number, groups):
+                result.wrong.append(f"night {number}, a calm one, ended with {status}")
+            _compare(store_url, crm, number, groups, result)
+    return result
+
+
+@contextmanager
+def _nights(crm: Crm) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "MQBG_HUBSPOT_TOKEN": "sesame-token",
@@ -59,29 +134,30 @@ def kill_at_random(store_url: str, crm: Crm, *, kills: int, groups: int, seed: i
         env=environment,
         cwd=Path(nightly.__file__).parent,
     ) as parent:
-        for crm.mood in (CALM, BAD):  # the second, of its own length, for the kills to fall within
-            _, usual = _night(parent, store_url, crm, number, groups, None)
-            number += 1
-        while result.kills < kills:
-            number += draw.random() < 0.7
-            delay = draw.uniform(0.0, usual)
-            seen = sum(crm.seen.values())
-            status, took = _night(parent, store_url, crm, number, groups, delay)
-            if status in (0, 1):
-                usual = 0.5 * usual + 0.6 * took
-            result.kills += status == -signal.SIGKILL
-            result.halfway += status == -signal.SIGKILL and sum(crm.seen.values()) > seen
-            result.finished += status in (0, 1)
-            if status not in (0, 1, -signal.SIGKILL):
-                result.wrong.append(f"night {number} ended with {status}")
-        crm.mood = CALM
-        status, _ = _night(parent, store_url, crm, number, groups, None)
-        if status:
-            result.wrong.append(f"the last night ended with {status}")
+        yield parent
         parent.stdin.close()
-    result.nights = number + 1
-    _compare(store_url, crm, number, groups, result)
-    return result
+
+
+def _kill(
+    parent: subprocess.Popen[bytes],
+    store_url: str,
+    crm: Crm,
+    number: int,
+    result: Result,
+    point: KillPoint,
+) -> int:
+    """Nights until one dies at the point; the number of the last."""
+    kill = None if point.commit else RequestKill(point)
+    for attempt in range(NIGHTS_TO_REACH):
+        number += attempt > 0 or not point.again
+        status = _night(parent, store_url, crm, number, result.groups, point, kill)
+        if status == -signal.SIGKILL:
+            result.killed.append(point)
+            break
+        result.finished += status in (0, 1)
+        if status not in (0, 1):
+            result.wrong.append(f"night {number} ended with {status}")
+    return number
 
 
 def _night(
@@ -90,16 +166,23 @@ def _night(
     crm: Crm,
     number: int,
     groups: int,
-    delay: float | None,
-) -> tuple[int, float]:
-    given = {"store_url": store_url, "url": crm.url, "number": number, "groups": groups}
+    point: KillPoint | None = None,
+    kill: RequestKill | None = None,
+) -> int:
+    """How the night's process ended."""
+    dies = {"number": point.number, "done": point.done} if point and point.commit else None
+    given = {
+        "store_url": store_url, "url": crm.url, "number": number, "groups": groups,
+        "dies_at_commit": dies,
+    }  # fmt: skip
+    crm.watch = kill
     parent.stdin.write(json.dumps(given).encode() + b"\n")
-    child, start = int(parent.stdout.readline()), time.monotonic()
-    if delay is not None and not select.select([parent.stdout], [], [], delay)[0]:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
+    child = int(parent.stdout.readline())
+    if kill:
+        kill.of(child)
     status = int(parent.stdout.readline())
-    return status, time.monotonic() - start
+    crm.watch = None
+    return status
 
 
 def _compare(store_url: str, crm: Crm, number: int, groups: int, result: Result) -> None:

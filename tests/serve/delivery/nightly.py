@@ -2,18 +2,21 @@
 
 Reads one JSON object a line, forks, and the child does that night's job: scores into the store,
 pushes, alerts. Writes the child's id, then how it ended. Forking spares each night the imports.
+A line may name a commit at which the child kills itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import sqlalchemy as sa
 import world
 from mqbg.serve.delivery.nightly_job import run_nightly_job
 from mqbg.serve.store.connection import open_store
@@ -60,6 +63,25 @@ def job(store_url: str, url: str, number: int, groups: int) -> bool:
     return not any(one.failed for one in done)
 
 
+def die_at_commit(number: int, *, done: bool) -> None:
+    """Lets this process die by SIGKILL inside its commit of this number, from 1.
+
+    Args:
+        number: of the commit, in the order of the process.
+        done: whether the database has made it last before the process dies.
+    """
+    seen = 0
+
+    @sa.event.listens_for(sa.Engine, "commit")
+    def die(connection: sa.Connection) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            if done:
+                connection.dialect.do_commit(connection.connection)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main() -> None:
     """Forks a night for every line."""
     import stamina.instrumentation
@@ -70,7 +92,10 @@ def main() -> None:
         if child == 0:
             status = 2
             try:
-                status = 0 if job(**json.loads(line)) else 1
+                given = json.loads(line)
+                if commit := given.pop("dies_at_commit"):
+                    die_at_commit(**commit)
+                status = 0 if job(**given) else 1
             except BaseException:
                 traceback.print_exc()
             os._exit(status)

@@ -1,15 +1,37 @@
-"""A kill -9 at any moment loses nothing and doubles nothing in effect."""
+"""A kill -9 at any point loses nothing and doubles nothing in effect."""
 
 from __future__ import annotations
 
-from killing import kill_at_random
+from killing import KillPoint, kill_at
+
+ROUNDS = (
+    (
+        KillPoint(commit=True, number=2, done=True),
+        KillPoint(commit=False, number=1, done=False, again=False),
+        KillPoint(commit=True, number=4, done=True, again=False),
+    ),
+    (
+        KillPoint(commit=True, number=3, done=True, again=False),
+        KillPoint(commit=False, number=1, done=True, again=False),
+    ),
+    (
+        KillPoint(commit=False, number=2, done=True, again=False),
+        KillPoint(commit=True, number=5, done=False),
+    ),
+    (
+        KillPoint(commit=False, number=6, done=True, again=False),
+        KillPoint(commit=True, number=10, done=True, again=False),
+    ),
+    (
+        KillPoint(commit=True, number=7, done=True, again=False),
+        KillPoint(commit=True, number=12, done=False, again=False),
+    ),
+)
 
 
-def test_nights_killed_at_random_end_as_if_they_had_not_been(stand, tmp_path):
-    crm = stand(seed=23)
+def test_nights_killed_at_chosen_points_end_as_if_they_had_not_been(stand, tmp_path):
     url = f"duckdb:///{tmp_path / 'store.duckdb'}"
-    result = kill_at_random(url, crm, kills=10, groups=40, seed=23)
+    result = kill_at(url, stand(seed=23), ROUNDS, groups=40)
     assert result.wrong == []
-    assert result.kills == 10
-    assert result.halfway > 1
+    assert result.killed == [point for points in ROUNDS for point in points]
     assert result.alerts > 10
