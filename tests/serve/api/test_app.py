@@ -124,7 +124,7 @@ def test_more_requests_than_may_wait_are_sent_away(client_of, with_limits, monke
 
         def slow(_body, _model):
             begun.release()
-            hold.wait(30)
+            hold.wait(120)
             return {"done": True}
 
         monkeypatch.setattr(client.standing.workers, "_score_in_thread", slow)
@@ -181,7 +181,7 @@ def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, c
 
 def logged(capfd, count):
     """So many lines of the log: they are written after the answer."""
-    text, until = "", time.monotonic() + 30
+    text, until = "", time.monotonic() + 120
     while text.count("\n") < count and time.monotonic() < until:
         text += capfd.readouterr().err
         time.sleep(0.01)
@@ -231,13 +231,13 @@ def test_another_champion_is_taken_over_and_what_is_under_way_ends_with_the_old_
 
         def slow(body, model):
             begun.set()
-            assert hold.wait(30)
+            assert hold.wait(120)
             return real(body, model)
 
         monkeypatch.setattr(standing.workers, "_score_in_thread", slow)
         asking = threading.Thread(target=lambda: answers.append(posted(client, REQUEST).json()))
         asking.start()
-        assert begun.wait(30)
+        assert begun.wait(120)
         standing.champion.next = replace(standing.champion.model, version="8")
         assert standing.champion.refresh()
         hold.set()
@@ -251,8 +251,6 @@ def test_the_server_looks_for_news_by_itself(client_of, with_limits):
     with client_of(with_limits(refresh_seconds=0.05, reload_seconds=0.05)) as client:
         champion = client.standing.champion
         champion.next = replace(champion.model, version="9")
-        for _ in range(200):
-            if client.get("/v1/model").json()["version"] == "9":
-                break
-        else:
-            pytest.fail("the next champion was never taken over")
+        until = time.monotonic() + 120  # it is taken over at the next look, whenever that is
+        while (version := client.get("/v1/model").json()["version"]) != "9":
+            assert time.monotonic() < until, f"version {version} stays"
