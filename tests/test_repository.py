@@ -28,6 +28,17 @@ MAY_IMPORT = {
     "explain": {"contract", "settings", "source", "features", "model", "support"},
     "serve": {"contract", "settings", "source", "features", "model", "explain", "support"},
 }
+# The same inside `serve`: deliveries stand on the store, forgetting on both, pages and API on top.
+MAY_IMPORT_IN_SERVE = {
+    "__init__": set(),
+    "batch": set(),
+    "states": set(),
+    "store": {"batch", "states"},
+    "delivery": {"batch", "store"},
+    "forget": {"batch", "store", "delivery"},
+    "pages": {"batch"},
+    "api": {"batch", "store", "pages"},
+}
 WIRES_ALL = {"commands"}
 # Who made which version champion, and when; when a push may be tried again; how long requests take.
 MAY_READ_THE_CLOCK = {
@@ -39,24 +50,33 @@ def room_of(path: Path) -> str:
     return path.relative_to(SRC).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Rooms of ours that a module names in its relative imports, also inside functions."""
+def imported_modules(path: Path) -> set[tuple[str, ...]]:
+    """What a module names in its relative imports, also inside functions: parts of its path."""
     package = path.relative_to(SRC).parts[:-1]
-    rooms = set()
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             names = node.module.split(".") if node.module else []
-            targets = [(*base, *names)] if names else [(*base, a.name) for a in node.names]
-            rooms |= {target[0] for target in targets if target}
-    return rooms
+            modules |= {(*base, *names, alias.name) for alias in node.names}
+    return modules
 
 
 @pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda p: str(p.relative_to(SRC)))
 def test_imports_point_one_way(path):
     room = room_of(path)
     if room not in WIRES_ALL:
-        assert imported_rooms(path) - {room} <= MAY_IMPORT[room]
+        rooms = {module[0] for module in imported_modules(path)}
+        assert rooms - {room} <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SRC / "serve").rglob("*.py")), ids=lambda p: str(p.relative_to(SRC))
+)
+def test_imports_inside_serve_point_one_way(path):
+    part = path.relative_to(SRC / "serve").parts[0].removesuffix(".py")
+    parts = {module[1] for module in imported_modules(path) if module[0] == "serve"}
+    assert parts - {part} <= MAY_IMPORT_IN_SERVE[part]
 
 
 def modules_of(folder: Path) -> dict[tuple[str, ...], Path]:

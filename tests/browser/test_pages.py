@@ -10,8 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from crowd import GROUPS
 from mqbg.explain.language import load_language
+from mqbg.serve.batch.page_name import page_name
 from mqbg.serve.pages import POLICY
-from mqbg.serve.pages.portfolio import page_name
 
 PHONE = {"width": 360, "height": 640}
 FIRST = "#groups tbody tr:not([hidden]) th"

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...settings import Settings
-from ..pages.portfolio import page_name
+from ..batch.page_name import page_name
 from .targets.target import DesiredRecords, PushInputs
 
 Columns = dict[str, list[Any]]

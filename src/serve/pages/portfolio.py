@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import pyarrow.compute as pc
 from ...contract import BadInput
 from ...explain.language import Language
 from ..batch.names import Names
+from ..batch.page_name import page_name
 from ..batch.scoring import ScoreTables
 from .charts import Gauge, gauge, scale_end
 
@@ -86,13 +85,6 @@ class Portfolio:
     listed_groups: tuple[PortfolioGroup, ...]
     pages: int
     since: datetime | None
-
-
-def page_name(group_id: str) -> str:
-    """A file name that any system takes, different for every group_id."""
-    slug = re.sub(r"[^a-z0-9]+", "-", group_id.lower())[:40].strip("-")
-    digest = hashlib.sha256(group_id.encode()).hexdigest()[:12]
-    return f"{slug or 'group'}-{digest}.html"
 
 
 def portfolio(

@@ -20,10 +20,10 @@ from mqbg.model.bundle import Bundle, TrainingSummary
 from mqbg.model.calibrators import Blend, Platt, VennAbers
 from mqbg.model.registry import ChampionChange, RecordedChange
 from mqbg.model.thresholds import Estimate, ThresholdPerformance, Thresholds
+from mqbg.serve.batch.page_name import page_name
 from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 from mqbg.serve.batch.scoring import ScoreTables
 from mqbg.serve.pages import TrainingRecord, write_report
-from mqbg.serve.pages.portfolio import page_name
 from mqbg.serve.pages.training_record import ModelVersion
 from mqbg.settings import RoleRequirement, Settings
 from mqbg.source import Source

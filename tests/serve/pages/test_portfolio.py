@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from made_report import (
     SOURCE_NAMES,
     Page,
@@ -20,8 +17,8 @@ from made_report import (
     written,
 )
 from mqbg.contract import BadInput
+from mqbg.serve.batch.page_name import page_name
 from mqbg.serve.pages import portfolio
-from mqbg.serve.pages.portfolio import page_name
 
 
 def test_the_portfolio_is_in_order_of_rank_and_names_the_strongest_member(source, tmp_path):
@@ -80,15 +77,6 @@ def test_a_group_id_of_odd_characters_has_a_page_in_its_folder(source, tmp_path,
     written(tables([score_row(group_id, -3.0, 0.0, 1)]), source, tmp_path / "out")
     (page,) = (tmp_path / "out" / "groups").iterdir()
     assert Page(tmp_path / "out" / "index.html").links[-1] == f"groups/{page.name}"
-
-
-@settings(derandomize=True, max_examples=200)
-@given(st.lists(st.text(), min_size=2, max_size=20, unique=True))
-@example(["g1", "G1", "g-1", "g_1", "g 1"])
-def test_page_names_differ_and_any_system_takes_them(group_ids):
-    names = [page_name(group_id) for group_id in group_ids]
-    assert len(set(names)) == len(group_ids)
-    assert all(re.fullmatch(r"[a-z0-9-]{1,54}\.html", name) for name in names)
 
 
 def test_rows_carry_what_the_filters_choose_by_and_the_figures_that_are_sorted(tmp_path):

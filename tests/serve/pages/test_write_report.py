@@ -22,9 +22,9 @@ from made_report import (
 )
 from mqbg.contract import BadInput
 from mqbg.explain.language import load_language
+from mqbg.serve.batch.page_name import page_name
 from mqbg.serve.pages import POLICY, is_report_file
 from mqbg.serve.pages.content_security_policy import PAGE_POLICY
-from mqbg.serve.pages.portfolio import page_name
 
 TAGS = {
     "html", "head", "meta", "title", "link", "script", "body", "header", "nav", "a", "main",
