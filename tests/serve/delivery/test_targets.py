@@ -210,6 +210,16 @@ def test_bulk_and_composite_leave_texts_as_they_are(stand, push):
     assert set(crm.of("Opportunity")) == {'=1+1,"x"\ny', "+2", "-3", "@x"}
 
 
+def test_ids_with_line_breaks_have_outcomes_of_their_own_in_bulk(stand, push):
+    broken = ["a\nb", "a\u2028b", 'a"\r\n,b']
+    crm = stand(never={"a\nb": "entity is deleted"})
+    tables = scored([*broken, *(f"g{number}" for number in range(300))])
+    done = push("salesforce", salesforce(crm, bulk_above=0, **QUICK), tables)
+    assert len(crm.jobs) == 1
+    assert done.accepted == 302
+    assert done.rejected == (("a\nb", "entity is deleted"),)
+
+
 def test_the_csv_of_a_bulk_job_empties_what_is_absent():
     items = [OutboxRecord("group", "g1", '{"A":null,"B":0,"C":""}')]
     rows = list(csv.reader(io.StringIO(bulk_table(BulkJob("O", "K", "/x"), items).decode())))
