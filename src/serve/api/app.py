@@ -16,7 +16,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from .live_pages import SECURITY_HEADERS
-from .middleware import UNEXPECTED_ERROR, RequestMiddleware, request_id_of
+from .middleware import (
+    UNEXPECTED_ERROR,
+    RequestMiddleware,
+    current_request_id,
+    with_request_id,
+)
 from .openapi import DESCRIPTION, TITLE
 from .problem_details import HttpProblem, problem_response
 from .routes import api_routes, health_routes
@@ -52,7 +57,7 @@ def create_app(state: ServerState, pages: ASGIApp | None = None) -> ASGIApp:
     app.add_exception_handler(HTTPException, _handle_http_exception)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(Exception, _handle_problem)
-    return RequestMiddleware(app, state.metrics, SECURITY_HEADERS)
+    return with_request_id(RequestMiddleware(app, state.metrics, SECURITY_HEADERS))
 
 
 def _lifespan(state: ServerState) -> Callable[[FastAPI], Any]:
@@ -73,26 +78,26 @@ def _lifespan(state: ServerState) -> Callable[[FastAPI], Any]:
     return lifespan
 
 
-async def _handle_problem(request: Request, error: Exception) -> Response:
+async def _handle_problem(_request: Request, error: Exception) -> Response:
     http_problem = error if isinstance(error, HttpProblem) else HttpProblem(500, UNEXPECTED_ERROR)
     return problem_response(
-        http_problem.status, http_problem.detail, request_id_of(request), http_problem.headers
+        http_problem.status, http_problem.detail, current_request_id(), http_problem.headers
     )
 
 
-async def _handle_http_exception(request: Request, error: Exception) -> Response:
+async def _handle_http_exception(_request: Request, error: Exception) -> Response:
     http_exception = (
         error if isinstance(error, HTTPException) else HTTPException(500, UNEXPECTED_ERROR)
     )
     detail = ERROR_DETAILS.get(http_exception.status_code, str(http_exception.detail))
     return problem_response(
-        http_exception.status_code, detail, request_id_of(request), http_exception.headers
+        http_exception.status_code, detail, current_request_id(), http_exception.headers
     )
 
 
-async def _handle_validation_error(request: Request, error: Exception) -> Response:
+async def _handle_validation_error(_request: Request, error: Exception) -> Response:
     errors = error.errors() if isinstance(error, RequestValidationError) else []
-    return problem_response(422, _validation_message(errors), request_id_of(request))
+    return problem_response(422, _validation_message(errors), current_request_id())
 
 
 def _validation_message(errors: Sequence[Any]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -23,14 +24,13 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problem_details import problem_response
 
 REQUEST_ID = "X-Request-Id"
-VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
+VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 NO_ROUTE = "none"
 LABELLED_METHODS = (
@@ -106,8 +106,8 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = current_request_id()
+        scope.setdefault("state", {})
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -116,8 +116,7 @@ class RequestMiddleware:
                 status = message["status"]
                 present = {name.lower() for name, _value in message["headers"]}
                 missing = [pair for pair in self._headers.items() if pair[0] not in present]
-                identity = (REQUEST_ID.lower().encode(), request_id.encode())
-                message["headers"] = [*message["headers"], *missing, identity]
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
         failure = None
@@ -175,15 +174,24 @@ def _traceback_location(error: BaseException) -> str:
     return " ".join(places[-6:])
 
 
-def _request_id(scope: Scope) -> str:
-    client_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return client_id.decode() if VALID_REQUEST_ID.fullmatch(client_id) else uuid.uuid4().hex
+def with_request_id(app: ASGIApp) -> ASGIApp:
+    """An application whose requests have an id: the client's, or one of ours where that could harm.
+
+    Args:
+        app: what answers; it and all that it calls read `current_request_id`.
+    """
+    return CorrelationIdMiddleware(
+        app,
+        header_name=REQUEST_ID,
+        update_request_header=False,
+        validator=None,  # a refusal would be a line of log that is no JSON
+        transformer=lambda given: given if VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+    )
 
 
-def request_id_of(request: Request) -> str:
+def current_request_id() -> str:
     """The id that a request has in logs and answers."""
-    found: str = request.scope["state"]["request_id"]
-    return found
+    return correlation_id.get() or ""
 
 
 def configure_json_logging(level: int) -> None:
