@@ -14,7 +14,7 @@ setup: $(BIN)/mqbg ## make .venv with the locked versions and the mqbg command
 $(BIN)/mqbg: pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres
+	UV_COMPILE_BYTECODE=1 $(UV) sync --quiet --frozen --inexact --extra dev --extra postgres
 	@touch $@
 
 demo: setup ## simulate, check, train, score and report, in under two minutes
