@@ -243,16 +243,16 @@ def test_without_java_the_command_says_what_spark_needs(world, tmp_path):
 # The command, until its source is prepared; then something happens to Spark.
 BROKEN = """
 import os, signal
-from mqbg import cli
-from mqbg.features import prepared
+from mqbg.commands.app import main
+from mqbg.features.tables import feature_source
 from pyspark import SparkContext
-real = prepared.feature_source
-def feature_source(*arguments):
+real = feature_source.prepare_source
+def prepare_source(*arguments):
     made = real(*arguments)
     {happens}
     return made
-prepared.feature_source = feature_source
-cli.main()
+feature_source.prepare_source = prepare_source
+main()
 """
 
 
