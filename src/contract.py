@@ -20,6 +20,11 @@ BUYING_JOBS = (
     "consensus_creation",
 )
 VERDICTS = ("accepted", "rejected")
+ROLE_SOURCES = ("crm", "person", "title", "activity")
+"""Where a member's role comes from: a CRM field, a person's decision, the title, the activities."""
+
+JOIN_DATES = ("exact", "first_seen", "inferred")
+"""How the date is known on which a member joined (design.md, Intake)."""
 
 
 EARLIEST = datetime(1990, 1, 1)
@@ -49,6 +54,7 @@ class Column:
         values: the only values allowed; None allows any.
         references: the table whose key the values must be found in.
         month: a timestamp that speaks for its whole month; kept as the first of it.
+        between: smallest and largest number allowed; None allows any.
     """
 
     name: str
@@ -58,6 +64,7 @@ class Column:
     values: tuple[str, ...] | None = None
     references: str | None = None
     month: bool = False
+    between: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +118,9 @@ def _optional(
     *,
     values: tuple[str, ...] | None = None,
     references: str | None = None,
+    between: tuple[float, float] | None = None,
 ) -> Column:
-    return Column(name, dtype, False, True, values, references)
+    return Column(name, dtype, False, True, values, references, between=between)
 
 
 # A table stands after every table that its columns refer to; quarantine relies on the order.
@@ -138,6 +146,7 @@ _ALL = (
             _key_of("accounts", "account_id"),
             _optional("full_name"),
             _optional("email"),
+            _optional("phone"),
             _optional("title"),
             _optional("department"),
         ),
@@ -152,6 +161,9 @@ _ALL = (
             _key_of("accounts", "account_id"),
             _key_of("solutions", "solution_id"),
             _time("created_at"),
+            _optional("name"),
+            _optional("owner"),
+            _optional("url"),
         ),
         key=("group_id",),
         once=True,
@@ -178,6 +190,9 @@ _ALL = (
             Column("role"),
             _time("joined_at"),
             _optional("left_at", "timestamp"),
+            _optional("probability", "float64", between=(0.0, 1.0)),
+            _optional("source", values=ROLE_SOURCES),
+            _optional("joined_is", values=JOIN_DATES),
         ),
         key=("group_id", "contact_id"),
     ),

@@ -72,7 +72,13 @@ def _add_missing(
 def _arrow(name: str, rows: Sequence[Row] | pa.Table) -> pa.Table:
     names = schema(name).names
     if isinstance(rows, pa.Table):
-        return rows.select(names)
+        wanted = schema(name).to_pyarrow()
+        return pa.table(
+            {
+                column: rows[column] if column in rows.column_names else pa.nulls(len(rows), kind)
+                for column, kind in zip(wanted.names, wanted.types, strict=True)
+            }
+        )
     plain = [{column: row.get(column) for column in names} for row in rows]
     return pa.Table.from_pylist(plain, schema(name).to_pyarrow())
 

@@ -106,10 +106,20 @@ def contacts_table(
             "account_id": id_column("A", contacts.account, 5),
             "full_name": name,
             "email": with_missing_values(email, rng, 0.03),
+            "phone": _phone_numbers(code, in_japan),
             "title": with_missing_values(title, rng, 0.05),
             "department": with_missing_values(department, rng, 0.10),
         }
     )
+
+
+def _phone_numbers(code: Integers, in_japan: Flags) -> Any:
+    """`050-0000-0012`, or `+1 555 0000012` abroad; every seventh contact gave none."""
+    digits = pc.utf8_lpad(pa.array(code + 1).cast(pa.string()), 8, "0")
+    first, last = pc.utf8_slice_codeunits(digits, 0, 4), pc.utf8_slice_codeunits(digits, 4)
+    home = concatenate_text("050-", first, "-", last)
+    number = pc.if_else(pa.array(in_japan), home, concatenate_text("+1 555 ", digits))
+    return pc.if_else(pa.array(code % 7 == 3), pa.scalar(None, pa.string()), number)
 
 
 def _person_names(native: Flags, family: Integers, given: Integers) -> tuple[Any, Any]:

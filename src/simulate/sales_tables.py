@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from . import vocabulary as w
-from .columns import category_column, id_column, timestamp_column
+from .columns import category_column, concatenate_text, id_column, timestamp_column
 from .outcomes import Outcomes
 from .people import SOLUTION_COUNT, Accounts, Groups, Memberships
 from .timeline import (
@@ -151,14 +151,24 @@ def solutions_table() -> Any:
     )
 
 
-def groups_table(groups: Groups) -> Any:
-    """Account x solution, by group."""
+def groups_table(groups: Groups, account_names: Any) -> Any:
+    """Account x solution, by group, with the deal's name, owner and address in the CRM.
+
+    Args:
+        groups: of the world.
+        account_names: one for each account.
+    """
+    group_id = id_column("G", np.arange(len(groups)), 6)
+    solution = category_column(w.SOLUTION_NAMES, groups.solution)
     return pa.table(
         {
-            "group_id": id_column("G", np.arange(len(groups)), 6),
+            "group_id": group_id,
             "account_id": id_column("A", groups.account, 5),
             "solution_id": id_column("S", groups.solution, 1),
             "created_at": timestamp_column(groups.created),
+            "name": concatenate_text(account_names.take(pa.array(groups.account)), " / ", solution),
+            "owner": category_column(w.SALES_OWNERS, groups.account % len(w.SALES_OWNERS)),
+            "url": concatenate_text("https://crm.example/deals/", group_id),
         }
     )
 
@@ -180,5 +190,8 @@ def members_table(memberships: Memberships, roles: tuple[str, ...]) -> Any:
             "role": category_column(roles, role[order]),
             "joined_at": timestamp_column(since[order]),
             "left_at": timestamp_column(np.where(known, until[order], 0), known),
+            "probability": pa.nulls(order.size, pa.float64()),
+            "source": pa.array(["crm"] * order.size),
+            "joined_is": pa.array(["exact"] * order.size),
         }
     )

@@ -86,6 +86,10 @@ ENGLISH_TITLES = (
      ("Purchasing Lead", "Procurement"), ("Category Buyer", "Procurement")),
 )  # fmt: skip
 
+SALES_OWNERS = (
+    "石井 亮", "大野 真由", "岡田 仁", "Sophie Wagner", "西村 千尋", "原田 剛", "藤本 玲奈",
+    "Marcus Reed",
+)  # fmt: skip
 SOLUTION_NAMES = ("データ基盤", "営業支援クラウド", "Security Suite", "経費精算クラウド")
 
 # By kind: three contents each, as (buying job, Japanese title); every solution has its own.

@@ -148,7 +148,7 @@ def _tables(streams: _RandomStreams, world: World) -> dict[str, Any]:
             streams["contact_names"], world.contacts, world.accounts, domain
         ),
         "solutions": sales.solutions_table(),
-        "buying_groups": sales.groups_table(groups),
+        "buying_groups": sales.groups_table(groups, accounts["name"]),
         "contents": sales.contents_table(),
         "members": sales.members_table(memberships, ROLES),
         "activities": activities_table(streams["records"], world.activities),

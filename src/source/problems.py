@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..contract import BUYING_JOBS, TABLES, VERDICTS
+from ..contract import BUYING_JOBS, JOIN_DATES, ROLE_SOURCES, TABLES, VERDICTS
 
 
 class Rule(StrEnum):
@@ -30,6 +30,7 @@ class Rule(StrEnum):
     TOO_EARLY = "time before 1990"
     TOO_LATE = "time after 2200"
     UNKNOWN_VALUE = "unknown value"
+    OUT_OF_RANGE = "number out of range"
 
 
 _ADVICE: Mapping[Rule, str] = {
@@ -54,7 +55,9 @@ _ADVICE: Mapping[Rule, str] = {
     Rule.TOO_EARLY: "check the year and the unit of the time",
     Rule.TOO_LATE: "check the year and the unit of the time; an open end is left empty",
     Rule.UNKNOWN_VALUE: f"verdict is {' or '.join(VERDICTS)}; "
-    f"buying_job one of {', '.join(BUYING_JOBS)}",
+    f"buying_job one of {', '.join(BUYING_JOBS)}; a member's source {', '.join(ROLE_SOURCES)}; "
+    f"joined_is {', '.join(JOIN_DATES)}",
+    Rule.OUT_OF_RANGE: "a probability lies from 0 to 1",
 }
 
 MAX_EXAMPLES = 5

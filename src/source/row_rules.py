@@ -128,6 +128,10 @@ def _column_rules(
     if column.values is not None:
         unknown = value.notnull() & value.notin(column.values)
         yield RowRule(column.name, Rule.UNKNOWN_VALUE, unknown, value)
+    if column.between is not None:
+        least, most = column.between
+        outside = (value < least) | (value > most)
+        yield RowRule(column.name, Rule.OUT_OF_RANGE, _false_if_null(outside), value.cast("string"))
     if column.references is not None and column.references in parents:
         dangling = value.notnull() & ~value.isin(_parent_keys(parents, column.references))
         yield RowRule(column.name, Rule.DANGLING_KEY, dangling, value)

@@ -202,6 +202,21 @@ RULES = [
         {"contents": "content_id,buying_job\nk1,chatting\n"},
         ("contents", "buying_job", "unknown value", 1, ("k1: chatting",)),
     ),
+    (
+        {"members": MEMBERS.strip() + ",source\ng1,c1,buyer,2024-01-02,,guess\n"},
+        ("members", "source", "unknown value", 1, ("g1/c1: guess",)),
+    ),
+    (
+        {"members": MEMBERS.strip() + ",joined_is\ng1,c1,buyer,2024-01-02,,about\n"},
+        ("members", "joined_is", "unknown value", 1, ("g1/c1: about",)),
+    ),
+    *(
+        (
+            {"members": MEMBERS.strip() + f",probability\ng1,c1,buyer,2024-01-02,,{given}\n"},
+            ("members", "probability", "number out of range", 1, (f"g1/c1: {given}",)),
+        )
+        for given in ("1.01", "-0.5", "97.0")
+    ),
 ]
 
 

@@ -94,6 +94,8 @@ def contract_row_schema(table: Table) -> Schema:
             column_schema["enum"] = (
                 [*column.values, None] if column.nullable else list(column.values)
             )
+        if column.between is not None:
+            column_schema["minimum"], column_schema["maximum"] = column.between
         properties[column.name] = _nullable(column_schema) if column.nullable else column_schema
     required = [column.name for column in table.columns if not column.nullable]
     return _object_schema(properties, required)
