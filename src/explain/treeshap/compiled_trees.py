@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .forest import LINEAR, Forest, UnsupportedTreesError, parse_forest
+from .layout import Floats
 from .quadrature import quadrature
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-
-Floats = NDArray[np.float64]
 
 
 class Trees(Protocol):

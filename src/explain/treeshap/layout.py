@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
 
 # Kinds of splits. Those of numbers differ in where a missing value goes, and in whether zero is
 # missing as well.
