@@ -50,7 +50,7 @@ class Trees(Protocol):
 
         Returns:
             Shape (rows, features + 1): what each feature adds to the raw score, and last the
-            model's mean; of a model of several classes so many for each, one after the other.
+            model's mean; of a model of several classes this many for each, one after the other.
         """
         ...
 

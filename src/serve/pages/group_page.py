@@ -66,7 +66,7 @@ class GroupPage:
         total: 100 x readiness.
         roles: the role map.
         themes: what carried the parts of the people; None if it is not known.
-        timeline: activities of late.
+        timeline: recent activities.
         actions: rows of the actions table.
         change: since the earlier score; None without one.
     """

@@ -102,7 +102,7 @@ def portfolio(
         names: of accounts, solutions and contacts.
         language: the language.
         earlier: rows of the scores table at an earlier cut-off by group_id; None for none.
-        pages: so many of the readiest groups have a page.
+        pages: this many of the readiest groups have a page.
 
     Raises:
         BadInput: there are no scores, or they are not of one cut-off.
