@@ -19,6 +19,7 @@ from . import (
     lookup,
     push,
     speed,
+    startup,
     trees,
     who,
     world,
@@ -27,6 +28,7 @@ from .feature_data import SIZES
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "lookup": lambda arguments: lookup.run(arguments.congress),
+    "startup": lambda _given: startup.run(),
     "simulate": lambda given: speed.run(given.congress),
     "world": lambda given: world.run(given.congress),
     "congress": lambda given: congress.run(given.congress),
