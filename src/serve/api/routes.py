@@ -60,7 +60,7 @@ def api_routes(state: ServerState) -> APIRouter:
         "/groups",
         summary="Groups of the latest run",
         dependencies=read_access,
-        responses=response_descriptions("groups", 401, 403, 422),
+        responses=response_descriptions("groups", 401, 403, 422, 503),
     )
     async def groups(
         status: Ids = [],  # noqa: B006 - FastAPI reads it, and gives each request its own
@@ -80,18 +80,24 @@ def api_routes(state: ServerState) -> APIRouter:
             )
         except BadInput as error:
             raise HttpProblem(422, str(error)) from None
+        except StoreFailed:
+            raise _store_unreadable() from None
         return json_response(body)
 
     @router.get(
         "/groups/{group_id}",
         summary="A group of the latest run: score, stakeholders, actions, states",
         dependencies=read_access,
-        responses=response_descriptions("group", 401, 403, 404, 422),
+        responses=response_descriptions("group", 401, 403, 404, 422, 503),
     )
     async def group(group_id: GroupId) -> Response:
-        return _response_or_not_found(
-            state.score_cache.group(require_plain_text("group_id", group_id)), "the latest run"
-        )
+        try:
+            history = await run_in_threadpool(
+                state.score_cache.group, require_plain_text("group_id", group_id)
+            )
+        except StoreFailed:
+            raise _store_unreadable() from None
+        return _response_or_not_found(history, "the latest run")
 
     @router.get(
         "/groups/{group_id}/history",
@@ -105,10 +111,7 @@ def api_routes(state: ServerState) -> APIRouter:
                 state.score_cache.history, require_plain_text("group_id", group_id)
             )
         except StoreFailed:
-            raise HttpProblem(
-                503, "expected to read the store, could not; send the request again",
-                {"Retry-After": "5"},
-            ) from None  # fmt: skip
+            raise _store_unreadable() from None
         return _response_or_not_found(history, "any run")
 
     @router.get(
@@ -121,6 +124,12 @@ def api_routes(state: ServerState) -> APIRouter:
         return json_response(encode_json(describe_model(state.champion.model)))
 
     return router
+
+
+def _store_unreadable() -> HttpProblem:
+    return HttpProblem(
+        503, "expected to read the store, could not; send the request again", {"Retry-After": "5"}
+    )
 
 
 def _response_or_not_found(body: bytes | None, where: str) -> Response:
@@ -156,7 +165,7 @@ def health_routes(state: ServerState) -> APIRouter:
             raise HttpProblem(
                 503, "expected to read the store, could not; look at the server's log"
             )
-        run = None if score_cache.snapshot is None else score_cache.snapshot.run
+        run = score_cache.run
         readiness: dict[str, Any] = {
             "status": "ready",
             "model": f"{model.name} {model.version}",
