@@ -341,20 +341,17 @@ def _load_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
 
 def _decode_rows(name: str, rows: Iterable[sa.RowMapping]) -> list[Row]:
     """Rows of a table of a run: lists as lists again, and one for each element of packed ones."""
-    packed = PACKED.get(name, ())
-    decoded = [
-        {
-            **row,
-            **{column: row[column] and json.loads(row[column]) for column in LIST_COLUMNS[name]},
-        }
-        for row in rows
-    ]
+    lists, packed = LIST_COLUMNS[name], PACKED.get(name, ())
+    decoded = [dict(row) for row in rows]
+    for row in decoded:
+        for column in (*lists, *packed):
+            row[column] = row[column] and json.loads(row[column])
     if not packed:
         return decoded
     return [
-        {**row, **dict(zip(packed, values, strict=True))}
+        row | dict(zip(packed, values, strict=True))
         for row in decoded
-        for values in zip(*(json.loads(row[column]) for column in packed), strict=True)
+        for values in zip(*(row[column] for column in packed), strict=True)
     ]
 
 
