@@ -73,12 +73,12 @@ class ScoreCache:
         return True
 
     def close(self) -> None:
-        """Lets go of the store; who asks later opens it again."""
+        """Closes the store; whatever asks later opens it again."""
         self._open_stores.close()
         self._store = None
 
     def group(self, group_id: str) -> bytes | None:
-        """The response about a group, as JSON; None where the latest run has no such group.
+        """The answer about a group, as JSON; None where the latest run has no such group.
 
         Raises:
             StoreFailed: the store cannot be read.
@@ -134,7 +134,7 @@ class ScoreCache:
         try:
             with open_store(self._url, lock_timeout_seconds=timeout, read_only=True) as store:
                 yield store
-        except BadInput as error:  # of whoever runs the server, not of a request
+        except BadInput as error:  # of those who run the server, not of a request
             raise StoreFailed(str(error)) from None
 
     def _load_latest_run(self) -> tuple[BatchRun | None, tuple[object, ...]]:
@@ -147,8 +147,8 @@ class ScoreCache:
 
     def _group(self, group_id: str, run: BatchRun) -> dict[str, Any] | None:
         with self._reading() as connection:
-            found: Group | None = load_group(connection, group_id, run.as_of)
-        return None if found is None else vars(found)
+            group: Group | None = load_group(connection, group_id, run.as_of)
+        return None if group is None else vars(group)
 
     def _load_history(self, group_id: str) -> dict[str, Any] | None:
         with self._reading() as connection:
@@ -161,7 +161,7 @@ class ScoreCache:
     def _cached_response(
         self, key: str, load: Callable[[BatchRun], dict[str, Any] | None]
     ) -> bytes | None:
-        """An response of the run, from memory if it was asked for before."""
+        """An answer of the run, from memory if it was asked for before."""
         with self._lock:
             run, responses = self.run, self._responses
             if key in responses:

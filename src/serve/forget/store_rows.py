@@ -19,13 +19,13 @@ from .person import PERSON_ID_COLUMNS, REFERENCE_COLUMN, TEXT_COLUMNS, Person
 from .text_search import may_name
 
 RunSpan = tuple[int, int | None]
-"""The first_run run that a row holds for, and the first_run that it does not."""
+"""The first run that a row holds for, and the first one after it that it does not."""
 
 
 def forget_in_store(store: Store, person: Person) -> Counter[str]:
     """Removes a person: rows about them, pointers to them, and every text that names them.
 
-    A row that holds for several runs is span row. Afterwards a SQLite file is written again from
+    A row that holds for several runs is one row. Afterwards a SQLite file is written again from
     beginning to end, as its deleted rows could still be read from the disk. PostgreSQL clears them
     away by VACUUM; its logs and backups are its keeper's.
 
@@ -61,7 +61,7 @@ def _count_forgotten(connection: sa.Connection) -> None:
 
 
 def _person_spans(connection: sa.Connection, person: Person) -> dict[str, list[RunSpan]]:
-    """In which groups the person stood, and for which runs."""
+    """In which groups the person was, and for which runs."""
     table, column = REFERENCE_COLUMN
     spans: dict[str, list[RunSpan]] = defaultdict(list)
     for name, id_column in {**PERSON_ID_COLUMNS, table: column}.items():

@@ -106,7 +106,7 @@ class GroupPage:
     """Some groups of a run.
 
     Attributes:
-        groups: rows of `scores`, in the order page_query for.
+        groups: rows of `scores`, in the order asked for.
         total: groups that the filter leaves, on this page or not.
     """
 
@@ -201,7 +201,7 @@ def load_groups_page(
 
 @dataclass(frozen=True)
 class _PageQuery:
-    """What the ids of a page are page_query by, and how many there are in all.
+    """By what the ids of a page are selected, and how many there are in all.
 
     Rows, which are put together of two tables, are read for the ids of the page alone.
     """
@@ -293,7 +293,7 @@ def load_alertable_transitions(
 
     Args:
         connection: of the store.
-        since: the first run that is page_query for; None for all.
+        since: the first run that is asked for; None for all.
         until: the last one.
     """
     table = transitions

@@ -1,9 +1,9 @@
-"""The tables of the store, on name MetaData; those of a run are derived from what a run writes.
+"""The tables of the store, on one MetaData; those of a run are derived from what a run writes.
 
 A row that did not change is not stored again. Each row says for which runs it holds: from
 `first_run` on, and before `until_run`, or to this day where that is null. Both are foreign keys,
-and they alone undo a run: deleting it deletes the rows that began with it and lets go on those
-that ended with it.
+and they alone undo a run: deleting it deletes the rows that began with it, and those that ended
+with it hold on.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _run_table(name: str) -> sa.Subquery:
 RUN_TABLES: Mapping[str, sa.Subquery] = {name: _run_table(name) for name in SCORE_SCHEMAS}
 """The tables that `mqbg score` writes, of every run that is kept, to be read."""
 
-states = sa.Table(  # a row where something changed; the latest name of a group holds
+states = sa.Table(  # a row where something changed; the latest one of a group holds
     "states",
     metadata,
     sa.Column("group_id", sa.Text(), primary_key=True),
@@ -158,7 +158,7 @@ states = sa.Table(  # a row where something changed; the latest name of a group 
     ),
     sa.Column("status", sa.Text(), nullable=False),
     sa.Column("since", sa.DateTime(), nullable=False),  # as_of that the status came with
-    sa.Column("below_since", sa.DateTime()),  # under the lower line without a break
+    sa.Column("below_since", sa.DateTime()),  # under the lower threshold without a break
     sa.Column("alerted_at", sa.DateTime()),
     sa.Column("verdict_at", sa.DateTime()),  # decided_at of the last verdict that counted
 )
