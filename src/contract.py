@@ -35,7 +35,7 @@ LATEST = datetime(2200, 1, 1)
 
 
 class BadInput(ValueError):  # noqa: N818 - users meet it as a word, not as a class of errors
-    """Input or settings that the user must mend; its text says what and how.
+    """Input or settings that the user must fix; its text says what and how.
 
     Commands print the text and end with exit status 2.
     """
@@ -46,7 +46,7 @@ class Column:
     """One column of the contract.
 
     Attributes:
-        name: as it stands in the source.
+        name: as in the source.
         dtype: Ibis spelling: string, timestamp (UTC without zone, microseconds), float64, int64
             or boolean.
         required: the column must be there.
@@ -72,7 +72,7 @@ class Table:
     """One table of the contract.
 
     Attributes:
-        name: as it stands in the source.
+        name: as in the source.
         columns: in their canonical order.
         key: the columns that name a row in a report.
         required: the table must be there.

@@ -22,12 +22,23 @@ from urllib.parse import quote
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 from mqbg.contract import TABLES, schema
 from mqbg.features import FeatureSource, feature_table, prepare_source
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.settings import Settings
+from mqbg.model.bundle_files import load_bundle, save_bundle
+from mqbg.settings import (
+    ExplainSettings,
+    ModelSettings,
+    ObservationSettings,
+    Settings,
+    SnapshotSettings,
+    TargetSettings,
+)
+from mqbg.simulate import simulate
 from mqbg.source import Source
 
 Row = dict[str, Any]
@@ -257,6 +268,80 @@ def random_tables() -> Callable[..., dict[str, list[Row]]]:
 def bits() -> Callable[[Row], Row]:
     """`bits(row)`: for comparing to the last bit."""
     return _bits
+
+
+# ---------------------------------------------------------------- made once for all test processes
+
+Making = Callable[[Path], None]
+SMALL_SETTINGS = Settings(
+    target=TargetSettings(horizon_days=150),
+    observation=ObservationSettings(datetime(2025, 12, 1)),
+    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
+    model=ModelSettings(threads=1, resamples=2, ablation=False),
+    explain=ExplainSettings(min_support=5),
+)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Making], Path]:
+    """`shared_folder(name, make)`: a folder that the first process to ask fills, and all read."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def folder(name: str, make: Making) -> Path:
+        wanted = root / f"shared-{name}"
+        with FileLock(f"{wanted}.lock"):
+            if not (root / f"{wanted.name}.made").exists():
+                shutil.rmtree(wanted, ignore_errors=True)
+                wanted.mkdir()
+                make(wanted)
+                (root / f"{wanted.name}.made").touch()
+        return wanted
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(shared_folder) -> Callable[[int, int], Path]:
+    """`simulated(groups, seed)`: the folder of that world; not to be written to."""
+
+    def folder(groups: int, seed: int) -> Path:
+        name = f"world-{groups}-{seed}"
+        return (
+            shared_folder(name, lambda made: simulate(made / "w", groups=groups, seed=seed)) / "w"
+        )
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_world(simulated) -> dict[str, pa.Table]:
+    """The tables of a world of 200 groups."""
+    return {name: pq.read_table(simulated(200, 13) / f"{name}.parquet") for name in TABLES}
+
+
+@pytest.fixture(scope="session")
+def small_bundle(shared_folder, small_world):
+    """What `SMALL_SETTINGS` learn from the small world, tested from 2025-07-01 on."""
+
+    def learn(folder: Path) -> None:
+        from mqbg.train.fit import trees
+        from mqbg.train.training import train
+
+        source = _open_tables(small_world, SMALL_SETTINGS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trees, "ROUNDS", 50)
+            trained = train(source, test_from=datetime(2025, 7, 1), progress=lambda *_: None)
+        save_bundle(trained.bundle, folder)
+
+    return load_bundle(shared_folder("small-bundle", learn))
+
+
+@pytest.fixture(scope="session")
+def small_model(small_world, small_bundle):
+    """(source, bundle) of the small world."""
+    return _open_tables(small_world, SMALL_SETTINGS), small_bundle
 
 
 # ---------------------------------------------------------------- what takes long

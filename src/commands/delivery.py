@@ -26,6 +26,7 @@ from .options import (
     parse_instant,
     read_settings,
 )
+from .scoring import open_scoring_job
 from .store import Replay, store_for
 
 if TYPE_CHECKING:
@@ -139,23 +140,13 @@ def _score_and_save(
 ) -> ScoreTables:
     """The scores of a night, in the folder and in the store."""
     from ..serve.batch.score_files import is_score_file, write_score_tables
-    from ..serve.batch.scoring_job import scoring_job
     from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run
     from ..support.atomic_output import replaced_folder
 
     with (
         replaced_folder(out, is_score_file) as temporary,
-        progress_shown() as progress,
-        scoring_job(
-            data,
-            settings,
-            progress=progress,
-            version=version,
-            language_code=lang,
-            quarantine=quarantine,
-            engine=engine,
-        ) as job,
+        open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
     ):
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
         with save_run(store, scored, verdicts, settings, at, replay=replay) as saved:

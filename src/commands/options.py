@@ -35,7 +35,7 @@ ChangedSince = Annotated[
     str | None,
     typer.Option(
         "--changed-since",
-        help="--out holds the result of this earlier cut-off: compute anew only what changed.",
+        help="--out holds the result of this earlier cut-off: compute again only what changed.",
     ),
 ]
 Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]

@@ -56,7 +56,7 @@ def score(
     previous = None if earlier is None else read_score_tables(out)
     with (
         replaced_folder(out, is_score_file) as temporary,
-        _open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
+        open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
         store_for(settings, at, use=store, replay=replay, skip_if_past=True) as opened_store,
     ):
         if earlier is None or previous is None:
@@ -104,7 +104,7 @@ def explain(
     at, earlier = parse_instant(as_of), None if since is None else parse_instant(since)
     settings = read_settings(config)
     require_earlier_cutoff(earlier, since_version, at)
-    with _open_scoring_job(data, version, lang, quarantine, settings) as job:
+    with open_scoring_job(data, version, lang, quarantine, settings) as job:
         if earlier is None:
             job.require_open_group(group_id, at)
             scored = job.score(at, group_ids=[group_id])
@@ -119,7 +119,7 @@ def explain(
 
 
 @contextmanager
-def _open_scoring_job(
+def open_scoring_job(
     data: str,
     version: str,
     lang: str | None,
@@ -127,6 +127,7 @@ def _open_scoring_job(
     settings: Settings,
     engine: str = "duckdb",
 ) -> Iterator[ScoringJob]:
+    """A scoring job on `data`, with its progress on the terminal."""
     from ..serve.batch.scoring_job import scoring_job
 
     with (

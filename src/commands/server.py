@@ -39,7 +39,7 @@ def serve(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="The tables: pages are made anew with each run of the store."),
+        typer.Option(help="The tables: pages are made again with each run of the store."),
     ] = None,
     version: Version = "champion",
     config: Config = None,

@@ -200,7 +200,7 @@ def _print_removed(contact_id: str, removed: Mapping[str, Counter[str]], data: s
     elif any(what.startswith(("tables", "pages")) for what in removed):
         _print_hint(
             "what is left does not add up to the scores any more; the next `mqbg score` and "
-            "`mqbg report` make tables and pages anew, without the person"
+            "`mqbg report` make tables and pages again, without the person"
         )
     if data is not None:
         _print_hint(

@@ -32,7 +32,7 @@ NO_SIGNAL = 3  # exit status
 def train(
     data: Data,
     trials: Annotated[
-        int, typer.Option(min=0, help="Tune with so many trials; the same again goes on.")
+        int, typer.Option(min=0, help="Tune with this many trials; the same again goes on.")
     ] = 0,
     test_from: Annotated[
         str | None, typer.Option(help="First instant of the test part; default: chosen.")

@@ -1,4 +1,4 @@
-"""The members of a moment as the game needs them: terms, roles, what each did of late."""
+"""The members of a moment as the game needs them: terms, roles, what each did recently."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ This answers another question than the stakeholder game, which asks what each pe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,12 @@ from ..model.bundle import Bundle
 from .language import Language
 
 TOP_REASONS = 3
+
+NO_REASON_THEMES = frozenset({"rule scores"})
+"""Themes that only repeat in points what others say of behaviour."""
+
+IDENTITIES = frozenset({"account", "solution"})
+"""Features that say which group it is, and not what anybody did."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,16 @@ class FeatureContributions:
     def theme_mask(self) -> NDArray[np.bool_]:
         """Shape (themes, features)."""
         return np.array([[f.theme == theme for f in self.features] for theme in self.themes])
+
+    @cached_property
+    def reason_mask(self) -> NDArray[np.bool_]:
+        """Shape (features,); what a salesperson can be given as a reason."""
+        return np.array(
+            [
+                feature.theme not in NO_REASON_THEMES and feature.name not in IDENTITIES
+                for feature in self.features
+            ]
+        )
 
     @cached_property
     def by_theme(self) -> NDArray[np.float64]:
@@ -72,6 +90,9 @@ def top_reasons(
 ) -> list[list[str]]:
     """For each row the strongest themes in words, each with its strongest feature.
 
+    A rule score, an identity and what is unknown are no reasons; a theme of which nothing else
+    pulls its way is left out.
+
     Args:
         bundle: the model.
         features: the feature table, any number of rows.
@@ -80,26 +101,33 @@ def top_reasons(
     """
     if not features.num_rows:
         return []
+    matrix = bundle.feature_matrix(features) if matrix is None else matrix
     contributions = feature_contributions(bundle, features, matrix)
-    order = np.argsort(-np.abs(contributions.by_theme), axis=1, kind="stable")[:, :TOP_REASONS]
-    reasons = []
-    for row in range(features.num_rows):
-        sentences = []
-        for theme in order[row]:
-            total = contributions.by_theme[row, theme]
-            if total != 0:
-                # The feature that pulls the theme its way the most.
-                pull = np.where(
-                    contributions.theme_mask[theme],
-                    contributions.values[row] * np.sign(total),
-                    -np.inf,
-                )
-                feature = contributions.features[int(np.argmax(pull))]
-                sentences.append(
-                    _reason_sentence(feature, features[feature.name][row].as_py(), total, language)
-                )
-        reasons.append(sentences)
-    return reasons
+    order = np.argsort(-np.abs(contributions.by_theme), axis=1, kind="stable")
+    return [
+        [
+            _reason_sentence(feature, features[feature.name][row].as_py(), total, language)
+            for feature, total in islice(_reasons(contributions, order, row, matrix), TOP_REASONS)
+        ]
+        for row in range(features.num_rows)
+    ]
+
+
+def _reasons(
+    contributions: FeatureContributions,
+    order: NDArray[np.intp],
+    row: int,
+    matrix: NDArray[np.float64],
+) -> Iterator[tuple[Feature, float]]:
+    """Of each theme, the strongest first: the feature that pulls it its way most, and its total."""
+    known = contributions.reason_mask & ~np.isnan(matrix[row])
+    for theme in order[row]:
+        total = float(contributions.by_theme[row, theme])
+        pull = contributions.values[row] * np.sign(total)
+        pull = np.where(contributions.theme_mask[theme] & known, pull, 0.0)
+        strongest = int(np.argmax(pull))
+        if pull[strongest] > 0:
+            yield contributions.features[strongest], total
 
 
 def reasons_of_row(bundle: Bundle, features: pa.Table, *, strongest: int = 2) -> pd.DataFrame:
@@ -159,10 +187,10 @@ def _reason_sentence(feature: Feature, value: object, total: float, language: La
     )
 
 
-def _format_value(value: object, unit: str, language: Language) -> str | None:
+def _format_value(value: object, unit: str, language: Language) -> str:
     if isinstance(value, float) and unit == "share":
         # A small share needs its decimal, a large one would only pretend to be exact.
         return language.formats.percent(value, 0 if abs(value) >= 0.1 else 1)
     if isinstance(value, int | float):
         return language.formats.compact(value)
-    return None if value is None else str(value)
+    return str(value)

@@ -1,7 +1,7 @@
 """Summaries that a salesperson can send: one per stakeholder, one per group.
 
 Texts are made of facts that are handed in; nothing is computed here but which of them to say. A
-name, a title or a role never breaks a line, whatever stands in it.
+name, a title or a role never breaks a line, whatever it holds.
 """
 
 from __future__ import annotations

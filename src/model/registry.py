@@ -69,7 +69,7 @@ class ChampionChange:
 
 @dataclass(frozen=True)
 class RecordedChange:
-    """A move as it stands in the registry: from `previous` (None: from nothing) to `version`."""
+    """A move as in the registry: from `previous` (None: from nothing) to `version`."""
 
     number: int
     change: ChampionChange

@@ -3,7 +3,7 @@
 A capacity line learned once does not hold its flow. The portfolio grows, accounts that training
 saw score higher, seasons pass: on a simulated world it let in twice the capacity three months
 later. No label is needed to see that, only the readiness of groups as it was known at each
-snapshot. So the line is checked at every snapshot and drawn anew where it lets in too many or too
+snapshot. So the line is checked at every snapshot and drawn again where it lets in too many or too
 few. Training judges itself by the line so drawn, and serving goes on from there.
 """
 

@@ -1,4 +1,4 @@
-"""`mqbg.toml` as frozen dataclasses; each default stands here and nowhere else (design.md)."""
+"""`mqbg.toml` as frozen dataclasses; each default is here and nowhere else (design.md)."""
 
 from .api import API_KEYS, ApiSettings
 from .data import (

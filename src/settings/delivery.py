@@ -96,7 +96,7 @@ class RequestSettings:
 
     Attributes:
         requests_per_10_seconds: never more in any ten seconds.
-        requests_per_day: a run stops after so many; what is left waits for the next one.
+        requests_per_day: a run stops after this many; what is left waits for the next one.
         connections: requests under way at a time.
         timeout_seconds: for an answer.
         tries: of one request, where another may succeed.
@@ -319,7 +319,7 @@ class PushSettings:
             `mqbg push --retry-dead`, or before what is to be sent changes.
         retry_minutes: until a refused record is due again; doubles with every refusal.
         decimals: of numbers that are no whole numbers; a change below that is none.
-        steady_points: a change of the score up to so many points is no trend.
+        steady_points: a change of the score up to this many points is no trend.
         grades: the lowest scores of the grades A, B and C; below is D.
     """
 
@@ -352,7 +352,7 @@ class AlertSettings(RequestSettings):
     Attributes:
         channels: `slack`, `teams`, `email`, or none.
         language: of the messages; "" takes `[explain] language`.
-        fall_points: a qualified group whose score falls by so much since the run before is told.
+        fall_points: a qualified group whose score falls by this much since the run before is told.
         max_age_days: of a change that is still told; what is older is past being news.
         link: to a group's page; `{page}` is its file in `mqbg report`, `{group_id}` its id.
         slack_env: environment variable with the webhook's URL; so for the others.

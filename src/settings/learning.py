@@ -56,7 +56,7 @@ class ThresholdSettings:
         cost: ... and that of one touch, in the same currency.
         precision: share of the newly qualified that must convert within the horizon.
         confidence: of the one-sided bound that holds `precision`.
-        shrinkage: a segment's own line counts half where so many cases speak for it.
+        shrinkage: a segment's own line counts half where this many cases speak for it.
     """
 
     policy: Literal["capacity", "value", "precision"] = "capacity"
@@ -128,12 +128,12 @@ class ExplainSettings:
     """The stakeholder game and the what-ifs.
 
     Attributes:
-        max_sets: up to so many distinct sets of members every one is computed; above, sampled.
+        max_sets: up to this many distinct sets of members every one is computed; above, sampled.
         standard_error: sampling stops when every member's error is below it (log-odds) ...
-        max_pairs: ... or after so many antithetic pairs of permutations.
+        max_pairs: ... or after this many antithetic pairs of permutations.
         dependence_share: a member whose leaving costs at least this share of the readiness that
             the whole group adds is a single point of failure.
-        min_support: a what-if needs at least so many training snapshots like it.
+        min_support: a what-if needs at least this many training snapshots like it.
         language: of summaries, reasons and actions, a file of `explain/language` ...
         languages_folder: ... or of this folder, whose files add languages and override ours.
     """
@@ -156,7 +156,7 @@ class ProbeSettings:
     Attributes:
         feature_auc: a single feature that ranks outcomes at least so well, in either direction.
         min_conversions: nothing is said of a feature, a back-filled kind, a column or members
-            unless it is known of so many converted groups (of a column: accounts or contacts).
+            unless it is known of this many converted groups (of a column: accounts or contacts).
         kind_share: groups that had a kind before the cut-off and then converted; it must also
             lie nearer to all than to the share of all groups.
         backfilled_share: activities of the horizon before a conversion that were recorded after
@@ -165,7 +165,7 @@ class ProbeSettings:
         filled_difference: how much more often a column is filled where groups converted.
         members_at_outcome: members of converted groups who joined on the day of the conversion,
             or converted groups without a member before it.
-        placeholder_groups: so many groups make an account of one outcome suspect ...
+        placeholder_groups: this many groups make an account of one outcome suspect ...
         placeholder_share: ... or such a share of all groups.
     """
 

@@ -23,8 +23,8 @@ class StateSettings:
     Attributes:
         leave_below: share of both thresholds; a qualified group is below the lower line when its
             readiness or its completeness is under this share of its threshold ...
-        dwell_days: ... and leaves after so many days below it without a break.
-        recycle_days: after so many days a rejection ends.
+        dwell_days: ... and leaves after this many days below it without a break.
+        recycle_days: after this many days a rejection ends.
         sent_back_reasons: of a rejection; with one of them it ends at once. Letter case and
             spaces around do not matter.
         alert_pause_days: for so long after an alert a group gives no second one.

@@ -14,7 +14,7 @@ The tables hold the traps of real data. A good pipeline falls into none of them:
   true strength at all.
 - **Late records**: about 5 % of the activities have a `recorded_at` days to weeks after
   `occurred_at`; elsewhere it is equal or empty. The truth follows what occurred.
-- **The same activity twice**: about 1 % of the `activity_id` stand twice, the second time with a
+- **The same activity twice**: about 1 % of the `activity_id` appear twice, the second time with a
   later `recorded_at`.
 - **Activities for another solution**: their `solution_id` is not the group's, so that they count
   for this group not at all, though perhaps for another of the same contact.

@@ -14,19 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from mqbg.commands.app import app, main
-from mqbg.simulate import simulate
 from typer.main import get_command
 
 ROOT = Path(__file__).parents[2]
 AS_OF = "2025-06-01"
-SETTINGS = """
-[model]
-resamples = 20
-threads = 1
-few_conversions = 10
-[snapshots]
-start = "2024-06-01"
-"""
 TINY = {
     "accounts": "account_id,name\nA1,東都電機株式会社\nA2,Orion Inc.\n",
     "contacts": "contact_id,account_id,full_name\nC1,A1,佐藤 花子\nC2,A2,Ann Lee\nC3,A2,Sam Coy\n",
@@ -78,34 +69,6 @@ def tiny(tmp_path):
     folder.mkdir()
     for table, text in TINY.items():
         (folder / f"{table}.csv").write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cli") / "world"
-    simulate(folder, groups=300, seed=3)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def trained(world, tmp_path_factory):
-    """A working folder with a champion, made by the command itself."""
-    import os
-
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "mqbg.toml").write_text(SETTINGS)
-    before, argv = Path.cwd(), sys.argv
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    os.chdir(folder)
-    sys.argv = ["mqbg", "train", str(world), "--json", "figures.json"]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        os.chdir(before)
-        sys.argv = argv
-    assert not ended.value.code
     return folder
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from mqbg.simulate import simulate
 
 
-def imported_by(folder: Path, *arguments: str) -> set[str]:
-    """Packages in memory when a command has ended."""
+def imported_by(names: Path, *arguments: str, folder: Path | None = None) -> set[str]:
+    """Packages in memory when a command has ended; `names` is where it writes them."""
     code = (
         "import json, sys\n"
         "from mqbg.commands.app import main\n"
@@ -23,7 +22,6 @@ def imported_by(folder: Path, *arguments: str) -> set[str]:
         "packages = sorted({name.split('.')[0] for name in sys.modules})\n"
         "json.dump(packages, open(names, 'w'))\n"
     )
-    names = folder / "imported.json"
     environment = {**os.environ, "MQBG_STORE_URL": ""}
     environment.pop("MLFLOW_TRACKING_URI", None)
     ran = subprocess.run(
@@ -34,19 +32,9 @@ def imported_by(folder: Path, *arguments: str) -> set[str]:
     return set(json.loads(names.read_text()))
 
 
-@pytest.fixture(scope="module")
-def working_folder(tmp_path_factory):
-    """A folder with a world and a champion."""
-    folder = tmp_path_factory.mktemp("start")
-    simulate(folder / "world", groups=300, seed=3)
-    (folder / "mqbg.toml").write_text("[model]\nresamples = 2\nablation = false\n")
-    imported_by(folder, "train", "world")
-    return folder
-
-
 def test_help_imports_neither_engines_nor_settings(tmp_path):
     heavy = {"ibis", "duckdb", "numpy", "pandas", "lightgbm", "mlflow", "sqlalchemy"}
-    assert not imported_by(tmp_path, "--help") & heavy
+    assert not imported_by(tmp_path / "imported.json", "--help") & heavy
 
 
 @pytest.mark.parametrize("room", ["contract", "settings", "commands", "commands.app"])
@@ -56,15 +44,19 @@ def test_the_lowest_rooms_import_no_engine(room):
     assert ran.stdout.strip() == "set()"
 
 
-def test_a_check_imports_neither_trees_nor_mlflow(working_folder):
-    assert not imported_by(working_folder, "check", "world") & {"lightgbm", "mlflow", "sklearn"}
+def test_a_check_imports_neither_trees_nor_mlflow(world, tmp_path):
+    imported = imported_by(tmp_path / "imported.json", "check", str(world))
+    assert not imported & {"lightgbm", "mlflow", "sklearn"}
 
 
-def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgbm(working_folder):
-    scoring = imported_by(
-        working_folder, "score", "world", "--as-of", "2025-09-01", "--out", "out", "--no-store"
-    )
-    group = pq.read_table(working_folder / "out" / "scores.parquet")["group_id"][0].as_py()
-    explaining = imported_by(working_folder, "explain", "world", group, "--as-of", "2025-09-01")
-    for imported in (scoring, explaining):
-        assert not imported & {"mlflow", "lightgbm", "sklearn"}
+def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgbm(
+    world, trained, tmp_path
+):
+    def imported(*arguments: str) -> set[str]:
+        return imported_by(tmp_path / "imported.json", *arguments, folder=trained)
+
+    score = ("score", str(world), "--as-of", "2025-09-01", "--no-store", "--out")
+    scoring = imported(*score, str(tmp_path / "out"))
+    group = pq.read_table(tmp_path / "out" / "scores.parquet")["group_id"][0].as_py()
+    explaining = imported("explain", str(world), group, "--as-of", "2025-09-01")
+    assert not (scoring | explaining) & {"mlflow", "lightgbm", "sklearn"}

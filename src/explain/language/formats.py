@@ -34,7 +34,7 @@ class Formats:
     plurals: Mapping[str, Mapping[str, str]]
 
     def decimal(self, number: float, decimals: int = 1) -> str:
-        """A number with so many decimals: 1,234.5; one that rounds to zero has no sign."""
+        """A number with this many decimals: 1,234.5; one that rounds to zero has no sign."""
         return _number(
             self.locale, _without_negative_zero(f"{number:.{decimals}f}"), decimals, False
         )
@@ -76,7 +76,7 @@ class Formats:
         return format_list(list(texts), style="standard", locale=self.locale)
 
     def counted(self, number: int, noun: str) -> str:
-        """So many of something in the plural form that the language has for it: 1 activity.
+        """This many of something in the plural form that the language has for it: 1 activity.
 
         Raises:
             LookupError: the language file has no such noun.

@@ -18,7 +18,7 @@ from .placeholders import SENTENCES, sample_values
 from .sentences import Language
 
 SUFFIX = ".toml"
-FIXED_KEY_TABLES = ("sentences", "labels", "status", "populations", "plurals")
+FIXED_KEY_TABLES = ("sentences", "labels", "status", "tasks", "populations", "plurals")
 """Tables that must have the same keys in every language."""
 
 OPEN_KEY_TABLES = (

@@ -1,4 +1,4 @@
-"""Names as they stand in a sentence: one line, of bounded length, in their own direction."""
+"""Names as in a sentence: one line, of bounded length, in their own direction."""
 
 from __future__ import annotations
 

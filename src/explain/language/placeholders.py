@@ -18,7 +18,7 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "kind": ("web visit",),
     "theme": ("engagement",),
     "feature": ("activities in the last 7 days",),
-    "value": ("12", None),
+    "value": ("12", "Software"),
     "counter": ("", "x"),
     "heading": ("Arrow K.K.: Ledger",),
     "account": ("Arrow K.K.",),

@@ -39,7 +39,7 @@ class Language:
         return Formats(self.locale, self.plurals)
 
     def render(self, sentence: str, **values: object) -> str:
-        """A sentence with its values filled in, on one line whatever stands in them."""
+        """A sentence with its values filled in, on one line whatever they hold."""
         template = self._templates.get(sentence)
         if template is None:
             template = self.environment.from_string(self.sentences[sentence])

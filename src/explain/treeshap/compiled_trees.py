@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .forest import LINEAR, Forest, UnsupportedTreesError, parse_forest
+from .layout import Floats
 from .quadrature import quadrature
 
 if TYPE_CHECKING:
     import lightgbm as lgb
-
-Floats = NDArray[np.float64]
 
 
 class Trees(Protocol):
@@ -51,7 +50,7 @@ class Trees(Protocol):
 
         Returns:
             Shape (rows, features + 1): what each feature adds to the raw score, and last the
-            model's mean; of a model of several classes so many for each, one after the other.
+            model's mean; of a model of several classes this many for each, one after the other.
         """
         ...
 

@@ -14,7 +14,7 @@ def compiled(signature: Any = None, **options: Any) -> Callable[[Kernel], Kernel
     """Compiles a function with numba, without Python's lock.
 
     Numba keeps the code beside this package, else in `NUMBA_CACHE_DIR` or the user's cache
-    folder. Where none of them can be written to, every process compiles anew.
+    folder. Where none of them can be written to, every process compiles again.
 
     Args:
         signature: numba's; with it the function compiles when its module is imported. Without,

@@ -12,7 +12,6 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from .compiling import compiled
 from .layout import (
@@ -25,12 +24,11 @@ from .layout import (
     TREE,
     ZERO_RIGHT,
     ZERO_THRESHOLD,
+    Array,
+    Floats,
 )
 
 BLOCK_ROWS = 256
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 
 _ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TOP_SIX = np.uint64(58)

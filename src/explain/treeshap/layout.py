@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
 
 # Kinds of splits. Those of numbers differ in where a missing value goes, and in whether zero is
 # missing as well.
@@ -11,7 +17,7 @@ NAN_RIGHT, NAN_LEFT, ZERO_RIGHT, ZERO_LEFT, CATEGORY = range(5)
 # LightGBM's kZeroThreshold, a float in C++: nearer to zero than this is zero.
 ZERO_THRESHOLD = float(np.float32(1e-35))
 
-# Up to so many leaves, bits mark those in reach; in larger trees rows walk from node to node.
+# Up to this many leaves, bits mark those in reach; in larger trees rows walk from node to node.
 MAX_BITSET_LEAVES = 1024
 
 # A bit times this de Bruijn number has another top six bits for each of the 64 bits.

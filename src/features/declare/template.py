@@ -31,7 +31,7 @@ class TemplateRole:
     """A role that some template names.
 
     Attributes:
-        name: as it stands in the members table.
+        name: as in the members table.
         slug: the name as part of a column's name.
         default: its line in the default template, None where only solutions name it.
         solutions: overrides, by solution_id.
@@ -103,7 +103,7 @@ def slugs(names: Sequence[str], reserved: Collection[str] = ()) -> dict[str, str
     """Names as parts of column names: word characters of any script; a number where two meet.
 
     Args:
-        names: as they stand in the data or the settings.
+        names: as in the data or the settings.
         reserved: parts that no name may get.
     """
     parts: dict[str, str] = {}

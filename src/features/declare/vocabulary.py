@@ -34,7 +34,7 @@ class Vocabulary:
         template: the role templates.
         families: inbound kind families with columns of their own, most frequent first.
         questions: of inside sales, with columns of their own, most frequent first.
-        departments: told apart when the awake ones are counted, most frequent first; all others
+        departments: distinguished when the awake ones are counted, most frequent first; all others
             count as one.
         settings: windows, half-lives, fiscal year.
     """

@@ -173,7 +173,7 @@ def feature_table(
 
 
 def _group_batches(source: FeatureSource, signals: int) -> Sequence[Sequence[str] | None]:
-    """Groups to compute together: all, or so many at a time that their sums fit into memory."""
+    """Groups to compute together: all, or this many at a time that their sums fit into memory."""
     if not source.query_runner.bounds_memory:
         return [None]
     groups = source.tables["buying_groups"]
@@ -201,7 +201,7 @@ def update_feature_table(
         earlier: the feature table at it; groups without a change since then keep their row.
 
     Returns:
-        The table, equal to that of `feature_table`, and how many groups were computed anew.
+        The table, equal to that of `feature_table`, and how many groups were computed again.
     """
     changed = changed_groups(source, since, as_of)
     if changed is None:

@@ -79,7 +79,7 @@ def group_facts(
 
     Args:
         tables: of the prepared source; with `outcomes` (see `group_outcomes`) that is not computed
-            anew.
+            again.
         settings: the target and closed stages.
         vocabulary: gives the questions, the fiscal year, and `required_<role>` and
             `weight_<role>` of each group's solution.

@@ -24,7 +24,7 @@ from .group_features import group_features
 from .lookup import GroupLookup, look_up_groups
 from .member_signals import member_rows, people_at, rows_of_people
 
-MAX_LOOKUP_GROUPS = 64  # groups; so many are looked up, more are scanned for
+MAX_LOOKUP_GROUPS = 64  # groups; this many are looked up, more are scanned for
 
 
 @dataclass(frozen=True)

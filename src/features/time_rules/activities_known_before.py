@@ -62,7 +62,7 @@ def deduplicate(
 
 
 def repeated_id_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.Table:
-    """Hashes of more than one row's id: compared faster than ids, and no id can stand twice else.
+    """Hashes of more than one row's id: compared faster than ids, and no id can appear twice else.
 
     Args:
         activities: rows of `with_known_at`.
@@ -79,7 +79,7 @@ def repeated_id_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.
 
 
 def possible_duplicates(activities: ir.Table, repeated_hashes: ir.Table) -> ir.Table:
-    """The rows whose id may stand twice."""
+    """The rows whose id may appear twice."""
     return _with_id_hash(activities).semi_join(repeated_hashes, "hashed").drop("hashed")
 
 

@@ -70,7 +70,7 @@ def parse_body(body: bytes, max_depth: int) -> dict[str, Any]:
 
     Raises:
         HttpProblem: 422 for anything else, and for NaN, numbers beyond 2^53, control characters, a
-            key that stands twice, or depth.
+            key that appears twice, or depth.
     """
     try:
         root = json.loads(

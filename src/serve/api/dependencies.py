@@ -15,7 +15,7 @@ from .problem_details import HttpProblem
 def require_scope(keys: ApiKeys, scope: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that lets through who may do this.
 
-    Without keys, whoever sits at this machine may do everything; a name that is not the machine's
+    Without keys, anyone at this machine may do everything; a name that is not the machine's
     own in the header Host says that somebody else asks through it (a proxy, or a page that was
     given a name of 127.0.0.1), and is refused.
 

@@ -114,7 +114,7 @@ def load_keys(settings: ApiSettings, environment: Mapping[str, str]) -> ApiKeys:
         environment: of the process; MQBG_API_KEYS is read.
 
     Raises:
-        BadInput: a key cannot be read, is too short, or stands twice.
+        BadInput: a key cannot be read, is too short, or appears twice.
     """
     keys = [
         *_parse_environment(environment.get(API_KEYS, "")),
@@ -187,7 +187,7 @@ def _parse_scopes(text: str, separator: str, location: str) -> frozenset[str]:
     if not scopes <= set(SCOPES):
         raise BadInput(
             f"{location}: expected the scopes {' and '.join(SCOPES)}, or one of them, such as "
-            "read+score; mend the second part"
+            "read+score; fix the second part"
         )
     return scopes
 

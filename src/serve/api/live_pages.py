@@ -1,4 +1,4 @@
-"""Pages beside the API: a folder that `mqbg report` wrote, or pages made anew with each run."""
+"""Pages beside the API: a folder that `mqbg report` wrote, or pages made again with each run."""
 
 from __future__ import annotations
 

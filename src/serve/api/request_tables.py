@@ -1,6 +1,6 @@
 """Where one worker puts the tables of a request, checked by the contract's own rules.
 
-The queries do not depend on the request: they are compiled once for each worker, and asked anew.
+The queries do not depend on the request: they are compiled once for each worker, and asked again.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _broken_rule_message(table: str, rule: RowRule, rows: list[int]) -> str:
         parent = TABLES[table].column(rule.column).references
         advice = f"{advice} among the {str(parent).replace('_', ' ')}"
     more = " and more" if len(rows) > MAX_SHOWN_ROWS else ""
-    return f"{table}.{rule.column}: {rule.rule} at {places}{more}; {advice or 'mend the rows'}"
+    return f"{table}.{rule.column}: {rule.rule} at {places}{more}; {advice or 'fix the rows'}"
 
 
 def _staged_table(engine: PythonEngine, table: Table) -> StagedTable:

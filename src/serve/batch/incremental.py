@@ -40,7 +40,7 @@ def empty_score_tables() -> ScoreTables:
 def merge_scores(
     earlier: ScoreTables, recomputed: ScoreTables, changed: pa.Array, as_of: datetime
 ) -> ScoreTables:
-    """Scores of a cut-off: those computed anew, and the earlier ones of all other groups.
+    """Scores of a cut-off: those computed again, and the earlier ones of all other groups.
 
     Args:
         earlier: of the earlier cut-off.

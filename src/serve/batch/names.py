@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -16,6 +17,24 @@ from .scoring import ScoreTables
 ContactDetails = tuple[str | None, str | None, str | None]
 
 
+@dataclass(frozen=True, slots=True)
+class CrmRecord:
+    """The record of a group in the CRM.
+
+    Attributes:
+        name: of the deal.
+        owner: who works it.
+        url: where it opens, of http or https alone: it becomes a link.
+    """
+
+    name: str | None = None
+    owner: str | None = None
+    url: str | None = None
+
+
+NO_RECORD = CrmRecord()
+
+
 @dataclass(frozen=True)
 class Names:
     """Names by id; an id without a name stands for itself.
@@ -25,12 +44,18 @@ class Names:
         solutions: name by solution_id.
         contacts: full_name, title and department by contact_id.
         tiers: of the accounts that have one, by account_id.
+        records: of the groups in the CRM, by group_id.
     """
 
     accounts: Mapping[str, str]
     solutions: Mapping[str, str]
     contacts: Mapping[str, ContactDetails]
     tiers: Mapping[str, str]
+    records: Mapping[str, CrmRecord] = field(default_factory=dict)
+
+    def record(self, group_id: str) -> CrmRecord:
+        """The group's record in the CRM, as far as it is known."""
+        return self.records.get(group_id, NO_RECORD)
 
     def account(self, account_id: str) -> str:
         """The account's name."""
@@ -68,12 +93,22 @@ def read_names(scored: ScoreTables, source: Source) -> Names:
     contacts = _rows_with_ids(tables["contacts"], fields, scored.stakeholders["contact_id"])
     contact_rows = zip(*_columns(contacts), strict=True)
     ids, account_names, tiers = _columns(accounts)
+    group_fields = ("group_id", "name", "owner", "url")
+    groups = _columns(_rows_with_ids(tables["buying_groups"], group_fields, scores["group_id"]))
     return Names(
         dict(zip(ids, account_names, strict=True)),
         dict(zip(*_columns(solutions), strict=True)),
         {key: (name, title, department) for key, name, title, department in contact_rows},
         {key: tier for key, tier in zip(ids, tiers, strict=True) if tier},
+        {
+            group_id: CrmRecord(name, owner, url if _is_link(url) else None)
+            for group_id, name, owner, url in zip(*groups, strict=True)
+        },
     )
+
+
+def _is_link(url: str | None) -> bool:
+    return bool(url) and urlsplit(url or "").scheme in ("http", "https")
 
 
 def _rows_with_ids(table: ir.Table, columns: tuple[str, ...], ids: pa.ChunkedArray) -> pa.Table:

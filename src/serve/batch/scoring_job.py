@@ -18,7 +18,7 @@ from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
-from ...source import checked_source, on_engine
+from ...source import Source, checked_source, on_engine
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
@@ -159,11 +159,23 @@ def scoring_job(
         language_code or settings.explain.language, settings.explain.languages_folder
     )
     model = load_registered_bundle(settings.model.registered_name, version)
-    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
-    own_settings = replace(model.bundle.settings, model=threads)
-    model = replace(model, bundle=with_compiled_trees(replace(model.bundle, settings=own_settings)))
     with (
         checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
         on_engine(source, engine) as engine_source,
     ):
-        yield ScoringJob(prepare_source(engine_source, own_settings), model, language, progress)
+        yield job_on(engine_source, model, settings, language, progress)
+
+
+def job_on(
+    source: Source,
+    model: RegisteredBundle,
+    settings: Settings,
+    language: Language,
+    progress: Progress = lambda _label, _share: None,
+) -> ScoringJob:
+    """A job on a source that is open already; see `scoring_job`."""
+    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
+    own_settings = replace(model.bundle.settings, model=threads)
+    fast = with_compiled_trees(replace(model.bundle, settings=own_settings))
+    prepared = prepare_source(source, own_settings)
+    return ScoringJob(prepared, replace(model, bundle=fast), language, progress)

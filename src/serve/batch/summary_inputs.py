@@ -27,7 +27,7 @@ class SummaryInputs:
         accounts: name by account_id.
         solutions: name by solution_id.
         contacts: by contact_id.
-        recent_activity: what each did of late, by group_id and contact_id.
+        recent_activity: what each did recently, by group_id and contact_id.
     """
 
     accounts: Mapping[str, str]

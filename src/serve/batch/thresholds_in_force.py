@@ -17,7 +17,7 @@ from ...model.threshold_update import SEGMENT_COLUMNS, segment_values, update_th
 from ...model.thresholds import Thresholds
 
 UPDATE_SNAPSHOTS = 4
-"""So many snapshots find the flow again, however long ago training was."""
+"""This many snapshots find the flow again, however long ago training was."""
 
 Progress = Callable[[str, float], None]
 
@@ -29,7 +29,7 @@ def thresholds_in_force(
 
     A capacity line that stays where training left it lets in ever more groups as a portfolio
     grows (see `threshold_update`). So the snapshots that came since are scored, in the rhythm of
-    the training, and the line is drawn anew at each. Nothing but the data and the cut-off decides.
+    the training, and the line is drawn again at each. Nothing but the data and the cut-off decides.
 
     Args:
         source: prepared with the bundle's settings.

@@ -1,4 +1,4 @@
-"""What sales said of the groups, and which of them began anew."""
+"""What sales said of the groups, and which of them began again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the members of some groups did of late, and what was done to them, for the time line."""
+"""What the members of some groups did recently, and what was done to them, for the time line."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from .roles import RoleMapEntry, role_map
 from .score_changes import EarlierScores, GroupChange, group_change
 from .themes import ThemeTable, theme_table
 from .timeline import Timeline, timeline
+from .worklist import next_steps
 
 MAX_STAKEHOLDERS = 50
 """Stakeholders shown one by one; the rest of a larger group is one line, so sums stay true."""
@@ -66,8 +67,8 @@ class GroupPage:
         total: 100 x readiness.
         roles: the role map.
         themes: what carried the parts of the people; None if it is not known.
-        timeline: activities of late.
-        actions: rows of the actions table.
+        timeline: recent activities.
+        actions: rows of the actions table that are worth naming, the best first.
         change: since the earlier score; None without one.
     """
 
@@ -178,7 +179,7 @@ def _group_page(
         timeline=timeline(
             rows.activities.get(group_id, {}), ids, group.score["as_of"], bundle.settings
         ),
-        actions=tuple(rows.actions[group_id]),
+        actions=tuple(next_steps(rows.actions[group_id], group.score)),
         change=group_change(group.score, members, earlier, names),
     )
 

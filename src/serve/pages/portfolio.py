@@ -1,4 +1,4 @@
-"""The portfolio: every scored group as one line, the readiest first."""
+"""The portfolio: every scored group as one line, those to work today first."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from ...contract import BadInput
 from ...explain.language import Language
-from ..batch.names import Names
+from ..batch.names import CrmRecord, Names
 from ..batch.page_name import page_name
 from ..batch.scoring import ScoreTables
 from .charts import Gauge, gauge, scale_end
+from .worklist import Task, task_of, urgency
 
 MAX_PAGES = 500
 """Groups with a page of their own unless the caller says otherwise, the readiest ones."""
@@ -42,6 +43,8 @@ class PortfolioGroup:
         score_change: change since the earlier score, in score points as they are shown; None
             without one.
         page: file name of its page under `groups`; None beyond the limit.
+        task: what it asks for today.
+        record: in the CRM.
     """
 
     score: Row
@@ -52,6 +55,13 @@ class PortfolioGroup:
     strongest_member: tuple[str, float] | None
     score_change: float | None
     page: str | None
+    task: Task
+    record: CrmRecord
+
+    @property
+    def urgency(self) -> int:
+        """The smaller, the sooner."""
+        return urgency(self.task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +75,12 @@ class Portfolio:
         statuses: how many of each status, most frequent first.
         solutions: how many of the listed groups are for each solution, by name.
         tiers: how many of the listed groups are of each tier, by tier.
+        owners: how many of the listed groups each owner has, by name.
+        tasks: how many of the listed groups ask for each task, the most urgent first.
         lowest_threshold: the lowest readiness from which a group of these qualifies.
         highest_threshold: the highest; 1 where none qualifies.
         scale: where the readiness scale of every page ends, 0..1.
-        listed_groups: the readiest groups by rank.
+        listed_groups: the readiest groups, those to work today first.
         pages: how many of them have a page.
         since: the earlier cut-off that `score_change` speaks of; None without one.
     """
@@ -79,6 +91,8 @@ class Portfolio:
     statuses: Counts
     solutions: Counts
     tiers: Counts
+    owners: Counts
+    tasks: Counts
     lowest_threshold: float
     highest_threshold: float
     scale: float
@@ -102,7 +116,7 @@ def portfolio(
         names: of accounts, solutions and contacts.
         language: the language.
         earlier: rows of the scores table at an earlier cut-off by group_id; None for none.
-        pages: so many of the readiest groups have a page.
+        pages: this many of the readiest groups have a page.
 
     Raises:
         BadInput: there are no scores, or they are not of one cut-off.
@@ -112,19 +126,25 @@ def portfolio(
     scores = scored.scores.sort_by(order).slice(0, MAX_LISTED).to_pylist()
     end = scale_end(max(max(row["readiness_high"], row["threshold"]) for row in scores))
     strongest_members = _strongest_members(scored.stakeholders, names, language)
-    listed_groups = tuple(
-        PortfolioGroup(
-            score=row,
-            account=names.account(row["account_id"]),
-            solution=names.solution(row["solution_id"]),
-            tier=names.tiers.get(row["account_id"]),
-            gauge=_gauge(row, end),
-            strongest_member=strongest_members.get(row["group_id"]),
-            score_change=score_change(row, (earlier or {}).get(row["group_id"])),
-            page=page_name(row["group_id"]) if index < pages else None,
+    by_rank = []
+    for index, row in enumerate(scores):
+        before = (earlier or {}).get(row["group_id"])
+        change = score_change(row, before)
+        by_rank.append(
+            PortfolioGroup(
+                score=row,
+                account=names.account(row["account_id"]),
+                solution=names.solution(row["solution_id"]),
+                tier=names.tiers.get(row["account_id"]),
+                gauge=_gauge(row, end),
+                strongest_member=strongest_members.get(row["group_id"]),
+                score_change=change,
+                page=page_name(row["group_id"]) if index < pages else None,
+                task=task_of(row, before, change),
+                record=names.record(row["group_id"]),
+            )
         )
-        for index, row in enumerate(scores)
-    )
+    listed_groups = tuple(sorted(by_rank, key=lambda group: group.urgency))
     return Portfolio(
         as_of=as_of,
         model_version=scores[0]["model_version"],
@@ -132,6 +152,8 @@ def portfolio(
         statuses=tuple(Counter(scored.scores["status"].to_pylist()).most_common()),
         solutions=_counts(group.solution for group in listed_groups),
         tiers=_counts(group.tier for group in listed_groups if group.tier),
+        owners=_counts(group.record.owner for group in listed_groups if group.record.owner),
+        tasks=tuple(Counter(group.task.value for group in listed_groups).items()),
         lowest_threshold=pc.min(scored.scores["threshold"]).as_py(),
         highest_threshold=pc.max(scored.scores["threshold"]).as_py(),
         scale=end,

@@ -20,7 +20,7 @@ SHAPE_COUNT = 8
 KNOWN_FAMILIES = ("web", "content", "event", "email", "form", "product", "meeting")
 BY_US, OTHER = "by_us", "other"
 MANY_ACTIVITIES = 3
-"""From so many of a day and family on, a mark is larger."""
+"""From this many of a day and family on, a mark is larger."""
 
 MAX_LISTED = 60
 """Activities in the table beside the picture, the latest ones."""

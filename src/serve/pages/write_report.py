@@ -72,7 +72,7 @@ def write_report(
             if None.
         record: what the registry keeps of the training; None where it cannot be read.
         before: the tables of an earlier cut-off, to say what changed.
-        pages: so many groups have a page of their own.
+        pages: this many groups have a page of their own.
         progress: called with a label and the share done.
 
     Returns:

@@ -210,7 +210,7 @@ def _gains_curve(converted: Floats, probability: Floats) -> tuple[Floats, Floats
 def decision_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.DataFrame:
     """Net benefit of touching the rows at or above a chance, by that chance.
 
-    The decision curve of Vickers and Elkin (2006): whoever acts from chance t on holds a
+    The decision curve of Vickers and Elkin (2006): anyone who acts from chance t on holds a
     conversion worth (1 - t) / t wasted touches. The net benefit is in conversions per row:
     true positives minus false positives x t / (1 - t), over the rows.
 

@@ -72,7 +72,7 @@ def read_trainings(
         client: of MLflow.
         name: of the registered model, and of the experiment of its runs.
         chosen: versions to read; all, and the runs beside them, if none is named.
-        limit: at most so many, if none is named; the champion always is among them. None: all.
+        limit: at most this many, if none is named; the champion always is among them. None: all.
 
     Raises:
         BadInput: a chosen version does not exist.

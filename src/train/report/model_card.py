@@ -330,7 +330,7 @@ def _segments(facts: CardFacts) -> str:
                 "Where the model ranks worse than over all rows, or its chances are off by more "
                 "than chance explains:"
             ),
-            _bullets((one.sentence for one in weak), "No segment stands out."),
+            _bullets((one.sentence for one in weak), "No segment differs."),
             (
                 f"Were every segment as good as the whole, about {false_alarms:.1f} would be named "
                 "above all the same. A dash marks what is too small to judge."

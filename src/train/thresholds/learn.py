@@ -92,7 +92,7 @@ def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresho
 
     By capacity, segments and months differ where the settings give them a capacity. By value and
     precision all segments do, and the months that were seen in two years at least: a season that
-    was seen once cannot be told from a trend.
+    was seen once cannot be distinguished from a trend.
 
     Args:
         rows: group_id, account_id, as_of, readiness, completeness, converted (bool), and the

@@ -83,7 +83,7 @@ def require_scored_rows(rows: pd.DataFrame, columns: tuple[str, ...] = SCORED_CO
     """Makes sure that a line can be learned on rows.
 
     Raises:
-        ValueError: a column is missing, there are no rows, a (group_id, as_of) stands twice, or
+        ValueError: a column is missing, there are no rows, a (group_id, as_of) appears twice, or
             a readiness or completeness is missing or outside [0, 1].
     """
     if missing := [name for name in columns if name not in rows.columns]:
@@ -100,7 +100,7 @@ def require_scored_rows(rows: pd.DataFrame, columns: tuple[str, ...] = SCORED_CO
             )
     if duplicates := int(rows.duplicated(["group_id", "as_of"]).sum()):
         raise ValueError(
-            f"each group must stand once per snapshot, got {duplicates} rows again: "
+            f"each group must appear once per snapshot, got {duplicates} rows again: "
             "drop the repeats"
         )
 

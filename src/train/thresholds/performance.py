@@ -81,7 +81,7 @@ def forecast_performance(
     resamples: int,
     seed: int,
 ) -> ThresholdPerformance:
-    """What to expect of the line now in force: how good of the past, how many of late.
+    """What to expect of the line now in force: how good of the past, how many recently.
 
     Precision and recall are those of the line of the last snapshot in `recent`, held throughout
     rows whose outcomes are known. The volume is the flow of `recent`, whose outcomes nobody knows

@@ -10,32 +10,15 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from mqbg.contract import TABLES, BadInput
+from mqbg.contract import BadInput
 from mqbg.explain.changes.change_attribution import attribute_change
 from mqbg.explain.shapley.valuation import with_compiled_trees
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.tables_as_of import in_memory_source, rows_of_group
-from mqbg.settings import (
-    ModelSettings,
-    ObservationSettings,
-    Settings,
-    SnapshotSettings,
-    TargetSettings,
-)
-from mqbg.simulate import simulate
-from mqbg.train.fit import trees as fit
-from mqbg.train.training import train
 
 SINCE, AS_OF = datetime(2025, 5, 10), datetime(2025, 7, 1)
 LATELY = datetime(2025, 6, 20)
-SETTINGS = Settings(
-    target=TargetSettings(horizon_days=150),
-    observation=ObservationSettings(datetime(2025, 12, 1)),
-    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
-    model=ModelSettings(threads=1, resamples=2, ablation=False),
-)
 TIMES = {
     "members": "joined_at", "activities": "occurred_at", "stage_events": "occurred_at",
     "verdicts": "decided_at", "answers": "answered_at",
@@ -43,23 +26,18 @@ TIMES = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    out = tmp_path_factory.mktemp("since") / "world"
-    simulate(out, groups=200, seed=13)
-    return {name: pq.read_table(out / f"{name}.parquet") for name in TABLES}
+def world(small_world):
+    return small_world
 
 
 @pytest.fixture(scope="module")
-def source(world, open_tables):
-    return open_tables(world, SETTINGS)
+def source(small_model):
+    return small_model[0]
 
 
 @pytest.fixture(scope="module")
-def bundle(source):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "ROUNDS", 40)
-        trained = train(source, test_from=AS_OF, progress=lambda *_: None)
-    return with_compiled_trees(trained.bundle)
+def bundle(small_model):
+    return with_compiled_trees(small_model[1])
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +82,9 @@ def as_arrow(tables, like):
 
 
 @pytest.fixture(scope="module")
-def opened(world):
+def opened(world, bundle):
     """`opened(tables)`: rows as a prepared source."""
-    return lambda tables: in_memory_source(as_arrow(tables, world), SETTINGS)
+    return lambda tables: in_memory_source(as_arrow(tables, world), bundle.settings)
 
 
 @pytest.fixture(scope="module")
@@ -419,7 +397,7 @@ def test_in_a_random_world_the_parts_sum_and_everybody_s_turn_is_told(
 ):
     """Times crowd around both cut-offs, to the microsecond."""
     tables, since = random_tables(seed, AS_OF), AS_OF - timedelta(days=days)
-    there = open_tables(tables, SETTINGS)
+    there = open_tables(tables, bundle.settings)
     ends = [
         {row["group_id"]: row for row in table.to_pylist()}
         for table in (feature_table(there, bundle.catalogue, [at]) for at in (since, AS_OF))

@@ -12,9 +12,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
-from mqbg.contract import TABLES
 from mqbg.explain.group_members import group_members_at, reference_member_terms
 from mqbg.explain.shapley import stakeholders as room
 from mqbg.explain.shapley.coalition_aggregates import Aggregator
@@ -24,28 +22,12 @@ from mqbg.explain.shapley.valuation import Valuation
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.tables.feature_table import feature_table, open_snapshot
 from mqbg.features.tables.group_features import aggregate_terms, group_features, member_terms
-from mqbg.settings import (
-    ExplainSettings,
-    ModelSettings,
-    ObservationSettings,
-    Settings,
-    SnapshotSettings,
-    TargetSettings,
-)
-from mqbg.simulate import simulate
-from mqbg.train.fit import trees as fit
-from mqbg.train.training import train
+from mqbg.settings import ExplainSettings
 
 AS_OF = datetime(2025, 7, 1)
 SEED = 21
 SIZES = (0, 1, 2, 8, 400)
-SETTINGS = Settings(
-    target=TargetSettings(horizon_days=150),
-    observation=ObservationSettings(datetime(2025, 12, 1)),
-    snapshots=SnapshotSettings(start=datetime(2024, 11, 1)),
-    model=ModelSettings(threads=1, resamples=2, ablation=False),
-    explain=ExplainSettings(standard_error=0.05, max_pairs=16, min_support=5),
-)
+EXPLAIN = ExplainSettings(standard_error=0.05, max_pairs=16, min_support=5)
 
 
 def quiet(_label, _share):
@@ -61,6 +43,9 @@ def joined(group_id, contact_ids, roles):
             "role": [roles[place % len(roles)] for place in range(len(contact_ids))],
             "joined_at": [datetime(2023, 1, 1)] * len(contact_ids),
             "left_at": pa.nulls(len(contact_ids), pa.timestamp("us")),
+            "probability": pa.nulls(len(contact_ids), pa.float64()),
+            "source": pa.nulls(len(contact_ids), pa.string()),
+            "joined_is": pa.nulls(len(contact_ids), pa.string()),
         }
     )
 
@@ -98,24 +83,19 @@ def resized(tables):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(small_world):
     """Ids of the groups by size, and the tables."""
-    out = tmp_path_factory.mktemp("stakeholders") / "world"
-    simulate(out, groups=300, seed=SEED)
-    tables = {name: pq.read_table(out / f"{name}.parquet") for name in TABLES}
-    return resized(tables)
+    return resized(small_world)
 
 
 @pytest.fixture(scope="module")
-def source(world, open_tables):
-    return open_tables(world[1], SETTINGS)
+def bundle(small_bundle):
+    return replace(small_bundle, settings=replace(small_bundle.settings, explain=EXPLAIN))
 
 
 @pytest.fixture(scope="module")
-def bundle(source):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "ROUNDS", 50)
-        return train(source, test_from=AS_OF, progress=quiet).bundle
+def source(world, open_tables, bundle):
+    return open_tables(world[1], bundle.settings)
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +250,9 @@ def test_a_group_has_the_same_answer_alone_and_in_any_batch(
 
 
 def test_another_seed_draws_another_sample_of_a_large_group_alone(world, source, bundle, found):
-    other = replace(bundle, settings=replace(SETTINGS, model=replace(SETTINGS.model, seed=8)))
+    other = replace(
+        bundle, settings=replace(bundle.settings, model=replace(bundle.settings.model, seed=8))
+    )
     only = [world[0][400], world[0][8]]
     with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         drawn = {one.group.group_id: one for one in group_stakeholders(few, other, quiet)}
@@ -352,10 +334,10 @@ def test_if_leaves_equals_scoring_the_tables_without_that_member(
     gone = {(key, found[key].group.contact_ids[place]) for key, place in leaving.items()}
     pairs = zip(members["group_id"].to_pylist(), members["contact_id"].to_pylist(), strict=True)
     staying = members.filter(pa.array([pair not in gone for pair in pairs]))
-    without = open_tables({**world[1], "members": staying}, SETTINGS)
+    without = open_tables({**world[1], "members": staying}, bundle.settings)
     table = feature_table(without, bundle.catalogue, [AS_OF])
     values = dict(zip(table["group_id"].to_pylist(), bundle.log_odds(table), strict=True))
-    assert len(leaving) > 100
+    assert len(leaving) > 40
     for key, place in leaving.items():
         one = found[key]
         assert one.outcome.without[place] == values[key]
@@ -415,13 +397,16 @@ def test_a_step_with_less_support_than_the_minimum_is_refused(at, bundle):
     supports = sorted({member.snapshots for member in bundle.reference_members})
     middle = supports[len(supports) // 2]
     for least in (middle, middle + 1, 10**9):
-        strict = replace(SETTINGS, explain=replace(SETTINGS.explain, min_support=least))
+        strict = replace(
+            bundle.settings, explain=replace(bundle.settings.explain, min_support=least)
+        )
         known = set(reference_member_terms(replace(bundle, settings=strict)))
         assert known == {m.role for m in bundle.reference_members if m.snapshots >= least}
 
 
 def test_without_enough_support_there_are_no_actions(world, source, bundle):
-    settings = replace(SETTINGS, explain=replace(SETTINGS.explain, min_support=10**9))
+    explain = replace(bundle.settings.explain, min_support=10**9)
+    settings = replace(bundle.settings, explain=explain)
     only = [world[0][size] for size in (0, 1, 2, 8)]
     with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         assert all(
@@ -434,7 +419,9 @@ def test_without_enough_support_there_are_no_actions(world, source, bundle):
 def test_the_single_point_of_failure_costs_the_share_of_what_the_group_adds(
     world, source, bundle, found, share
 ):
-    settings = replace(SETTINGS, explain=replace(SETTINGS.explain, dependence_share=share))
+    settings = replace(
+        bundle.settings, explain=replace(bundle.settings.explain, dependence_share=share)
+    )
     only = [key for key, one in found.items() if len(one.group.contact_ids) < 9][:60]
     with open_snapshot(source, bundle.catalogue, AS_OF, only) as few:
         again = list(group_stakeholders(few, replace(bundle, settings=settings), quiet))

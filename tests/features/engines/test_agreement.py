@@ -10,8 +10,6 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mqbg.features import feature_table, group_features
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
@@ -210,8 +208,9 @@ def edited_copies(tables, deleted):
     return copies
 
 
-@settings(max_examples=3, deadline=None, derandomize=True)
-@given(seed=st.integers(10, 1000))
+@pytest.mark.parametrize(
+    "seed", [10, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (231, 512))]
+)
 def test_every_coalition_equals_features_recomputed_without_the_others(
     open_tables, random_tables, bits, seed
 ):

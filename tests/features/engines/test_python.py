@@ -43,7 +43,9 @@ def terms_of(at):
     ]
 
 
-@pytest.fixture(scope="module", params=range(3))
+@pytest.fixture(
+    scope="module", params=[0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def sources(request, open_tables, random_tables):
     big = open_tables(random_tables(request.param, AS_OF))
     return big, opened({name: rows.to_pyarrow() for name, rows in big.contract_tables.items()})

@@ -102,7 +102,9 @@ def expected(tables, group):
 
 
 @pytest.mark.parametrize("few", [True, False])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))]
+)
 def test_facts_of_other_groups_equal_plain_python(open_tables, seed, few):
     tables = world(seed)
     got = facts_of(open_tables(tables, SETTINGS), few=few)
@@ -113,7 +115,9 @@ def test_facts_of_other_groups_equal_plain_python(open_tables, seed, few):
         assert {name: facts[name] for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_open_groups_of_an_account_are_the_eligible_ones(open_tables, seed):
     source = open_tables(world(seed), SETTINGS)
     eligible = (

@@ -198,7 +198,9 @@ def test_the_declared_types_are_those_the_engine_gives(open_tables, random_table
     assert {name: str(kind) for name, kind in kept.schema().items()} == declared
 
 
-@pytest.mark.parametrize("seed", range(30, 34))
+@pytest.mark.parametrize(
+    "seed", [30, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (31, 32, 33))]
+)
 def test_facts_of_a_few_groups_are_those_of_the_same_groups_among_all(
     open_tables, random_tables, seed
 ):

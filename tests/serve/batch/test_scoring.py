@@ -8,35 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from mqbg.contract import TABLES, BadInput
+from mqbg.contract import BadInput
 from mqbg.explain.language import load_language
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
 from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.serve.batch.scoring import score
-from mqbg.settings import (
-    ExplainSettings,
-    ModelSettings,
-    ObservationSettings,
-    Settings,
-    SnapshotSettings,
-    TargetSettings,
-)
-from mqbg.simulate import simulate
-from mqbg.train.fit import trees as fit
-from mqbg.train.training import train
 
 AS_OF = datetime(2025, 7, 1)
 SEED = 13
-SETTINGS = Settings(
-    target=TargetSettings(horizon_days=150),
-    observation=ObservationSettings(datetime(2025, 12, 1)),
-    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
-    model=ModelSettings(threads=1, resamples=2, ablation=False),
-    explain=ExplainSettings(min_support=5),
-)
 
 
 def quiet(_label, _share):
@@ -50,23 +31,19 @@ def scored(source, bundle, language="en", **options):
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    out = tmp_path_factory.mktemp("scoring") / "world"
-    simulate(out, groups=300, seed=SEED)
-    return {name: pq.read_table(out / f"{name}.parquet") for name in TABLES}
+def tables(small_world):
+    return small_world
 
 
 @pytest.fixture(scope="module")
-def source(tables, open_tables):
-    return open_tables(tables, SETTINGS)
+def source(small_model):
+    return small_model[0]
 
 
 @pytest.fixture(scope="module")
-def bundle(source):
-    """Trained on the world; the thresholds are set where both sides have groups."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "ROUNDS", 50)
-        found = train(source, test_from=AS_OF, progress=quiet).bundle
+def bundle(small_model):
+    """The small model; the thresholds are set where both sides have groups."""
+    source, found = small_model
     table = feature_table(source, found.catalogue, [AS_OF])
     middle = float(np.median(found.readiness(found.log_odds(table))))
     lines = Thresholds("precision", completeness=0.5, pooled=middle)
@@ -228,7 +205,7 @@ def test_points_are_proportional_to_contributions(scores, people):
             )
 
 
-def test_what_each_did_of_late_is_what_plain_python_finds(tables, scores, people):
+def test_what_each_did_recently_is_what_plain_python_finds(tables, bundle, scores, people):
     first = {}
     for row in rows_of(tables, "activities"):
         known = row["recorded_at"] or row["occurred_at"]
@@ -236,7 +213,7 @@ def test_what_each_did_of_late_is_what_plain_python_finds(tables, scores, people
             first[row["activity_id"]] = (known, row)
     of_contact = {}
     for known, row in first.values():
-        inbound = SETTINGS.activity_kind(row["kind"]).direction == "inbound"
+        inbound = bundle.settings.activity_kind(row["kind"]).direction == "inbound"
         if inbound and known < AS_OF and row["occurred_at"] < AS_OF:
             of_contact.setdefault(row["contact_id"], []).append(row)
     silent = 0
@@ -365,13 +342,13 @@ def test_the_single_point_of_failure_is_a_member_whose_leaving_costs_the_most(
 # Actions
 
 
-def test_actions_are_best_first_with_support_and_the_gain_in_their_text(all_of_it, scores):
+def test_actions_are_best_first_with_support_and_the_gain_in_their_text(all_of_it, bundle, scores):
     by_group = {}
     for row in all_of_it.actions.to_pylist():
         by_group.setdefault(row["group_id"], []).append(row)
         assert row["group_id"] in scores
         assert row["points"] > 0
-        assert row["support"] >= SETTINGS.explain.min_support
+        assert row["support"] >= bundle.settings.explain.min_support
         assert f"{row['points']:.1f} points" in row["text"]
         assert f"({row['support']:,} snapshot" in row["text"]
         assert (row["contact_id"] is None) == (row["action"] in ("fill_role", "engage_role"))
@@ -432,7 +409,7 @@ def test_some_groups_have_the_same_rows_as_in_the_batch(source, bundle, all_of_i
 def test_the_order_of_input_rows_changes_nothing(tables, open_tables, bundle, all_of_it):
     draw = np.random.default_rng(SEED)
     shuffled = {name: table.take(draw.permutation(len(table))) for name, table in tables.items()}
-    got = scored(open_tables(shuffled, SETTINGS, threads=2), bundle)
+    got = scored(open_tables(shuffled, bundle.settings, threads=2), bundle)
     assert got.scores.equals(all_of_it.scores)
     assert got.stakeholders.equals(all_of_it.stakeholders)
     assert got.actions.equals(all_of_it.actions)

@@ -154,6 +154,7 @@ def opened(
     tiers: dict[str, str] | None = None,
     contents: Sequence[Row] = (),
     solutions: Sequence[Row] = ({"solution_id": "s1", "name": "Ledger"},),
+    groups: Sequence[Row] = (),
 ) -> Source:
     """A source of what pages ask for; activities are numbered where they have no id."""
     given: dict[str, Sequence[Row]] = {
@@ -162,6 +163,7 @@ def opened(
             for key, name in accounts.items()
         ],
         "solutions": solutions,
+        "buying_groups": groups,
         "contacts": [{"contact_id": i, "full_name": n, "title": t} for i, n, t in contacts],
         "contents": contents,
         "activities": [{"activity_id": f"n{n}"} | row for n, row in enumerate(activities)],

@@ -30,6 +30,37 @@ def test_the_portfolio_is_in_order_of_rank_and_names_the_strongest_member(source
     assert page.texts.count("Mori Aya") == 2
 
 
+def test_what_is_to_be_worked_today_comes_before_a_readier_group_that_is_with_sales(tmp_path):
+    rows = [
+        score_row("g1", -3.0, 2.0, 1, status="accepted"),
+        score_row("g2", -3.0, 1.0, 2, status="nurture"),
+        score_row("g3", -3.0, 0.5, 3, status="qualified"),
+    ]
+    members = [
+        member_row(row, "c1", added) for row, added in zip(rows, (2.0, 1.0, 0.5), strict=True)
+    ]
+    written(tables(rows, members), opened(SOURCE_NAMES), tmp_path / "out")
+    links = Page(tmp_path / "out" / "index.html").links[2:]
+    assert links == [f"groups/{page_name(group_id)}" for group_id in ("g3", "g2", "g1")]
+
+
+def test_a_group_shows_its_record_in_the_crm_and_links_to_http_alone(tmp_path):
+    records = [
+        {"group_id": "g1", "name": "Deal 7", "owner": "Ito", "url": "https://crm.example/7"},
+        {"group_id": "g2", "owner": "Abe", "url": "javascript:alert(1)"},
+    ]
+    written(two_groups(), opened(SOURCE_NAMES, groups=records), tmp_path / "out")
+    index = Page(tmp_path / "out" / "index.html")
+    page = Page(tmp_path / "out" / "groups" / page_name("g1"))
+    for shown in (index, page):
+        assert "https://crm.example/7" in shown.links
+        assert "javascript:" not in shown.source
+    assert {"Ito", "Abe"} <= set(index.texts)
+    assert any("Deal 7" in text and "g1" in text for text in page.texts)
+    owners = [a.get("data-owner") for tag, a in index.tags if "data-status" in a]
+    assert owners == ["Ito", "Abe"]
+
+
 def test_names_that_the_source_does_not_know_give_way_to_ids(tmp_path):
     score = score_row("g1", -3.0, 2.0, 1)
     gone = score_row("g2", -3.0, 1.0, 2, account_id="a-gone", solution_id="s-gone")
@@ -85,14 +116,20 @@ def test_rows_carry_what_the_filters_choose_by_and_the_figures_that_are_sorted(t
     page = Page(tmp_path / "out" / "index.html")
     rows = [attributes for tag, attributes in page.tags if "data-status" in attributes]
     assert rows == [
-        {"data-status": status, "data-solution": "Ledger", "data-tier": "A & B"}
-        for status in ("qualified", "nurture")
+        {
+            "data-task": task,
+            "data-status": status,
+            "data-solution": "Ledger",
+            "data-tier": "A & B",
+            "data-owner": "",
+        }
+        for task, status in (("work", "qualified"), ("watch", "nurture"))
     ]
     options = [attributes["value"] for tag, attributes in page.tags if tag == "option"]
     assert {"qualified", "nurture", "A & B"} <= set(options)
     values = [float(a["data-value"]) for _tag, a in page.tags if a.get("data-value")]
-    assert len(values) == 2 * 4  # rank, readiness, score, completeness
-    assert values[:2] == [1, pytest.approx(1 / (1 + 2.718281828459045))]
+    assert len(values) == 2 * 5  # task, rank, readiness, score, completeness
+    assert values[1:3] == [1, pytest.approx(1 / (1 + 2.718281828459045))]
 
 
 def test_without_a_script_the_filters_are_hidden_and_the_table_is_there(source, tmp_path):

@@ -189,7 +189,7 @@ def test_a_test_too_small_to_measure_has_a_card_all_the_same():
     )
     assert "nan" not in card
     assert section(card, "Evaluation").count("Too few to measure.") == 2
-    assert "No segment stands out." in section(card, "Segments")
+    assert "No segment differs." in section(card, "Segments")
     assert "None are published." in section(card, "Thresholds")
     assert "The leak probes found nothing." in section(card, "Leaks")
 

@@ -113,7 +113,7 @@ class EmailChannel:
         except smtplib.SMTPAuthenticationError:
             raise TargetUnavailable(
                 f"email: expected a login that {self._settings.smtp_host} lets in; set "
-                f"{self._settings.smtp_user_env} and {self._settings.smtp_password_env} anew"
+                f"{self._settings.smtp_user_env} and {self._settings.smtp_password_env} again"
             ) from None
         except smtplib.SMTPRecipientsRefused as error:
             codes = sorted({code for code, _ in error.recipients.values()})

@@ -6,7 +6,7 @@ everything it is about to send before the first request, so a row that is found 
 a run that was cut off: the target may hold the old payload or the new one. Such a row is sent
 again, whatever its hash says, which is why every request must be one that may be repeated.
 
-Whoever calls this holds the lock on the store (`store.job_lock`).
+Anyone who calls this holds the lock on the store (`store.job_lock`).
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def _log_in_to_salesforce(settings: SalesforceSettings) -> tuple[str, str]:
     except SalesforceAuthenticationFailed as error:
         raise TargetUnavailable(
             f"salesforce: expected a login that is let in, got {error.code}; set "
-            f"{', '.join(names)} anew"
+            f"{', '.join(names)} again"
         ) from None
     return session, f"https://{instance}"
 
@@ -167,7 +167,7 @@ def _log_in_to_dynamics(settings: DynamicsSettings, url: str, variables: str) ->
         raise TargetUnavailable(
             f"dynamics: expected an access token from {settings.login_url}, got none; set "
             f"{variables} "
-            "anew, or [push.dynamics] tenant"
+            "again, or [push.dynamics] tenant"
         )
     return token
 

@@ -1,4 +1,4 @@
-"""A limit on requests: so many in any ten seconds, so many in any day."""
+"""A limit on requests: this many in any ten seconds, this many in any day."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class BulkClient:
         poll_seconds: between two looks at a job.
         timeout_seconds: how long to wait for one.
         clock: seconds that only rise.
-        sleep: waits so many seconds.
+        sleep: waits this many seconds.
     """
 
     client: ServiceClient

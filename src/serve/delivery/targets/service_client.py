@@ -20,7 +20,7 @@ DEFAULT_RETRY_AFTER_SECONDS = (
     10.0  # seconds, where a service says that we are too quick and not how long to wait
 )
 MAX_CONSECUTIVE_FAILURES = 3
-"""After so many requests in a row that got no answer, for all their tries, a run ends."""
+"""After this many requests in a row that got no answer, for all their tries, a run ends."""
 
 
 class NoResponse(Exception):  # noqa: N818 - says what is known
@@ -139,7 +139,7 @@ class ServiceClient:
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise TargetUnavailable(
                 f"{self._name}: expected credentials that may write, got status {status}; set "
-                f"{self._variables} anew. Nothing of the refused requests counts as sent"
+                f"{self._variables} again. Nothing of the refused requests counts as sent"
             )
         if (
             status in (TOO_MANY_REQUESTS, REQUEST_TIMEOUT)

@@ -186,7 +186,7 @@ def _upsert_rows(table: str, mapping: dict[str, str]) -> sql.Composed:
 def _table_refused(error: psycopg.Error) -> TargetUnavailable:
     return TargetUnavailable(
         f"sql: expected a table that may be written, the database said {_first_line(error)!r}; "
-        "mend that and run again"
+        "fix that and run again"
     )
 
 

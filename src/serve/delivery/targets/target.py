@@ -98,7 +98,7 @@ class Sender(Protocol):
         """How many threads may call `send` at a time."""
 
     def batch_size(self, kind: str, record_count: int) -> int:
-        """Records to hand over at a time, where so many are to be sent."""
+        """Records to hand over at a time, where this many are to be sent."""
 
     def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """Sends records of one kind; one outcome for each, in their order.
