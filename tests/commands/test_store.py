@@ -100,7 +100,7 @@ def score(mqbg, monkeypatch):
         columns = ["group_id", "decided_at", "verdict", "reason", "reopened_at"]
         return pd.DataFrame(columns=columns)
 
-    monkeypatch.setattr(scoring, "_open_scoring_job", job)
+    monkeypatch.setattr(scoring, "open_scoring_job", job)
     monkeypatch.setattr(verdicts, "verdicts_as_of", none_known)
     return lambda day, *more: mqbg("score", "data", "--as-of", day, "--out", "out", *more)
 
