@@ -24,7 +24,7 @@ def run(kills: int = KILLS) -> None:
     points = list(islice(every_point(HIGHEST), kills))
     rounds = [points[start : start + ROUND] for start in range(0, kills, ROUND)]
     with tempfile.TemporaryDirectory() as folder, standing_in(Crm(seed=SEED)) as crm:
-        url = f"duckdb:///{folder}/store.duckdb"
+        url = f"sqlite:///{folder}/store.sqlite"
         result = kill_at(url, crm, rounds, groups=GROUPS)
         requests = sum(crm.seen.values())
     in_commits = sum(point.commit for point in result.killed)

@@ -88,7 +88,7 @@ def run() -> None:
 
 def _state(server: Served) -> str:
     """Every byte of the store, and what the API tells of all groups."""
-    digest = hashlib.sha256((server.folder / "mqbg-store.duckdb").read_bytes())
+    digest = hashlib.sha256((server.folder / "mqbg-store.sqlite").read_bytes())
     with httpx.Client(base_url=server.url, headers=KEYED, timeout=60) as client:
         digest.update(client.get("/v1/groups", params={"limit": 200}).content)
     return digest.hexdigest()

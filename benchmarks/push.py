@@ -43,7 +43,7 @@ def run(groups: int = GROUPS) -> None:
     settings = Settings(push=PushSettings(hubspot=HubSpotSettings(url=here.recv())))
     scored = _scored(groups)
     with tempfile.TemporaryDirectory() as folder:
-        _measure(f"duckdb:///{folder}/store.duckdb", scored, settings, groups)
+        _measure(f"sqlite:///{folder}/store.sqlite", scored, settings, groups)
     here.send(None)
     held, problems, most = here.recv()
     process.join()

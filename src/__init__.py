@@ -383,15 +383,20 @@ def explain(
     Raises:
         BadInput: there is no such group, it is not open then, or the language is unknown.
     """
+    from .explain.summaries import dated_summary
+
     job, at = source.job(model, language), _instant(as_of)
     job.require_open_group(group_id, at, "as_of")
     scored = job.score(at, group_ids=[group_id])
     members = scored.stakeholders.to_pandas().sort_values("contribution", ascending=False)
     row = scored.scores.to_pandas().iloc[0]
+    summary = dated_summary(
+        scored.summaries["summary"][0].as_py(), at, float(row["threshold"]), job.language
+    )
     return Story(
         group_id=group_id,
         text=_text(job, scored),
-        summary=tuple(scored.summaries["summary"][0].as_py().split("\n")),
+        summary=tuple(summary.split("\n")),
         reasons=tuple(row["top_reasons"]),
         score=row,
         stakeholders=members.reset_index(drop=True),

@@ -150,3 +150,25 @@ def test_the_report_says_the_ratio_to_tuned_sql_and_the_growth(bench):
     assert "| featuretools against the dozen, per row | 33 x | 30 x |" in lines
     assert any("11.0 x, +10% of linear" in line for line in lines)
     assert len(report.table(cases, None)) == 2 + 2 * len(contestants.CONTESTANTS) + 1
+
+
+def test_the_store_reads_a_made_night_as_it_was_and_stores_an_equal_one_once(bench, tmp_path):
+    store, groups = bench("store"), 40
+    scored = store.made(groups)
+    assert {name: getattr(scored, name).num_rows for name in store.SCORE_SCHEMAS} == {
+        "scores": groups, "stakeholders": 4 * groups, "actions": 6 * groups, "horizons": groups,
+        "themes": 36 * groups, "summaries": groups,
+    }  # fmt: skip
+    url, size = f"sqlite:///{tmp_path / 'store.sqlite'}", []
+    for night in range(2):
+        as_of = store.AS_OF + night * store.DAY
+        store.keep(url, store.at(scored, as_of), as_of)
+        size.append((tmp_path / "store.sqlite").stat().st_size)
+    assert size[0] == size[1]
+
+
+def test_the_report_on_the_store_says_every_figure_that_is_promised(bench, capsys):
+    bench("store").run(groups=40, seconds=0.05)
+    lines = capsys.readouterr().out
+    for figure in ("40 groups, 1,960 rows", "the file grew by 0 bytes, 0.000%", "being written"):
+        assert figure in lines

@@ -173,8 +173,8 @@ def _locked_store(settings: Settings, job: str) -> Iterator[Store]:
     url = store_url(settings.store)
     if not url:
         raise BadInput(_no_store_message("push"))
-    lock_timeout = settings.store.lock_timeout_seconds
-    with open_store(url, lock_timeout_seconds=lock_timeout) as store, hold_job_lock(store, job):
+    timeout = settings.store.lock_timeout_seconds
+    with open_store(url, lock_timeout_seconds=timeout) as store, hold_job_lock(store, job):
         yield store
 
 
@@ -223,11 +223,8 @@ def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
             print(f"{changed}: {old} -> {new}")  # noqa: T201
 
     if url and store_exists(url):
-        lock_timeout = settings.store.lock_timeout_seconds
-        with (
-            open_store(url, lock_timeout_seconds=lock_timeout) as store,
-            store.begin() as connection,
-        ):
+        timeout = settings.store.lock_timeout_seconds
+        with open_store(url, lock_timeout_seconds=timeout) as store, store.reading() as connection:
             show(connection)
     else:
         show(None)

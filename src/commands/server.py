@@ -100,8 +100,8 @@ def _mount_pages(
     stack.callback(live.close)
 
     def renew_pages() -> None:
-        if state.score_cache.snapshot is not None:
-            live.rebuild(state.score_cache.snapshot.run.as_of)
+        if state.score_cache.run is not None:
+            live.rebuild(state.score_cache.run.as_of)
 
     state.on_new_run = renew_pages
     renew_pages()

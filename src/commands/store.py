@@ -67,9 +67,9 @@ def store_for(
     if not use or not url:
         yield None
         return
-    lock_timeout = settings.store.lock_timeout_seconds
+    timeout = settings.store.lock_timeout_seconds
     with (
-        open_store(url, lock_timeout_seconds=lock_timeout) as store,
+        open_store(url, lock_timeout_seconds=timeout) as store,
         hold_job_lock(store, f"a job as of {as_of:%Y-%m-%d %H:%M}"),
     ):
         try:
@@ -100,8 +100,8 @@ def warn_if_rescored(settings: Settings, scored: ScoreTables) -> None:
     url = store_url(settings.store)
     if not url or not store_exists(url):
         return
-    lock_timeout = settings.store.lock_timeout_seconds
-    with open_store(url, lock_timeout_seconds=lock_timeout) as store, store.begin() as connection:
+    timeout = settings.store.lock_timeout_seconds
+    with open_store(url, lock_timeout_seconds=timeout) as store, store.reading() as connection:
         for current in scored.scores.to_pylist():
             stored = load_group(connection, current["group_id"], current["as_of"])
             if stored is None or stored.score["model_version"] != current["model_version"]:
@@ -186,11 +186,8 @@ def _forget_in_store(
         raise BadInput(
             f"forget: expected a store at {store_option}, found none there; check --store"
         )
-    lock_timeout = settings.store.lock_timeout_seconds
-    with (
-        open_store(url, lock_timeout_seconds=lock_timeout) as store,
-        hold_job_lock(store, "forget"),
-    ):
+    timeout = settings.store.lock_timeout_seconds
+    with open_store(url, lock_timeout_seconds=timeout) as store, hold_job_lock(store, "forget"):
         return {f"store {store.redacted_url}": forget_in_store(store, person)}
 
 

@@ -95,12 +95,11 @@ class GroupFacts:
     Attributes:
         account: the account's name.
         solution: the solution's name.
-        as_of: the cut-off.
         horizon_days: of the readiness.
         readiness: 0..1.
         low: end of its interval ...
         high: ... and the other.
-        threshold: of readiness.
+        threshold: of readiness; the summary says on which side the group is.
         status: nurture, qualified ...
         completeness: 0..1.
         completeness_threshold: what a qualified group needs.
@@ -111,7 +110,6 @@ class GroupFacts:
 
     account: str
     solution: str
-    as_of: datetime
     horizon_days: int
     readiness: float
     low: float
@@ -209,8 +207,28 @@ def _last_activity(member: MemberFacts, language: Language) -> str:
 
 
 def group_summary(facts: GroupFacts, language: Language) -> str:
-    """A group in a few lines: where it stands, who carries it, who is silent, what to do next."""
+    """A group in a few lines: where it stands, who carries it, who is silent, what to do next.
+
+    It names neither the cut-off nor the threshold, so that it stays the same from night to night
+    where the group does; `dated_summary` names them to those who read it.
+    """
     return "\n".join(_group_sentences(facts, language))
+
+
+def dated_summary(summary: str, as_of: datetime, threshold: float, language: Language) -> str:
+    """A group's summary whose heading also names the cut-off and the threshold.
+
+    Args:
+        summary: as `group_summary` wrote it.
+        as_of: the cut-off of its scores.
+        threshold: of readiness, 0..1.
+        language: the language of the summary.
+    """
+    heading, separator, rest = summary.partition("\n")
+    dated = language.render(
+        "heading_with_threshold", heading=heading, as_of=as_of, threshold=threshold
+    )
+    return f"{dated}{separator}{rest}"
 
 
 def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
@@ -218,7 +236,6 @@ def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
         "heading",
         account=display_name(facts.account) or facts.account,
         solution=display_name(facts.solution) or facts.solution,
-        as_of=facts.as_of,
     )
     yield language.render(
         "group_readiness",

@@ -42,7 +42,7 @@ class ApiSettings:
         reload_seconds: how often the registry is asked for another champion.
         refresh_seconds: how often the store is asked for another run.
         cached_answers: answers kept in memory.
-        lock_timeout_seconds: how long a request waits for a store that another process has open.
+        lock_timeout_seconds: how long a request waits for the store's connection, or its file.
     """
 
     keys_file: Text = ""

@@ -42,13 +42,13 @@ class StoreSettings:
     """Where scores, states and their history are kept.
 
     Attributes:
-        url: `duckdb:///` and a file, or `postgresql+psycopg://user@host/database`; "" keeps
+        url: `sqlite:///` and a file, or `postgresql+psycopg://user@host/database`; "" keeps
             nothing. The environment variable MQBG_STORE_URL wins.
         retention_days: scores older than this before the latest run are dropped; 0 keeps all.
             States and transitions are always kept.
-        lock_timeout_seconds: how long to wait for a DuckDB file that another process has open.
+        lock_timeout_seconds: how long to wait for a SQLite file that another process writes to.
     """
 
-    url: Text = "duckdb:///mqbg-store.duckdb"
+    url: Text = "sqlite:///mqbg-store.sqlite"
     retention_days: Days = 0.0
     lock_timeout_seconds: Annotated[Number, Field(ge=0, le=3600)] = 30.0

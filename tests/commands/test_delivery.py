@@ -84,7 +84,7 @@ def test_a_dry_run_shows_fields_and_sends_nothing(mqbg, crm):
     assert first.status == 0
     assert 'group g0 mqbg_status: nothing -> "' in first.out
     assert not crm.seen
-    assert not Path("mqbg-store.duckdb").exists()
+    assert not Path("mqbg-store.sqlite").exists()
     mqbg("push", "scores", "--to", "hubspot")
     write_score_tables(scored(5, AS_OF, score=77), Path("scores"))
     again = mqbg("push", "scores", "--to", "hubspot", "--dry-run")
@@ -152,7 +152,7 @@ def test_a_second_job_learns_who_holds_the_store(mqbg, tmp_path):
     from mqbg.serve.store.job_lock import hold_job_lock
 
     with (
-        open_store(f"duckdb:///{tmp_path}/mqbg-store.duckdb") as store,
+        open_store(f"sqlite:///{tmp_path}/mqbg-store.sqlite") as store,
         hold_job_lock(store, "a night"),
     ):
         done = mqbg("push", "scores", "--to", "hubspot")

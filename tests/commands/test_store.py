@@ -23,6 +23,7 @@ from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.queries import load_latest_run
 from mqbg.serve.store.save_run import save_run
+from mqbg.serve.store.schema import runs as kept
 from mqbg.settings import Settings, StoreSettings
 
 JUNE, JULY = datetime(2024, 6, 1), datetime(2024, 7, 1)
@@ -99,7 +100,7 @@ def score(mqbg, monkeypatch):
         columns = ["group_id", "decided_at", "verdict", "reason", "reopened_at"]
         return pd.DataFrame(columns=columns)
 
-    monkeypatch.setattr(scoring, "_open_scoring_job", job)
+    monkeypatch.setattr(scoring, "open_scoring_job", job)
     monkeypatch.setattr(verdicts, "verdicts_as_of", none_known)
     return lambda day, *more: mqbg("score", "data", "--as-of", day, "--out", "out", *more)
 
@@ -133,15 +134,15 @@ def read_scored_status(folder):
 
 
 def runs():
-    with open_store("duckdb:///mqbg-store.duckdb") as store, store.begin() as connection:
-        return list(connection.scalars(sa.text("SELECT as_of FROM runs ORDER BY as_of")))
+    with open_store("sqlite:///mqbg-store.sqlite") as store, store.begin() as connection:
+        return list(connection.scalars(sa.select(kept.c.as_of).order_by(kept.c.as_of)))
 
 
 def test_score_keeps_its_run_in_the_store_and_writes_the_status_of_the_states(score):
     status, out, err = score("2024-06-01")
     assert (status, err) == (0, "")
     assert out.startswith("1 groups scored into out\n")
-    assert "1 changed its state; kept in duckdb:///" in out
+    assert "1 changed its state; kept in sqlite:///" in out
     assert statuses() == ["qualified"]
     assert runs() == [JUNE]
 
@@ -161,20 +162,20 @@ def test_score_without_the_store_writes_the_folder_alone(score, here):
     status, out, _ = score("2024-06-01", "--no-store")
     assert (status, out) == (0, "1 groups scored into out\n")
     assert statuses() == ["nurture"]  # as the model's line has it
-    assert not (here / "mqbg-store.duckdb").exists()
+    assert not (here / "mqbg-store.sqlite").exists()
 
 
 def test_a_store_that_is_turned_off_is_not_made(score, here):
     (here / "mqbg.toml").write_text('[store]\nurl = ""\n')
     assert score("2024-06-01")[0] == 0
-    assert not (here / "mqbg-store.duckdb").exists()
+    assert not (here / "mqbg-store.sqlite").exists()
 
 
 def test_the_environment_says_where_the_store_is(score, here, monkeypatch):
-    monkeypatch.setenv("MQBG_STORE_URL", "duckdb:///elsewhere.duckdb")
+    monkeypatch.setenv("MQBG_STORE_URL", "sqlite:///elsewhere.sqlite")
     score("2024-06-01")
-    assert (here / "elsewhere.duckdb").exists()
-    assert not (here / "mqbg-store.duckdb").exists()
+    assert (here / "elsewhere.sqlite").exists()
+    assert not (here / "mqbg-store.sqlite").exists()
 
 
 def test_a_second_job_is_refused(score):
@@ -209,7 +210,7 @@ def test_forget_says_what_it_removed_and_where(score, mqbg, data, pages):
     assert status == 0
     store, tables, of_pages = out.splitlines()
     counts = "scores pointers 1, stakeholders rows 1, summaries texts 1"
-    assert store.startswith("store duckdb:///")
+    assert store.startswith("store sqlite:///")
     assert store.endswith(counts)
     assert tables == f"tables out: {counts}"
     assert of_pages == f"pages {pages}: pages changed 1, pages removed 1"
@@ -231,7 +232,7 @@ def test_forget_finds_nobody_and_says_so(score, mqbg):
     [
         (["C1"], "expected something to clear"),
         (["  "], "expected the contact_id of a person"),
-        (["C1", "--store", "duckdb:///absent.duckdb"], "expected a store at duckdb:///absent"),
+        (["C1", "--store", "sqlite:///absent.sqlite"], "expected a store at sqlite:///absent"),
         (["C1", "--pages", "."], "expected a name, as pages call people by their names"),
         (["C1", "--scores", "."], "expected a folder that `mqbg score` wrote"),
     ],

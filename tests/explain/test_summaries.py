@@ -16,6 +16,7 @@ from mqbg.explain.summaries import (
     MemberFacts,
     action_text,
     contact_text,
+    dated_summary,
     group_summary,
     member_summary,
 )
@@ -50,7 +51,6 @@ def facts(*people, **given):
         **{
             "account": "Arrow",
             "solution": "Ledger",
-            "as_of": AS_OF,
             "horizon_days": 90,
             "readiness": 0.123,
             "low": 0.101,
@@ -196,11 +196,8 @@ def test_a_group_of_nobody_says_so():
         group_summary(facts(missing_roles=("decision_maker", "user")), load_language("en"))
     )
     assert said == [
-        "Arrow: Ledger, as of May 31, 2024",
-        (
-            "Readiness within 90 days: 12.3% (10.1% to 14.0%), below the threshold of 20.0%. "
-            "Status: nurture."
-        ),
+        "Arrow: Ledger",
+        ("Readiness within 90 days: 12.3% (10.1% to 14.0%), below the threshold. Status: nurture."),
         "Completeness 67% (60% needed). Missing: decision maker and user.",
         "Nobody is in this group yet: the score is the account's alone.",
     ]
@@ -224,9 +221,9 @@ def test_a_japanese_group_reads_as_a_salesperson_would_write():
         load_language("ja"),
     )
     assert lines(said) == [
-        "株式会社山川商事／データ基盤（2024年5月31日時点）",
+        "株式会社山川商事／データ基盤",
         (
-            "今後90日以内の案件化の見込みは25.0%（10.1%〜14.0%）で、しきい値の20.0%に達しています。"
+            "今後90日以内の案件化の見込みは25.0%（10.1%〜14.0%）で、しきい値に達しています。"
             "現在の状態は「有望（MQBG）」です。"
         ),
         (
@@ -304,7 +301,27 @@ def test_the_company_is_named_only_where_it_is_another():
 
 def test_a_group_at_its_threshold_has_reached_it():
     assert "at or above" in group_summary(facts(readiness=0.2), load_language("en"))
-    assert "に達しています" in group_summary(facts(readiness=0.2), load_language("ja"))
+    assert "しきい値に達しています" in group_summary(facts(readiness=0.2), load_language("ja"))
+
+
+@pytest.mark.parametrize("code", ["en", "ja"])
+def test_a_summary_stays_the_same_when_the_threshold_moves_and_the_group_does_not(code):
+    language = load_language(code)
+    assert group_summary(facts(threshold=0.21), language) == group_summary(facts(), language)
+
+
+@pytest.mark.parametrize(
+    ("code", "heading"),
+    [
+        ("en", "Arrow: Ledger, as of May 31, 2024 (threshold 20.0%)"),
+        ("ja", "Arrow／Ledger（2024年5月31日時点、しきい値20.0%）"),
+    ],
+)
+def test_a_dated_summary_names_day_and_threshold_in_its_heading_alone(code, heading):
+    language = load_language(code)
+    summary = group_summary(facts(person(1)), language)
+    dated = dated_summary(summary, AS_OF, 0.2, language)
+    assert lines(dated) == [heading, *lines(summary)[1:]]
 
 
 # Whatever the data holds

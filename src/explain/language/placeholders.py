@@ -20,6 +20,7 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "feature": ("activities in the last 7 days",),
     "value": ("12", "Software"),
     "counter": ("", "x"),
+    "heading": ("Arrow K.K.: Ledger",),
     "account": ("Arrow K.K.",),
     "solution": ("Ledger",),
     "status": ("nurture",),
@@ -94,7 +95,9 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "next_wake_member": ACTION,
     "next_protect_member": ACTION,
     # A group's summary.
-    "heading": ("account", "solution", "as_of"),
+    "heading": ("account", "solution"),
+    "dated_heading": ("heading", "as_of"),
+    "heading_with_threshold": ("heading", "as_of", "threshold"),
     "group_readiness": ("readiness", "low", "high", "threshold", "status", "days"),
     "group_roles": ("completeness", "completeness_threshold", "filled", "missing"),
     "group_carried": ("people",),

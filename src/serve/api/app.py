@@ -74,6 +74,7 @@ def _lifespan(state: ServerState) -> Callable[[FastAPI], Any]:
             with suppress(asyncio.CancelledError):
                 await refresh_task
             state.workers.close()
+            state.score_cache.close()
 
     return lifespan
 

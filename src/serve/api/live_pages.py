@@ -153,10 +153,10 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
     Raises:
         BadInput: the tables break the contract, or the model of the run is gone.
     """
-    lock_timeout_seconds = settings.store.lock_timeout_seconds
+    timeout = settings.store.lock_timeout_seconds
     with (
         open_store(
-            store_url(settings.store), lock_timeout_seconds=lock_timeout_seconds, read_only=True
+            store_url(settings.store), lock_timeout_seconds=timeout, read_only=True
         ) as store,
         store.begin() as connection,
     ):

@@ -15,7 +15,11 @@ JSON = "application/json"
 
 def encode_json(values: Any) -> bytes:
     """Values as JSON: instants in UTC with a Z, doubles to the bit, what is no number as null."""
-    return json.dumps(_to_json_value(values), ensure_ascii=False, allow_nan=False).encode()
+    try:
+        text = json.dumps(values, default=_to_json_value, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # some double is no number, which is rare and costs a walk of ours
+        text = json.dumps(_to_json_value(values), ensure_ascii=False, allow_nan=False)
+    return text.encode()
 
 
 _JSON_TYPES = frozenset((str, int, bool, type(None)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +22,9 @@ from .responses import encode_json, json_response
 from .server_state import ServerState
 
 MAX_PAGE_SIZE = 200  # groups on a page
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Ids = Annotated[list[str], Query(max_length=100)]
 GroupId = Annotated[str, Path(max_length=500)]
@@ -60,7 +64,7 @@ def api_routes(state: ServerState) -> APIRouter:
         "/groups",
         summary="Groups of the latest run",
         dependencies=read_access,
-        responses=response_descriptions("groups", 401, 403, 422),
+        responses=response_descriptions("groups", 401, 403, 422, 503),
     )
     async def groups(
         status: Ids = [],  # noqa: B006 - FastAPI reads it, and gives each request its own
@@ -75,7 +79,7 @@ def api_routes(state: ServerState) -> APIRouter:
     ) -> Response:
         group_filter = build_group_filter(status, solution_id, account_id, least_readiness, search)
         try:
-            body = await run_in_threadpool(
+            body = await _read_store(
                 state.score_cache.page, group_filter, sort, order == "descending", limit, offset
             )
         except BadInput as error:
@@ -86,12 +90,11 @@ def api_routes(state: ServerState) -> APIRouter:
         "/groups/{group_id}",
         summary="A group of the latest run: score, stakeholders, actions, states",
         dependencies=read_access,
-        responses=response_descriptions("group", 401, 403, 404, 422),
+        responses=response_descriptions("group", 401, 403, 404, 422, 503),
     )
     async def group(group_id: GroupId) -> Response:
-        return _response_or_not_found(
-            state.score_cache.group(require_plain_text("group_id", group_id)), "the latest run"
-        )
+        body = await _read_store(state.score_cache.group, require_plain_text("group_id", group_id))
+        return _response_or_not_found(body, "the latest run")
 
     @router.get(
         "/groups/{group_id}/history",
@@ -100,16 +103,10 @@ def api_routes(state: ServerState) -> APIRouter:
         responses=response_descriptions("history", 401, 403, 404, 422, 503),
     )
     async def group_history(group_id: GroupId) -> Response:
-        try:
-            history = await run_in_threadpool(
-                state.score_cache.history, require_plain_text("group_id", group_id)
-            )
-        except StoreFailed:
-            raise HttpProblem(
-                503, "expected to read the store, could not; send the request again",
-                {"Retry-After": "5"},
-            ) from None  # fmt: skip
-        return _response_or_not_found(history, "any run")
+        body = await _read_store(
+            state.score_cache.history, require_plain_text("group_id", group_id)
+        )
+        return _response_or_not_found(body, "any run")
 
     @router.get(
         "/model",
@@ -121,6 +118,22 @@ def api_routes(state: ServerState) -> APIRouter:
         return json_response(encode_json(describe_model(state.champion.model)))
 
     return router
+
+
+async def _read_store(load: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `load` reads, in another thread, so that other requests go on meanwhile.
+
+    Raises:
+        HttpProblem: the store cannot be read.
+    """
+    try:
+        return await run_in_threadpool(load, *args, **kwargs)
+    except StoreFailed:
+        raise HttpProblem(
+            503,
+            "expected to read the store, could not; send the request again",
+            {"Retry-After": "5"},
+        ) from None
 
 
 def _response_or_not_found(body: bytes | None, where: str) -> Response:
@@ -156,7 +169,7 @@ def health_routes(state: ServerState) -> APIRouter:
             raise HttpProblem(
                 503, "expected to read the store, could not; look at the server's log"
             )
-        run = None if score_cache.snapshot is None else score_cache.snapshot.run
+        run = score_cache.run
         readiness: dict[str, Any] = {
             "status": "ready",
             "model": f"{model.name} {model.version}",

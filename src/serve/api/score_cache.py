@@ -1,26 +1,32 @@
-"""What the API tells of stored scores: the latest run in memory, the history from the store."""
+"""What the API tells of stored scores: the latest run, and the history of a group."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+
+import sqlalchemy as sa
 
 from ...contract import BadInput
 from ...settings import Settings
-from ..store.connection import open_store, store_exists, store_url
+from ..store.connection import Store, open_store, store_exists, store_url
 from ..store.errors import StoreFailed
 from ..store.queries import (
+    BatchRun,
     Group,
     GroupFilter,
+    compute_signature,
+    load_group,
     load_groups_page,
+    load_latest_run,
     load_score_history,
     load_transitions,
 )
 from .responses import encode_json
-from .run_snapshot import RunSnapshot, load_run_snapshot
 
 LOGGER = logging.getLogger("mqbg.serve")
 
@@ -28,9 +34,9 @@ ResponseCache = OrderedDict[str, bytes]
 
 
 class ScoreCache:
-    """The stored scores, as they were when they were last looked at.
+    """The stored scores, by a store that stays open, and answers that were asked for before.
 
-    A run that comes later is taken over as a whole: an answer is of one run.
+    All answers are of the run that was the latest one when it was last looked for.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,45 +48,42 @@ class ScoreCache:
         self._url = store_url(settings.store)
         self._lock_timeout_seconds = settings.api.lock_timeout_seconds
         self._max_responses = settings.api.cached_answers
-        self._snapshot: RunSnapshot | None = None
+        self._store: Store | None = None
+        self._open_stores = ExitStack()
+        self._signature: tuple[object, ...] = ()
         self._responses: ResponseCache = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._opening_lock = threading.Lock(), threading.Lock()
+        self.run: BatchRun | None = None
         self.failure: str | None = None
-
-    @property
-    def snapshot(self) -> RunSnapshot | None:
-        """The run that is told of; None before the first one."""
-        return self._snapshot
 
     def refresh(self) -> bool:
         """Takes over the latest run; whether it is another one. A failure is kept and logged."""
         try:
-            snapshot = self._load_snapshot()
+            run, signature = self._load_latest_run()
         except (StoreFailed, BadInput) as error:
             if self.failure is None:
-                LOGGER.warning("the store cannot be read, its last run stands: %s", error)
+                LOGGER.warning("the store cannot be read, its last run stays: %s", error)
             self.failure = str(error)
             return False
         self.failure = None
-        if snapshot is self._snapshot:
+        if signature == self._signature:
             return False
         with self._lock:
-            self._snapshot, self._responses = snapshot, OrderedDict()
+            self.run, self._signature, self._responses = run, signature, OrderedDict()
         return True
 
-    def _load_snapshot(self) -> RunSnapshot | None:
-        if not self._url or not store_exists(self._url):
-            return None
-        with open_store(
-            self._url, lock_timeout_seconds=self._lock_timeout_seconds, read_only=True
-        ) as store:
-            return load_run_snapshot(store, self._snapshot)
+    def close(self) -> None:
+        """Closes the store; whatever asks later opens it again."""
+        self._open_stores.close()
+        self._store = None
 
     def group(self, group_id: str) -> bytes | None:
-        """The answer about a group, as JSON; None where the latest run has no such group."""
-        return self._cached_response(
-            f"group {group_id}", lambda mirror: _group_response(mirror.group(group_id))
-        )
+        """The answer about a group, as JSON; None where the latest run has no such group.
+
+        Raises:
+            StoreFailed: the store cannot be read.
+        """
+        return self._cached_response(f"group {group_id}", lambda run: self._group(group_id, run))
 
     def history(self, group_id: str) -> bytes | None:
         """A group's scores and transitions of all runs; None where no run has it.
@@ -89,21 +92,8 @@ class ScoreCache:
             StoreFailed: the store cannot be read.
         """
         return self._cached_response(
-            f"history {group_id}", lambda _mirror: self._load_history(group_id)
+            f"history {group_id}", lambda _run: self._load_history(group_id)
         )
-
-    def _load_history(self, group_id: str) -> dict[str, Any] | None:
-        with (
-            open_store(
-                self._url, lock_timeout_seconds=self._lock_timeout_seconds, read_only=True
-            ) as store,
-            store.begin() as connection,
-        ):
-            scores = load_score_history(connection, group_id)
-            transitions = load_transitions(connection, group_id)
-        if not scores:
-            return None
-        return {"group_id": group_id, "scores": scores, "transitions": transitions}
 
     def page(
         self, group_filter: GroupFilter, sort: str, descending: bool, limit: int, offset: int
@@ -112,38 +102,72 @@ class ScoreCache:
 
         Raises:
             BadInput: there is no such column to sort by.
+            StoreFailed: the store cannot be read.
         """
-        if (snapshot := self._snapshot) is None:
+        if (run := self.run) is None:
             return encode_json({"as_of": None, "model_version": None, "total": 0, "groups": []})
-        with snapshot.connect() as connection:
+        with self._reading() as connection:
             page = load_groups_page(
-                connection,
-                snapshot.run.as_of,
-                group_filter=group_filter,
-                sort=sort,
-                descending=descending,
-                limit=limit,
-                offset=offset,
-            )
+                connection, run.as_of, group_filter=group_filter, sort=sort, descending=descending,
+                limit=limit, offset=offset,
+            )  # fmt: skip
         return encode_json(
             {
-                "as_of": snapshot.run.as_of,
-                "model_version": snapshot.run.model_version,
+                "as_of": run.as_of,
+                "model_version": run.model_version,
                 "total": page.total,
                 "groups": page.groups,
             }
         )
 
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._opening_lock:
+            if self._store is None:
+                self._store = self._open_stores.enter_context(self._open_read_only())
+        with self._store.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def _open_read_only(self) -> Iterator[Store]:
+        timeout = self._lock_timeout_seconds
+        try:
+            with open_store(self._url, lock_timeout_seconds=timeout, read_only=True) as store:
+                yield store
+        except BadInput as error:  # of those who run the server, not of a request
+            raise StoreFailed(str(error)) from None
+
+    def _load_latest_run(self) -> tuple[BatchRun | None, tuple[object, ...]]:
+        if not self._url or not store_exists(self._url):
+            self.close()  # a file that was deleted: another one may come in its place
+            return None, ()
+        with self._reading() as connection:
+            run = load_latest_run(connection)
+            return run, () if run is None else compute_signature(connection, run)
+
+    def _group(self, group_id: str, run: BatchRun) -> dict[str, Any] | None:
+        with self._reading() as connection:
+            group: Group | None = load_group(connection, group_id, run.as_of)
+        return None if group is None else vars(group)
+
+    def _load_history(self, group_id: str) -> dict[str, Any] | None:
+        with self._reading() as connection:
+            scores = load_score_history(connection, group_id)
+            transitions = load_transitions(connection, group_id)
+        if not scores:
+            return None
+        return {"group_id": group_id, "scores": scores, "transitions": transitions}
+
     def _cached_response(
-        self, key: str, load: Callable[[RunSnapshot], dict[str, Any] | None]
+        self, key: str, load: Callable[[BatchRun], dict[str, Any] | None]
     ) -> bytes | None:
         """An answer of the run, from memory if it was asked for before."""
         with self._lock:
-            snapshot, responses = self._snapshot, self._responses
+            run, responses = self.run, self._responses
             if key in responses:
                 responses.move_to_end(key)
                 return responses[key]
-        if snapshot is None or (values := load(snapshot)) is None:
+        if run is None or (values := load(run)) is None:
             return None
         response = encode_json(values)
         with self._lock:
@@ -153,7 +177,3 @@ class ScoreCache:
             while len(responses) > self._max_responses:
                 responses.popitem(last=False)
         return response
-
-
-def _group_response(group: Group | None) -> dict[str, Any] | None:
-    return None if group is None else vars(group)

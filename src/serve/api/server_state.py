@@ -53,8 +53,7 @@ class ServerState:
         self.metrics.model.clear()
         model = self.champion.model
         self.metrics.model.labels(model.name, model.version).set(1)
-        if self.score_cache.snapshot is not None:
-            run = self.score_cache.snapshot.run
+        if (run := self.score_cache.run) is not None:
             self.metrics.groups.set(run.groups)
             self.metrics.run_as_of.set(run.as_of.replace(tzinfo=UTC).timestamp())
 

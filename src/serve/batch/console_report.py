@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...explain.language import Language
+from ...explain.summaries import dated_summary
 from ...model.bundle import Bundle
 from .scoring import ScoreTables
 
@@ -28,7 +29,9 @@ def group_report(
     """
     score = scored.scores.to_pylist()[0]
     labels = language.word_tables["labels"]
-    heading, *lines = scored.summaries["summary"][0].as_py().split("\n")
+    summary = scored.summaries["summary"][0].as_py()
+    dated = dated_summary(summary, score["as_of"], score["threshold"], language)
+    heading, *lines = dated.split("\n")
     yield f"[bold]{escape(heading)}[/bold]"
     yield from map(escape, lines)
     yield from _bullet_section(labels["reasons"], score["top_reasons"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import ibis.expr.types as ir
@@ -144,11 +143,9 @@ def group_facts(
         inputs: names.
         horizon_days: of the model.
     """
-    as_of: datetime = score["as_of"]
     return GroupFacts(
         account=inputs.accounts[score["account_id"]],
         solution=inputs.solutions[score["solution_id"]],
-        as_of=as_of,
         horizon_days=horizon_days,
         readiness=score["readiness"],
         low=score["readiness_low"],

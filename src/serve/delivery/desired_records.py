@@ -131,7 +131,7 @@ def _score_column(table: pa.Table, name: str, decimals: int) -> list[Any]:
 
 
 def _summaries(table: pa.Table, ids: Sequence[str]) -> list[str | None]:
-    """Each group's summary without its heading, which names the group and the day."""
+    """Each group's summary without its heading, which names the group."""
     texts = dict(zip(table["group_id"].to_pylist(), table["summary"].to_pylist(), strict=True))
     return [_without_heading(texts.get(group_id)) for group_id in ids]
 

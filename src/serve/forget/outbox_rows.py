@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ..delivery.outbox.outbox_table import DEAD, SENT, outbox
 from .person import REDACTION, Person
-from .text_search import may_name
+from .text_search import holds_text, may_name
 
 MEMBER = "member"  # kind of the rows about one contact; their object_id has its id
 EMPTY_PAYLOAD = "{}"
@@ -37,13 +37,12 @@ def forget_in_outbox(
         How many rows were removed, or changed.
     """
     counts: Counter[str] = Counter()
-    any_of_group = (
-        [] if person.names else [outbox.c.object_id.contains(g, autoescape=True) for g in groups]
-    )
+    object_id = outbox.c.object_id
+    any_of_group = [] if person.names else [holds_text(connection, object_id, g) for g in groups]
     candidates = sa.or_(
-        *(may_name(outbox.c[column], person) for column in TEXT_COLUMNS),
+        *(may_name(connection, outbox.c[column], person) for column in TEXT_COLUMNS),
         *any_of_group,
-        sa.and_(outbox.c.kind == MEMBER, may_name(outbox.c.object_id, person)),
+        sa.and_(outbox.c.kind == MEMBER, may_name(connection, object_id, person)),
     )
     for row in connection.execute(sa.select(outbox).where(candidates)).all():
         is_row = sa.and_(

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import duckdb
 import sqlalchemy as sa
 
 from ..delivery.outbox.outbox_table import outbox
 from ..store.connection import Store, translate_errors
-from ..store.queries import LIST_COLUMNS
-from ..store.schema import PRIMARY_KEYS, RUN_TABLES
+from ..store.errors import StoreFailed
+from ..store.queries import FORGOTTEN_KEY, LIST_COLUMNS
+from ..store.schema import DIGEST, EDITED_DIGEST, FIRST_RUN, ROW_ID, STORED_TABLES, UNTIL_RUN, meta
 from .outbox_rows import forget_in_outbox
 from .person import PERSON_ID_COLUMNS, REFERENCE_COLUMN, TEXT_COLUMNS, Person
 from .text_search import may_name
 
-Snapshot = tuple[str, datetime]
+RunSpan = tuple[int, int | None]
+"""The first run that a row holds for, and the first one after it that it does not."""
 
 
 def forget_in_store(store: Store, person: Person) -> Counter[str]:
     """Removes a person: rows about them, pointers to them, and every text that names them.
 
-    Afterwards the file of a DuckDB store is written anew, as its deleted rows could still be read
-    from the disk. PostgreSQL clears them away by VACUUM; its logs and backups are its keeper's.
+    A row that holds for several runs is one row. Afterwards a SQLite file is written again from
+    beginning to end, as its deleted rows could still be read from the disk. PostgreSQL clears them
+    away by VACUUM; its logs and backups are its keeper's.
 
     Args:
         store: held by `job_lock.hold_job_lock`.
@@ -37,42 +38,57 @@ def forget_in_store(store: Store, person: Person) -> Counter[str]:
         "summaries texts".
 
     Raises:
-        StoreFailed: the database refused, went away, or has no room.
+        StoreFailed: the database refused, went away, or has no room; or readers did not let go of
+            the old rows, which are removed and can still be read from the disk.
     """
     with store.begin() as connection:
-        person_snapshots = _snapshots_of(connection, person)
+        spans_by_group = _person_spans(connection, person)
         counts = Counter(dict(_remove_rows(connection, person)))
         for table in TEXT_COLUMNS:
-            counts[f"{table} texts"] = _redact_texts(connection, table, person, person_snapshots)
-        counts.update(
-            forget_in_outbox(connection, person, {group for group, _ in person_snapshots})
-        )
+            counts[f"{table} texts"] = _redact_texts(connection, table, person, spans_by_group)
+        if +counts:
+            _count_forgotten(connection)
+        counts.update(forget_in_outbox(connection, person, set(spans_by_group)))
     _purge_deleted_rows(store)
     return +counts
 
 
-def _snapshots_of(connection: sa.Connection, person: Person) -> set[Snapshot]:
-    """Where the person stood."""
+def _count_forgotten(connection: sa.Connection) -> None:
+    """Notes that somebody was forgotten, for servers that hold answers in memory."""
+    times = connection.scalar(sa.select(meta.c.value).where(meta.c.key == FORGOTTEN_KEY))
+    connection.execute(sa.delete(meta).where(meta.c.key == FORGOTTEN_KEY))
+    connection.execute(sa.insert(meta).values(key=FORGOTTEN_KEY, value=str(int(times or 0) + 1)))
+
+
+def _person_spans(connection: sa.Connection, person: Person) -> dict[str, list[RunSpan]]:
+    """In which groups the person was, and for which runs."""
     table, column = REFERENCE_COLUMN
-    found: set[Snapshot] = set()
+    spans: dict[str, list[RunSpan]] = defaultdict(list)
     for name, id_column in {**PERSON_ID_COLUMNS, table: column}.items():
-        run_table = RUN_TABLES[name]
-        query = sa.select(run_table.c.group_id, run_table.c.as_of).where(
-            run_table.c[id_column] == person.contact_id
-        )
-        found |= {(row.group_id, row.as_of) for row in connection.execute(query.distinct())}
-    return found
+        run_table = STORED_TABLES[name]
+        query = sa.select(run_table.c.group_id, run_table.c[FIRST_RUN], run_table.c[UNTIL_RUN])
+        for row in connection.execute(
+            query.where(run_table.c[id_column] == person.contact_id).distinct()
+        ):
+            spans[row.group_id].append((row.first_run, row.until_run))
+    return spans
+
+
+def _overlap(span: RunSpan, other: RunSpan) -> bool:
+    """Whether two spans have a run in common."""
+    return (span[1] is None or other[0] < span[1]) and (other[1] is None or span[0] < other[1])
 
 
 def _remove_rows(connection: sa.Connection, person: Person) -> Iterator[tuple[str, int]]:
     for name, id_column in PERSON_ID_COLUMNS.items():
-        is_about_person = RUN_TABLES[name].c[id_column] == person.contact_id
-        yield f"{name} rows", _count(connection, RUN_TABLES[name], is_about_person)
-        connection.execute(sa.delete(RUN_TABLES[name]).where(is_about_person))
-    table, column = RUN_TABLES[REFERENCE_COLUMN[0]], REFERENCE_COLUMN[1]
+        is_about_person = STORED_TABLES[name].c[id_column] == person.contact_id
+        yield f"{name} rows", _count(connection, STORED_TABLES[name], is_about_person)
+        connection.execute(sa.delete(STORED_TABLES[name]).where(is_about_person))
+    table, column = STORED_TABLES[REFERENCE_COLUMN[0]], REFERENCE_COLUMN[1]
     is_reference = table.c[column] == person.contact_id
     yield f"{REFERENCE_COLUMN[0]} pointers", _count(connection, table, is_reference)
-    connection.execute(sa.update(table).where(is_reference).values({column: None}))
+    edited = {column: None, DIGEST: EDITED_DIGEST}
+    connection.execute(sa.update(table).where(is_reference).values(edited))
 
 
 def _count(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
@@ -81,32 +97,30 @@ def _count(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[b
 
 
 def _redact_texts(
-    connection: sa.Connection, name: str, person: Person, person_snapshots: set[Snapshot]
+    connection: sa.Connection,
+    name: str,
+    person: Person,
+    spans_by_group: Mapping[str, list[RunSpan]],
 ) -> int:
-    table, changed_rows = RUN_TABLES[name], 0
+    table, changed_rows = STORED_TABLES[name], 0
+    row_id, span = table.c[ROW_ID], (table.c[FIRST_RUN], table.c[UNTIL_RUN])
     for column in TEXT_COLUMNS[name]:
-        key_columns = [table.c[part] for part in PRIMARY_KEYS[name]]
-        candidates = may_name(table.c[column], person) | table.c.group_id.in_(
-            {group for group, _ in person_snapshots}
-        )
+        text = table.c[column]
+        candidates = may_name(connection, text, person) | table.c.group_id.in_(list(spans_by_group))
         changes = []
-        for row in connection.execute(
-            sa.select(*key_columns, table.c[column].label("text")).where(candidates)
-        ):
-            in_group = (row.group_id, row.as_of) in person_snapshots
-            text = _redact_value(name, column, row.text, person, in_group=in_group)
-            if text != row.text:
-                changes.append(
-                    {
-                        **{f"at_{part}": row._mapping[part] for part in PRIMARY_KEYS[name]},
-                        "text": text,
-                    }
-                )
-        if changes:
-            is_row = sa.and_(*(part == sa.bindparam(f"at_{part.name}") for part in key_columns))
-            connection.execute(
-                sa.update(table).where(is_row).values({column: sa.bindparam("text")}), changes
+        for row_number, group_id, first_run, until_run, old in connection.execute(
+            sa.select(row_id, table.c.group_id, *span, text).where(candidates)
+        ).all():
+            in_group = any(
+                _overlap((first_run, until_run), span) for span in spans_by_group.get(group_id, ())
             )
+            new = _redact_value(name, column, old, person, in_group=in_group)
+            if new != old:
+                changes.append({"row_number": row_number, "new": new})
+        if changes:
+            edited = {column: sa.bindparam("new"), DIGEST: EDITED_DIGEST}
+            is_row = row_id == sa.bindparam("row_number")
+            connection.execute(sa.update(table).where(is_row).values(edited), changes)
         changed_rows += len(changes)
     return changed_rows
 
@@ -122,20 +136,19 @@ def _redact_value(
 
 def _purge_deleted_rows(store: Store) -> None:
     """Makes what was deleted unreadable, as far as a client can."""
-    if store.database_file is None:
-        with translate_errors(store.redacted_url), store.engine.connect() as connection:
+    with translate_errors(store.redacted_url), store.engine.connect() as connection:
+        if store.database_file is None:
             autocommit_connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for name in (*RUN_TABLES, outbox.name):
+            for name in (*STORED_TABLES, outbox.name):
                 autocommit_connection.execute(sa.text(f"VACUUM {name}"))
-        return
-    compacted_file = store.database_file.with_name(store.database_file.name + ".new")
-    compacted_file.unlink(missing_ok=True)
-    try:
-        with translate_errors(store.redacted_url), duckdb.connect() as temporary_connection:
-            for path, name in ((store.database_file, "old"), (compacted_file, "new")):
-                quoted = str(path).replace("'", "''")
-                temporary_connection.execute(f"ATTACH '{quoted}' AS {name}")
-            temporary_connection.execute("COPY FROM DATABASE old TO new")
-        compacted_file.replace(store.database_file)
-    finally:
-        compacted_file.unlink(missing_ok=True)
+            return
+        dbapi: Any = connection.connection.driver_connection
+        dbapi.execute("VACUUM")
+        # What the log holds goes into the file, and the log ends: old pages are in neither.
+        (left, *_) = dbapi.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if left:
+        raise StoreFailed(
+            f"store {store.redacted_url}: the person is removed, but other processes still "
+            "read the file as it was, so its old pages are on the disk: run the command again "
+            "when they are done"
+        )

@@ -7,13 +7,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..store.schema import SQLITE
 from .person import Person
 
+FUNCTION = "mqbg_may_name"
 
-def may_name(column: sa.ColumnElement[Any], person: Person) -> sa.ColumnElement[bool]:
+
+def may_name(
+    connection: sa.Connection, column: sa.ColumnElement[Any], person: Person
+) -> sa.ColumnElement[bool]:
     """Whether a text may name a person, also inside JSON.
 
     Wider than `Person.is_named_in`, which decides: the database knows no edges of words.
+
+    Args:
+        connection: that is asked.
+        column: of texts.
+        person: whom.
     """
     spellings = {
         spelling
@@ -24,9 +34,29 @@ def may_name(column: sa.ColumnElement[Any], person: Person) -> sa.ColumnElement[
             json.dumps(term, ensure_ascii=False)[1:-1],
         )
     }
+    if connection.dialect.name == SQLITE:
+        # SQLite itself knows the capitals of English alone.
+        folded = [spelling.casefold() for spelling in spellings]
+
+        def holds(text: str | None) -> bool:
+            return text is not None and any(part in text.casefold() for part in folded)
+
+        raw: Any = connection.connection.driver_connection
+        raw.create_function(FUNCTION, 1, holds, deterministic=True)
+        named: sa.ColumnElement[bool] = getattr(sa.func, FUNCTION)(column, type_=sa.Boolean())
+        return named.is_(True)
     return sa.or_(
         *(
             sa.func.strpos(sa.func.lower(column), sa.func.lower(spelling)) > 0
             for spelling in sorted(spellings)
         )
     )
+
+
+def holds_text(
+    connection: sa.Connection, column: sa.ColumnElement[Any], text: str
+) -> sa.ColumnElement[bool]:
+    """Whether a text holds another one, letter by letter: ids differ in capitals alone."""
+    position = sa.func.instr if connection.dialect.name == SQLITE else sa.func.strpos
+    found: sa.ColumnElement[bool] = position(column, text) > 0
+    return found

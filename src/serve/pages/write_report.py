@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...explain.language import Language
+from ...explain.summaries import dated_summary
 from ...model.bundle import Bundle
 from ...source import Source
 from ...support.atomic_output import replaced_folder
@@ -132,6 +133,7 @@ def _renderer(language: Language, overview: Portfolio) -> Callable[..., str]:
     environment.tests["known_status"] = COLOURED_STATUSES.__contains__
     environment.globals |= {
         "language": language,
+        "dated_summary": dated_summary,
         "label": language.word_tables["labels"],
         "portfolio": overview,
         "policy": PAGE_POLICY,

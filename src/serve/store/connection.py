@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import atexit
+import logging
 import os
-import re
+import sqlite3
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import duckdb
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from ...contract import BadInput
 from ...settings import STORE_URL, StoreSettings
 from .errors import StoreFailed, disk_is_full
-from .migrate import migrate, require_current_version
-from .schema import DUCKDB, POSTGRESQL
+from .migrate import is_current, migrate, require_current_version
+from .schema import POSTGRESQL, SQLITE
+
+logger = logging.getLogger(__name__)
 
 DRIVERS = {POSTGRESQL: "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-LOCK_CONFLICT = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
-RETRY_INTERVAL_SECONDS = 0.1  # seconds between two attempts at a file that another process has open
+DUCKDB = "duckdb"  # what stores were kept in before
+OLD_FILE = "mqbg-store.duckdb"
+LOCKED_MESSAGE = "database is locked"  # as SQLite says it
+READING_OPTION = "mqbg_reading"
+OLDEST_SQLITE = (3, 33, 0)  # that knows UPDATE ... FROM, which the outbox needs
+PRAGMAS = (
+    "page_size = 16384",  # bytes, of a new file: a night is written an eighth sooner than by 4096
+    "foreign_keys = ON",
+    "synchronous = FULL",  # what is committed is there after a power cut, too
+    "cache_size = -65536",  # KiB: the keys of a night's rows
+    "journal_size_limit = 67108864",  # bytes of the log that stay after a large night
+)
 
 
 @dataclass(frozen=True)
@@ -36,9 +46,8 @@ class Store:
     """A store of this version.
 
     Attributes:
-        engine: of SQLAlchemy. A DuckDB file is open no longer than a connection lasts, so that
-            other processes get at it.
-        lock_timeout_seconds: how long to wait for a DuckDB file that another process has open.
+        engine: of SQLAlchemy. With SQLite it keeps one connection, which threads take in turn.
+        lock_timeout_seconds: how long to wait for a SQLite file that another process writes to.
         read_only: whether nothing may be written.
     """
 
@@ -53,22 +62,35 @@ class Store:
 
     @property
     def database_file(self) -> Path | None:
-        """The DuckDB file; None for a server."""
+        """The SQLite file; None for a server."""
         return database_file_of(self.engine.url)
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """One transaction: everything in it is kept at the end, or nothing on an error.
 
-        Fetch a result whole before the next statement: DuckDB drops the rows that are left.
-
         Raises:
             StoreFailed: the database refused, went away, or has no room.
         """
+        with self._transaction(reading=self.read_only) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """One look at the store as it is now: it waits for no writer, and keeps none waiting.
+
+        Raises:
+            StoreFailed: the database refused, or went away.
+        """
+        with self._transaction(reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, *, reading: bool) -> Iterator[sa.Connection]:
         with (
             translate_errors(self.redacted_url),
-            _connect_with_retries(self) as connection,
-            connection.begin(),
+            self.engine.connect() as connection,
+            connection.execution_options(**{READING_OPTION: reading}).begin(),
         ):
             yield connection
 
@@ -89,14 +111,30 @@ def open_store(
             a store of this version or an older one.
         StoreFailed: nobody answers, or the file cannot be opened.
     """
-    engine = _create_engine(url, read_only=read_only)
+    engine = _create_engine(url, lock_timeout_seconds, read_only=read_only)
     store = Store(engine, lock_timeout_seconds, read_only)
     try:
-        with store.begin() as connection:
-            (require_current_version if read_only else migrate)(connection, store.redacted_url)
+        _bring_up_to_date(store)
         yield store
     finally:
         engine.dispose()
+
+
+def _bring_up_to_date(store: Store) -> None:
+    with store.reading() as connection:
+        if store.read_only:
+            require_current_version(connection, store.redacted_url)
+            return
+        if is_current(connection, store.redacted_url):
+            return
+    with store.begin() as connection:
+        made = migrate(connection, store.redacted_url)
+    if made and (file := store.database_file) is not None and file.with_name(OLD_FILE).is_file():
+        logger.warning(
+            "store %s: a new store begins here; the states and scores up to now are in %s beside "
+            "it, which this version does not read: keep that file if you need its history",
+            store.redacted_url, OLD_FILE,
+        )  # fmt: skip
 
 
 def store_url(settings: StoreSettings) -> str:
@@ -115,8 +153,8 @@ def store_exists(url: str) -> bool:
 
 
 def database_file_of(url: sa.URL) -> Path | None:
-    """The DuckDB file of a URL; None for a server."""
-    return Path(url.database or "") if url.get_backend_name() == DUCKDB else None
+    """The SQLite file of a URL; None for a server."""
+    return Path(url.database or "") if url.get_backend_name() == SQLITE else None
 
 
 def redact_url(url: sa.URL) -> str:
@@ -130,14 +168,26 @@ def redact_url(url: sa.URL) -> str:
     )
 
 
-def _create_engine(url: str, *, read_only: bool) -> sa.Engine:
+def _create_engine(url: str, lock_timeout_seconds: float, *, read_only: bool) -> sa.Engine:
     parsed = _parse_url(url)
     options: dict[str, Any] = {"hide_parameters": True}  # of an error: they name people
-    if parsed.get_backend_name() == DUCKDB:
-        _unload_duckdb_engine_at_exit()
-        return sa.create_engine(
-            parsed, poolclass=NullPool, connect_args={"read_only": read_only}, **options
+    if (file := database_file_of(parsed)) is not None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            oldest = ".".join(map(str, OLDEST_SQLITE))
+            raise BadInput(
+                f"a store in SQLite needs its version {oldest} or newer, and this Python has "
+                f"{sqlite3.sqlite_version}; update Python, or keep the store in PostgreSQL"
+            )
+        engine = sa.create_engine(
+            parsed,
+            creator=lambda: _connect_sqlite(file, lock_timeout_seconds, read_only=read_only),
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            **options,
         )
+        sa.event.listen(engine, "begin", _begin_transaction)
+        return engine
     if find_spec("psycopg") is None:
         raise BadInput(
             "a store in PostgreSQL needs a driver that is not installed: run "
@@ -146,19 +196,35 @@ def _create_engine(url: str, *, read_only: bool) -> sa.Engine:
     return sa.create_engine(parsed, pool_pre_ping=True, **options)
 
 
-@cache
-def _unload_duckdb_engine_at_exit() -> None:
-    """Lets go of DuckDB before the process ends.
+def _connect_sqlite(
+    file: Path, lock_timeout_seconds: float, *, read_only: bool
+) -> sqlite3.Connection:
+    """A connection to a file.
 
-    duckdb-engine 0.17 names DuckDB's classes in its annotations, which outlive DuckDB 2.0 when
-    SQLAlchemy is still loaded at the end; DuckDB then lists on stderr everything it calls leaked.
+    Readers see the last state that was committed, and neither wait for a writer nor keep one
+    waiting (write-ahead logging).
     """
+    mode = "rw" if read_only else "rwc"  # not "ro": the last one to close clears the log away
+    connection = sqlite3.connect(
+        f"file:{quote(str(file))}?mode={mode}",
+        uri=True,
+        timeout=lock_timeout_seconds,
+        isolation_level=None,  # transactions begin in `_begin_transaction`
+        check_same_thread=False,  # the pool gives it to one thread at a time
+    )
+    try:
+        for pragma in (*PRAGMAS, "query_only = ON" if read_only else "journal_mode = WAL"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
-    def let_go() -> None:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "duckdb_engine"]:
-            vars(sys.modules[name]).clear()
 
-    atexit.register(let_go)
+def _begin_transaction(connection: sa.Connection) -> None:
+    # A writer takes its turn at once: one that read first could find that what it read is old.
+    reading = connection.get_execution_options().get(READING_OPTION, False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _parse_url(url: str) -> sa.URL:
@@ -166,16 +232,22 @@ def _parse_url(url: str) -> sa.URL:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
         parsed = None  # the text may hold a password, so no message repeats it
+    if parsed is not None and parsed.drivername == DUCKDB:
+        raise BadInput(
+            "[store] url: expected sqlite:///FILE or a PostgreSQL database, got "
+            f"{redact_url(parsed)}, and stores are no longer kept in DuckDB; set "
+            "sqlite:///mqbg-store.sqlite, where states and history begin again"
+        )
     if parsed is not None and parsed.drivername in DRIVERS:
         parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
-    known = {DUCKDB, *DRIVERS.values()}
+    known = {SQLITE, *DRIVERS.values()}
     if parsed is None or parsed.drivername not in known or not parsed.database:
         raise BadInput(
-            "[store] url: expected duckdb:///FILE or postgresql+psycopg://USER@HOST/DATABASE, got "
+            "[store] url: expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE, got "
             f"{'something else' if parsed is None else redact_url(parsed)}; set it in mqbg.toml or "
             f"in the environment variable {STORE_URL}"
         )
-    if parsed.drivername == DUCKDB:
+    if parsed.drivername == SQLITE:
         return _with_absolute_path(parsed)
     return parsed
 
@@ -192,21 +264,6 @@ def _with_absolute_path(url: sa.URL) -> sa.URL:
 
 
 @contextmanager
-def _connect_with_retries(store: Store) -> Iterator[sa.Connection]:
-    deadline = time.monotonic() + store.lock_timeout_seconds
-    while True:
-        try:
-            connection = store.engine.connect()
-            break
-        except (SQLAlchemyError, duckdb.Error) as error:
-            if not LOCK_CONFLICT.search(str(error)) or time.monotonic() >= deadline:
-                raise
-        time.sleep(RETRY_INTERVAL_SECONDS)
-    with connection:
-        yield connection
-
-
-@contextmanager
 def translate_errors(redacted_url: str) -> Iterator[None]:
     """What drivers raise, as one sentence without parameters.
 
@@ -214,41 +271,36 @@ def translate_errors(redacted_url: str) -> Iterator[None]:
         redacted_url: how to call the store.
 
     Raises:
-        StoreFailed: in place of what SQLAlchemy, DuckDB or psycopg raise.
+        StoreFailed: in place of what SQLAlchemy, SQLite or psycopg raise.
     """
     try:
         yield
-    except (SQLAlchemyError, duckdb.Error, *_psycopg_errors()) as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreFailed(_error_message(redacted_url, error)) from error
-
-
-def _psycopg_errors() -> tuple[type[Exception], ...]:
-    if find_spec("psycopg") is None:
-        return ()
-    import psycopg
-
-    return (psycopg.Error,)
+    except Exception as error:
+        # What COPY raises is psycopg's own; who has no store there does not import it.
+        psycopg = sys.modules.get("psycopg")
+        if psycopg is None or not isinstance(error, psycopg.Error):
+            raise
+        raise StoreFailed(_error_message(redacted_url, error)) from error
 
 
 def _error_message(redacted_url: str, error: Exception) -> str:
     cause = str(getattr(error, "orig", None) or error)
     if disk_is_full(error):
         return (
-            f"store {redacted_url}: the disk is full; nothing of this run was kept: make room "
-            "and run "
-            "the command again"
+            f"store {redacted_url}: the disk is full; nothing of this run was kept: make room and "
+            "run the command again"
         )
-    if holder := LOCK_CONFLICT.search(cause):
+    if LOCKED_MESSAGE in cause:
         return (
-            f"store {redacted_url}: the file stayed open in another process, {holder['who']}; "
-            "nothing was "
-            "kept: end that process or run the command again"
+            f"store {redacted_url}: another process wrote to the file for longer than [store] "
+            "lock_timeout_seconds; nothing was kept: run the command again when it is done"
         )
     first_line = next(
         (line.strip() for line in cause.splitlines() if line.strip()), "no reason given"
     )
     return (
-        f"store {redacted_url}: the database said {first_line!r}; nothing of this run was "
-        "kept: mend that and "
-        "run the command again"
+        f"store {redacted_url}: the database said {first_line!r}; nothing of this run was kept: "
+        "fix that and run the command again"
     )

@@ -1,10 +1,11 @@
-"""What goes wrong with a store, or a disk, that nobody can mend by other input."""
+"""What goes wrong with a store, or a disk, that no other input can fix."""
 
 DISK_FULL_MESSAGES = (
     "No space left on device",
     "File too large",
     "Disk quota exceeded",
     "could not extend file",
+    "database or disk is full",
 )
 """How systems and databases say that there is no room."""
 

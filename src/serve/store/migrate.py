@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.ddl.impl import DefaultImpl
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from ...contract import BadInput
 from .schema import POSTGRESQL, metadata
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSION = "r0001"
+"""The newest revision. It is written here so that a store that has it opens without Alembic."""
+
 VERSION_TABLE = "mqbg_store_version"
+RETIRED_VERSIONS = ("0001", "0002")  # revisions of stores that this version cannot upgrade
 MIGRATION_LOCK_ID = (
     7_206_001  # advisory lock: two jobs that meet a new database must not both make it
 )
 
-
-class DuckDBImpl(DefaultImpl):
-    """Lets Alembic run on DuckDB, which knows transactions for tables as well."""
-
-    __dialect__ = "duckdb"
-    transactional_ddl = True
+_version_table = sa.table(VERSION_TABLE, sa.column("version_num", sa.Text()))
 
 
-def migrate(connection: sa.Connection, redacted_url: str) -> None:
+def is_current(connection: sa.Connection, redacted_url: str) -> bool:
+    """Whether a store is of this version; False for an empty database.
+
+    Raises:
+        BadInput: as `migrate`.
+    """
+    return _stored_version(connection, redacted_url) == VERSION
+
+
+def migrate(connection: sa.Connection, redacted_url: str) -> bool:
     """Makes the tables of an empty database, or upgrades those of an older version.
 
     Args:
         connection: in a transaction, which holds all of it.
         redacted_url: how to call the store in messages.
 
+    Returns:
+        Whether the database was empty.
+
     Raises:
-        BadInput: the store is from a newer version, or the database holds other tables of our
-            names.
+        BadInput: the store is from a newer version, or from one that cannot be upgraded, or the
+            database holds other tables of our names.
     """
     if connection.dialect.name == POSTGRESQL:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK_ID)))
-    if _stored_version(connection, redacted_url) == _latest_version():
-        return
-    config = _alembic_config()
-    config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
-    command.upgrade(config, "head")
+    version = _stored_version(connection, redacted_url)
+    if version != VERSION:  # another process may have been first
+        from alembic import command
+
+        config = _alembic_config()
+        config.attributes |= {"connection": connection, "version_table": VERSION_TABLE}
+        command.upgrade(config, VERSION)
+    return version is None
 
 
 def require_current_version(connection: sa.Connection, redacted_url: str) -> None:
@@ -54,58 +67,52 @@ def require_current_version(connection: sa.Connection, redacted_url: str) -> Non
         BadInput: it is absent, or from another version.
     """
     version = _stored_version(connection, redacted_url)
-    if version != _latest_version():
+    if version != VERSION:
         found = f"version {version}" if version else "none"
         raise BadInput(
-            f"store {redacted_url}: expected a store of version {_latest_version()}, found "
-            f"{found}; run "
+            f"store {redacted_url}: expected a store of version {VERSION}, found {found}; run "
             "`mqbg score` once, which makes or upgrades it"
         )
 
 
+def revisions() -> list[str]:
+    """Every revision that the package ships, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    return [script.revision for script in scripts.walk_revisions()]
+
+
 def _stored_version(connection: sa.Connection, redacted_url: str) -> str | None:
     """The version of the store, one that this package knows; None for an empty database."""
-    options = {"version_table": VERSION_TABLE}
-    context = MigrationContext.configure(connection, opts=options)
-    tables = _table_names(connection)
-    # Asked by ourselves: Alembic would look in a way that DuckDB does not understand.
-    heads = context.get_current_heads() if VERSION_TABLE in tables else ()
-    known_revisions = {script.revision for script in _script_directory().walk_revisions()}
-    if newer_revisions := sorted(set(heads) - known_revisions):
+    tables = set(sa.inspect(connection).get_table_names())
+    version = (
+        connection.scalar(sa.select(_version_table.c.version_num))
+        if _version_table.name in tables
+        else None
+    )
+    if version in RETIRED_VERSIONS:
         raise BadInput(
-            f"store {redacted_url}: expected version {_latest_version()} or older, found "
-            f"{newer_revisions[-1]}, which a "
+            f"store {redacted_url}: expected a store of version {VERSION}, found {version}, of "
+            "before rows were kept by runs, which cannot be upgraded; choose an empty database, "
+            "where states and history begin again"
+        )
+    if version is not None and version != VERSION and version not in revisions():
+        raise BadInput(
+            f"store {redacted_url}: expected version {VERSION} or older, found {version}, which a "
             "newer version of mqbg made; update mqbg, or choose another store"
         )
-    if not heads and (foreign_tables := sorted(tables & set(metadata.tables))):
+    if version is None and (foreign_tables := sorted(tables & set(metadata.tables))):
         raise BadInput(
             f"store {redacted_url}: expected an empty database or a store of ours, found a table "
             f"{foreign_tables[0]!r} that is not ours; choose another database"
         )
-    return heads[0] if heads else None
-
-
-def _table_names(connection: sa.Connection) -> set[str]:
-    rows = connection.execute(
-        sa.text(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
-        )
-    )
-    return set(rows.scalars())
-
-
-def _latest_version() -> str:
-    newest = _script_directory().get_current_head()
-    if newest is None:
-        raise RuntimeError("the package ships no revisions of the store")
-    return newest
-
-
-def _script_directory() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_alembic_config())
+    return version
 
 
 def _alembic_config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     folder = str(files(__package__) / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -14,9 +14,23 @@ import sqlalchemy as sa
 
 from ...contract import BadInput
 from ..batch.score_tables import SCORE_SCHEMAS
-from .schema import POSITION, RUN_TABLES, runs, transitions
+from .schema import (
+    PACKED,
+    POSITION,
+    RANKED,
+    RANKINGS,
+    RUN_TABLES,
+    STORED_TABLES,
+    is_of_latest_run,
+    meta,
+    runs,
+    transitions,
+)
 
 Row = dict[str, Any]
+
+FORGOTTEN_KEY = "forgotten"
+"""Key of `schema.meta`: how often somebody was forgotten."""
 
 LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
     name: tuple(item.name for item in schema if pa.types.is_list(item.type))
@@ -30,6 +44,23 @@ _ROW_ORDER = {
     "horizons": ("horizon_days",),
     "actions": (POSITION,),
 }
+
+
+# Made once: to build them again would take longer than to ask them.
+_GROUP_QUERIES = {
+    name: sa.select(table).where(
+        table.c.group_id == sa.bindparam("of_group"), table.c.as_of == sa.bindparam("at")
+    )
+    for name, table in RUN_TABLES.items()
+}
+_GROUP_TRANSITIONS = (
+    sa.select(transitions)
+    .where(
+        transitions.c.group_id == sa.bindparam("of_group"),
+        transitions.c.as_of <= sa.bindparam("at"),
+    )
+    .order_by(transitions.c.as_of)
+)
 
 
 @dataclass(frozen=True)
@@ -108,8 +139,20 @@ class Group:
 
 def load_latest_run(connection: sa.Connection) -> BatchRun | None:
     """The latest run; None before the first one."""
-    rows = connection.execute(sa.select(runs).order_by(runs.c.as_of.desc()).limit(1)).all()
-    return BatchRun(**rows[0]._mapping) if rows else None
+    columns = (runs.c.as_of, runs.c.model_version, runs.c.groups, runs.c.digest)
+    row = connection.execute(sa.select(*columns).order_by(runs.c.as_of.desc()).limit(1)).first()
+    return None if row is None else BatchRun(*row)
+
+
+def compute_signature(connection: sa.Connection, run: BatchRun) -> tuple[object, ...]:
+    """What changes whenever the latest run does, by a night as by `mqbg forget`.
+
+    Args:
+        connection: of the store.
+        run: the latest one.
+    """
+    forgotten = connection.scalar(sa.select(meta.c.value).where(meta.c.key == FORGOTTEN_KEY))
+    return (run, forgotten)
 
 
 def load_groups_page(
@@ -140,34 +183,69 @@ def load_groups_page(
     if sort not in table.c or sort in LIST_COLUMNS["scores"]:
         known = [name for name in table.c.keys() if name not in LIST_COLUMNS["scores"]]  # noqa: SIM118
         raise BadInput(f"sort: expected a column of scores, got {sort!r}; there are {known}")
-    condition = sa.and_(
-        table.c.as_of == as_of, *_filter_conditions(table, group_filter or GroupFilter())
+    latest = connection.scalar(sa.select(sa.func.max(runs.c.as_of))) == as_of
+    page_query = (_query_latest_page if latest else _query_earlier_page)(
+        group_filter or GroupFilter(), sort, as_of
     )
-    column = table.c[sort]
-    rows = connection.execute(
-        sa.select(table)
-        .where(condition)
-        .order_by((column.desc() if descending else column.asc()).nulls_last(), table.c.group_id)
-        .limit(limit)
-        .offset(offset)
-    ).all()
-    total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(condition))
-    return GroupPage([decode_row("scores", dict(row._mapping)) for row in rows], int(total or 0))
+    order = page_query.column.desc() if descending else page_query.column.asc()
+    # Nulls are last as it is in ranks, which have none; to ask for it would keep their index out.
+    order = order if sort == "rank" else order.nulls_last()
+    group_id = page_query.group_id
+    query = sa.select(group_id).where(*page_query.condition).order_by(order, group_id)
+    ids = connection.scalars(query.limit(limit).offset(offset)).all()
+    rows = sa.select(table).where(table.c.as_of == as_of, table.c.group_id.in_(ids))
+    found = {row["group_id"]: row for row in load_run_rows(connection, "scores", rows)}
+    total = connection.scalar(page_query.counted)
+    return GroupPage([found[one] for one in ids], int(total or 0))
+
+
+@dataclass(frozen=True)
+class _PageQuery:
+    """By what the ids of a page are selected, and how many there are in all.
+
+    Rows, which are put together of two tables, are read for the ids of the page alone.
+    """
+
+    column: sa.ColumnElement[Any]
+    group_id: sa.ColumnElement[str]
+    condition: tuple[sa.ColumnElement[bool], ...]
+    counted: sa.Select[Any]
+
+
+def _query_earlier_page(group_filter: GroupFilter, sort: str, as_of: datetime) -> _PageQuery:
+    table = RUN_TABLES["scores"]
+    condition = (table.c.as_of == as_of, *_filter_conditions(table, group_filter))
+    counted = sa.select(sa.func.count()).select_from(table).where(*condition)
+    return _PageQuery(table.c[sort], table.c.group_id, condition, counted)
+
+
+def _query_latest_page(group_filter: GroupFilter, sort: str, _as_of: datetime) -> _PageQuery:
+    """By the tables themselves, whose rows of the latest run are indexed."""
+    scores, rankings = STORED_TABLES["scores"], STORED_TABLES[RANKINGS]
+    conditions = _filter_conditions(scores, group_filter)
+    condition = (is_of_latest_run(scores), *conditions)
+    counted = sa.select(sa.func.count()).select_from(scores).where(*condition)
+    if sort not in RANKED:
+        column = scores.c.group_id if sort == "as_of" else scores.c[sort]
+        return _PageQuery(column, scores.c.group_id, condition, counted)
+    group_id = rankings.c.group_id
+    matching = [group_id.in_(sa.select(scores.c.group_id).where(*condition))] if conditions else []
+    return _PageQuery(rankings.c[sort], group_id, (is_of_latest_run(rankings), *matching), counted)
 
 
 def load_group(connection: sa.Connection, group_id: str, as_of: datetime) -> Group | None:
     """One group of a run; None where it was not scored."""
+    group_filter = {"of_group": group_id, "at": as_of}
     rows_by_table = {
-        name: _load_group_rows(connection, name, group_id, as_of) for name in RUN_TABLES
+        name: _decode_rows(name, connection.execute(page_query, group_filter).mappings())
+        for name, page_query in _GROUP_QUERIES.items()
     }
     if not rows_by_table["scores"]:
         return None
-    transitions_query = sa.select(transitions).where(
-        transitions.c.group_id == group_id, transitions.c.as_of <= as_of
-    )
-    return assemble_group(
-        rows_by_table, _load_rows(connection, transitions_query.order_by(transitions.c.as_of))
-    )
+    transition_rows = [
+        dict(row) for row in connection.execute(_GROUP_TRANSITIONS, group_filter).mappings()
+    ]
+    return assemble_group(rows_by_table, transition_rows)
 
 
 def assemble_group(rows_by_table: Mapping[str, list[Row]], transition_rows: list[Row]) -> Group:
@@ -227,7 +305,9 @@ def load_alertable_transitions(
     return _load_rows(connection, query.order_by(table.c.as_of, table.c.group_id))
 
 
-def _filter_conditions(table: sa.Table, group_filter: GroupFilter) -> list[sa.ColumnElement[bool]]:
+def _filter_conditions(
+    table: sa.FromClause, group_filter: GroupFilter
+) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = [
         table.c[name].in_(list(getattr(group_filter, name)))
         for name in ("status", "solution_id", "account_id", "group_id")
@@ -236,19 +316,11 @@ def _filter_conditions(table: sa.Table, group_filter: GroupFilter) -> list[sa.Co
     if group_filter.least_readiness is not None:
         conditions.append(table.c.readiness >= group_filter.least_readiness)
     if group_filter.search:
-        ids = (table.c.group_id, table.c.account_id, table.c.solution_id)
+        ids = (table.c[name] for name in ("group_id", "account_id", "solution_id"))
         conditions.append(
             sa.or_(*(column.icontains(group_filter.search, autoescape=True) for column in ids))
         )
     return conditions
-
-
-def _load_group_rows(
-    connection: sa.Connection, name: str, group_id: str, as_of: datetime
-) -> list[Row]:
-    table = RUN_TABLES[name]
-    query = sa.select(table).where(table.c.group_id == group_id, table.c.as_of == as_of)
-    return [decode_row(name, dict(row._mapping)) for row in connection.execute(query)]
 
 
 def load_run_rows(connection: sa.Connection, name: str, query: sa.Select[Any]) -> list[Row]:
@@ -259,7 +331,7 @@ def load_run_rows(connection: sa.Connection, name: str, query: sa.Select[Any]) -
         name: of the table.
         query: which of its rows.
     """
-    rows = [decode_row(name, dict(row._mapping)) for row in connection.execute(query)]
+    rows = _decode_rows(name, connection.execute(query).mappings())
     return [_without_position(row) for row in rows]
 
 
@@ -267,15 +339,20 @@ def _load_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def decode_row(name: str, row: Row) -> Row:
-    """A row of a table of a run, lists as lists again.
-
-    Args:
-        name: of the table.
-        row: as it is stored.
-    """
-    decoded = {column: row[column] and json.loads(row[column]) for column in LIST_COLUMNS[name]}
-    return {**row, **decoded}
+def _decode_rows(name: str, rows: Iterable[sa.RowMapping]) -> list[Row]:
+    """Rows of a table of a run: lists as lists again, and one for each element of packed ones."""
+    lists, packed = LIST_COLUMNS[name], PACKED.get(name, ())
+    decoded = [dict(row) for row in rows]
+    for row in decoded:
+        for column in (*lists, *packed):
+            row[column] = row[column] and json.loads(row[column])
+    if not packed:
+        return decoded
+    return [
+        row | dict(zip(packed, values, strict=True))
+        for row in decoded
+        for values in zip(*(row[column] for column in packed), strict=True)
+    ]
 
 
 def _without_position(row: Row) -> Row:

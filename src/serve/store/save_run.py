@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,9 +17,13 @@ from ...contract import BadInput
 from ...settings import Settings
 from ..batch.scoring import ScoreTables
 from ..states import STATE_COLUMNS, TRANSITION_COLUMNS, StateUpdate, update_states
+from .changed_rows import store_changed_rows
 from .connection import Store
-from .copy_rows import frame_to_arrow, insert_rows, lists_as_json, to_copy_csv
-from .schema import RUN_TABLES, runs, states, transitions
+from .copy_rows import frame_to_arrow, insert_rows, prepare_rows
+from .schema import DIGEST, RANKINGS, STORED_TABLES, UNTIL_RUN, runs, states, transitions
+
+_BATCH_TABLE = {name: "scores" if name == RANKINGS else name for name in STORED_TABLES}
+"""The table of the batch that each table of the store is of."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,8 @@ def require_chronological(connection: sa.Connection, as_of: datetime, *, replay:
     raise BadInput(
         f"store: expected --as-of at or after its latest run, {latest:%Y-%m-%d %H:%M}, got "
         f"{as_of:%Y-%m-%d %H:%M}; take --no-store to keep nothing, or --replay to drop "
-        f"the {later_runs} later {'run' if later_runs == 1 else 'runs'}, and then score those "
-        "days again in "
-        "order"
+        f"the {later_runs} later {'run' if later_runs == 1 else 'runs'}, and then score those days "
+        "again in order"
     )
 
 
@@ -139,26 +143,39 @@ def _with_status(scored: ScoreTables, moved_states: StateUpdate) -> ScoreTables:
 def _write_run(
     connection: sa.Connection, scored: ScoreTables, moved_states: StateUpdate, as_of: datetime
 ) -> None:
-    for name, table in RUN_TABLES.items():
-        insert_rows(connection, table, getattr(scored, name))
-    for table, frame in ((states, moved_states.states), (transitions, moved_states.transitions)):
-        insert_rows(connection, table, frame_to_arrow(table, frame))
-    digest = hashlib.sha256(to_copy_csv(lists_as_json(scored.scores))).hexdigest()
+    latest_as_of = connection.scalar(sa.select(sa.func.max(runs.c.run_id)))
+    run_id, digest = (latest_as_of or 0) + 1, hashlib.sha256()
     connection.execute(
         sa.insert(runs).values(
+            run_id=run_id,
             as_of=as_of,
             model_version=scored.scores["model_version"][0].as_py(),
             groups=scored.scores.num_rows,
-            digest=digest,
+            digest="",
+            rows_kept=True,
         )
     )
+    with ThreadPoolExecutor(1) as worker:  # makes the rows of the next table meanwhile
+        contents = worker.map(
+            lambda name: prepare_rows(name, getattr(scored, _BATCH_TABLE[name])), STORED_TABLES
+        )
+        for table, rows in zip(STORED_TABLES.values(), contents, strict=True):
+            digest.update(b"".join(rows[DIGEST].to_pylist()))
+            store_changed_rows(connection, table, rows, run_id)
+    this = runs.c.run_id == run_id
+    connection.execute(sa.update(runs).where(this).values(digest=digest.hexdigest()))
+    for table, frame in ((states, moved_states.states), (transitions, moved_states.transitions)):
+        insert_rows(connection, table, frame_to_arrow(table, frame))
 
 
 def _delete_from(connection: sa.Connection, as_of: datetime) -> None:
-    for table in (*RUN_TABLES.values(), states, transitions, runs):
-        connection.execute(sa.delete(table).where(table.c.as_of >= as_of))
+    """Undoes runs: by their foreign keys all that they did goes, and what they ended goes on."""
+    connection.execute(sa.delete(runs).where(runs.c.as_of >= as_of))
 
 
 def _delete_before(connection: sa.Connection, as_of: datetime) -> None:
-    for table in (*RUN_TABLES.values(), runs):
-        connection.execute(sa.delete(table).where(table.c.as_of < as_of))
+    """Drops the rows that no run from this instant on has."""
+    first = connection.scalar(sa.select(sa.func.min(runs.c.run_id)).where(runs.c.as_of >= as_of))
+    for table in STORED_TABLES.values():
+        connection.execute(sa.delete(table).where(table.c[UNTIL_RUN] <= first))
+    connection.execute(sa.update(runs).where(runs.c.run_id < first).values(rows_kept=False))

@@ -110,7 +110,7 @@ def keep():
 
 @pytest.fixture(scope="package")
 def _kept(tmp_path_factory, scored, keep):
-    url = f"duckdb:///{tmp_path_factory.mktemp('api')}/store.duckdb"
+    url = f"sqlite:///{tmp_path_factory.mktemp('api')}/store.sqlite"
     return url, keep(url, scored)
 
 

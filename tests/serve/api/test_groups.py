@@ -26,7 +26,7 @@ def ids(answer):
 @pytest.fixture
 def own_url(tmp_path, keep, scored):
     """A store of the test's own, with the run."""
-    url = f"duckdb:///{tmp_path}/own.duckdb"
+    url = f"sqlite:///{tmp_path}/own.sqlite"
     keep(url, scored)
     return url
 
@@ -143,22 +143,23 @@ def test_who_was_forgotten_is_not_told_any_more(own, own_url, scored):
     assert row["contact_id"] not in own.get(path).text
 
 
-def test_a_store_that_went_away_leaves_the_last_run(own, own_url):
-    path = own_url.removeprefix("duckdb:///")
+def test_a_store_that_went_away_is_said_so(own, own_url):
+    path = own_url.removeprefix("sqlite:///")
     with open(path, "r+b") as file:
         file.write(b"no database at all" * 100)
+    own.standing.score_cache.close()
     own.standing.score_cache.refresh()
-    assert own.get("/v1/groups").json()["total"] > 0
-    answer = own.get("/readyz")
-    assert answer.status_code == 503
-    assert "the store" in answer.json()["detail"]
+    for unread in ("/v1/groups", "/v1/groups/unasked", "/readyz"):
+        answer = own.get(unread)
+        assert answer.status_code == 503
+        assert "the store" in answer.json()["detail"]
 
 
 def test_before_the_first_run_there_are_no_groups(client_of, settings, tmp_path):
-    empty = replace(settings, store=StoreSettings(url=f"duckdb:///{tmp_path}/none.duckdb"))
+    empty = replace(settings, store=StoreSettings(url=f"sqlite:///{tmp_path}/none.sqlite"))
     with client_of(empty) as client:
         assert client.get("/v1/groups").json()["groups"] == []
         assert client.get("/v1/groups/g1").status_code == 404
         assert client.get("/v1/groups/g1/history").status_code == 404
         assert client.get("/readyz").json()["store"] == "no run yet"
-    assert not (tmp_path / "none.duckdb").exists()
+    assert not (tmp_path / "none.sqlite").exists()

@@ -27,16 +27,16 @@ def patience() -> RetryPolicy:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """The file of an empty store."""
-    path = tmp_path_factory.mktemp("store") / "empty.duckdb"
-    with open_store(f"duckdb:///{path}"):
+    path = tmp_path_factory.mktemp("store") / "empty.sqlite"
+    with open_store(f"sqlite:///{path}"):
         return path
 
 
 @pytest.fixture
 def store(empty_store, tmp_path) -> Iterator[Store]:
-    """An empty store on DuckDB."""
-    path = shutil.copy(empty_store, tmp_path / "store.duckdb")
-    with open_store(f"duckdb:///{path}") as store:
+    """An empty store on SQLite."""
+    path = shutil.copy(empty_store, tmp_path / "store.sqlite")
+    with open_store(f"sqlite:///{path}") as store:
         yield store
 
 

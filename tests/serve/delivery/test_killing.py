@@ -30,7 +30,7 @@ ROUNDS = (
 
 
 def test_nights_killed_at_chosen_points_end_as_if_they_had_not_been(stand, tmp_path):
-    url = f"duckdb:///{tmp_path / 'store.duckdb'}"
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     result = kill_at(url, stand(seed=23), ROUNDS, groups=40)
     assert result.wrong == []
     assert result.killed == [point for points in ROUNDS for point in points]

@@ -14,7 +14,11 @@ from mqbg.serve.delivery.outbox.outbox_table import outbox
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.score_files import forget_in_pages, forget_in_tables
 from mqbg.serve.forget.store_rows import forget_in_store
+from mqbg.serve.store.connection import open_store
+from mqbg.serve.store.errors import StoreFailed
+from mqbg.serve.store.queries import load_group
 from mqbg.serve.store.save_run import save_run
+from mqbg.serve.store.schema import STORED_TABLES
 from mqbg.settings import Settings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
@@ -72,10 +76,13 @@ EXPECTED = {
 }  # fmt: skip
 """In each run; the group's own summary goes although it names nobody in so many words."""
 
+IN_STORE = EXPECTED | {"stakeholders rows": 2, "stakeholders texts": 2, "scores texts": 3}
+"""In a store of two runs, that hold all but stakeholders and the score of h in common."""
+
 
 def test_a_person_goes_from_every_table_of_the_store(filled, everything):
     before = everything(filled)
-    assert forget_in_store(filled, HANAKO) == {what: 2 * count for what, count in EXPECTED.items()}
+    assert forget_in_store(filled, HANAKO) == IN_STORE
     after = everything(filled)
     assert "佐藤" not in str(after)
     assert "hanako" not in str(after)
@@ -83,7 +90,7 @@ def test_a_person_goes_from_every_table_of_the_store(filled, everything):
     assert "Ask" not in str(after)
     for kept in ("Ann Lee looks at prices", "Find a user", "C10 carries the score", "Pricing was"):
         assert str(after).count(kept) == str(before).count(kept)
-    for table in ("runs", "states", "transitions", "horizons"):
+    for table in ("runs", "states", "transitions", "horizons", "rankings"):
         assert after[table] == before[table]
 
 
@@ -109,23 +116,71 @@ def test_without_a_name_every_text_of_the_persons_groups_goes(filled, everything
 
 
 def test_the_name_is_not_left_on_the_disk(tmp_path, run_of, scores_of, no_verdicts):
-    from mqbg.serve.store.connection import open_store
-
-    path, name = tmp_path / "store.duckdb", "Zachariah Quuxington"
+    path, name = tmp_path / "store.sqlite", "Zachariah Quuxington"
     rows = {
         "scores": scores_of({"g": 0.9}),
         "stakeholders": [{"group_id": "g", "contact_id": "C1", "summary": f"{name} is there"}],
         "summaries": [{"group_id": "g", "summary": f"It is {name}"}],
     }
-    with open_store(f"duckdb:///{path}") as store:
+    with open_store(f"sqlite:///{path}") as store:
         with save_run(store, run_of(JUNE, rows), no_verdicts, Settings(), JUNE):
             pass
-        assert b"Quuxington" in path.read_bytes()
+        assert b"Quuxington" in on_disk(tmp_path)
         forget_in_store(store, Person("C1", (name,)))
-        assert {entry.name for entry in tmp_path.iterdir()} == {"store.duckdb"}
-        assert b"Quuxington" not in path.read_bytes()
+        assert b"Quuxington" not in on_disk(tmp_path)
         with store.begin() as connection:
             assert connection.scalar(sa.text("SELECT count(*) FROM runs")) == 1
+
+
+def on_disk(folder):
+    """Every byte of a store and of the files beside it."""
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def test_while_somebody_reads_the_old_rows_forgetting_says_that_they_are_still_there(
+    tmp_path, scored, no_verdicts
+):
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    with (
+        open_store(url, lock_timeout_seconds=0.1) as store,
+        open_store(url, read_only=True) as reader,
+    ):
+        with save_run(store, scored[0], no_verdicts, Settings(), JUNE):
+            pass
+        with reader.reading() as connection:
+            connection.execute(sa.text("SELECT * FROM stakeholders")).all()
+            with pytest.raises(StoreFailed, match="is removed, but other processes still read"):
+                forget_in_store(store, HANAKO)
+        forget_in_store(store, HANAKO)
+        assert "佐藤".encode() not in on_disk(tmp_path)
+
+
+def test_sqlite_finds_a_name_in_other_capitals_of_any_script(tmp_path, scored, no_verdicts):
+    with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        with save_run(store, scored[0], no_verdicts, Settings(), JUNE):
+            pass
+        with store.begin() as connection:
+            rows = sa.update(STORED_TABLES["summaries"]).values(summary="ÉMILE ΣΟΦΟΣ was there")
+            connection.execute(rows)
+        assert forget_in_store(store, Person("nobody", ("émile σοφος",))) == {"summaries texts": 2}
+
+
+def test_a_text_stays_where_the_person_stood_in_other_runs_alone(
+    store, run_of, scores_of, no_verdicts
+):
+    for n, people in enumerate((["C1"], [])):
+        rows = {
+            "scores": scores_of({"g": 0.9}),
+            "themes": [{"group_id": "g", "contact_id": one, "theme": "web"} for one in people],
+            "summaries": [{"group_id": "g", "summary": f"night {n}"}],
+        }
+        night = run_of(JUNE + n * DAY, rows)
+        with save_run(store, night, no_verdicts, Settings(), JUNE + n * DAY):
+            pass
+    forget_in_store(store, Person("C1"))
+    with store.reading() as connection:
+        texts = [load_group(connection, "g", JUNE + n * DAY).summary for n in range(2)]
+    assert texts == ["", "night 1"]
 
 
 def test_the_outbox_forgets_without_losing_or_repeating_what_is_of_others(filled):

@@ -35,7 +35,7 @@ def test_a_group_s_summary_stands_in_a_box_to_copy_line_by_line(source, tmp_path
     ((_tag, box),) = (one for one in page.tags if one[0] == "textarea")
     assert "readonly" in box
     assert ("label", {"for": box["id"]}) in page.tags
-    assert "About g1.\nAs it is." in page.texts
+    assert "About g1., as of May 1, 2024 (threshold 20.0%)\nAs it is." in page.texts
 
 
 def test_scores_without_summaries_have_pages_without_the_box(source, tmp_path):

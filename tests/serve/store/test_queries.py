@@ -30,11 +30,11 @@ NIGHTS = (
 )
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def filled(request, tmp_path_factory, run_of, scores_of, no_verdicts):
     """A store with five runs: `a` comes and goes, `c` is closed after two."""
-    if request.param == "duckdb":
-        url = f"duckdb:///{tmp_path_factory.mktemp('read') / 'store.duckdb'}"
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('read') / 'store.sqlite'}"
     else:
         url = request.getfixturevalue("server").database().url
     with open_store(url) as store:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -13,9 +11,10 @@ import sqlalchemy as sa
 from mqbg.contract import BadInput
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
+from mqbg.serve.store.load_run import load_run
 from mqbg.serve.store.queries import load_group, load_latest_run
 from mqbg.serve.store.save_run import save_run, save_run_if_stored
-from mqbg.serve.store.schema import RUN_TABLES
+from mqbg.serve.store.schema import EDITED_DIGEST, RUN_TABLES, STORED_TABLES, states, transitions
 from mqbg.settings import Settings, StateSettings, StoreSettings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
@@ -177,11 +176,14 @@ def test_what_is_too_old_goes_but_states_and_transitions_stay(store, run):
     for night in range(0, 40, 8):
         run(JUNE + night * DAY, {"g": 0.9 if night == 0 else 0.1}, settings=settings)
     with store.begin() as connection:
+        scores = list(connection.scalars(sa.select(RUN_TABLES["scores"].c.as_of).order_by("as_of")))
         kept = {
-            name: list(connection.scalars(sa.text(f"SELECT as_of FROM {name} ORDER BY as_of")))  # noqa: S608
-            for name in ("scores", "runs", "transitions", "states")
+            table.name: list(connection.scalars(sa.select(table.c.as_of).order_by(table.c.as_of)))
+            for table in (transitions, states)
         }
-    assert kept["scores"] == kept["runs"] == [JUNE + 24 * DAY, JUNE + 32 * DAY]
+        rows = connection.scalar(sa.select(sa.func.count()).select_from(STORED_TABLES["scores"]))
+    assert scores == [JUNE + 24 * DAY, JUNE + 32 * DAY]
+    assert rows == 1  # the one that both have, which began before
     assert kept["transitions"] == [JUNE]
     assert kept["states"] == [JUNE, JUNE + 8 * DAY]  # qualified, below the lower line
     last = run(JUNE + 38 * DAY, {"g": 0.1}, settings=settings)
@@ -203,32 +205,108 @@ def test_the_same_scores_have_the_same_digest_and_others_another(run, store):
     assert digests[0] == digests[1] != digests[2]
 
 
-@contextmanager
-def files_no_larger_than(size):
-    """The nearest to a full disk that a test may make: this process writes no larger file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_keeps_nothing_and_says_so(
     tmp_path, run_of, scores_of, no_verdicts, everything
 ):
-    path, many = tmp_path / "store.duckdb", {f"g{n * 7919}": n / 5_000 for n in range(5_000)}
-    scored = [run_of(JUNE + n * DAY, {"scores": scores_of(many)}) for n in range(2)]
-    with open_store(f"duckdb:///{path}") as store:
-        with save_run(store, scored[0], no_verdicts, SETTINGS, JUNE):
+    many = {f"g{n * 7919}": n / 5_000 for n in range(5_000)}
+    scored = run_of(JUNE + DAY, {"scores": scores_of(many)})
+    with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        with save_run(
+            store, run_of(JUNE, {"scores": scores_of({"g": 0.9})}), no_verdicts, SETTINGS, JUNE
+        ):
             pass
         before = everything(store)
+        with store.begin() as connection:  # the nearest to a full disk that a test may make
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 20}")
         with (
             pytest.raises(
                 StoreFailed, match="the disk is full; nothing of this run was kept: make"
             ),
-            files_no_larger_than(20_000),
-            save_run(store, scored[1], no_verdicts, SETTINGS, JUNE + DAY),
+            save_run(store, scored, no_verdicts, SETTINGS, JUNE + DAY),
         ):
             pass
         assert everything(store) == before
+
+
+def rows_stored(store):
+    with store.reading() as connection:
+        return {
+            name: connection.scalar(sa.select(sa.func.count()).select_from(table))
+            for name, table in STORED_TABLES.items()
+        }
+
+
+ROWS = {
+    "stakeholders": [
+        {"group_id": "g", "contact_id": c, "summary": c, "last_activity_at": JUNE - DAY}
+        for c in ("c1", "c2")
+    ],
+    "actions": [{"group_id": "g", "action": a, "text": a} for a in ("fill_role", "wake_member")],
+    "horizons": [{"group_id": "g", "horizon_days": 90}],
+    "themes": [{"group_id": "g", "contact_id": "c1", "theme": t} for t in ("web", "fit")],
+    "summaries": [{"group_id": "g", "summary": "one"}, {"group_id": "h", "summary": "two"}],
+}
+
+
+def test_rows_that_did_not_change_are_not_stored_again(store, run):
+    run(JUNE, {"g": 0.9, "h": 0.2}, **ROWS)
+    first = rows_stored(store)
+    assert first == {
+        "scores": 2, "rankings": 2, "stakeholders": 2, "actions": 2, "horizons": 1, "themes": 1,
+        "summaries": 2,
+    }  # fmt: skip
+    run(JUNE + DAY, {"g": 0.9, "h": 0.2}, **ROWS)
+    # Of the first night: the status of g was what its state made of it, and is so again.
+    assert rows_stored(store) == first
+    changed = {**ROWS, "summaries": [{"group_id": "g", "summary": "other"}, ROWS["summaries"][1]]}
+    run(JUNE + 2 * DAY, {"g": 0.9, "h": 0.2}, **changed)
+    assert rows_stored(store) == {**first, "summaries": 3}
+
+
+def test_a_group_that_overtakes_another_one_stores_ranks_again_and_its_own_score(store, run):
+    run(JUNE, {"g": 0.9, "h": 0.2, "i": 0.1})
+    run(JUNE + DAY, {"g": 0.9, "h": 0.2, "i": 0.3})
+    stored = rows_stored(store)
+    assert (stored["scores"], stored["rankings"]) == (4, 5)
+
+
+def test_every_run_is_read_as_it_was_written_however_rows_come_go_and_stay(store, run):
+    draw = random.Random(5)  # noqa: S311 - no secret
+    written = {}
+    for night in range(8):
+        groups = draw.sample("abcde", 3)
+        rows = {
+            "summaries": [{"group_id": g, "summary": draw.choice("xy")} for g in groups],
+            "actions": [{"group_id": g, "text": draw.choice("xy")} for g in sorted(groups * 2)],
+        }
+        as_of = JUNE + night * DAY
+        written[as_of] = run(as_of, {g: draw.choice([0.2, 0.9]) for g in groups}, **rows).scored
+    with store.reading() as connection:
+        for as_of, scored in written.items():
+            found = load_run(connection, as_of)
+            for name in RUN_TABLES:
+                rows = getattr(found, name).to_pylist()
+                assert sorted(rows, key=repr) == sorted(getattr(scored, name).to_pylist(), key=repr)
+
+
+def test_a_row_that_was_edited_after_its_run_is_stored_again(store, run):
+    run(JUNE, {"g": 0.9}, summaries=[{"group_id": "g", "summary": "one"}])
+    with store.begin() as connection:
+        table = STORED_TABLES["summaries"]
+        connection.execute(sa.update(table).values(summary="", digest=EDITED_DIGEST))
+    run(JUNE + DAY, {"g": 0.9}, summaries=[{"group_id": "g", "summary": "one"}])
+    with store.begin() as connection:
+        summaries = [load_group(connection, "g", JUNE + night * DAY).summary for night in range(2)]
+    assert summaries == ["", "one"]
+
+
+def test_a_replay_of_a_day_that_the_retention_dropped_is_kept_as_a_whole(store, run):
+    settings = Settings(store=StoreSettings(retention_days=2))
+    for night, readiness in enumerate((0.1, 0.2, 0.2, 0.3, 0.4)):
+        run(JUNE + night * DAY, {"g": readiness, "h": 0.5}, settings=settings)
+    kept = run(JUNE + DAY, {"g": 0.2, "h": 0.5}, settings=settings, replay=True).scored
+    with store.reading() as connection:
+        assert load_latest_run(connection).as_of == JUNE + DAY
+        found = load_run(connection, JUNE + DAY)
+    assert found.scores.to_pylist() == kept.scores.to_pylist()

@@ -74,13 +74,7 @@ def deliver_alerts(
         StoreFailed: the store could not be written.
     """
     with open_channel(channel, settings.alerts) as sender:
-        return deliver(
-            store,
-            sender,
-            now=now,
-            retry_policy=build_retry_policy(settings),
-            commit_interval_seconds=0.0,
-        )
+        return deliver(store, sender, now=now, retry_policy=build_retry_policy(settings))
 
 
 def build_retry_policy(settings: Settings) -> RetryPolicy:

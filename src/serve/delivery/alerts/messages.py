@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ....explain.language import Language
+from ....explain.summaries import dated_summary
 from ...store.queries import Group
 from ..desired_records import group_url
 from .triggers import LEFT, Alert
@@ -51,7 +52,7 @@ def message_blocks(alert: Alert, group: Group, language: Language, link: str) ->
         link: template of [alerts] link.
     """
     sentences, labels = _load_sentences(language.code), language.word_tables["labels"]
-    heading, *lines = (group.summary or alert.group_id).split("\n")
+    heading, *lines = _dated_summary(group, alert, language).split("\n")
     blocks = [
         Block("headline", sentences[alert.trigger].format(**alert.facts)),
         Block("heading", heading),
@@ -69,6 +70,13 @@ def message_blocks(alert: Alert, group: Group, language: Language, link: str) ->
     if url := group_url(link, alert.group_id):
         blocks.append(Block("link", sentences["link"], url))
     return [replace(block, text=_single_line(block.text)) for block in blocks]
+
+
+def _dated_summary(group: Group, alert: Alert, language: Language) -> str:
+    if not group.summary:  # nobody may read it any more
+        return alert.group_id
+    as_of, threshold = group.score["as_of"], group.score["threshold"]
+    return dated_summary(group.summary, as_of, threshold, language)
 
 
 def _single_line(text: str) -> str:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ...store.connection import Store
-from ...store.schema import DUCKDB
 from ..targets.target import GROUP, NOTE, OutboxRecord, Outcome, Sender, TargetUnavailable
 from . import outbox
 from .outbox import RetryPolicy
-
-COMMIT_INTERVAL_SECONDS = 10.0
-"""Seconds between two transactions on DuckDB, where each opens the file anew and keeps others out.
-PostgreSQL keeps every answer as it comes. What a crash loses is sent again, to the same effect."""
 
 Progress = Callable[[str, float], None]
 Batch = Sequence[OutboxRecord]
@@ -40,39 +34,26 @@ class DeliveryResult:
 
 
 @dataclass
-class _OutcomeBuffer:
-    """Answers on their way into the store."""
+class _OutcomeRecorder:
+    """Saves outcomes in the store, each batch in a transaction of its own."""
 
     store: Store
     target: str
     retry_policy: RetryPolicy
     now: datetime
-    commit_interval_seconds: float
     accepted: int = 0
     rejected: list[tuple[str, str]] = field(default_factory=list)
-    _outcomes: list[tuple[OutboxRecord, Outcome]] = field(default_factory=list)
-    _committed_at: float = field(default_factory=time.monotonic)
 
     def add(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        """Takes the answers on a batch."""
-        for record, outcome in zip(batch, outcomes, strict=True):
+        """Commits the outcomes of a batch."""
+        results = list(zip(batch, outcomes, strict=True))
+        for record, outcome in results:
             if outcome.error is None:
                 self.accepted += 1
             else:
                 self.rejected.append((record.object_id, outcome.error))
-            self._outcomes.append((record, outcome))
-        if time.monotonic() - self._committed_at >= self.commit_interval_seconds:
-            self.commit()
-
-    def commit(self) -> None:
-        """Commits what has come in."""
-        if self._outcomes:
-            with self.store.begin() as connection:
-                outbox.save_outcomes(
-                    connection, self.target, self._outcomes, self.retry_policy, self.now
-                )
-            self._outcomes.clear()
-        self._committed_at = time.monotonic()
+        with self.store.begin() as connection:
+            outbox.save_outcomes(connection, self.target, results, self.retry_policy, self.now)
 
 
 def deliver(
@@ -81,7 +62,6 @@ def deliver(
     *,
     now: datetime,
     retry_policy: RetryPolicy,
-    commit_interval_seconds: float | None = None,
     progress: Progress = lambda _label, _share: None,
 ) -> DeliveryResult:
     """Sends what is due; one bad record or batch never stops the others.
@@ -91,44 +71,31 @@ def deliver(
         target: where to.
         now: decides what is due.
         retry_policy: what becomes of refused records.
-        commit_interval_seconds: seconds between two transactions; default:
-            `COMMIT_INTERVAL_SECONDS` on DuckDB, else 0.
         progress: called with a label and the share done.
 
     Raises:
-        StoreFailed: the store could not be written; what was sent since the last commit is sent
-            again by the next run, to the same effect.
+        StoreFailed: the store could not be written; records whose outcomes were not saved are
+            sent again by the next run, to the same effect.
     """
     with store.begin() as connection:
         due = outbox.claim_due(connection, target.name, now)
-    if commit_interval_seconds is None:
-        commit_interval_seconds = (
-            COMMIT_INTERVAL_SECONDS if store.engine.dialect.name == DUCKDB else 0.0
-        )
-    outcome_buffer, stop_reason = (
-        _OutcomeBuffer(store, target.name, retry_policy, now, commit_interval_seconds),
-        None,
-    )
+    recorder, stop_reason = _OutcomeRecorder(store, target.name, retry_policy, now), None
     try:
         for kind in target.kinds:
             records = [record for record in due if record.kind == kind]
             if records and kind == NOTE:
                 records = _with_parent_ids(store, target, records)
             for batch, outcomes in _send_in_batches(target, kind, records):
-                outcome_buffer.add(batch, outcomes)
-                progress(
-                    "push", (outcome_buffer.accepted + len(outcome_buffer.rejected)) / len(due)
-                )
-            outcome_buffer.commit()
+                recorder.add(batch, outcomes)
+                progress("push", (recorder.accepted + len(recorder.rejected)) / len(due))
     except TargetUnavailable as reason:
         stop_reason = str(reason)
-    outcome_buffer.commit()
     if due:
         with store.begin() as connection:
             outbox.recover_interrupted(connection, target.name)
-    rejected = tuple(sorted(outcome_buffer.rejected))
-    left = len(due) - outcome_buffer.accepted - len(rejected)
-    return DeliveryResult(outcome_buffer.accepted, rejected, left, stop_reason)
+    rejected = tuple(sorted(recorder.rejected))
+    left = len(due) - recorder.accepted - len(rejected)
+    return DeliveryResult(recorder.accepted, rejected, left, stop_reason)
 
 
 def _with_parent_ids(store: Store, target: Sender, records: Batch) -> list[OutboxRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ...store.schema import POSTGRESQL, metadata
+from ...store.schema import metadata
 
 PENDING, SENDING, SENT, FAILED, DEAD = "pending", "sending", "sent", "failed", "dead"
 
@@ -23,7 +23,5 @@ outbox = sa.Table(
     sa.Column("last_error", sa.Text()),
     sa.Column("next_attempt_at", sa.DateTime()),
     sa.Column("remote_id", sa.Text()),  # the target's own id, once it has said it
-    # DuckDB pays for keys with every row that is written; there, the lock on the store and
-    # `outbox.enqueue_changes` keep rows apart.
-    sa.PrimaryKeyConstraint("target", "kind", "object_id").ddl_if(dialect=POSTGRESQL),
+    sa.PrimaryKeyConstraint("target", "kind", "object_id"),
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ...store.copy_rows import to_copy_csv
-from ...store.schema import DUCKDB
+from ...store.copy_rows import insert_rows_into
+from ...store.schema import POSTGRESQL
 
 _SQL_TYPES = {pa.string(): "TEXT", pa.int64(): "BIGINT", pa.timestamp("us"): "TIMESTAMP"}
 
@@ -20,23 +19,14 @@ def staged_table(connection: sa.Connection, rows: pa.Table, name: str = "staged"
     """A table of rows under a name that statements on the connection may read.
 
     Args:
-        connection: in a transaction, on DuckDB or PostgreSQL.
+        connection: in a transaction.
         rows: columns of text, whole numbers and times.
         name: of the table, while the block lasts.
     """
-    dbapi: Any = connection.connection.driver_connection
-    if connection.dialect.name == DUCKDB:
-        dbapi.register(name, rows)
-        try:
-            yield name
-        finally:
-            dbapi.unregister(name)
-        return
     columns = ", ".join(f"{field.name} {_SQL_TYPES[field.type]}" for field in rows.schema)
-    with dbapi.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE {name} ({columns}) ON COMMIT DROP")
-        with cursor.copy(f"COPY {name} FROM STDIN CSV") as copy:
-            copy.write(to_copy_csv(rows))
-        cursor.execute(f"ANALYZE {name}")
-        yield name
-        cursor.execute(f"DROP TABLE {name}")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} ({columns})")
+    insert_rows_into(connection, name, rows)
+    if connection.dialect.name == POSTGRESQL:
+        connection.exec_driver_sql(f"ANALYZE {name}")
+    yield name
+    connection.exec_driver_sql(f"DROP TABLE {name}")

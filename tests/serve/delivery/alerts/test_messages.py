@@ -22,9 +22,14 @@ from mqbg.serve.delivery.alerts.triggers import FELL, LEFT, QUALIFIED, Alert
 from mqbg.serve.store.queries import Group
 
 AT = datetime(2025, 3, 1)
-SUMMARY = "Orion & Co: Ledger, as of March 1, 2025\nReadiness 61%.\nMissing: champion."
+SUMMARY = "Orion & Co: Ledger\nReadiness 61%.\nMissing: champion."
 GROUP = Group(
-    score={"group_id": "g/1", "top_reasons": ["Engagement raises the score."]},
+    score={
+        "group_id": "g/1",
+        "as_of": AT,
+        "threshold": 0.5,
+        "top_reasons": ["Engagement raises the score."],
+    },
     stakeholders=[{"summary": "Mori <Aya> (user): +3.2 points. Last active on March 1."}],
     actions=[{"text": "Find somebody in the role champion."}],
     summary=SUMMARY,
@@ -41,7 +46,8 @@ def said(channel: str, cause: str = QUALIFIED, language: str = "en", **facts) ->
 @pytest.mark.parametrize("channel", ["slack", "teams", "email"])
 def test_everything_a_salesperson_needs_is_said(channel):
     text = said(channel).replace("\\", "")
-    for part in ("ready for sales", "Ledger", "Readiness 61%", "Missing: champion", "+3.2 points",
+    for part in ("ready for sales", "Ledger, as of March 1, 2025 (threshold 50.0%)",
+                 "Readiness 61%", "Missing: champion", "+3.2 points",
                  "Engagement raises", "Find somebody in the role champion", "Last active",
                  "https://pages.example/g%2F1.html?from=chat"):  # fmt: skip
         assert part in text
