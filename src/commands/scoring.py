@@ -158,6 +158,7 @@ def report(
 ) -> None:
     """Write the scores as pages that open without a server."""
     from ..explain.language import load_language
+    from ..model.known_names import model_spellings
     from ..model.registry import load_registered_bundle
     from ..serve.batch.score_files import read_score_tables
     from ..serve.pages import training_record, write_report
@@ -173,7 +174,13 @@ def report(
     bundle = load_registered_bundle(name, version).bundle
     with (
         progress_shown() as progress,
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        checked_source(
+            data,
+            quarantine=quarantine,
+            threads=settings.model.threads,
+            settings=settings.reading_for(bundle.settings),
+            known=model_spellings(bundle),
+        ) as source,
     ):
         page = write_report(
             scored,

@@ -89,7 +89,9 @@ def _train_on_data(
 
     with (
         progress_shown() as progress,
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        checked_source(
+            data, quarantine=quarantine, threads=settings.model.threads, settings=settings
+        ) as source,
     ):
         return train_model(
             prepare_source(source, settings),
@@ -189,7 +191,9 @@ def probe(
         temporary = outputs.enter_context(replaced_file(json_file)) if json_file else None
         with (
             progress_shown() as progress,
-            checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+            checked_source(
+                data, quarantine=quarantine, threads=settings.model.threads, settings=settings
+            ) as source,
         ):
             findings = find_leaks(prepare_source(source, settings), progress)
         if temporary:

@@ -8,17 +8,35 @@ from typing import Any
 import ibis.expr.types as ir
 
 from ..contract import TABLES
-from .readers import nearest_name
+from ..settings import Settings
+from .spelling_warnings import spelling_warnings
 from .staging import Source, StagedTable, count_rows
+from .table_reader import nearest_name
 
 # A zone stands after minutes: in 2024-02-01 the "-01" is a day.
-_ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)$"
+_ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
 
 
-def source_warnings(source: Source) -> tuple[str, ...]:
+def source_warnings(source: Source, settings: Settings) -> tuple[str, ...]:
     """Sentences on the rows and columns of a source whose structure is sound."""
-    found = [*_near_column_warnings(source), *_mixed_zone_warnings(source), *_row_warnings(source)]
-    return tuple(found)
+    return (
+        *source.notes,
+        *(note for staged in source.staged.values() for note in staged.notes),
+        *_near_column_warnings(source),
+        *_null_text_warnings(source),
+        *_mixed_zone_warnings(source),
+        *spelling_warnings(source, settings),
+        *_row_warnings(source),
+    )
+
+
+def _null_text_warnings(source: Source) -> Iterator[str]:
+    for staged in source.staged.values():
+        for name, count in staged.null_texts.items():
+            yield (
+                f"{staged.name}, {name}: cells that say NULL, nan or None, or are blank, and were "
+                f"taken for empty: {count:,}"
+            )
 
 
 def _near_column_warnings(source: Source) -> Iterator[str]:

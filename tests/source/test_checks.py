@@ -102,7 +102,16 @@ def test_what_the_contract_allows_is_no_problem(tmp_path, table, text):
 # ---------------------------------------------------------------- one rule each
 
 RULES = [
-    ({"accounts": None}, ("accounts", "", "missing table", 1, ())),
+    (
+        {"accounts": None},
+        (
+            "accounts",
+            "",
+            "missing table",
+            1,
+            ("columns: account_id, name, domain?, industry?, employees?, country?, tier?",),
+        ),
+    ),
     (
         {"accounts": "account_id,names\na1,A\na2,B\n"},
         ("accounts", "name", "missing column", 1, ("nearest in accounts.csv: names",)),

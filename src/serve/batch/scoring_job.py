@@ -16,6 +16,7 @@ from ...features.tables.feature_source import FeatureSource, prepare_source
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
+from ...model.known_names import model_spellings
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source, on_engine
@@ -163,7 +164,13 @@ def scoring_job(
     own_settings = replace(model.bundle.settings, model=threads)
     model = replace(model, bundle=with_compiled_trees(replace(model.bundle, settings=own_settings)))
     with (
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        checked_source(
+            data,
+            quarantine=quarantine,
+            threads=settings.model.threads,
+            settings=settings.reading_for(own_settings),
+            known=model_spellings(model.bundle),
+        ) as source,
         on_engine(source, engine) as engine_source,
     ):
         yield ScoringJob(prepare_source(engine_source, own_settings), model, language, progress)
