@@ -82,6 +82,7 @@ class Table:
         required: the table must be there.
         once: no two rows may share the key; other tables may point at it.
         filled: at least one row is needed.
+        copies: exact copies of a row count once, for nothing has an id of its own.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Table:
     required: bool = True
     once: bool = False
     filled: bool = True
+    copies: bool = False
 
     def column(self, name: str) -> Column:
         """The column called `name`.
@@ -226,6 +228,7 @@ _ALL = (
             _optional("amount", "float64"),
         ),
         key=("group_id", "stage"),
+        copies=True,
     ),
     Table(
         "verdicts",
@@ -238,6 +241,7 @@ _ALL = (
         key=("group_id",),
         required=False,
         filled=False,
+        copies=True,
     ),
     Table(
         "answers",
@@ -251,6 +255,7 @@ _ALL = (
         key=("group_id", "question"),
         required=False,
         filled=False,
+        copies=True,
     ),
     Table(
         "costs",
@@ -262,6 +267,7 @@ _ALL = (
         key=("month", "channel"),
         required=False,
         filled=False,
+        copies=True,
     ),
 )
 

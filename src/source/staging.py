@@ -187,7 +187,7 @@ def _stage_or_copy(
 
 
 def create_table_view(backend: Any, table: str, relation: str | None) -> None:
-    """Let the contract's `table` show `relation` (SQL); None makes it empty."""
+    """Let the contract's `table` show `relation` (SQL), copies once; None makes it empty."""
     columns = TABLES[table].columns
     if relation is None:
         values = ", ".join(
@@ -196,7 +196,8 @@ def create_table_view(backend: Any, table: str, relation: str | None) -> None:
         select = f"SELECT {values} WHERE false"
     else:
         names = ", ".join(quote_identifier(c.name) for c in columns)
-        select = f"SELECT {names} FROM {relation}"  # noqa: S608 - names are quoted
+        distinct = "DISTINCT " if TABLES[table].copies else ""
+        select = f"SELECT {distinct}{names} FROM {relation}"  # noqa: S608 - names are quoted
     backend.raw_sql(f"CREATE OR REPLACE VIEW main.{quote_identifier(table)} AS {select}")
 
 

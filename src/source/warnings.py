@@ -9,9 +9,11 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES
 from ..settings import Settings
+from .repeats import repeat_warnings
 from .spelling_warnings import spelling_warnings
 from .staging import Source, StagedTable, count_rows
 from .table_reader import nearest_name
+from .time_warnings import time_warnings
 
 # A zone stands after minutes: in 2024-02-01 the "-01" is a day.
 _ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
@@ -26,6 +28,8 @@ def source_warnings(source: Source, settings: Settings) -> tuple[str, ...]:
         *_null_text_warnings(source),
         *_mixed_zone_warnings(source),
         *spelling_warnings(source, settings),
+        *time_warnings(source, settings),
+        *repeat_warnings(source),
         *_row_warnings(source),
     )
 
@@ -89,9 +93,6 @@ def _row_warnings(source: Source) -> Iterator[str]:
     if number := count_rows(source, silent):
         total = count_rows(source, members)
         yield f"member rows whose contact has no activity, so silent: {number:,} of {total:,}"
-    deduplicated = activities.select("activity_id").distinct()
-    if number := count_rows(source, activities) - count_rows(source, deduplicated):
-        yield f"activities that repeat an activity_id and count once: {number:,}"
     recorded_early = activities.filter(activities.recorded_at < activities.occurred_at)
     if number := count_rows(source, recorded_early):
         yield f"activities recorded before they occurred: {number:,}"
