@@ -17,6 +17,7 @@ from .options import (
     Config,
     Data,
     Engine,
+    Force,
     Language,
     Quarantine,
     Version,
@@ -42,6 +43,7 @@ def score(
     quarantine: Quarantine = None,
     store: UseStore = True,
     replay: Replay = False,
+    force: Force = False,
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
@@ -56,9 +58,10 @@ def score(
     previous = None if earlier is None else read_score_tables(out)
     with (
         replaced_folder(out, is_score_file) as temporary,
-        _open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
+        _open_scoring_job(data, version, lang, quarantine, settings, engine, force=force) as job,
         store_for(settings, at, use=store, replay=replay, skip_if_past=True) as opened_store,
     ):
+        job.check_fit(at, "score")
         if earlier is None or previous is None:
             scored = job.score(at)
         else:
@@ -126,6 +129,8 @@ def _open_scoring_job(
     quarantine: Path | None,
     settings: Settings,
     engine: str = "duckdb",
+    *,
+    force: bool = False,
 ) -> Iterator[ScoringJob]:
     from ..serve.batch.scoring_job import scoring_job
 
@@ -139,6 +144,7 @@ def _open_scoring_job(
             language_code=lang,
             quarantine=quarantine,
             engine=engine,
+            force=force,
         ) as job,
     ):
         yield job

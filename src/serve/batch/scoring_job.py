@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from ...features.tables.feature_source import FeatureSource, prepare_source
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
+from ...model.data_fit import data_fit, require_fit
 from ...model.known_names import model_spellings
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
@@ -23,6 +25,7 @@ from ...source import checked_source, on_engine
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
+logger = logging.getLogger(__name__)
 MAX_ID_LENGTH = 60  # characters of an id that a message repeats
 Progress = Callable[[str, float], None]
 
@@ -35,6 +38,20 @@ class ScoringJob:
     model: RegisteredBundle
     language: Language
     progress: Progress
+    force: bool = False
+
+    def check_fit(self, as_of: datetime, command: str) -> tuple[str, ...]:
+        """Sentences on what of the data the model does not know at a cut-off; logged as well.
+
+        Raises:
+            BadInput: most roles or kinds are unknown to it, and the job is not forced.
+        """
+        fit = data_fit(self.source, self.bundle, as_of)
+        for warning in fit.warnings:
+            logger.warning("%s", warning)
+        if not self.force:
+            require_fit(fit, command)
+        return fit.warnings
 
     @property
     def bundle(self) -> Bundle:
@@ -141,6 +158,7 @@ def scoring_job(
     language_code: str | None = None,
     quarantine: Path | None = None,
     engine: str = "duckdb",
+    force: bool = False,
 ) -> Iterator[ScoringJob]:
     """Opens a job. The model's own settings define the features; ours the machine and the words.
 
@@ -152,6 +170,7 @@ def scoring_job(
         language_code: overrides the settings.
         quarantine: see `checked_source`.
         engine: see `on_engine`.
+        force: score data that the model hardly knows.
 
     Raises:
         BadInput: the data, the model or the language is not what it must be.
@@ -173,4 +192,6 @@ def scoring_job(
         ) as source,
         on_engine(source, engine) as engine_source,
     ):
-        yield ScoringJob(prepare_source(engine_source, own_settings), model, language, progress)
+        yield ScoringJob(
+            prepare_source(engine_source, own_settings), model, language, progress, force
+        )
