@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from ..contract import TABLES
 from ..settings import Settings
+from .outcome_warnings import outcome_warnings
 from .repeats import repeat_warnings
 from .spelling_warnings import spelling_warnings
 from .staging import Source, StagedTable, count_rows
@@ -29,6 +30,7 @@ def source_warnings(source: Source, settings: Settings) -> tuple[str, ...]:
         *_mixed_zone_warnings(source),
         *spelling_warnings(source, settings),
         *time_warnings(source, settings),
+        *outcome_warnings(source, settings),
         *repeat_warnings(source),
         *_row_warnings(source),
     )

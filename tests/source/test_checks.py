@@ -367,7 +367,7 @@ NOTICES = [
         ),
     ),
     (
-        {"stage_events": "group_id,stage,occurred_at,Amount\ng1,won,2024-01-01,1\n"},
+        {"stage_events": "group_id,stage,occurred_at,Amount\ng1,opportunity,2024-03-01,1\n"},
         "stage_events.csv has no amount, but a column Amount: rename it if that is meant",
     ),
 ]
