@@ -71,7 +71,7 @@ class DataSource:
         self.settings = settings
         self._opened = ExitStack()
         self._checked = self._opened.enter_context(
-            checked_source(data, threads=settings.model.threads)
+            checked_source(data, threads=settings.model.threads, settings=settings)
         )
 
     def prepared(self, settings: Settings | None = None) -> FeatureSource:
@@ -80,7 +80,7 @@ class DataSource:
 
         return prepare_source(self._checked, settings or self.settings)
 
-    def job(self, model: Model, language: str | None = None) -> ScoringJob:
+    def job(self, model: Model, language: str | None = None, force: bool = False) -> ScoringJob:
         """A scoring job on this source."""
         from .explain.language import load_language
         from .serve.batch.scoring_job import job_on
@@ -91,6 +91,7 @@ class DataSource:
             model.registered,
             self.settings,
             load_language(spoken, self.settings.explain.languages_folder),
+            force=force,
         )
 
     def close(self) -> None:
@@ -348,7 +349,14 @@ def load_model(version: str | int | Path = "champion", name: str | None = None) 
     return Model(found.bundle, found.name, found.version, found.run_id)
 
 
-def score(source: DataSource, model: Model, as_of: Instant, language: str | None = None) -> Scored:
+def score(
+    source: DataSource,
+    model: Model,
+    as_of: Instant,
+    language: str | None = None,
+    *,
+    force: bool = False,
+) -> Scored:
     """Score every group that is open at a cut-off, as `mqbg score` does; nothing is written.
 
     Args:
@@ -356,11 +364,15 @@ def score(source: DataSource, model: Model, as_of: Instant, language: str | None
         model: what scores.
         as_of: the cut-off.
         language: of the texts, `en` or `ja`; default: the settings'.
+        force: score data most of whose roles or kinds the model does not know.
 
     Raises:
-        BadInput: no group is open then, or the language is unknown.
+        BadInput: no group is open then, the model hardly knows the data, or the language is
+            unknown.
     """
-    tables = source.job(model, language).score(_instant(as_of))
+    job, at = source.job(model, language, force), _instant(as_of)
+    job.check_fit(at, "score")
+    tables = job.score(at)
     return Scored(**{name: table.to_pandas() for name, table in vars(tables).items()})
 
 

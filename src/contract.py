@@ -55,6 +55,8 @@ class Column:
         references: the table whose key the values must be found in.
         month: a timestamp that speaks for its whole month; kept as the first of it.
         between: smallest and largest number allowed; None allows any.
+        literal: a text is what it says, also where it says `None` or `null`.
+        category: texts that tell rows apart, so that two spellings of one are two of them.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Column:
     references: str | None = None
     month: bool = False
     between: tuple[float, float] | None = None
+    literal: bool = False
+    category: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Table:
         required: the table must be there.
         once: no two rows may share the key; other tables may point at it.
         filled: at least one row is needed.
+        copies: exact copies of a row count once, for nothing has an id of its own.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Table:
     required: bool = True
     once: bool = False
     filled: bool = True
+    copies: bool = False
 
     def column(self, name: str) -> Column:
         """The column called `name`.
@@ -119,8 +125,9 @@ def _optional(
     values: tuple[str, ...] | None = None,
     references: str | None = None,
     between: tuple[float, float] | None = None,
+    category: bool = False,
 ) -> Column:
-    return Column(name, dtype, False, True, values, references, between=between)
+    return Column(name, dtype, False, True, values, references, between=between, category=category)
 
 
 # A table stands after every table that its columns refer to; quarantine relies on the order.
@@ -131,10 +138,10 @@ _ALL = (
             Column("account_id"),
             Column("name"),
             _optional("domain"),
-            _optional("industry"),
+            _optional("industry", category=True),
             _optional("employees", "int64"),
-            _optional("country"),
-            _optional("tier"),
+            _optional("country", category=True),
+            _optional("tier", category=True),
         ),
         key=("account_id",),
         once=True,
@@ -148,7 +155,7 @@ _ALL = (
             _optional("email"),
             _optional("phone"),
             _optional("title"),
-            _optional("department"),
+            _optional("department", category=True),
         ),
         key=("contact_id",),
         once=True,
@@ -187,7 +194,7 @@ _ALL = (
         (
             _key_of("buying_groups", "group_id"),
             _key_of("contacts", "contact_id"),
-            Column("role"),
+            Column("role", category=True),
             _time("joined_at"),
             _optional("left_at", "timestamp"),
             _optional("probability", "float64", between=(0.0, 1.0)),
@@ -201,13 +208,13 @@ _ALL = (
         (
             Column("activity_id"),
             _optional("contact_id", references="contacts"),
-            Column("kind"),
+            Column("kind", category=True),
             _time("occurred_at"),
             _optional("recorded_at", "timestamp"),
             _optional("group_id", references="buying_groups"),
             _optional("solution_id", references="solutions"),
             _optional("content_id", references="contents"),
-            _optional("channel"),
+            _optional("channel", category=True),
             _optional("duration_seconds", "float64"),
         ),
         key=("activity_id",),
@@ -216,11 +223,12 @@ _ALL = (
         "stage_events",
         (
             _key_of("buying_groups", "group_id"),
-            Column("stage"),
+            Column("stage", category=True),
             _time("occurred_at"),
             _optional("amount", "float64"),
         ),
         key=("group_id", "stage"),
+        copies=True,
     ),
     Table(
         "verdicts",
@@ -228,35 +236,38 @@ _ALL = (
             _key_of("buying_groups", "group_id"),
             _time("decided_at"),
             Column("verdict", values=VERDICTS),
-            _optional("reason"),
+            _optional("reason", category=True),
         ),
         key=("group_id",),
         required=False,
         filled=False,
+        copies=True,
     ),
     Table(
         "answers",
         (
             _key_of("buying_groups", "group_id"),
             _optional("contact_id", references="contacts"),
-            Column("question"),
-            Column("answer"),
+            Column("question", category=True),
+            Column("answer", literal=True),
             _time("answered_at"),
         ),
         key=("group_id", "question"),
         required=False,
         filled=False,
+        copies=True,
     ),
     Table(
         "costs",
         (
             Column("month", "timestamp", month=True),
-            Column("channel"),
+            Column("channel", category=True),
             Column("amount", "float64"),
         ),
         key=("month", "channel"),
         required=False,
         filled=False,
+        copies=True,
     ),
 )
 

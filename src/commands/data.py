@@ -26,14 +26,14 @@ def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> N
     """Check the tables against the contract: every problem in one report."""
     from ..source import check_source, checked_source, display_name, open_source
 
-    require_readable_settings(config)
-    with open_source(data, strict=False) as source:
-        report = check_source(source)
+    settings = read_settings(config)
+    with open_source(data, strict=False, settings=settings) as source:
+        report = check_source(source, settings)
     if report.problems and quarantine is None:
         raise BadInput(report.text(display_name(data)))
     print(report.text(display_name(data)))  # noqa: T201 - the report is the result
     if report.problems:
-        with checked_source(data, quarantine=quarantine):
+        with checked_source(data, quarantine=quarantine, settings=settings):
             pass
 
 
@@ -82,7 +82,9 @@ def features(
     previous = None if earlier is None else read_feature_table(out, earlier)
     with progress_shown() as progress, replaced_file(out) as temporary:
         with (
-            checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+            checked_source(
+                data, quarantine=quarantine, threads=settings.model.threads, settings=settings
+            ) as source,
             on_engine(source, engine) as engine_source,
         ):
             prepared = prepare_source(engine_source, settings)

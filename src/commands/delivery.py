@@ -20,6 +20,7 @@ from .options import (
     Config,
     Data,
     Engine,
+    Force,
     Language,
     Quarantine,
     Version,
@@ -101,6 +102,7 @@ def run(
         Path | None, typer.Option("--json", help="Write what was done here, as JSON.")
     ] = None,
     rejected: RejectedFile = None,
+    force: Force = False,
     config: Config = None,
 ) -> None:
     """Do the night's job: score, keep, push to every target, tell sales.
@@ -116,7 +118,7 @@ def run(
         if store is None:
             raise BadInput(_no_store_message("run"))
         scored = _score_and_save(
-            data, at, out, version, lang, engine, quarantine, settings, store, replay
+            data, at, out, version, lang, engine, quarantine, settings, store, replay, force
         )
         results = run_nightly_job(store, scored, to or [], settings, _now, progress)
         _list_rejected(store, results, rejected)
@@ -137,6 +139,7 @@ def _score_and_save(
     settings: Settings,
     store: Store,
     replay: bool,
+    force: bool,
 ) -> ScoreTables:
     """The scores of a night, in the folder and in the store."""
     from ..serve.batch.score_files import is_score_file, write_score_tables
@@ -146,8 +149,9 @@ def _score_and_save(
 
     with (
         replaced_folder(out, is_score_file) as temporary,
-        open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
+        open_scoring_job(data, version, lang, quarantine, settings, engine, force=force) as job,
     ):
+        job.check_fit(at, "run")
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
         with save_run(store, scored, verdicts, settings, at, replay=replay) as saved:
             write_score_tables(saved.scored, temporary)

@@ -88,7 +88,7 @@ def run_demonstration(
         progress=lambda _step, done: progress("simulate", done),
     )
     progress("check", 0.0)
-    with checked_source(out / "data", threads=settings.model.threads) as source:
+    with checked_source(out / "data", threads=settings.model.threads, settings=settings) as source:
         progress("check", 1.0)
         prepared = prepare_source(source, settings)
         trained = train(prepared, test_from=None, progress=progress)

@@ -38,6 +38,9 @@ ChangedSince = Annotated[
         help="--out holds the result of this earlier cut-off: compute again only what changed.",
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Score although the model knows few of the data's names.")
+]
 Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
 
 

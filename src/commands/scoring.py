@@ -17,6 +17,7 @@ from .options import (
     Config,
     Data,
     Engine,
+    Force,
     Language,
     Quarantine,
     Version,
@@ -42,6 +43,7 @@ def score(
     quarantine: Quarantine = None,
     store: UseStore = True,
     replay: Replay = False,
+    force: Force = False,
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
@@ -56,9 +58,10 @@ def score(
     previous = None if earlier is None else read_score_tables(out)
     with (
         replaced_folder(out, is_score_file) as temporary,
-        open_scoring_job(data, version, lang, quarantine, settings, engine) as job,
+        open_scoring_job(data, version, lang, quarantine, settings, engine, force=force) as job,
         store_for(settings, at, use=store, replay=replay, skip_if_past=True) as opened_store,
     ):
+        job.check_fit(at, "score")
         if earlier is None or previous is None:
             scored = job.score(at)
         else:
@@ -126,6 +129,8 @@ def open_scoring_job(
     quarantine: Path | None,
     settings: Settings,
     engine: str = "duckdb",
+    *,
+    force: bool = False,
 ) -> Iterator[ScoringJob]:
     """A scoring job on `data`, with its progress on the terminal."""
     from ..serve.batch.scoring_job import scoring_job
@@ -140,6 +145,7 @@ def open_scoring_job(
             language_code=lang,
             quarantine=quarantine,
             engine=engine,
+            force=force,
         ) as job,
     ):
         yield job
@@ -159,6 +165,7 @@ def report(
 ) -> None:
     """Write the scores as pages that open without a server."""
     from ..explain.language import load_language
+    from ..model.known_names import model_spellings
     from ..model.registry import load_registered_bundle
     from ..serve.batch.score_files import read_score_tables
     from ..serve.pages import training_record, write_report
@@ -174,7 +181,13 @@ def report(
     bundle = load_registered_bundle(name, version).bundle
     with (
         progress_shown() as progress,
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        checked_source(
+            data,
+            quarantine=quarantine,
+            threads=settings.model.threads,
+            settings=settings.reading_for(bundle.settings),
+            known=model_spellings(bundle),
+        ) as source,
     ):
         page = write_report(
             scored,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from ..contract import BadInput
 from ..support.terminal import ERRORS, progress_shown, results
 from .options import Config, Data, Quarantine, parse_instant, read_settings
 
@@ -40,6 +41,10 @@ def train(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every figure here.")
     ] = None,
+    allow_rules: Annotated[
+        bool,
+        typer.Option("--allow-rules", help="Without conversions, register the rule score alone."),
+    ] = False,
     quarantine: Quarantine = None,
     config: Config = None,
 ) -> None:
@@ -60,6 +65,7 @@ def train(
         scratch = Path(outputs.enter_context(tempfile.TemporaryDirectory()))
         require_tracking_store()
         trained = _train_on_data(data, settings, first_test_instant, quarantine, trials)
+        require_conversions(trained, allow_rules)
         write_run_folder(trained, scratch, display_name(data), installed_version("mqbg"))
         logged = _log_or_keep(scratch)
         if temporary:
@@ -76,6 +82,21 @@ def train(
         raise typer.Exit(NO_SIGNAL)
 
 
+def require_conversions(trained: TrainingResult, allow_rules: bool) -> None:
+    """Refuses to register what learned from no conversion, unless that is wanted.
+
+    Raises:
+        BadInput: no training snapshot converted.
+    """
+    summary = trained.bundle.training
+    if not summary.conversions and not allow_rules:
+        raise BadInput(
+            f"train: expected conversions to learn from, found none among {summary.rows:,} "
+            f"snapshots; nothing was registered. `mqbg check` says why that may be; --allow-rules "
+            "registers the rule score alone, which is no measured chance"
+        )
+
+
 def _train_on_data(
     data: str,
     settings: Settings,
@@ -89,7 +110,9 @@ def _train_on_data(
 
     with (
         progress_shown() as progress,
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        checked_source(
+            data, quarantine=quarantine, threads=settings.model.threads, settings=settings
+        ) as source,
     ):
         return train_model(
             prepare_source(source, settings),
@@ -189,7 +212,9 @@ def probe(
         temporary = outputs.enter_context(replaced_file(json_file)) if json_file else None
         with (
             progress_shown() as progress,
-            checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+            checked_source(
+                data, quarantine=quarantine, threads=settings.model.threads, settings=settings
+            ) as source,
         ):
             findings = find_leaks(prepare_source(source, settings), progress)
         if temporary:

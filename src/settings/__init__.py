@@ -16,6 +16,7 @@ from .instants import to_instant, to_utc
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .load import load_settings
 from .settings import Settings, model_settings_values, settings_from_values, settings_values
+from .source import SourceSettings
 from .states import DELIVERY_SECTIONS, STORE_URL, StateSettings, StoreSettings
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Settings",
     "SnapshotSettings",
     "SolutionSettings",
+    "SourceSettings",
     "StateSettings",
     "StoreSettings",
     "TargetSettings",

@@ -52,7 +52,7 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class ObservationSettings:
-    """Where the data ends; None means the latest known timestamp in it."""
+    """Where the data ends; None means the latest day of ordinary volume in it."""
 
     until: Instant | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError, model_validator
@@ -26,6 +26,7 @@ from .delivery import AlertSettings, PushSettings
 from .field_types import SECTION, Text
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .refusals import bad_input
+from .source import SourceSettings
 from .states import DELIVERY_SECTIONS, StateSettings, StoreSettings
 
 
@@ -33,6 +34,7 @@ from .states import DELIVERY_SECTIONS, StateSettings, StoreSettings
 class Settings:
     """Everything `mqbg.toml` may say. An empty `roles` means the roles found in the data."""
 
+    source: SourceSettings = field(default_factory=SourceSettings)
     target: TargetSettings = field(default_factory=TargetSettings)
     observation: ObservationSettings = field(default_factory=ObservationSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
@@ -59,6 +61,15 @@ class Settings:
             if not any(role.required for role in {**self.roles, **roles}.values()):
                 raise ValueError(f"[{table}] needs at least one role with required = 1 or more")
         return self
+
+    def reading_for(self, model: Settings) -> Settings:
+        """A model's settings, for reading data that is to be scored by it.
+
+        How files are written is a matter of the data at hand; whether spellings are joined is one
+        of the model, which knows the joined ones alone.
+        """
+        normalise = self.source.normalise or model.source.normalise
+        return replace(model, source=replace(self.source, normalise=normalise))
 
     def activity_kind(self, name: str) -> ActivityKind:
         """The settings of a kind; one that nobody has set is its own family."""

@@ -13,11 +13,15 @@ import ibis
 import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
+from ..settings import Settings
 from ..support.atomic_output import refuse_unless_empty
+from .near_keys import near_keys_hint
+from .number_formats import ambiguous_numbers
 from .problems import MAX_EXAMPLES, Problem, Report, Rule, sort_problems
 from .quarantine import quarantine_rows
-from .readers import first_line
+from .quoting import first_line
 from .row_rules import RowRule, row_rules, with_rule_columns
+from .spellings import Spellings
 from .staging import ROW_NUMBER, Source, StagedTable, open_source
 from .warnings import source_warnings
 
@@ -26,30 +30,46 @@ _MAX_VALUE_CHARACTERS = 60
 _NULL = "(null)"
 
 
-def check_source(source: Source) -> Report:
+def check_source(source: Source, settings: Settings | None = None) -> Report:
     """Apply every rule to every table of `source`; nothing is written.
 
     A key is looked up only where its table could be read, so that a missing table is one problem
     and not one for every row that points at it.
+
+    Args:
+        source: opened, also with problems.
+        settings: what warnings compare the data with; None takes the defaults.
     """
+    settings = settings or Settings()
     problems = list(source.problems)
     rows: dict[str, int] = {}
     parents = {name: source.tables[name] for name in source.staged}
     for name, staged in source.staged.items():
         try:
             rows[name], found = _check_table(source.backend, TABLES[name], staged, parents)
+            if settings.source.decimal is None:
+                found += ambiguous_numbers(source.backend, TABLES[name], staged)
         except duckdb.Error as error:
             example = f"{staged.name}: {first_line(error)}"
             found = [Problem(name, "", Rule.NOT_READABLE, 1, (example,), structural=True)]
             del parents[name]
         problems += found
     report = Report(sort_problems(problems), rows=rows)
-    return report if report.structural else Report(report.problems, source_warnings(source), rows)
+    return (
+        report
+        if report.structural
+        else Report(report.problems, source_warnings(source, settings), rows)
+    )
 
 
 @contextmanager
 def checked_source(
-    data: str | Path, *, quarantine: Path | None = None, threads: int | None = None
+    data: str | Path,
+    *,
+    quarantine: Path | None = None,
+    threads: int | None = None,
+    settings: Settings | None = None,
+    known: Spellings | None = None,
 ) -> Iterator[Source]:
     """Open `data` if it keeps the contract; every command on data comes through here.
 
@@ -59,6 +79,9 @@ def checked_source(
             `<table>.parquet` each with a column `reasons`; the source then goes on without
             them, and without rows whose parent went. None refuses such a source.
         threads: of DuckDB; None leaves the choice to it.
+        settings: how files are read, and what warnings compare the data with; None takes the
+            defaults.
+        known: names that a model knows, to which `[source] normalise` joins other spellings.
 
     Raises:
         BadInput: the report, if anything breaks the contract; with `quarantine` if the structure
@@ -66,8 +89,8 @@ def checked_source(
     """
     if quarantine is not None:
         refuse_unless_empty(quarantine)
-    with open_source(data, threads=threads, strict=False) as source:
-        report = check_source(source)
+    with open_source(data, threads=threads, strict=False, settings=settings, known=known) as source:
+        report = check_source(source, settings)
         if report.structural or (report.problems and quarantine is None):
             raise BadInput(report.text(source.name))
         for warning in report.warnings:
@@ -86,10 +109,28 @@ def _check_table(
     if total == 0 and table.filled:
         return 0, [Problem(table.name, "", Rule.NO_ROWS, 0, (staged.name,), structural=True)]
     return total, [
-        Problem(table.name, rule.column, rule.rule, count, _examples(backend, table, rows, rule))
+        Problem(
+            table.name,
+            rule.column,
+            rule.rule,
+            count,
+            _examples(backend, table, rows, rule),
+            hint=_hint(backend, table, rows, rule, parents),
+        )
         for rule, count in zip(rules, counts, strict=True)
         if count
     ]
+
+
+def _hint(
+    backend: Any, table: Table, rows: ir.Table, rule: RowRule, parents: Mapping[str, ir.Table]
+) -> str:
+    if rule.rule is not Rule.DANGLING_KEY:
+        return ""
+    parent = table.column(rule.column).references or ""
+    key = TABLES[parent].key[0]
+    dangling = rows.filter(rule.violated).select(key=rule.column)
+    return near_keys_hint(backend, dangling, parents[parent].select(key=key))
 
 
 def _violation_counts(
@@ -117,7 +158,10 @@ def _examples(backend: Any, table: Table, rows: ir.Table, rule: RowRule) -> tupl
 def _example(row: int, key: str, shown: str | None) -> str:
     unnamed = _NULL in key.split("/")
     where = f"row {row + 1} ({key})" if unnamed else key
-    return where if shown is None else f"{where}: {_shortened(shown)}"
+    if shown is None:
+        return where
+    blank = shown != shown.strip()  # which nobody would see
+    return f"{where}: {_shortened(repr(shown) if blank else shown)}"
 
 
 def _shortened(text: str) -> str:

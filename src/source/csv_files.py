@@ -1,75 +1,204 @@
-"""A CSV file as text columns: UTF-8, commas, one header line, as many fields in every line."""
+"""CSV files as one relation of text columns, read by DuckDB: as they are where it can.
+
+What DuckDB does not read (other encodings, mixed or doubled line ends, fields of megabytes) is
+copied once, record by record, into plain UTF-8 with the wanted columns alone, and DuckDB reads
+that.
+"""
 
 from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
-_BLOCK_BYTES = 1 << 22  # bytes
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+from .csv_dialect import CsvDialect, iterate_records, sniff_csv
+from .encodings import EncodingFault, open_bytes
+from .quoting import path_literal, quote_literal
+
+MAX_FAULTS = 5
+_LONGEST_LINE = 1 << 26  # bytes, of a copy; DuckDB's own limit is 2 MB, and costs less memory
+_COPY_NUMBERS = count()
 
 
-def find_non_utf8(path: Path) -> str | None:
-    """Where `path` stops being UTF-8 and what it seems to be; None if it is UTF-8 throughout."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset, line = 0, 1
+class UnreadableCsv(Exception):  # noqa: N818 - says what it is
+    """A file that no reader takes.
+
+    Attributes:
+        faults: up to five sentences that name the file and the line, and nothing that is in it.
+        count: how many lines are at fault.
+        is_encoding: the bytes are the matter, not the lines.
+    """
+
+    def __init__(self, faults: Sequence[str], count: int = 1, *, is_encoding: bool = False) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+        self.count = count
+        self.is_encoding = is_encoding
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """One file and how it is written."""
+
+    path: Path
+    dialect: CsvDialect
+
+    @property
+    def readable_as_it_is(self) -> bool:
+        """Whether DuckDB may try the file itself."""
+        return self.dialect.encoding.is_utf8 and not self.dialect.declared
+
+
+def open_csv(path: Path, *, encoding: str | None = None, delimiter: str | None = None) -> CsvFile:
+    """A CSV file, plain or gzip, with what was found of its encoding, separator and header.
+
+    Args:
+        path: the file.
+        encoding: Python's name of a codec; None finds it.
+        delimiter: between fields; None finds it.
+
+    Raises:
+        UnreadableCsv: it is no text, or has no header line.
+    """
+    try:
+        dialect = sniff_csv(path, encoding=encoding, delimiter=delimiter)
+    except EncodingFault as error:
+        raise UnreadableCsv([str(error)], is_encoding=True) from None
+    except UnicodeDecodeError as error:
+        raise UnreadableCsv([_wrong_byte(path, error)], is_encoding=True) from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise UnreadableCsv([f"{path.name}: {_damage(error)}"]) from None
+    if not any(dialect.header):
+        raise UnreadableCsv([f"{path.name} has no header line"])
+    return CsvFile(path, dialect)
+
+
+def csv_relation(
+    files: Sequence[CsvFile], copies: Sequence[Path | None]
+) -> tuple[str, dict[str, str]]:
+    """SQL over the rows of all files, and by column name the SQL that names the column in it.
+
+    Columns are matched by name, whatever their order in each file; a file without a column has
+    nulls there. All are VARCHAR.
+
+    Args:
+        files: in the order of their rows.
+        copies: where `write_copy` puts the plain copy of each; None reads the file itself.
+    """
+    names = list(dict.fromkeys(name for file in files for name in file.dialect.header if name))
+    # DuckDB's names ignore case and ours do not: positions name the columns without a clash.
+    alias = {name: f"n{position}" for position, name in enumerate(names)}
+    parts = []
+    for file, copy in zip(files, copies, strict=True):
+        header = file.dialect.header
+        first = {name: header.index(name) for name in names if name in header}
+        selected = ", ".join(
+            f"c{first[name]} AS {alias[name]}" if name in first else f"NULL AS {alias[name]}"
+            for name in names
+        )
+        parts.append(f"SELECT {selected} FROM {_read_csv(file, copy)}")  # noqa: S608 - built here
+    return f"({' UNION ALL '.join(parts)})", alias
+
+
+def _read_csv(file: CsvFile, copy: Path | None) -> str:
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(file.dialect.header)))
+    delimiter = "," if copy else file.dialect.delimiter
+    packed = copy is None and is_gzip(file.path)
+    longest = f", max_line_size={_LONGEST_LINE}" if copy else ""
+    return (
+        f"read_csv({path_literal(copy or file.path)}, auto_detect=false, header=true,"
+        f" delim={quote_literal(delimiter)}, quote='\"', escape='\"', nullstr='',"
+        f" compression={quote_literal('gzip' if packed else 'none')},"
+        f" hive_partitioning=false, columns={{{columns}}}{longest})"
+    )
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file is packed, whatever its name."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            if mark := _BYTE_ORDER_MARKS.get(block[:2]) if offset == 0 else None:
-                return f"{path.name} is {mark}"
-            pending = len(decoder.getstate()[0])
+        return file.read(2) == b"\x1f\x8b"
+
+
+def copy_place(scratch: Path) -> Path:
+    """A path in `scratch` for one copy."""
+    return scratch / f"copy-{next(_COPY_NUMBERS)}.csv"
+
+
+def write_copy(file: CsvFile, wanted: Collection[str], copy: Path) -> None:
+    """Write the records of `file` as plain CSV; a column that is not wanted is left empty.
+
+    Raises:
+        UnreadableCsv: lines with more or fewer fields than the header, or a quote out of place.
+    """
+    header = file.dialect.header
+    kept = [name in wanted for name in header]
+    faults: list[str] = []
+    faulty = 0
+    line = 0
+    try:
+        with copy.open("w", encoding="utf-8", newline="") as target:
+            writer = csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer.writerow(f"c{i}" for i in range(len(header)))
+            for line, record in iterate_records(file.path, file.dialect):
+                fields = _without_trailing_delimiter(record, len(header))
+                if len(fields) == len(header):
+                    writer.writerow(
+                        value if keep else "" for value, keep in zip(fields, kept, strict=True)
+                    )
+                    continue
+                faulty += 1
+                if len(faults) < MAX_FAULTS:
+                    faults.append(
+                        f"{file.path.name} line {line}: {len(fields)} fields, "
+                        f"the header has {len(header)}"
+                    )
+    except csv.Error:
+        place = f"{file.path.name} line {_last_quoted_line(file, line)}"
+        faults.append(f"{place}: a quote is out of place")
+        raise UnreadableCsv(faults[-MAX_FAULTS:], faulty + 1) from None
+    except UnicodeError as error:
+        raise UnreadableCsv([_wrong_byte(file.path, error)], is_encoding=True) from None
+    except (EOFError, zlib.error) as error:
+        raise UnreadableCsv([f"{file.path.name}: {_damage(error)}"]) from None
+    if faulty:
+        raise UnreadableCsv(faults, faulty)
+
+
+def _without_trailing_delimiter(record: list[str], fields: int) -> list[str]:
+    """A line that ends in a separator has one empty field too many."""
+    return record[:-1] if len(record) == fields + 1 and not record[-1] else record
+
+
+def _last_quoted_line(file: CsvFile, line: int) -> int:
+    """The line on which the record after `line` begins."""
+    return line + 1 if line else 2 + file.dialect.declared
+
+
+def _wrong_byte(path: Path, error: UnicodeError) -> str:
+    if not isinstance(error, UnicodeDecodeError):
+        return f"{path.name}: {error}"
+    name = error.encoding
+    with open_bytes(path) as file:
+        offset = 0
+        decoder = _decoder(name)
+        while block := file.read(1 << 20):
             try:
                 decoder.decode(block)
-            except UnicodeDecodeError as error:
-                # The decoder carries over the bytes of a character that a block's end cut.
-                position = error.start - pending
-                line += block.count(b"\n", 0, max(position, 0))
-                return (
-                    f"{path.name} at byte {offset + position}, line {line}{_guess_encoding(block)}"
-                )
-            if (zero := block.find(b"\0")) >= 0:
-                return f"{path.name} holds a zero byte at {offset + zero}: perhaps UTF-16"
+            except UnicodeDecodeError as found:
+                return f"{path.name} is no {name} at byte {offset + found.start}"
             offset += len(block)
-            line += block.count(b"\n")
-    pending = len(decoder.getstate()[0])
-    if pending:
-        return f"{path.name} at byte {offset - pending}: the file ends inside a character"
-    return None
+    return f"{path.name} is no {name}: the file ends inside a character"
 
 
-def _guess_encoding(block: bytes) -> str:
-    # The block may cut a two-byte character, so its last byte may be left out.
-    for sample in (block, block[:-1]):
-        try:
-            sample.decode("cp932")
-        except UnicodeDecodeError:
-            continue
-        return ": perhaps Shift_JIS (cp932)"
-    return ""
+def _decoder(name: str) -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder(name)()
 
 
-def read_header(path: Path) -> list[str]:
-    """Column names of the first line, without byte-order mark and blanks; [] if there is none."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            return [name.strip() for name in next(csv.reader(file), [])]
-        except csv.Error:  # a quote opens and swallows what follows
-            return []
-
-
-def faulty_lines(path: Path, fields: int) -> Iterator[tuple[int, int]]:
-    """(line number, number of fields) of every record that has not `fields` fields.
-
-    A quote that opens and never closes, or closes inside a field, ends the search: what follows
-    it cannot be told apart; its fields are reported as 0.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        records = csv.reader(file, strict=True)
-        try:
-            for record in records:
-                if record and len(record) != fields:
-                    yield records.line_num, len(record)
-        except csv.Error:
-            yield records.line_num, 0
+def _damage(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "the packed file is damaged or cut short"

@@ -20,6 +20,8 @@ class Rule(StrEnum):
     DUPLICATE_COLUMN = "column given twice"
     NO_ROWS = "has no rows"
     MISSING_VALUE = "null where required"
+    NESTED = "lists or records"
+    AMBIGUOUS_NUMBER = "decimals or thousands"
     NOT_CONVERTIBLE = "does not convert"
     DUPLICATE_KEY = "duplicate primary key"
     DANGLING_KEY = "dangling key"
@@ -34,20 +36,24 @@ class Rule(StrEnum):
 
 
 _ADVICE: Mapping[Rule, str] = {
-    Rule.MISSING_TABLE: "give <table>.parquet or <table>.csv, or a table of that name",
+    Rule.MISSING_TABLE: "give <table>.parquet, <table>.csv or <table>.xlsx, whole or in "
+    "numbered parts, or a table of that name; columns with ? may be absent",
     Rule.DUPLICATE_TABLE: "keep one of the files",
-    Rule.NOT_READABLE: "export the table again; a CSV has commas and the same fields in every line",
-    Rule.NOT_UTF8: "save the file as UTF-8",
+    Rule.NOT_READABLE: "export the table again; a CSV has the same fields in every line",
+    Rule.NOT_UTF8: "save the file as UTF-8, or set [source] encoding",
     Rule.MISSING_COLUMN: "add the column, or rename the one that holds it",
     Rule.DUPLICATE_COLUMN: "keep one column of that name",
     Rule.NO_ROWS: "at least one row is needed",
     Rule.MISSING_VALUE: "every row needs a value",
-    Rule.NOT_CONVERTIBLE: "times as 2024-02-01T09:00:00Z, numbers as 12.5, "
-    "booleans as true or false",
+    Rule.NESTED: "give one value in each cell, such as the first or a text of them",
+    Rule.AMBIGUOUS_NUMBER: 'every dot has three digits after it: set [source] decimal = "." if '
+    'they are decimals, "," if the dots group thousands',
+    Rule.NOT_CONVERTIBLE: "times as 2024-02-01T09:00:00Z or +09:00 (abbreviations such as CST mean "
+    "several zones), numbers as 12.5, booleans as true or false",
     Rule.DUPLICATE_KEY: "one row for each key; rows beyond the first of identical ones count here, "
     "and all rows of a key whose rows differ",
     Rule.DANGLING_KEY: "the key must stand in the table it points at",
-    Rule.PARENT_QUARANTINED: "mend the row it points at",
+    Rule.PARENT_QUARANTINED: "correct the row it points at",
     Rule.NEITHER_CONTACT_NOR_GROUP: "an activity needs a contact_id or a group_id",
     Rule.LEFT_BEFORE_JOINED: "a member leaves at or after joining",
     Rule.OVERLAPPING_MEMBERSHIP: "end one row (left_at) before the next begins; "
@@ -73,7 +79,8 @@ class Problem:
         rule: which rule.
         count: how many rows (or files, columns) break it.
         examples: up to five, as `key: offending value`; nothing else of the row.
-        structural: no row can be set aside to mend it.
+        structural: no row can be set aside to solve it.
+        hint: what the values have in common; "" where nothing is known.
     """
 
     table: str
@@ -82,6 +89,7 @@ class Problem:
     count: int
     examples: tuple[str, ...] = ()
     structural: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,11 @@ class Report:
             return f"{source} follows the contract: {total:,} rows, no problems"
         number = len(self.problems)
         what = "problem" if number == 1 else "problems"
-        advice = "mend the tables" if self.structural else "mend the rows, or give --quarantine DIR"
+        advice = (
+            "correct the tables"
+            if self.structural
+            else "correct the rows, or give --quarantine DIR"
+        )
         return f"{source} breaks the contract with {number} {what}; {advice} and try again"
 
 
@@ -142,7 +154,7 @@ def sort_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
 def _table_lines(problems: Sequence[Problem]) -> list[str]:
     lines = [("table", "column", "rule", "count", "examples")]
     lines += [
-        (p.table, p.column or "-", str(p.rule), f"{p.count:,}", " | ".join(p.examples))
+        (p.table, p.column or "-", str(p.rule), f"{p.count:,}", _shown_examples(p))
         for p in problems
     ]
     table, column, rule, count = (max(len(line[i]) for line in lines) for i in range(4))
@@ -150,6 +162,11 @@ def _table_lines(problems: Sequence[Problem]) -> list[str]:
         f"  {a:<{table}}  {b:<{column}}  {c:<{rule}}  {d:>{count}}  {e}".rstrip()
         for a, b, c, d, e in lines
     ]
+
+
+def _shown_examples(problem: Problem) -> str:
+    shown = " | ".join(problem.examples)
+    return f"{shown} ({problem.hint})" if problem.hint else shown
 
 
 def _advice_lines(problems: Sequence[Problem]) -> list[str]:

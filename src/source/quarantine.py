@@ -45,7 +45,7 @@ def quarantine_rows(source: Source, folder: Path) -> Source:
         if number:
             logger.warning("%s: %d rows in quarantine, %s", name, number, folder)
     staged = {name: _unflagged_staged(source, name) for name in source.staged}
-    return Source(backend, {**source.tables, **clean}, staged, (), source.name)
+    return Source(backend, {**source.tables, **clean}, staged, (), source.name, source.notes)
 
 
 def _flag_rows(source: Source, table: Table, clean: Mapping[str, ir.Table]) -> int:

@@ -1,15 +1,15 @@
 """A data source as Ibis tables in the contract's columns and types, whatever it was before.
 
 `open_source` gives every table of the contract: an absent optional table is empty, an absent
-optional column is null. Nothing is written beside the source; what must be kept (CSV, PostgreSQL)
-stays in memory, and spills into a temporary folder that is removed at the end.
+optional column is null. Nothing is written beside the source; what must be kept (CSV, workbooks,
+PostgreSQL) stays in memory, and spills into a temporary folder that is removed at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,17 +19,24 @@ import ibis
 import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
-from .conversion import convert, null_conversion
+from ..settings import Settings
+from .conversion import (
+    Conversion,
+    convert,
+    count_null_texts,
+    empty_null_texts,
+    is_nested,
+    null_conversion,
+)
+from .csv_files import UnreadableCsv
+from .folder_readers import unreadable_csv
 from .postgres import display_name
 from .problems import Problem, Report, Rule, sort_problems
-from .readers import (
-    TableReader,
-    TableReaders,
-    find_readers,
-    nearest_name,
-    quote_identifier,
-    unreadable_table,
-)
+from .quoting import first_line, quote_identifier
+from .readers import find_readers
+from .repeated_headers import RepeatedHeader, drop_repeated_headers
+from .spellings import Spellings, join_spellings, known_spellings
+from .table_reader import TableReader, TableReaders, nearest_name, structural_problem
 
 STAGED_SCHEMA = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
 _MATERIALISED_SCHEMA = "kept"  # the same without source_row, for what is read once only
@@ -47,6 +54,8 @@ class StagedTable:
         present_columns: the contract's columns that the source has.
         converted_columns: those of them whose conversion may fail.
         extra_columns: the source's other columns.
+        null_texts: by column, how many texts stood for no value, where there were any.
+        notes: sentences on how the table was read.
     """
 
     table: ir.Table
@@ -54,6 +63,8 @@ class StagedTable:
     present_columns: frozenset[str]
     converted_columns: frozenset[str]
     extra_columns: tuple[str, ...]
+    null_texts: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class Source:
         staged: the tables that the source really has, for the checks.
         problems: what is wrong with the structure; empty unless opened with `strict=False`.
         name: the path as it was given, or the URL without its password.
+        notes: sentences on how the source was read.
     """
 
     backend: Any
@@ -73,17 +85,23 @@ class Source:
     staged: Mapping[str, StagedTable]
     problems: tuple[Problem, ...]
     name: str
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
 def open_source(
-    data: str | Path, *, threads: int | None = None, strict: bool = True
+    data: str | Path,
+    *,
+    threads: int | None = None,
+    strict: bool = True,
+    settings: Settings | None = None,
+    known: Spellings | None = None,
 ) -> Iterator[Source]:
-    """Open a folder of `<table>.parquet` or `<table>.csv`, a DuckDB file or a PostgreSQL database.
+    """Open a folder of Parquet, CSV or Excel files, a workbook, a DuckDB file or PostgreSQL.
 
     Nothing is written to any of them. Parquet and DuckDB tables are read lazily, at every query;
-    CSV and PostgreSQL once, the latter's tables as they all were at one instant. Times become UTC
-    without zone: naive means UTC, zone-aware is converted, value by value.
+    all others once, PostgreSQL's as they all were at one instant. Times become UTC without zone:
+    naive means UTC, zone-aware is converted, value by value.
 
     Args:
         data: path of the folder or the file, or `postgresql://user:password@host:port/database`;
@@ -92,6 +110,9 @@ def open_source(
         threads: of DuckDB; None leaves the choice to it.
         strict: refuse what lacks a required table or column or cannot be read. With False
             such problems stand in `Source.problems`, and the table is empty.
+        settings: how files are read, `source`, and the names that spellings are joined to; None
+            takes the defaults.
+        known: more such names, by `table.column`; they come before those of the settings.
 
     Raises:
         BadInput: nothing usable is at `data`, a database goes away while it is read, or (strict)
@@ -99,11 +120,13 @@ def open_source(
     """
     options = {} if threads is None else {"threads": threads}
     with TemporaryDirectory(prefix="mqbg-") as spill_folder:
+        scratch = Path(spill_folder) / "copies"
+        scratch.mkdir()
         backend = ibis.duckdb.connect(temp_directory=spill_folder, **options)
         try:
             # Also when the machine's own settings say otherwise: naive times mean UTC.
             backend.raw_sql("SET TimeZone = 'UTC'")
-            source = _read(backend, data)
+            source = _read(backend, data, scratch, settings or Settings(), known or {})
             if strict and source.problems:
                 raise BadInput(Report(source.problems).text(source.name))
             yield source
@@ -111,34 +134,60 @@ def open_source(
             backend.disconnect()
 
 
-def _read(backend: Any, data: str | Path) -> Source:
+def _read(
+    backend: Any, data: str | Path, scratch: Path, settings: Settings, known: Spellings
+) -> Source:
     for schema in (STAGED_SCHEMA, _MATERIALISED_SCHEMA):
         backend.raw_sql(f"CREATE SCHEMA {schema}")
-    with find_readers(backend, data) as readers:
-        staged, problems = _stage_all(backend, readers)
+    with find_readers(backend, data, scratch, settings.source) as readers:
+        staged, problems = _stage_all(backend, readers, settings.source.decimal)
+    if settings.source.normalise:
+        names = {**known_spellings(settings), **known}
+        for name in staged:
+            join_spellings(backend, TABLES[name], f"{STAGED_SCHEMA}.{name}", names)
     for name in TABLES:
         create_table_view(backend, name, f"{STAGED_SCHEMA}.{name}" if name in staged else None)
     tables = {name: backend.table(name, database="main") for name in TABLES}
-    return Source(backend, tables, staged, sort_problems(problems), display_name(data))
+    return Source(
+        backend, tables, staged, sort_problems(problems), display_name(data), readers.notes
+    )
 
 
-def _stage_all(backend: Any, readers: TableReaders) -> tuple[dict[str, StagedTable], list[Problem]]:
+def _stage_all(
+    backend: Any, readers: TableReaders, decimal: str | None
+) -> tuple[dict[str, StagedTable], list[Problem]]:
     staged: dict[str, StagedTable] = {}
     problems = list(readers.problems)
     for name in (name for name in TABLES if name in readers.tables):
         reader = readers.tables[name]
-        if missing := _missing_columns(TABLES[name], reader):
-            problems += missing
+        if wrong := [*_missing_columns(TABLES[name], reader), *_nested(TABLES[name], reader)]:
+            problems += wrong
             continue
         try:
-            staged[name] = _stage(backend, TABLES[name], reader)
+            staged[name] = _stage_or_copy(backend, TABLES[name], reader, decimal)
+        except UnreadableCsv as error:
+            problems.append(unreadable_csv(name, error))
         except duckdb.Error as error:
-            problems.append(unreadable_table(name, reader, error))
+            shown = f"{reader.name}: {first_line(error)}"
+            problems.append(structural_problem(name, Rule.NOT_READABLE, 1, shown))
+        except RepeatedHeader as error:
+            problems.append(structural_problem(name, Rule.NOT_READABLE, 1, str(error)))
     return staged, problems
 
 
+def _stage_or_copy(
+    backend: Any, table: Table, reader: TableReader, decimal: str | None
+) -> StagedTable:
+    try:
+        return _stage(backend, table, reader, decimal)
+    except duckdb.Error:
+        if reader.from_copy is None:
+            raise
+        return _stage(backend, table, reader.from_copy(), decimal)
+
+
 def create_table_view(backend: Any, table: str, relation: str | None) -> None:
-    """Let the contract's `table` show `relation` (SQL); None makes it empty."""
+    """Let the contract's `table` show `relation` (SQL), copies once; None makes it empty."""
     columns = TABLES[table].columns
     if relation is None:
         values = ", ".join(
@@ -147,7 +196,8 @@ def create_table_view(backend: Any, table: str, relation: str | None) -> None:
         select = f"SELECT {values} WHERE false"
     else:
         names = ", ".join(quote_identifier(c.name) for c in columns)
-        select = f"SELECT {names} FROM {relation}"  # noqa: S608 - names are quoted
+        distinct = "DISTINCT " if TABLES[table].copies else ""
+        select = f"SELECT {distinct}{names} FROM {relation}"  # noqa: S608 - names are quoted
     backend.raw_sql(f"CREATE OR REPLACE VIEW main.{quote_identifier(table)} AS {select}")
 
 
@@ -169,29 +219,69 @@ def _missing_columns(table: Table, reader: TableReader) -> list[Problem]:
     return problems
 
 
-def _stage(backend: Any, table: Table, reader: TableReader) -> StagedTable:
-    values: list[str] = []
-    converted: set[str] = set()
-    for column in table.columns:
-        if column.name in reader.columns:
-            reference, source_type = reader.columns[column.name]
-            conversion = convert(column, source_type, reference)
-        else:
-            conversion = null_conversion(column)
-        values.append(f"{conversion.value} AS {quote_identifier(column.name)}")
-        if conversion.original is not None:
-            converted.add(column.name)
-            values.append(f"{conversion.original} AS {quote_identifier('given_' + column.name)}")
-    select = f"{', '.join(values)} FROM {reader.relation}"
+def _nested(table: Table, reader: TableReader) -> list[Problem]:
+    """Columns that hold lists or records where the contract has single values."""
+    problems = []
+    for name in table.column_names:
+        _reference, kind = reader.columns.get(name, ("", ""))
+        if is_nested(kind):
+            example = (f"{reader.name}: {kind}",)
+            problems.append(Problem(table.name, name, Rule.NESTED, 1, example, structural=True))
+    return problems
+
+
+def _stage(backend: Any, table: Table, reader: TableReader, decimal: str | None) -> StagedTable:
+    texts = [
+        column
+        for column in table.columns
+        if reader.columns.get(column.name, ("", ""))[1] == "VARCHAR"
+    ]
+    null_texts: Mapping[str, int] = {}
+    if reader.row_number is not None:  # read at every query: look only where it is needed
+        references = {column: reader.columns[column.name][0] for column in texts}
+        null_texts = count_null_texts(backend, reader.relation, references)
+    conversions = {
+        column.name: convert(
+            column, kind, reference, decimal=decimal, null_texts=column.name in null_texts
+        )
+        for column in table.columns
+        if column.name in reader.columns
+        for reference, kind in [reader.columns[column.name]]
+    }
+    select = f"{', '.join(_select_list(table, conversions))} FROM {reader.relation}"
     view = f"CREATE VIEW {STAGED_SCHEMA}.{quote_identifier(table.name)} AS"
+    notes = reader.notes
     if reader.row_number is not None:
         backend.raw_sql(f"{view} SELECT {reader.row_number} AS {ROW_NUMBER}, {select}")
     else:
-        materialised = f"{_MATERIALISED_SCHEMA}.{quote_identifier(table.name)}"
+        kept = f"{_MATERIALISED_SCHEMA}.{quote_identifier(table.name)}"
         with reader.readable():
-            backend.raw_sql(f"CREATE TABLE {materialised} AS SELECT {select}")
-        backend.raw_sql(f"{view} SELECT rowid AS {ROW_NUMBER}, * FROM {materialised}")  # noqa: S608 - quoted
+            backend.raw_sql(f"CREATE OR REPLACE TABLE {kept} AS SELECT {select}")
+        as_given = {
+            name: quote_identifier(name if made.original is None else "given_" + name)
+            for name, made in conversions.items()
+        }
+        if reader.has_header_lines:
+            notes += drop_repeated_headers(backend, kept, as_given, reader)
+        null_texts = empty_null_texts(backend, kept, {c: as_given[c.name] for c in texts})
+        backend.raw_sql(f"{view} SELECT rowid AS {ROW_NUMBER}, * FROM {kept}")  # noqa: S608 - quoted
     present = frozenset(reader.columns) & frozenset(table.column_names)
-    extra = tuple(name for name in reader.columns if name not in present)
-    staged = backend.table(table.name, database=STAGED_SCHEMA)
-    return StagedTable(staged, reader.name, present, frozenset(converted), extra)
+    return StagedTable(
+        backend.table(table.name, database=STAGED_SCHEMA),
+        reader.name,
+        present,
+        frozenset(name for name, made in conversions.items() if made.original is not None),
+        tuple(name for name in reader.columns if name not in present),
+        null_texts,
+        notes,
+    )
+
+
+def _select_list(table: Table, conversions: Mapping[str, Conversion]) -> list[str]:
+    values = []
+    for column in table.columns:
+        conversion = conversions.get(column.name, null_conversion(column))
+        values.append(f"{conversion.value} AS {quote_identifier(column.name)}")
+        if conversion.original is not None:
+            values.append(f"{conversion.original} AS {quote_identifier('given_' + column.name)}")
+    return values

@@ -8,17 +8,41 @@ from typing import Any
 import ibis.expr.types as ir
 
 from ..contract import TABLES
-from .readers import nearest_name
+from ..settings import Settings
+from .outcome_warnings import outcome_warnings
+from .repeats import repeat_warnings
+from .spelling_warnings import spelling_warnings
 from .staging import Source, StagedTable, count_rows
+from .table_reader import nearest_name
+from .time_warnings import time_warnings
 
 # A zone stands after minutes: in 2024-02-01 the "-01" is a day.
-_ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)$"
+_ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
 
 
-def source_warnings(source: Source) -> tuple[str, ...]:
+def source_warnings(source: Source, settings: Settings) -> tuple[str, ...]:
     """Sentences on the rows and columns of a source whose structure is sound."""
-    found = [*_near_column_warnings(source), *_mixed_zone_warnings(source), *_row_warnings(source)]
-    return tuple(found)
+    return (
+        *source.notes,
+        *(note for staged in source.staged.values() for note in staged.notes),
+        *_near_column_warnings(source),
+        *_null_text_warnings(source),
+        *_mixed_zone_warnings(source),
+        *spelling_warnings(source, settings),
+        *time_warnings(source, settings),
+        *outcome_warnings(source, settings),
+        *repeat_warnings(source),
+        *_row_warnings(source),
+    )
+
+
+def _null_text_warnings(source: Source) -> Iterator[str]:
+    for staged in source.staged.values():
+        for name, count in staged.null_texts.items():
+            yield (
+                f"{staged.name}, {name}: cells that say NULL, nan or None, or are blank, and were "
+                f"taken for empty: {count:,}"
+            )
 
 
 def _near_column_warnings(source: Source) -> Iterator[str]:
@@ -71,9 +95,6 @@ def _row_warnings(source: Source) -> Iterator[str]:
     if number := count_rows(source, silent):
         total = count_rows(source, members)
         yield f"member rows whose contact has no activity, so silent: {number:,} of {total:,}"
-    deduplicated = activities.select("activity_id").distinct()
-    if number := count_rows(source, activities) - count_rows(source, deduplicated):
-        yield f"activities that repeat an activity_id and count once: {number:,}"
     recorded_early = activities.filter(activities.recorded_at < activities.occurred_at)
     if number := count_rows(source, recorded_early):
         yield f"activities recorded before they occurred: {number:,}"

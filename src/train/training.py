@@ -19,7 +19,7 @@ from ..features.tables.feature_source import FeatureSource
 from ..features.time_rules.eligible_groups import (
     end_of_observation,
     later_cutoffs,
-    start_of_history,
+    start_of_groups,
     training_cutoffs,
 )
 from ..model.bundle import Bundle
@@ -181,7 +181,7 @@ def _split_and_catalogue(
 ) -> tuple[Split, Catalogue]:
     settings = source.settings
     end = end_of_observation(source.tables, settings)
-    instants = training_cutoffs(settings, start_of_history(source.tables), end)
+    instants = training_cutoffs(settings, start_of_groups(source.tables), end)
     split = forward_split(instants, settings.target.horizon_days, test_from)
     require_known_roles(source, split.test_from)
     feature_catalogue = build_catalogue(find_vocabulary(source, split.test_from))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from mqbg.commands.options import require_readable_settings
+from mqbg.commands.training import require_conversions
 from mqbg.contract import BadInput
 
 
@@ -43,3 +46,15 @@ def test_a_file_with_a_fault_is_refused_by_a_command_that_needs_no_settings(tmp_
         require_readable_settings(None)
     with pytest.raises(BadInput, match="none there"):
         require_readable_settings(tmp_path / "other.toml")
+
+
+def trained_from(conversions: int) -> Any:
+    summary = SimpleNamespace(rows=1200, conversions=conversions)
+    return SimpleNamespace(bundle=SimpleNamespace(training=summary))
+
+
+def test_a_training_without_conversions_is_registered_on_demand_alone():
+    require_conversions(trained_from(1), allow_rules=False)
+    require_conversions(trained_from(0), allow_rules=True)
+    with pytest.raises(BadInput, match=r"found none among 1,200 snapshots.*--allow-rules"):
+        require_conversions(trained_from(0), allow_rules=False)

@@ -31,6 +31,8 @@ RULED: dict[str, st.SearchStrategy[Any]] = {
     "capacity_by_segment": st.dictionaries(WORDS, CAPACITIES, max_size=3),
     "gain": st.just(1000.0),
     "cost": st.floats(0.001, 999),
+    "encoding": st.sampled_from((None, "utf-8", "cp932", "euc_jp", "utf-16")),
+    "delimiter": st.sampled_from((None, ",", ";", "\t")),
     "registered_name": st.from_regex(r"[\w .-]+", fullmatch=True),
     "grades": st.lists(st.integers(), min_size=3, max_size=3).map(
         lambda grades: tuple(sorted(grades, reverse=True))

@@ -102,7 +102,16 @@ def test_what_the_contract_allows_is_no_problem(tmp_path, table, text):
 # ---------------------------------------------------------------- one rule each
 
 RULES = [
-    ({"accounts": None}, ("accounts", "", "missing table", 1, ())),
+    (
+        {"accounts": None},
+        (
+            "accounts",
+            "",
+            "missing table",
+            1,
+            ("columns: account_id, name, domain?, industry?, employees?, country?, tier?",),
+        ),
+    ),
     (
         {"accounts": "account_id,names\na1,A\na2,B\n"},
         ("accounts", "name", "missing column", 1, ("nearest in accounts.csv: names",)),
@@ -358,7 +367,7 @@ NOTICES = [
         ),
     ),
     (
-        {"stage_events": "group_id,stage,occurred_at,Amount\ng1,won,2024-01-01,1\n"},
+        {"stage_events": "group_id,stage,occurred_at,Amount\ng1,opportunity,2024-03-01,1\n"},
         "stage_events.csv has no amount, but a column Amount: rename it if that is meant",
     ),
 ]

@@ -525,7 +525,10 @@ def test_a_table_that_may_not_be_read_is_named_and_so_is_a_column(server, sound)
     finally:
         sound.run("DROP OWNED BY reader", "DROP ROLE reader")
     assert "may not read public.activities: GRANT SELECT" in said
-    assert "may not read contact_id, joined_at, left_at of public.members" in said
+    assert (
+        "may not read contact_id, joined_at, left_at, probability, source, joined_is of "
+        "public.members"
+    ) in said
     assert "accounts" not in said
     assert "reader-secret" not in said
 

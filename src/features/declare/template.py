@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,11 @@ from datetime import datetime
 import ibis.expr.types as ir
 
 from ...settings import FeatureSettings, RoleRequirement, Settings
+
+logger = logging.getLogger(__name__)
+
+MAX_ROLES = 64
+"""Roles found in the data that are told apart; each has columns of its own."""
 
 # The catalogue has `engagement_max`, `members_left_90d`, `days_since_verdict` ... beside the
 # columns of roles: a role of such a name gets a number.
@@ -94,9 +100,21 @@ def resolve_template(settings: Settings, members: ir.Table, before: datetime) ->
 
 
 def _first_seen_roles(members: ir.Table, before: datetime) -> dict[str, datetime]:
+    """When each role was first seen; of very many, the most frequent ones alone."""
     known = members.filter(members.joined_at < before)
-    first = known.group_by("role").agg(since=known.joined_at.min()).to_pyarrow().to_pylist()
-    return {row["role"]: row["since"] for row in sorted(first, key=lambda row: row["role"])}
+    found = known.group_by("role").agg(since=known.joined_at.min(), rows=known.count())
+    rows = found.to_pyarrow().to_pylist()
+    rows.sort(key=lambda row: (-row["rows"], row["role"]))
+    kept = rows[:MAX_ROLES]
+    if len(rows) > MAX_ROLES:
+        folded = sum(row["rows"] for row in rows[MAX_ROLES:])
+        logger.warning(
+            "members have %s different roles: the %d most frequent are told apart, and %s rows of "
+            "members fill none; are they titles? Infer roles from titles when importing, or name "
+            "the roles in [roles]",
+            f"{len(rows):,}", MAX_ROLES, f"{folded:,}",
+        )  # fmt: skip
+    return {row["role"]: row["since"] for row in sorted(kept, key=lambda row: row["role"])}
 
 
 def slugs(names: Sequence[str], reserved: Collection[str] = ()) -> dict[str, str]:

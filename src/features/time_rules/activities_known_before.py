@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Mapping
 
 import ibis
@@ -13,6 +15,8 @@ from ...settings import ActivityKind, Settings
 from ..declare.expressions import AsOf
 
 logger = logging.getLogger(__name__)
+
+MAX_KINDS_SHOWN = 10
 
 
 def with_known_at(activities: ir.Table) -> ir.Table:
@@ -107,14 +111,20 @@ def kinds_in(counts: pa.Table) -> Mapping[str, int]:
 
 
 def warn_of_unknown_kinds(kinds: Mapping[str, int], settings: Settings) -> None:
-    """One warning that names every kind the settings do not know."""
+    """One warning that names the most frequent kinds that the settings do not know."""
     unknown = {kind: rows for kind, rows in kinds.items() if kind not in settings.kinds}
-    if unknown:
-        logger.warning(
-            "kinds without settings count as inbound, %g point each: %s",
-            ActivityKind().points,
-            ", ".join(f"{kind} ({rows:,})" for kind, rows in unknown.items()),
-        )
+    if not unknown:
+        return
+    shown = sorted(unknown, key=lambda kind: (-unknown[kind], kind))[:MAX_KINDS_SHOWN]
+    more = len(unknown) - len(shown)
+    logger.warning(
+        "kinds without settings count as inbound, %g point each: %s%s; to say what they are worth, "
+        "set for each: [kinds.%s] points = 10",
+        ActivityKind().points,
+        ", ".join(f"{kind} ({unknown[kind]:,})" for kind in shown),
+        f" and {more:,} more" if more else "",
+        shown[0] if re.fullmatch(r"[A-Za-z0-9_-]+", shown[0]) else json.dumps(shown[0]),
+    )
 
 
 def kind_table(kinds: Mapping[str, int], settings: Settings) -> pa.Table:

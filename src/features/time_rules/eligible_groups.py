@@ -5,35 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-import ibis
 import ibis.expr.types as ir
 
 from ...contract import BadInput
 from ...settings import Settings, SnapshotSettings
+from ...source.observation import end_of_observation, start_of_groups
 from ..declare.expressions import AsOf
 
 REOPENED = "reopened"
 
-
-def end_of_observation(tables: Mapping[str, ir.Table], settings: Settings) -> datetime:
-    """The setting, or the latest known timestamp in the data.
-
-    A member's `left_at` may be planned, so it does not count; every other time tells that
-    somebody was still looking.
-    """
-    if settings.observation.until is not None:
-        return settings.observation.until
-    activities = tables["activities"]
-    known = ibis.coalesce(activities.recorded_at, activities.occurred_at)
-    times = [
-        known,
-        tables["stage_events"].occurred_at,
-        tables["members"].joined_at,
-        tables["buying_groups"].created_at,
-        tables["verdicts"].decided_at,
-        tables["answers"].answered_at,
-    ]
-    return max(instant for time in times if (instant := _fetch_instant(time.max())) is not None)
+__all__ = [
+    "REOPENED",
+    "cutoffs",
+    "eligible_groups",
+    "end_of_observation",
+    "later_cutoffs",
+    "start_of_groups",
+    "start_of_history",
+    "training_cutoffs",
+]
 
 
 def _fetch_instant(time: ir.TimestampScalar) -> datetime | None:
@@ -76,7 +66,7 @@ def training_cutoffs(settings: Settings, first: datetime, end: datetime) -> tupl
     """Cut-offs whose whole horizon was observed: as_of + horizon <= end of observation.
 
     Without a start in the settings, every snapshot has at least four weeks of history: the first
-    is the second first-of-month, or the fifth Monday, after the first instant.
+    is the second first-of-month, or the fifth Monday, after the first instant of the groups.
 
     Raises:
         BadInput: there is none.

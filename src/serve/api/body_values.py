@@ -12,7 +12,8 @@ from ...contract import TABLES, Column, Table
 from ...features.engines.instants import microseconds_since_epoch
 from ...features.engines.python import ListTable, list_table
 from ...source.conversion import convert
-from ...source.readers import quote_identifier
+from ...source.null_texts import is_null_text
+from ...source.quoting import quote_identifier
 from ...source.staging import ROW_NUMBER
 from .body_parsing import MAX_EXACT_INTEGER
 from .group_tables import BODY_TABLES
@@ -103,7 +104,7 @@ def _convert_rows(
     for column in table.columns:
         values = body_rows.columns[column.name]
         if column.dtype == "string":
-            columns[column.name] = [text or None for text in values]
+            columns[column.name] = [_text(column, text) for text in values]
             continue
         if _is_timestamp(column):
             pairs = [conversions[text] for text in values]
@@ -115,6 +116,10 @@ def _convert_rows(
         columns[column.name] = [value for value, _original in pairs]
         columns[f"given_{column.name}"] = [original for _value, original in pairs]
     return list_table(body_rows.size, columns)
+
+
+def _text(column: Column, text: str | None) -> str | None:
+    return None if not text or (is_null_text(text) and not column.literal) else text
 
 
 def _to_integer(value: float | None) -> Conversion:

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
 from ...explain.language import load_language
+from ...model.known_names import model_spellings
 from ...model.registry import load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source
@@ -165,6 +166,11 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
     name = settings.model.registered_name
     bundle = load_registered_bundle(name, version).bundle
     language = load_language(settings.explain.language, settings.explain.languages_folder)
-    with checked_source(data_source, threads=settings.model.threads) as source:
+    with checked_source(
+        data_source,
+        threads=settings.model.threads,
+        settings=settings.reading_for(bundle.settings),
+        known=model_spellings(bundle),
+    ) as source:
         record = training_record(name, version)
         write_report(scored, source, bundle, out, language=language, record=record)

@@ -27,7 +27,7 @@ from ...features.engines.python import (
 from ...source import Source
 from ...source.conversion import convert
 from ...source.problems import Rule
-from ...source.readers import quote_identifier
+from ...source.quoting import quote_identifier
 from ...source.row_rules import RowRule, row_rules, with_rule_columns
 from ...source.staging import ROW_NUMBER, STAGED_SCHEMA, StagedTable
 from .body_values import ValueConverter

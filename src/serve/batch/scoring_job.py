@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,12 +17,15 @@ from ...features.tables.feature_source import FeatureSource, prepare_source
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
+from ...model.data_fit import data_fit, require_fit
+from ...model.known_names import model_spellings
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
 from ...source import Source, checked_source, on_engine
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
+logger = logging.getLogger(__name__)
 MAX_ID_LENGTH = 60  # characters of an id that a message repeats
 Progress = Callable[[str, float], None]
 
@@ -34,6 +38,20 @@ class ScoringJob:
     model: RegisteredBundle
     language: Language
     progress: Progress
+    force: bool = False
+
+    def check_fit(self, as_of: datetime, command: str) -> tuple[str, ...]:
+        """Sentences on what of the data the model does not know at a cut-off; logged as well.
+
+        Raises:
+            BadInput: most roles or kinds are unknown to it, and the job is not forced.
+        """
+        fit = data_fit(self.source, self.bundle, as_of)
+        for warning in fit.warnings:
+            logger.warning("%s", warning)
+        if not self.force:
+            require_fit(fit, command)
+        return fit.warnings
 
     @property
     def bundle(self) -> Bundle:
@@ -140,6 +158,7 @@ def scoring_job(
     language_code: str | None = None,
     quarantine: Path | None = None,
     engine: str = "duckdb",
+    force: bool = False,
 ) -> Iterator[ScoringJob]:
     """Opens a job. The model's own settings define the features; ours the machine and the words.
 
@@ -151,6 +170,7 @@ def scoring_job(
         language_code: overrides the settings.
         quarantine: see `checked_source`.
         engine: see `on_engine`.
+        force: score data that the model hardly knows.
 
     Raises:
         BadInput: the data, the model or the language is not what it must be.
@@ -159,11 +179,18 @@ def scoring_job(
         language_code or settings.explain.language, settings.explain.languages_folder
     )
     model = load_registered_bundle(settings.model.registered_name, version)
+    own_settings = _own_settings(model, settings)
     with (
-        checked_source(data, quarantine=quarantine, threads=settings.model.threads) as source,
+        checked_source(
+            data,
+            quarantine=quarantine,
+            threads=settings.model.threads,
+            settings=settings.reading_for(own_settings),
+            known=model_spellings(model.bundle),
+        ) as source,
         on_engine(source, engine) as engine_source,
     ):
-        yield job_on(engine_source, model, settings, language, progress)
+        yield job_on(engine_source, model, settings, language, progress, force)
 
 
 def job_on(
@@ -172,10 +199,16 @@ def job_on(
     settings: Settings,
     language: Language,
     progress: Progress = lambda _label, _share: None,
+    force: bool = False,
 ) -> ScoringJob:
     """A job on a source that is open already; see `scoring_job`."""
-    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
-    own_settings = replace(model.bundle.settings, model=threads)
+    own_settings = _own_settings(model, settings)
     fast = with_compiled_trees(replace(model.bundle, settings=own_settings))
     prepared = prepare_source(source, own_settings)
-    return ScoringJob(prepared, replace(model, bundle=fast), language, progress)
+    return ScoringJob(prepared, replace(model, bundle=fast), language, progress, force)
+
+
+def _own_settings(model: RegisteredBundle, settings: Settings) -> Settings:
+    """The model's settings, with the threads of this machine."""
+    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
+    return replace(model.bundle.settings, model=threads)

@@ -12,8 +12,10 @@ from mqbg.contract import schema
 from mqbg.features.time_rules.activities_known_before import (
     deduplicate,
     repeated_id_hashes,
+    warn_of_unknown_kinds,
     with_known_at,
 )
+from mqbg.settings import Settings
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
@@ -205,6 +207,16 @@ def test_kinds_without_settings_are_inbound_one_point_and_named_in_one_warning(f
     row = features_at({"members": members, "activities": rows}, AS_OF)["g1"]
     assert (row["inbound_7d"], row["high_intent_30d"]) == (4, 1)
     assert row["engagement_7"] == pytest.approx(63 * 0.5 ** (1 / 7), abs=4 * 2**-20)
-    assert [record.message for record in caplog.records] == [
-        "kinds without settings count as inbound, 1 point each: fax (2), telex (1)"
-    ]
+    (said,) = [record.message for record in caplog.records]
+    assert said == (
+        "kinds without settings count as inbound, 1 point each: fax (2), telex (1); to say what "
+        "they are worth, set for each: [kinds.fax] points = 10"
+    )
+
+
+def test_of_many_kinds_without_settings_the_ten_most_frequent_are_named(caplog):
+    warn_of_unknown_kinds({f"k{i:02}": 100 - i for i in range(300)}, Settings())
+    (said,) = [record.message for record in caplog.records]
+    assert "k00 (100), k01 (99)" in said
+    assert "k09 (91) and 290 more" in said
+    assert "k10" not in said

@@ -1,0 +1,124 @@
+"""Where the data plausibly begins and ends: days of ordinary volume, not the oldest or newest row.
+
+One meeting booked ahead, one due date or one wrong year would otherwise move every cut-off of a
+training: groups whose horizon is not over would count as lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+
+from ..settings import Settings
+
+_WEEK = timedelta(days=7)
+_FEW_ROWS = 30  # fewer tell nothing of what is ordinary
+_ORDINARY_SHARE = 0.1  # of the weekly volume that the typical row lives in
+_ORDINARY_ROWS = 2.0  # a row alone in its week is not ordinary where others are not alone
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Rows of one day, and the first and last instant among them."""
+
+    day: datetime
+    rows: int
+    first: datetime
+    last: datetime
+
+
+def known_times(tables: Mapping[str, ir.Table]) -> dict[str, tuple[ir.Table, ir.TimestampValue]]:
+    """By table, the time that tells that somebody was still looking when a row was known.
+
+    A member's `left_at` may be planned, so it does not count.
+    """
+    activities = tables["activities"]
+    return {
+        "activities": (
+            activities,
+            ibis.coalesce(activities.recorded_at, activities.occurred_at),
+        ),
+        **{
+            name: (tables[name], tables[name][column])
+            for name, column in (
+                ("stage_events", "occurred_at"),
+                ("members", "joined_at"),
+                ("buying_groups", "created_at"),
+                ("verdicts", "decided_at"),
+                ("answers", "answered_at"),
+            )
+        },
+    }
+
+
+def count_by_day(*times: tuple[ir.Table, ir.TimestampValue]) -> list[Day]:
+    """Rows by day over all of some times, in order; a null time is no row."""
+    counts: dict[datetime, Day] = {}
+    for table, time in times:
+        rows = table.select(at=time)
+        days = rows.filter(rows.at.notnull()).group_by(day=lambda t: t.at.truncate("D"))
+        found = days.agg(
+            rows=lambda t: t.count(), first=lambda t: t.at.min(), last=lambda t: t.at.max()
+        )
+        for row in found.to_pyarrow().to_pylist():
+            day = Day(row["day"], row["rows"], row["first"], row["last"])
+            other = counts.get(day.day, day)
+            counts[day.day] = Day(
+                day.day,
+                day.rows + (other.rows if other is not day else 0),
+                min(day.first, other.first),
+                max(day.last, other.last),
+            )
+    return [counts[day] for day in sorted(counts)]
+
+
+def last_ordinary_day(days: Sequence[Day]) -> Day:
+    """The latest day whose week, itself the last day of it, has an ordinary volume.
+
+    Ordinary is a tenth of the weekly volume that the typical row lives in, and more than one row
+    where weeks have several. Of a few rows in all, the latest is the last.
+
+    Args:
+        days: in order, at least one.
+    """
+    return days[_ordinary(days, lambda day: (day - _WEEK, day))[-1]]
+
+
+def first_ordinary_day(days: Sequence[Day]) -> Day:
+    """The earliest day whose week, itself the first day of it, has an ordinary volume."""
+    return days[_ordinary(days, lambda day: (day - timedelta(days=1), day + _WEEK))[0]]
+
+
+def _ordinary(
+    days: Sequence[Day], week: Callable[[datetime], tuple[datetime, datetime]]
+) -> list[int]:
+    """Places of the days whose week (after its first, up to its second instant) is ordinary."""
+    at = np.array([day.day for day in days], dtype="datetime64[us]")
+    rows = np.array([day.rows for day in days], dtype=np.int64)
+    if rows.sum() < _FEW_ROWS:
+        return list(range(len(days)))
+    total = np.concatenate([[0], np.cumsum(rows)])
+    bounds = np.array([week(day.day) for day in days], dtype="datetime64[us]")
+    after, until = (np.searchsorted(at, bounds[:, i], side="right") for i in (0, 1))
+    volume = total[until] - total[after]
+    typical = float(np.median(np.repeat(volume, np.minimum(rows, 1000))))
+    least = max(_ORDINARY_SHARE * typical, min(_ORDINARY_ROWS, typical / 2))
+    return [int(place) for place in np.flatnonzero(volume >= least)]
+
+
+def end_of_observation(tables: Mapping[str, ir.Table], settings: Settings) -> datetime:
+    """The setting, or the latest instant known on a day of ordinary volume."""
+    if settings.observation.until is not None:
+        return settings.observation.until
+    return last_ordinary_day(count_by_day(*known_times(tables).values())).last
+
+
+def start_of_groups(tables: Mapping[str, ir.Table]) -> datetime:
+    """The first instant of the first day on which groups are created in ordinary numbers."""
+    groups = tables["buying_groups"]
+    return first_ordinary_day(count_by_day((groups, groups.created_at))).first

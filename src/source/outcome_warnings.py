@@ -1,0 +1,77 @@
+"""What keeps a training from learning: outcomes that no cut-off sees, stages that never occur."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ibis.expr.types as ir
+
+from ..settings import Settings
+from .staging import Source, count_rows
+from .table_reader import nearest_name
+
+_FEW_DAYS = 3
+_MOST = 0.9  # share of the groups that were created on so few days
+_MIN_GROUPS = 20
+
+
+def outcome_warnings(source: Source, settings: Settings) -> Iterator[str]:
+    """Sentences on what keeps a training from learning."""
+    events, groups = source.tables["stage_events"], source.tables["buying_groups"]
+    stage = settings.target.stage
+    counts = events.group_by("stage").agg(rows=events.count())
+    stages = {row["stage"]: row["rows"] for row in source.backend.to_pyarrow(counts).to_pylist()}
+    yield from _stages(stages, settings)
+    if stage in stages:
+        yield from _unseen_outcomes(source, events.filter(events.stage == stage), groups, stage)
+    yield from _creation_days(source, groups)
+
+
+def _stages(stages: dict[str, int], settings: Settings) -> Iterator[str]:
+    target = settings.target
+    named = {"stage": (target.stage,), "closed_stages": target.closed_stages}
+    for key, names in named.items():
+        for name in names:
+            # Defaults that do not occur are no news, unless one of them is the target.
+            if name in stages or (key == "closed_stages" and names == ("won", "lost")):
+                continue
+            near = nearest_name(name, stages)
+            hint = f"; the nearest is {near!r}" if near else ""
+            yield (
+                f"[target] {key} names {name!r}, which no stage event has: there are "
+                f"{', '.join(map(repr, sorted(stages)[:10])) or 'none'}{hint}"
+            )
+    final = {target.stage, *target.closed_stages}
+    if stages and set(stages) <= final - {target.stage}:
+        yield (
+            f"stage_events has final stages alone ({', '.join(sorted(stages))}): export the events "
+            f"of {target.stage!r}, or name another [target] stage"
+        )
+
+
+def _unseen_outcomes(
+    source: Source, targets: ir.Table, groups: ir.Table, stage: str
+) -> Iterator[str]:
+    first = targets.group_by("group_id").agg(at=targets.occurred_at.min())
+    both = first.join(groups.select("group_id", "created_at"), "group_id")
+    unseen = count_rows(source, both.filter(both.at <= both.created_at))
+    if unseen:
+        yield (
+            f"groups that reached {stage!r} at or before their created_at, so that no cut-off can "
+            f"see it coming: {unseen:,} of {count_rows(source, first):,}; give the date on which "
+            "the group began, not that of the deal's record"
+        )
+
+
+def _creation_days(source: Source, groups: ir.Table) -> Iterator[str]:
+    by_day = groups.group_by(day=groups.created_at.truncate("D")).agg(rows=groups.count())
+    counts = source.backend.to_pyarrow(by_day).to_pylist()
+    total = sum(row["rows"] for row in counts)
+    largest = sorted(counts, key=lambda row: (-row["rows"], row["day"]))[:_FEW_DAYS]
+    on_few = sum(row["rows"] for row in largest)
+    if total >= _MIN_GROUPS and on_few >= _MOST * total:
+        shown = ", ".join(f"{row['day']:%Y-%m-%d} ({row['rows']:,})" for row in largest)
+        yield (
+            f"buying groups created on {len(largest)} days: {on_few:,} of {total:,}, {shown}; that "
+            "looks like the date of an import, before which there are no groups to learn from"
+        )

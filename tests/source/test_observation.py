@@ -1,0 +1,138 @@
+"""Where data begins and ends: one wrong date moves neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mqbg.contract import TABLES, schema
+from mqbg.settings import ObservationSettings, Settings
+from mqbg.source.checks import check_source
+from mqbg.source.observation import (
+    Day,
+    end_of_observation,
+    first_ordinary_day,
+    last_ordinary_day,
+    start_of_groups,
+)
+from mqbg.source.staging import open_source
+
+START = datetime(2024, 1, 1)
+
+
+def days(*at: datetime, rows: int = 1) -> list[Day]:
+    return [Day(day, rows, day, day) for day in sorted(at)]
+
+
+def daily(count: int, rows: int = 5) -> list[Day]:
+    return days(*(START + timedelta(days=i) for i in range(count)), rows=rows)
+
+
+@pytest.mark.parametrize("years", [1, 2, 5, 100])
+@pytest.mark.parametrize("planned", [1, 2, 3])
+def test_rows_of_the_future_are_not_the_end(years, planned):
+    usual = daily(100)
+    future = days(*(START + timedelta(days=100 + 365 * years + 20 * i) for i in range(planned)))
+    assert last_ordinary_day([*usual, *future]) == usual[-1]
+
+
+def test_meetings_planned_week_by_week_are_not_the_end():
+    usual = daily(100, rows=40)
+    planned = days(*(usual[-1].day + timedelta(days=i) for i in range(7, 90, 2)), rows=1)
+    assert last_ordinary_day([*usual, *planned]).day <= usual[-1].day + timedelta(days=7)
+
+
+def test_rows_of_the_past_are_not_the_beginning():
+    usual = daily(100)
+    assert (
+        first_ordinary_day([*days(datetime(1999, 1, 1), datetime(2012, 5, 5)), *usual]) == usual[0]
+    )
+
+
+@given(st.integers(1, 400), st.integers(1, 50), st.integers(1, 40))
+def test_even_data_begins_and_ends_with_its_first_and_last_row(count, rows, step):
+    even = days(*(START + timedelta(days=i * step) for i in range(count)), rows=rows)
+    assert last_ordinary_day(even) == even[-1]
+    assert first_ordinary_day(even) == even[0]
+
+
+@given(st.lists(st.datetimes(datetime(1990, 1, 1), datetime(2199, 1, 1)), min_size=1, max_size=29))
+def test_of_a_few_rows_all_are_believed(instants):
+    few = days(*set(instants))
+    assert (first_ordinary_day(few), last_ordinary_day(few)) == (few[0], few[-1])
+
+
+def tables(created: Sequence[datetime], occurred: Sequence[datetime]) -> dict[str, ibis.Table]:
+    backend = ibis.duckdb.connect(threads=1)
+    rows = {
+        "buying_groups": [{"group_id": f"g{i}", "created_at": at} for i, at in enumerate(created)],
+        "activities": [
+            {"activity_id": f"x{i}", "occurred_at": at} for i, at in enumerate(occurred)
+        ],
+    }
+    return {
+        name: backend.create_table(
+            name,
+            pa.Table.from_pylist(
+                [{c: row.get(c) for c in schema(name).names} for row in rows.get(name, [])],
+                schema(name).to_pyarrow(),
+            ),
+        )
+        for name in TABLES
+    }
+
+
+def test_the_setting_comes_before_what_the_data_says():
+    data = tables([START], [START])
+    until = datetime(2030, 1, 1)
+    settings = Settings(observation=ObservationSettings(until))
+    assert end_of_observation(data, settings) == until
+
+
+def test_the_end_is_the_last_instant_of_the_last_ordinary_day_and_groups_say_the_beginning():
+    noon = [START + timedelta(days=i, hours=12) for i in range(60)]
+    old, planned = datetime(1999, 1, 1), datetime(2029, 1, 1)
+    data = tables([*noon[30:], old], [*noon, old, planned])
+    assert end_of_observation(data, Settings()) == noon[-1]
+    assert start_of_groups(data) == noon[30]
+
+
+def write(folder: Path, activities: str, stage_events: str = "") -> Path:
+    folder.mkdir()
+    created = "\n".join(f"g{i},a1,s1,2024-01-{i + 1:02}" for i in range(20))
+    texts = {
+        "accounts": "account_id,name\na1,Acme\n",
+        "contacts": "contact_id,account_id\nc1,a1\n",
+        "solutions": "solution_id,name\ns1,Suite\n",
+        "buying_groups": f"group_id,account_id,solution_id,created_at\n{created}\n",
+        "members": "group_id,contact_id,role,joined_at\n"
+        + "\n".join(f"g{i},c1,buyer,2024-01-20" for i in range(20)),
+        "activities": f"activity_id,contact_id,kind,occurred_at\n{activities}",
+        "stage_events": f"group_id,stage,occurred_at\ng1,opportunity,2024-01-25\n{stage_events}",
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+USUAL = "".join(f"x{i},c1,visit,2024-01-{i % 28 + 1:02}\n" for i in range(60))
+
+
+def test_rows_out_of_the_data_are_named_with_what_they_would_have_done(tmp_path):
+    odd = "z1,c1,visit,2029-05-01\nz2,c1,visit,1999-01-01\nz3,c1,meeting,2024-04-10\n"
+    data = write(tmp_path / "d", USUAL + odd, "g2,won,2031-01-01\n")
+    with open_source(data, threads=1) as source:
+        said = check_source(source).warnings
+    (late,) = [s for s in said if s.startswith("activities.csv: rows after 2024-01-28")]
+    assert "2, such as z3 (2024-04-10), z1 (2029-05-01)" in late
+    assert "[observation] until" in late
+    (early,) = [s for s in said if "before groups begin" in s]
+    assert "z2 (1999-01-01)" in early
+    (stage,) = [s for s in said if s.startswith("stage_events.csv: rows after")]
+    assert "g2/won (2031-01-01)" in stage
