@@ -13,6 +13,7 @@ from ..support.terminal import ERRORS, log_to_stderr
 from .data import check, features, simulate
 from .delivery import push, run
 from .demo import demo
+from .intake import import_
 from .scoring import explain, report, score
 from .server import serve
 from .store import forget
@@ -61,3 +62,4 @@ for command in (
     run, serve, score, explain, report, demo,
 ):  # fmt: skip
     app.command()(command)
+app.command("import")(import_)

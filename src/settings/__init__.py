@@ -12,6 +12,7 @@ from .data import (
     TargetSettings,
 )
 from .delivery import AlertSettings, PushSettings
+from .imports import ImportSettings, TableMapping
 from .instants import to_instant, to_utc
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .load import load_settings
@@ -27,6 +28,7 @@ __all__ = [
     "AlertSettings",
     "ApiSettings",
     "ExplainSettings",
+    "ImportSettings",
     "FeatureSettings",
     "ModelSettings",
     "ObservationSettings",
@@ -38,6 +40,7 @@ __all__ = [
     "SolutionSettings",
     "StateSettings",
     "StoreSettings",
+    "TableMapping",
     "TargetSettings",
     "ThresholdSettings",
     "load_settings",
