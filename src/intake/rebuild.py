@@ -59,6 +59,7 @@ def rebuild(
     _first_seen(con, previous, systems)
     result = Rebuilt(systems)
     _settings_tables(con, settings, systems)
+    con.execute(sql_text("merged_deals"))
     con.execute(sql_text("companies"))
     _accounts(con)
     con.execute(sql_text("people"))

@@ -117,6 +117,9 @@ def _newest(con: duckdb.DuckDBPyConnection, shape: Shape) -> datetime:
                 if "fate" in columns:  # an open task is due in the future
                     rows = rows.filter("fate IS NULL")
                 newest.append(rows.aggregate(f"max({column})").fetchall()[0][0])
+    if not any(newest[: len(shape.tables)]):  # no table says when it was changed
+        ended = con.table("evidence.deals").filter("fate IS NULL AND state IN ('won', 'lost')")
+        newest.append(ended.aggregate("max(closed_at)").fetchall()[0][0])
     known = [one for one in newest if one is not None and one < LATEST]
     if not known:
         known = [one for (one,) in con.sql("SELECT max(occurred_at) FROM evidence.activities").fetchall() if one]

@@ -54,7 +54,8 @@ WITH counted AS (
     QUALIFY has_contact OR NOT bool_or(has_contact) OVER (PARTITION BY system, source_table, source_id)
 )
 SELECT concat_ws(':', system, source_table, source_id, CASE WHEN people > 1 AND has_contact THEN person_id END) AS activity_id,
-    CASE WHEN has_contact THEN contact_id END AS contact_id, coalesce(n.name, kind) AS kind, occurred_at, recorded_at,
+    CASE WHEN has_contact THEN contact_id END AS contact_id, coalesce(n.name, kind) AS kind, occurred_at,
+    CASE WHEN recorded_at IS NOT NULL THEN greatest(recorded_at, occurred_at) END AS recorded_at,
     CASE WHEN groups = 1 OR NOT has_contact THEN group_id END AS group_id, CAST(NULL AS VARCHAR) AS solution_id,
     CASE WHEN concat(system, ':', content_id) IN (SELECT content_id FROM contract.contents) THEN concat(system, ':', content_id) END AS content_id,
     channel, duration_seconds
@@ -78,8 +79,10 @@ WITH all_fates AS (
         CASE WHEN g.group_id IS NULL THEN CASE WHEN d.account_id IS NULL THEN 'unplaced: deal without a company' ELSE 'unplaced: no time in the row' END END
     FROM deals_placed AS d LEFT JOIN group_deals AS g USING (system, source_table, source_id)
     UNION ALL SELECT s.system, s.source_table, s.source_id,
-        CASE WHEN g.group_id IS NULL THEN 'unplaced: deal not in the export, or without a place' WHEN s.occurred_at IS NULL THEN 'unplaced: no time in the row' END
+        CASE WHEN g.group_id IS NULL THEN CASE WHEN m.deal IS NULL THEN 'unplaced: deal not in the export, or without a place'
+            ELSE 'meaningless: history of a merged deal' END WHEN s.occurred_at IS NULL THEN 'unplaced: no time in the row' END
     FROM staged.deal_stages AS s LEFT JOIN group_deals AS g ON g.system = s.system AND g.source_id = s.deal_id
+    LEFT JOIN merged_deals AS m ON m.system = s.system AND m.gone = s.deal_id
     UNION ALL SELECT s.system, s.source_table, s.source_id, CASE WHEN g.group_id IS NULL THEN 'unplaced: deal not in the export, or without a place' END
     FROM staged.deal_counts AS s LEFT JOIN group_deals AS g ON g.system = s.system AND g.source_id = s.deal_id
     UNION ALL SELECT p.system, p.source_table, p.source_id, CASE WHEN c.contact_id IS NULL THEN 'unplaced: contact without a company' END
