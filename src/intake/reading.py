@@ -6,7 +6,7 @@ import codecs
 import csv
 import datetime as dt
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +29,14 @@ class RawTable:
 
     Attributes:
         name: the file's without suffix, the sheet's, or the table's.
-        columns: headers as they were written.
-        relation: its columns are called c0, c1, ... in the order of `columns`.
+        columns: headers as they were written; the keys of a JSON column `properties` among them.
+        sources: SQL of each column; those of the relation itself are called c0, c1, ...
     """
 
     name: str
     columns: tuple[str, ...]
     relation: str
+    sources: tuple[str, ...]
 
 
 def read_raw(con: duckdb.DuckDBPyConnection, src: str, scratch: Path) -> list[RawTable]:
@@ -60,7 +61,7 @@ def read_raw(con: duckdb.DuckDBPyConnection, src: str, scratch: Path) -> list[Ra
         ]
         if texts:
             rows.project(", ".join(texts)).create(relation)
-            raws.append(RawTable(name, columns, relation))
+            raws.append(_with_properties(con, RawTable(name, columns, relation, _own(columns))))
 
     if "://" in src:
         _read_database(con, src, keep)
@@ -76,6 +77,24 @@ def read_raw(con: duckdb.DuckDBPyConnection, src: str, scratch: Path) -> list[Ra
             "found no table there"
         )
     return raws
+
+
+def _own(columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"c{place}" for place in range(len(columns)))
+
+
+def _with_properties(con: duckdb.DuckDBPyConnection, raw: RawTable) -> RawTable:
+    """The table with what API connectors put into one column `properties` as columns."""
+    places = [place for place, name in enumerate(raw.columns) if name.lower() == "properties"]
+    if not places:
+        return raw
+    rows = con.table(raw.relation).filter(f"json_valid(c{places[0]})").limit(20_000)
+    keys = rows.project(f"unnest(json_keys(c{places[0]})) AS key").distinct().order("key").fetchall()
+    names = [key for (key,) in keys if key not in raw.columns]
+    taken = [
+        f"json_extract_string(c{places[0]}, '$.\"{name.replace(chr(39), chr(39) * 2)}\"')" for name in names
+    ]
+    return RawTable(raw.name, (*raw.columns, *names), raw.relation, (*raw.sources, *taken))
 
 
 def _as_text(kind: object) -> str:

@@ -77,7 +77,10 @@ def _assign(raws: Sequence[RawTable], shape: Shape) -> Recognised:
     unknown = []
     for raw in raws:
         headers = frozenset(map(normalise_header, raw.columns))
-        fitting = [table for table in shape.tables.values() if table.fits(headers)]
+        fitting = [
+            table for table in shape.tables.values()
+            if table.fits(headers, named=_named(raw.name, table) == 2)
+        ]  # fmt: skip
         if not fitting:
             unknown.append(raw)
             continue

@@ -69,6 +69,10 @@ def _missing(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
     missing = [
         f"{system}: {one['what']}" for system, account in sorted(result.accounts.items()) for one in account["missing"]
     ]
+    missing += [
+        f"{row['system']}: {row['read']} of {row['read']} rows of {row['source_table']} point nowhere"
+        for row in _tables(con, result) if row["read"] and sum(row["unplaced"].values()) == row["read"]
+    ]  # fmt: skip
     if not _one(con, "SELECT count(*) FROM contract.activities"):
         missing.append("activities: none of the exports holds any")
     if not _one(con, "SELECT count(*) FROM contract.stage_events"):

@@ -53,15 +53,18 @@ class TableShape:
     unpivot: str | None = None
     names: tuple[str, ...] = ()
 
-    def fits(self, headers: frozenset[str]) -> bool:
-        """Whether a table with these normalised column names may be this one."""
+    def fits(self, headers: frozenset[str], *, named: bool = False) -> bool:
+        """Whether a table with these normalised column names may be this one.
+
+        `named`: its file says so, and then none of `any` is needed.
+        """
 
         def there(column: str) -> bool:
             return not headers.isdisjoint(self.columns.get(column, (column,)))
 
         return (
             all(map(there, self.needs))
-            and (not self.any_of or any(map(there, self.any_of)))
+            and (named or not self.any_of or any(map(there, self.any_of)))
             and not any(map(there, self.without))
         )
 

@@ -94,8 +94,8 @@ def _versions(
 
 def _places(raw: RawTable) -> dict[str, list[str]]:
     places: dict[str, list[str]] = {}
-    for place, column in enumerate(raw.columns):
-        places.setdefault(normalise_header(column), []).append(f"plain(c{place})")
+    for column, source in zip(raw.columns, raw.sources, strict=True):
+        places.setdefault(normalise_header(column), []).append(f"plain({source})")
     return places
 
 
@@ -133,13 +133,13 @@ def _unpivoted(
     parts = []
     for raw in raws:
         by_header = _places(raw)
-        for place, column in enumerate(raw.columns):
+        for column, source in zip(raw.columns, raw.sources, strict=True):
             if hit := re.search(shape.unpivot or "", column):
                 label = next(one for one in hit.groups() if one is not None)
                 parts.append(
                     con.table(raw.relation).project(
                         f"{_first_of(by_header, shape.columns[shape.key[0]])} AS id, "
-                        f"{_literal(label)} AS label, plain(c{place}) AS value"
+                        f"{_literal(label)} AS label, plain({source}) AS value"
                     )
                 )
     target = f'src."{name}@dates"'

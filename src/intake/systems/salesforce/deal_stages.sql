@@ -23,6 +23,12 @@ history AS (
              THEN 'meaningless: history of another field' WHEN newvalue IS NULL THEN 'meaningless: no stage' END AS fate
     FROM src."OpportunityFieldHistory"
     UNION ALL BY NAME
+    -- A connector that keeps every version of a row keeps the stages in them.
+    SELECT 'Opportunity' AS source_table, id AS source_id, id AS deal_id, stagename AS stage,
+        moment(valid_from) AS occurred_at, number_of(amount) AS amount, 2 AS rank, NULL AS fate
+    FROM versions."Opportunity" WHERE valid_from IS NOT NULL AND stagename IS NOT NULL
+        AND id IN (SELECT id FROM src."Opportunity" WHERE NOT coalesce(flag(isdeleted), false))
+    UNION ALL BY NAME
     -- What a deal was in before its first recorded change, it was in when it was created.
     SELECT 'OpportunityFieldHistory' AS source_table, 'first:' || opportunityid AS source_id, opportunityid AS deal_id,
         arg_min(oldvalue, moment(f.createddate)) AS stage, any_value(moment(o.createddate)) AS occurred_at, NULL AS amount, 1 AS rank,
