@@ -43,10 +43,11 @@ EVIDENCE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         )
         | _times("created_at", "ended_at")
         | _FATE,
-        # The record is the same as the other one, which remains.
+        # The record is the same as the other one, which remains; of the system itself, or of any of
+        # `other_kind`.
         "links": _texts("object")
         | _SOURCE
-        | _texts("other_table", "other_id", "decided_by")
+        | _texts("other_table", "other_id", "other_kind", "decided_by")
         | _times("linked_at"),
         "deals": _SOURCE
         | _texts("name", "company_id", "solution")

@@ -12,7 +12,7 @@ WITH placed AS (
 ),
 linked AS (
     SELECT system, source_table, source_id FROM staged.links WHERE object = 'people'
-    UNION SELECT system, other_table, other_id FROM staged.links WHERE object = 'people'
+    UNION SELECT system, other_table, other_id FROM staged.links WHERE object = 'people' AND other_kind IS NULL
 ),
 all_people AS (
     SELECT false AS is_alias, system, source_table, source_id, full_name, email, phone, title, department, created_at, ended_at,
@@ -27,5 +27,7 @@ CREATE TABLE person_links AS
 SELECT DISTINCT a.node, b.node AS other, l.decided_by
 FROM staged.links AS l
 JOIN person_nodes AS a ON a.system = l.system AND a.source_table = l.source_table AND a.source_id = l.source_id
-JOIN person_nodes AS b ON b.system = l.system AND b.source_table = l.other_table AND b.source_id = l.other_id
+JOIN person_nodes AS b ON b.source_table = l.other_table
+    AND (b.source_id = l.other_id OR l.other_kind = 'salesforce' AND left(b.source_id, 15) = left(l.other_id, 15))
+    AND (l.other_kind IS NULL AND b.system = l.system OR b.system IN (SELECT system FROM systems WHERE kind = l.other_kind))
 WHERE l.object = 'people';

@@ -6,7 +6,7 @@ WITH known AS (
     FROM staged.deal_stages AS s
     JOIN group_deals AS g ON g.system = s.system AND g.source_id = s.deal_id
     LEFT JOIN stage_names AS n ON n.value = s.stage
-    WHERE s.occurred_at IS NOT NULL
+    WHERE s.occurred_at IS NOT NULL AND NOT EXISTS (FROM foreign_deals AS f WHERE f.system = s.system AND f.source_id = s.deal_id)
 ),
 best AS (
     SELECT *, min(rank) OVER (PARTITION BY system, deal_id) AS best_rank FROM known
@@ -26,5 +26,5 @@ SELECT g.system, g.source_id, g.group_id, coalesce(n.name, g.state), g.state,
 FROM group_deals AS g
 JOIN systems AS s ON s.system = g.system
 LEFT JOIN stage_names AS n ON n.value = g.stage
-WHERE g.state IN ('won', 'lost')
+WHERE g.state IN ('won', 'lost') AND NOT EXISTS (FROM foreign_deals AS f WHERE f.system = g.system AND f.source_id = g.source_id)
     AND NOT EXISTS (FROM deal_events AS e WHERE e.system = g.system AND e.deal_id = g.source_id AND e.state IN ('won', 'lost'));
