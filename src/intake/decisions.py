@@ -31,7 +31,10 @@ class Decisions:
     def rows(self) -> list[tuple[str, str, str, str]]:
         """What decisions.csv holds, in an order that does not change."""
         return sorted(
-            [("pair", left, right, "yes" if same else "no") for (left, right), same in self.pairs.items()]
+            [
+                ("pair", left, right, "yes" if same else "no")
+                for (left, right), same in self.pairs.items()
+            ]
             + [("title", title, "", role) for title, role in self.titles.items()]
             + [("member", group, contact, role) for (group, contact), role in self.members.items()]
             + [("value", value, "", role) for value, role in self.values.items()]
@@ -72,7 +75,9 @@ def _take(decisions: Decisions, row: dict[str, str], where: str) -> None:
     elif subject == "value":
         decisions.values[left] = decision
     else:
-        raise BadInput(f"{where}: expected pair, title, member or value as subject, got {subject!r}")
+        raise BadInput(
+            f"{where}: expected pair, title, member or value as subject, got {subject!r}"
+        )
 
 
 def write_rows(path: Path, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:

@@ -48,8 +48,12 @@ def import_export(
         BadInput: the export cannot be read or is another system's, or OUT is not ours.
     """
     settings = settings or Settings()
-    if system is not None and (not system or any(one in system for one in "/\\:'\" ") or system.startswith(".")):
-        raise BadInput(f"import: expected --system to be a plain name without /, : and blanks, got {system!r}")
+    if system is not None and (
+        not system or any(one in system for one in "/\\:'\" ") or system.startswith(".")
+    ):
+        raise BadInput(
+            f"import: expected --system to be a plain name without /, : and blanks, got {system!r}"
+        )
     old = out / "import"
     with replaced_folder(out, _OURS.__contains__) as new, tempfile.TemporaryDirectory() as scratch:
         side = new / "import"
@@ -95,8 +99,12 @@ def _sightings(folder: Path, before: Path, as_of: datetime) -> None:
             seen = seen.union(con.read_parquet(str(before / "sightings.parquet")))
         seen.aggregate(
             "deal_id, person_table, person_id, min(first_seen_at) AS first_seen_at"
-        ).order("deal_id, person_table, person_id").write_parquet(str(folder / "sightings.parquet"), compression="zstd")
+        ).order("deal_id, person_table, person_id").write_parquet(
+            str(folder / "sightings.parquet"), compression="zstd"
+        )
     finally:
         con.close()
     account["first_as_of"] = first.isoformat()
-    (folder / "account.json").write_text(json.dumps(account, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
+    (folder / "account.json").write_text(
+        json.dumps(account, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8"
+    )

@@ -56,7 +56,7 @@ def read_raw(con: duckdb.DuckDBPyConnection, src: str, scratch: Path) -> list[Ra
         relation = f"raw_{len(raws)}"
         columns = tuple(rows.columns)
         texts = [
-            f'{_as_text(kind)} AS c{place}'.replace("{}", '"' + name.replace('"', '""') + '"')
+            f"{_as_text(kind)} AS c{place}".replace("{}", '"' + name.replace('"', '""') + '"')
             for place, (name, kind) in enumerate(zip(columns, rows.types, strict=True))
         ]
         if texts:
@@ -89,10 +89,13 @@ def _with_properties(con: duckdb.DuckDBPyConnection, raw: RawTable) -> RawTable:
     if not places:
         return raw
     rows = con.table(raw.relation).filter(f"json_valid(c{places[0]})").limit(20_000)
-    keys = rows.project(f"unnest(json_keys(c{places[0]})) AS key").distinct().order("key").fetchall()
+    keys = (
+        rows.project(f"unnest(json_keys(c{places[0]})) AS key").distinct().order("key").fetchall()
+    )
     names = [key for (key,) in keys if key not in raw.columns]
     taken = [
-        f"json_extract_string(c{places[0]}, '$.\"{name.replace(chr(39), chr(39) * 2)}\"')" for name in names
+        f"json_extract_string(c{places[0]}, '$.\"{name.replace(chr(39), chr(39) * 2)}\"')"
+        for name in names
     ]
     return RawTable(raw.name, (*raw.columns, *names), raw.relation, (*raw.sources, *taken))
 
@@ -112,7 +115,9 @@ def _as_text(kind: object) -> str:
 def _files(path: Path, scratch: Path) -> Iterator[Path]:
     if path.is_dir():
         for entry in sorted(path.rglob("*")):
-            if entry.is_file() and not any(part.startswith((".", "__MACOSX")) for part in entry.parts[-2:]):
+            if entry.is_file() and not any(
+                part.startswith((".", "__MACOSX")) for part in entry.parts[-2:]
+            ):
                 yield from _files(entry, scratch)
     elif path.suffix.lower() == ".zip":
         yield from _unpacked(path, scratch)
@@ -128,7 +133,7 @@ def _unpacked(path: Path, scratch: Path) -> Iterator[Path]:
                     f"import: {path.name} is a zip with a password: unpack it and give the folder"
                 )
             folder = scratch / f"{path.stem}-{sum(1 for _ in scratch.iterdir())}"
-            packed.extractall(folder)  # noqa: S202 - zipfile keeps members inside the folder
+            packed.extractall(folder)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
         raise BadInput(f"import: expected a zip that can be read, {path.name}: {error}") from None
     yield from _files(folder, scratch)
@@ -185,7 +190,10 @@ def _as_utf8(path: Path, scratch: Path) -> Path:
     if encoding == "utf-8":
         return path
     copy = scratch / f"utf8-{sum(1 for _ in scratch.iterdir())}.csv"
-    with path.open(encoding=encoding, newline="") as old, copy.open("w", encoding="utf-8", newline="") as new:
+    with (
+        path.open(encoding=encoding, newline="") as old,
+        copy.open("w", encoding="utf-8", newline="") as new,
+    ):
         while block := old.read(1 << 20):
             new.write(block)
     return copy
@@ -209,14 +217,23 @@ def _encoding(path: Path) -> str:
 
 def _records(sample: str, delimiter: str) -> list[list[str]]:
     try:
-        return [record for _, record in zip(range(50), csv.reader(sample.splitlines(keepends=True), delimiter=delimiter), strict=False)]
+        return [
+            record
+            for _, record in zip(
+                range(50),
+                csv.reader(sample.splitlines(keepends=True), delimiter=delimiter),
+                strict=False,
+            )
+        ]
     except csv.Error:
         return []
 
 
 def _regular(sample: str, delimiter: str) -> tuple[int, int]:
     """How many of the first records have the commonest width, and how wide: the more the better."""
-    widths = [len(record) for record in _records(sample, delimiter)[:-1] or _records(sample, delimiter)]
+    widths = [
+        len(record) for record in _records(sample, delimiter)[:-1] or _records(sample, delimiter)
+    ]
     if not widths or max(widths) < 2:
         return (0, 0)
     common = max(set(widths), key=lambda one: (widths.count(one), one))
@@ -228,7 +245,9 @@ def _lines_before_header(sample: str, delimiter: str) -> int:
     records = _records(sample, delimiter)
     widest = max((len(record) for record in records), default=0)
     for place, record in enumerate(records):
-        if len(record) >= max(2, widest - 1) and sum(1 for one in record if one.strip()) >= max(2, len(record) // 2):
+        if len(record) >= max(2, widest - 1) and sum(1 for one in record if one.strip()) >= max(
+            2, len(record) // 2
+        ):
             return _lines_of(sample, delimiter, place)
     return 0
 
@@ -262,7 +281,14 @@ def _sheets(path: Path) -> Iterator[tuple[str, pa.Table]]:
         rows = [[_cell(one) for one in row] for row in book.get_sheet_by_name(sheet).to_python()]
         rows = [row for row in rows if any(row)]
         widest = max((sum(1 for one in row if one) for row in rows), default=0)
-        start = next((place for place, row in enumerate(rows) if sum(1 for one in row if one) >= max(2, widest - 1)), None)
+        start = next(
+            (
+                place
+                for place, row in enumerate(rows)
+                if sum(1 for one in row if one) >= max(2, widest - 1)
+            ),
+            None,
+        )
         if start is None:
             continue
         names = _distinct([one or "" for one in rows[start]])
@@ -270,7 +296,12 @@ def _sheets(path: Path) -> Iterator[tuple[str, pa.Table]]:
         only = len(book.sheet_names) == 1
         yield (
             path.stem if only else sheet,
-            pa.table({name: pa.array(list(column), pa.string()) for name, column in zip(names, values, strict=True)}),
+            pa.table(
+                {
+                    name: pa.array(list(column), pa.string())
+                    for name, column in zip(names, values, strict=True)
+                }
+            ),
         )
 
 

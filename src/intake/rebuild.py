@@ -89,7 +89,9 @@ def _load(con: duckdb.DuckDBPyConnection, staged: Path) -> dict[str, dict[str, A
         for part in parts[1:]:
             whole = whole.union(part)
         whole.create(f"staged.{table}")
-    con.execute("CREATE TABLE systems (system VARCHAR, as_of TIMESTAMP, first_as_of TIMESTAMP, kind VARCHAR)")
+    con.execute(
+        "CREATE TABLE systems (system VARCHAR, as_of TIMESTAMP, first_as_of TIMESTAMP, kind VARCHAR)"
+    )
     for system, account in systems.items():
         con.execute(
             "INSERT INTO systems VALUES (?, ?, ?, ?)",
@@ -105,7 +107,9 @@ def _first_seen(
         "CREATE TABLE seen_before (tbl VARCHAR, system VARCHAR, source_table VARCHAR, source_id VARCHAR, first_seen_at TIMESTAMP)"
     )
     if previous is not None and previous.is_file():
-        con.read_parquet(str(previous)).filter(f"system IN ({', '.join(_quoted(one) for one in systems)})").aggregate(
+        con.read_parquet(str(previous)).filter(
+            f"system IN ({', '.join(_quoted(one) for one in systems)})"
+        ).aggregate(
             '"table" AS tbl, system, source_table, source_id, min(first_seen_at) AS first_seen_at'
         ).insert_into("seen_before")
 
@@ -161,12 +165,16 @@ def _contacts(
     ).df()
     links = con.sql("SELECT node, other, decided_by FROM person_links ORDER BY ALL").fetchall()
     edges = [Edge(one, other, 1.0, by) for one, other, by in links] + email_edges(nodes)
-    place = {
-        f"{system}:{table}:{source}": node
-        for node, system, table, source in zip(
-            nodes.node, nodes.system, nodes.source_table, nodes.source_id, strict=True
-        )
-    } if decisions.pairs else {}
+    place = (
+        {
+            f"{system}:{table}:{source}": node
+            for node, system, table, source in zip(
+                nodes.node, nodes.system, nodes.source_table, nodes.source_id, strict=True
+            )
+        }
+        if decisions.pairs
+        else {}
+    )
     apart = []
     for (left, right), same in decisions.pairs.items():
         if left in place and right in place:
@@ -195,9 +203,24 @@ def write_tables(con: duckdb.DuckDBPyConnection, out: Path) -> None:
         _write(con.table(f"contract.{name}"), columns, table.key, out / f"{name}.parquet")
     side = out / "import"
     side.mkdir(exist_ok=True)
-    _write(con.table("side.identities"), list(IDENTITY_COLUMNS), ("table", "system", "source_table", "source_id"), side / "identities.parquet")
-    _write(con.table("side.roles"), ["group_id", "contact_id", "role", "probability", "source", "value"], ("group_id", "contact_id"), side / "roles.parquet")
-    _write(con.table("side.unplaced"), ["system", "source_table", "source_id", "reason"], ("system", "source_table", "source_id"), side / "unplaced.parquet")
+    _write(
+        con.table("side.identities"),
+        list(IDENTITY_COLUMNS),
+        ("table", "system", "source_table", "source_id"),
+        side / "identities.parquet",
+    )
+    _write(
+        con.table("side.roles"),
+        ["group_id", "contact_id", "role", "probability", "source", "value"],
+        ("group_id", "contact_id"),
+        side / "roles.parquet",
+    )
+    _write(
+        con.table("side.unplaced"),
+        ["system", "source_table", "source_id", "reason"],
+        ("system", "source_table", "source_id"),
+        side / "unplaced.parquet",
+    )
 
 
 def _write(

@@ -65,9 +65,7 @@ def _explained(found: Recognised) -> tuple[int, int, int]:
         for column in raw.columns
     }
     marked = sum(1 for mark in found.shape.marks if any(one.startswith(mark) for one in headers))
-    against = any(
-        one.startswith(mark) for mark in found.shape.marks_against for one in headers
-    )
+    against = any(one.startswith(mark) for mark in found.shape.marks_against for one in headers)
     tables = sum(map(len, found.tables.values()))
     return (0 if against else tables, marked, tables)
 
@@ -100,7 +98,9 @@ def _named(name: str, table: TableShape) -> int:
     flat = normalise_header(words)
     best = 0
     for one in map(normalise_header, (table.name, *table.names)):
-        if flat == one or re.fullmatch(rf"(sf|salesforce|hubspot|marketo|pardot)?{one}(s|data|\d+)*", flat):
+        if flat == one or re.fullmatch(
+            rf"(sf|salesforce|hubspot|marketo|pardot)?{one}(s|data|\d+)*", flat
+        ):
             best = 2
         elif one in flat and best == 0:
             best = 1

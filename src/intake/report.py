@@ -16,7 +16,8 @@ def write_report(con: duckdb.DuckDBPyConnection, result: Rebuilt, out: Path) -> 
     report = {
         "tables": _tables(con, result),
         "columns_not_read": {
-            system: account["columns_not_read"] for system, account in sorted(result.accounts.items())
+            system: account["columns_not_read"]
+            for system, account in sorted(result.accounts.items())
         },
         "missing": _missing(con, result),
         "costs": _costs(con, result),
@@ -59,15 +60,28 @@ def _counts(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> dict[str, int]:
     counts = dict(result.counts)
     for table in ("accounts", "contacts", "buying_groups", "members", "activities", "stage_events"):
         counts[table] = _one(con, f"SELECT count(*) FROM contract.{table}")  # noqa: S608 - of six
-    for name, in_words in (("exact", "dated by the source"), ("first_seen", "first seen by an import"), ("inferred", "inferred")):
-        counts[f"members whose date is {in_words}"] = con.table("contract.members").filter(f"joined_is = '{name}'").count("*").fetchall()[0][0]
-    counts["outcomes inferred from the date of closing"] = _one(con, "SELECT count(*) FROM contract.stage_events WHERE occurred_is = 'inferred'")
+    for name, in_words in (
+        ("exact", "dated by the source"),
+        ("first_seen", "first seen by an import"),
+        ("inferred", "inferred"),
+    ):
+        counts[f"members whose date is {in_words}"] = (
+            con.table("contract.members")
+            .filter(f"joined_is = '{name}'")
+            .count("*")
+            .fetchall()[0][0]
+        )
+    counts["outcomes inferred from the date of closing"] = _one(
+        con, "SELECT count(*) FROM contract.stage_events WHERE occurred_is = 'inferred'"
+    )
     return counts
 
 
 def _missing(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
     missing = [
-        f"{system}: {one['what']}" for system, account in sorted(result.accounts.items()) for one in account["missing"]
+        f"{system}: {one['what']}"
+        for system, account in sorted(result.accounts.items())
+        for one in account["missing"]
     ]
     missing += [
         f"{row['system']}: {row['read']} of {row['read']} rows of {row['source_table']} point nowhere"
@@ -84,7 +98,9 @@ def _missing(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
 
 def _costs(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
     costs = [
-        f"{system}: {one['costs']}" for system, account in sorted(result.accounts.items()) for one in account["missing"]
+        f"{system}: {one['costs']}"
+        for system, account in sorted(result.accounts.items())
+        for one in account["missing"]
     ]
     counts = _counts(con, result)
     members, inferred = counts["members"], counts["members whose date is inferred"]
@@ -101,7 +117,9 @@ def _costs(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
         )
     unknown = _one(con, "SELECT count(*) FROM contract.members WHERE role = 'unknown'")
     if unknown:
-        costs.append(f"{unknown} of {members} members have neither a role nor a title: completeness cannot count them")
+        costs.append(
+            f"{unknown} of {members} members have neither a role nor a title: completeness cannot count them"
+        )
     return costs
 
 
@@ -111,11 +129,24 @@ def _markdown(report: dict[str, Any]) -> str:
     for title, key in (("Missing", "missing"), ("What that costs", "costs")):
         lines += ["", f"## {title}", ""]
         lines += [f"- {one}" for one in report[key]] or ["- nothing"]
-    lines += ["", "## Where every row went", "", "| system | table | read | used | unplaced | meaningless |", "|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "## Where every row went",
+        "",
+        "| system | table | read | used | unplaced | meaningless |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in report["tables"]:
-        reasons = ["<br>".join(f"{name}: {count}" for name, count in sorted(row[key].items())) for key in ("unplaced", "meaningless")]
-        lines.append(f"| {row['system']} | {row['source_table']} | {row['read']} | {row['used']} | {reasons[0]} | {reasons[1]} |")
+        reasons = [
+            "<br>".join(f"{name}: {count}" for name, count in sorted(row[key].items()))
+            for key in ("unplaced", "meaningless")
+        ]
+        lines.append(
+            f"| {row['system']} | {row['source_table']} | {row['read']} | {row['used']} | {reasons[0]} | {reasons[1]} |"
+        )
     lines += ["", "## Columns that nothing reads", ""]
     for system, tables in report["columns_not_read"].items():
-        lines += [f"- {system}, {table}: {', '.join(names)}" for table, names in sorted(tables.items())]
+        lines += [
+            f"- {system}, {table}: {', '.join(names)}" for table, names in sorted(tables.items())
+        ]
     return "\n".join(lines) + "\n"

@@ -40,14 +40,22 @@ class Staged:
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB of our own with the macros, that spills to `scratch`."""
     con = duckdb.connect(str(scratch / "work.duckdb"))
-    con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false")
+    con.execute(
+        "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false"
+    )
     con.execute("SET VARIABLE zone = 'UTC'; SET VARIABLE null_texts = CAST([] AS VARCHAR[])")
     con.execute(sql_text("macros"))
     return con
 
 
 def stage(
-    kind: str, src: str, folder: Path, *, system: str | None, as_of: datetime | None, settings: Settings
+    kind: str,
+    src: str,
+    folder: Path,
+    *,
+    system: str | None,
+    as_of: datetime | None,
+    settings: Settings,
 ) -> Staged:
     """Read an export of one system and write it as evidence.
 
@@ -101,13 +109,18 @@ def _make_evidence(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
         declared = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         con.execute(f"CREATE TABLE evidence.{table} ({declared})")
         if table in shape.queries:
-            con.execute(f"INSERT INTO evidence.{table} BY NAME ({shape.queries[table].rstrip().rstrip(';')})")  # noqa: S608
+            con.execute(
+                f"INSERT INTO evidence.{table} BY NAME ({shape.queries[table].rstrip().rstrip(';')})"
+            )
 
 
 def _newest(con: duckdb.DuckDBPyConnection, shape: Shape) -> datetime:
     """The newest timestamp that the system itself wrote; planned meetings and closings are none."""
     newest = [
-        con.table(f'versions."{name}"').filter("changed IS NOT NULL").aggregate("max(moment(changed))").fetchall()[0][0]
+        con.table(f'versions."{name}"')
+        .filter("changed IS NOT NULL")
+        .aggregate("max(moment(changed))")
+        .fetchall()[0][0]
         for name in shape.tables
     ]
     for table, columns in EVIDENCE.items():
@@ -122,13 +135,21 @@ def _newest(con: duckdb.DuckDBPyConnection, shape: Shape) -> datetime:
         newest.append(ended.aggregate("max(closed_at)").fetchall()[0][0])
     known = [one for one in newest if one is not None and one < LATEST]
     if not known:
-        known = [one for (one,) in con.sql("SELECT max(occurred_at) FROM evidence.activities").fetchall() if one]
+        known = [
+            one
+            for (one,) in con.sql("SELECT max(occurred_at) FROM evidence.activities").fetchall()
+            if one
+        ]
     if not known:
-        raise BadInput("import: the export holds no timestamp at all: give its instant with --as-of")
+        raise BadInput(
+            "import: the export holds no timestamp at all: give its instant with --as-of"
+        )
     return max(known)
 
 
-def _write(con: duckdb.DuckDBPyConnection, target: Path, found: Recognised, as_of: datetime) -> None:
+def _write(
+    con: duckdb.DuckDBPyConnection, target: Path, found: Recognised, as_of: datetime
+) -> None:
     target.mkdir(parents=True)
     outcomes = sql_text("outcomes")
     con.execute(outcomes)
@@ -179,10 +200,19 @@ def _account(con: duckdb.DuckDBPyConnection, name: str, found: Recognised) -> di
     kept = con.table(f'src."{name}"').count("*").fetchall()[0][0]
     earlier = read - without_key - kept
     fates = con.execute(
-        "SELECT fate, count(*) FROM outcomes WHERE source_table = ? GROUP BY fate ORDER BY fate", [name]
+        "SELECT fate, count(*) FROM outcomes WHERE source_table = ? GROUP BY fate ORDER BY fate",
+        [name],
     ).fetchall()
-    meaningless = {fate.removeprefix("meaningless: "): count for fate, count in fates if fate and fate.startswith("meaningless: ")}
-    unplaced = {fate.removeprefix("unplaced: "): count for fate, count in fates if fate and fate.startswith("unplaced: ")}
+    meaningless = {
+        fate.removeprefix("meaningless: "): count
+        for fate, count in fates
+        if fate and fate.startswith("meaningless: ")
+    }
+    unplaced = {
+        fate.removeprefix("unplaced: "): count
+        for fate, count in fates
+        if fate and fate.startswith("unplaced: ")
+    }
     silent = kept - sum(count for _fate, count in fates)
     for rule, count in (
         ("row that is there twice, or an earlier version of one", earlier),

@@ -109,7 +109,7 @@ def _first_of(by_header: Mapping[str, Sequence[str]], names: Sequence[str]) -> s
 def key_text(shape: TableShape, alias: str = "") -> str:
     """SQL of what names a row of the table."""
     columns = shape.key or tuple(shape.columns)
-    parts = [f'coalesce({alias}"{column}", \'\')' for column in columns]
+    parts = [f"coalesce({alias}\"{column}\", '')" for column in columns]
     return f"nullif(concat_ws('\x1f', {', '.join(parts)}), '{chr(31) * (len(parts) - 1)}')"
 
 

@@ -41,7 +41,9 @@ def link_companies(companies: pd.DataFrame, merges: Iterable[tuple[int, int]]) -
         ("name", _buckets([core or None for core, _form in split])),
     ):
         for members in buckets:
-            for part in _parts(members, rule, groups, numbers, domains, [form for _core, form in split]):
+            for part in _parts(
+                members, rule, groups, numbers, domains, [form for _core, form in split]
+            ):
                 _join_all(part, rule, groups, decided)
     return pd.DataFrame({"cluster": groups.labels(range(size)), "decided_by": decided})
 

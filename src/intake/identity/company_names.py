@@ -39,17 +39,21 @@ _JAPANESE_FORMS = {
     "企業組合": ("企業組合",),
 }  # fmt: skip
 _FOREIGN_FORMS = (
-    "kabushiki kaisha", "kabushiki gaisha", "godo kaisha", "yugen kaisha", "company limited", "limited liability company",
-    "public limited company", "limited company", "pty limited", "private limited", "proprietary limited",
-    "incorporated", "corporation", "corp", "company", "inc", "co ltd", "co", "ltd", "limited", "llc", "llp", "lp", "plc",
-    "gmbh co kg", "gmbh", "ag", "kg", "ohg", "se", "ug", "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "oy", "oyj", "ab",
-    "as", "asa", "aps", "kk", "gk", "yk", "pte ltd", "pte", "pty ltd", "pty", "pvt ltd", "pvt", "sdn bhd", "bhd", "jsc",
+    "kabushiki kaisha", "kabushiki gaisha", "godo kaisha", "yugen kaisha", "company limited",
+    "limited liability company", "public limited company", "limited company", "pty limited",
+    "private limited", "proprietary limited", "incorporated", "corporation", "corp", "company",
+    "inc", "co ltd", "co", "ltd", "limited", "llc", "llp", "lp", "plc", "gmbh co kg", "gmbh",
+    "ag", "kg", "ohg", "se", "ug", "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "oy", "oyj",
+    "ab", "as", "asa", "aps", "kk", "gk", "yk", "pte ltd", "pte", "pty ltd", "pty", "pvt ltd",
+    "pvt", "sdn bhd", "bhd", "jsc",
 )  # fmt: skip
 _DOTTED = re.compile(r"(?<=\b\w)\.(?=\w\b|\s|$)")
 _BORDERS = re.compile(r"[\s.,、。・･'’`\"“”&＆!?/\\|:;_~〜～()\[\]{}<>「」『』【】\-‐‑‒–—―−]+")
 _DASHES = re.compile("[‐‑‒–—―−ｰ]")
 _FOREIGN = re.compile(
-    r"(?:^|(?<=\s))(?:" + "|".join(sorted(map(re.escape, _FOREIGN_FORMS), key=len, reverse=True)) + r")\s*$"
+    r"(?:^|(?<=\s))(?:"
+    + "|".join(sorted(map(re.escape, _FOREIGN_FORMS), key=len, reverse=True))
+    + r")\s*$"
 )
 _JAPANESE = sorted(
     (
@@ -119,6 +123,7 @@ def corporate_number(text: str | None) -> str | None:
     if len(digits) != 13:
         return None
     total = sum(
-        int(digit) * (1 if place % 2 == 0 else 2) for place, digit in enumerate(reversed(digits[1:]))
+        int(digit) * (1 if place % 2 == 0 else 2)
+        for place, digit in enumerate(reversed(digits[1:]))
     )
     return digits if int(digits[0]) == 9 - total % 9 else None

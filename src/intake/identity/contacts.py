@@ -64,11 +64,15 @@ def cluster_contacts(
     decided = np.array(["own"] * size, dtype=object)
     probability = np.ones(size)
     order = {"person": 0, "crm_merge": 1, "crm_conversion": 2, "email": 3, "model": 4}
-    for edge in sorted(edges, key=lambda one: (order[one.decided_by], -one.probability, one.left, one.right)):
+    for edge in sorted(
+        edges, key=lambda one: (order[one.decided_by], -one.probability, one.left, one.right)
+    ):
         left, right = groups.find(edge.left), groups.find(edge.right)
         if left == right:
             continue
-        if any({groups.find(one), groups.find(other)} == {left, right} for one, other in kept_apart):
+        if any(
+            {groups.find(one), groups.find(other)} == {left, right} for one, other in kept_apart
+        ):
             continue
         groups.join(edge.left, edge.right)
         for one in (edge.right, edge.left):

@@ -28,7 +28,12 @@ def decide_roles(
         normalise_value(value): role
         for value, role in {**settings.imports.roles, **decisions.values}.items()
     }
-    values = [one for (one,) in con.sql("SELECT DISTINCT value FROM role_rows WHERE value IS NOT NULL ORDER BY 1").fetchall()]
+    values = [
+        one
+        for (one,) in con.sql(
+            "SELECT DISTINCT value FROM role_rows WHERE value IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    ]
     roles = [role_of_value(one, given) for one in values]
     con.from_df(
         pd.DataFrame(
@@ -39,7 +44,10 @@ def decide_roles(
     _title_roles(con, decisions, result)
     con.execute("CREATE TABLE decided_members (group_id VARCHAR, contact_id VARCHAR, role VARCHAR)")
     for (group, contact), role in decisions.members.items():
-        con.execute("INSERT INTO decided_members VALUES (?, ?, ?)", [group, contact, BLOCKER if role == NEGATIVE else role])
+        con.execute(
+            "INSERT INTO decided_members VALUES (?, ?, ?)",
+            [group, contact, BLOCKER if role == NEGATIVE else role],
+        )
     con.execute(sql_text("member_roles"))
     _ask_for_values(con, result)
 
@@ -59,13 +67,27 @@ def _title_roles(con: duckdb.DuckDBPyConnection, decisions: Decisions, result: R
     roles, probabilities = model.roles(list(titles.title), list(titles.department))
     titles["role"], titles["probability"] = roles, probabilities
     titles["decided"] = [title in decisions.titles for title in titles.title]
-    con.from_df(titles.astype({"title": "str", "department": "str", "role": "str", "decided": bool, "probability": float})).create("title_roles")
+    con.from_df(
+        titles.astype(
+            {
+                "title": "str",
+                "department": "str",
+                "role": "str",
+                "decided": bool,
+                "probability": float,
+            }
+        )
+    ).create("title_roles")
     _ask_for_titles(titles, model, result)
 
 
 def _ask_for_titles(titles: pd.DataFrame, model: TitleModel, result: Rebuilt) -> None:
     unsure = titles[(titles.probability < UNSURE_BELOW) & ~titles.decided.astype(bool)]
-    asked = unsure.groupby("title", sort=True).agg(n=("n", "sum"), role=("role", "first"), probability=("probability", "min")).reset_index()
+    asked = (
+        unsure.groupby("title", sort=True)
+        .agg(n=("n", "sum"), role=("role", "first"), probability=("probability", "min"))
+        .reset_index()
+    )
     asked = asked.sort_values(["n", "title"], ascending=[False, True]).head(MOST_TITLES_ASKED)
     result.counts["titles unsure"] = len(unsure)
     result.counts["titles learned from"] = model.learned_from

@@ -33,7 +33,10 @@ class TitleModel:
         self, titles: Sequence[str], departments: Sequence[str]
     ) -> tuple[list[str], list[float]]:
         """The role of each title and its probability; what people decided is certain."""
-        said = [lexicon_role(title, department) for title, department in zip(titles, departments, strict=True)]
+        said = [
+            lexicon_role(title, department)
+            for title, department in zip(titles, departments, strict=True)
+        ]
         if self.text_model is not None and titles:
             said = self._learned(titles, departments, said)
         for place, title in enumerate(titles):
@@ -84,10 +87,17 @@ def train_titles(recorded: pd.DataFrame, decided: Mapping[str, str]) -> TitleMod
     from sklearn.pipeline import make_pipeline
 
     titles, departments = list(known.title), list(known.department)
-    said = [lexicon_role(title, department) for title, department in zip(titles, departments, strict=True)]
+    said = [
+        lexicon_role(title, department)
+        for title, department in zip(titles, departments, strict=True)
+    ]
     model = make_pipeline(
         TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), min_df=2, sublinear_tf=True),
         LogisticRegression(C=4.0, max_iter=300, random_state=0),
     )
-    model.fit(_texts(titles, departments, said), known.role, logisticregression__sample_weight=np.log1p(known.n))
+    model.fit(
+        _texts(titles, departments, said),
+        known.role,
+        logisticregression__sample_weight=np.log1p(known.n),
+    )
     return TitleModel(decided, model, int(known.title.nunique()))
