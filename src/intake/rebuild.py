@@ -22,12 +22,19 @@ from .evidence import EVIDENCE
 from .identity.accounts import link_companies
 from .identity.contacts import Edge, cluster_contacts, email_edges
 from .identity.mail_domains import is_free_mail
+from .identity.matching import model_of_persons, probable_pairs
 from .roles.members import decide_roles
 from .sql_files import sql_text
 
 IDENTITY_COLUMNS = (
     "table", "id", "system", "source_table", "source_id", "probability", "decided_by", "first_seen_at",
 )  # fmt: skip
+
+FEWEST_MERGES = 50
+"""Of the CRM, from which on they move the threshold of identity."""
+
+MOST_STRICT = 0.95
+MOST_PAIRS_ASKED = 500
 
 
 @dataclass
@@ -160,32 +167,86 @@ def _contacts(
 ) -> None:
     """person_nodes -> person_ids (node, id, probability, decided_by)."""
     nodes = con.sql(
-        "SELECT node, system, source_table, source_id, full_name, email, phone, company_core, account_id, email_host "
-        "FROM person_nodes ORDER BY node"
+        "SELECT node, is_alias, system, source_table, source_id, full_name, email, phone, "
+        "account_id, email_host FROM person_nodes ORDER BY node"
     ).df()
     links = con.sql("SELECT node, other, decided_by FROM person_links ORDER BY ALL").fetchall()
-    edges = [Edge(one, other, 1.0, by) for one, other, by in links] + email_edges(nodes)
-    place = (
-        {
-            f"{system}:{table}:{source}": node
-            for node, system, table, source in zip(
-                nodes.node, nodes.system, nodes.source_table, nodes.source_id, strict=True
-            )
-        }
-        if decisions.pairs
-        else {}
-    )
-    apart = []
+    known = [Edge(one, other, 1.0, by) for one, other, by in links] + email_edges(nodes)
+    decided, apart = _decided_pairs(nodes, decisions)
+    pairs = probable_pairs(nodes[~nodes.is_alias.astype(bool)])
+    threshold = settings.imports.same_person or _threshold(pairs, links, result)
+    likely = [
+        Edge(int(left), int(right), float(probability), "model")
+        for left, right, probability in pairs[pairs.probability >= threshold].itertuples(
+            index=False
+        )
+    ]
+    linked = cluster_contacts(len(nodes), [*known, *decided, *likely], apart)
+    linked.insert(0, "node", nodes.node)
+    con.from_df(linked).create("person_clusters")
+    unsure = pairs[pairs.probability.between(settings.imports.review_from, threshold, "left")]
+    _ask_for_pairs(nodes, unsure, linked.cluster, {*decisions.pairs}, result)
+    con.execute(sql_text("person_ids"))
+
+
+def _record_ids(nodes: pd.DataFrame) -> list[str]:
+    columns = (nodes.system, nodes.source_table, nodes.source_id)
+    return [":".join(parts) for parts in zip(*columns, strict=True)]
+
+
+def _decided_pairs(
+    nodes: pd.DataFrame, decisions: Decisions
+) -> tuple[list[Edge], list[tuple[int, int]]]:
+    if not decisions.pairs:
+        return [], []
+    place = {name: node for node, name in enumerate(_record_ids(nodes))}
+    edges, apart = [], []
     for (left, right), same in decisions.pairs.items():
         if left in place and right in place:
             if same:
                 edges.append(Edge(place[left], place[right], 1.0, "person"))
             else:
                 apart.append((place[left], place[right]))
-    linked = cluster_contacts(len(nodes), edges, apart)
-    linked.insert(0, "node", nodes.node)
-    con.from_df(linked).create("person_clusters")
-    con.execute(sql_text("person_ids"))
+    return edges, apart
+
+
+def _threshold(
+    pairs: pd.DataFrame, links: Sequence[tuple[int, int, str]], result: Rebuilt
+) -> float:
+    """From which probability on two contacts are one: what the CRM's own merges say, within bounds."""
+    shipped = float(model_of_persons()["threshold"])
+    probability = {
+        (int(left), int(right)): float(found)
+        for left, right, found in pairs.itertuples(index=False)
+    } if links else {}  # fmt: skip
+    found = sorted(
+        probability.get((min(one, other), max(one, other)), 0.0) for one, other, _ in links
+    )
+    threshold = shipped
+    if len(found) >= FEWEST_MERGES:
+        threshold = min(MOST_STRICT, max(shipped, found[len(found) // 20]))
+    result.counts["merges and conversions of the CRM"] = len(found)
+    result.counts["of these also found by the model"] = sum(one >= threshold for one in found)
+    return threshold
+
+
+def _ask_for_pairs(
+    nodes: pd.DataFrame,
+    unsure: pd.DataFrame,
+    cluster: pd.Series,
+    decided: set[tuple[str, str]],
+    result: Rebuilt,
+) -> None:
+    names = _record_ids(nodes) if len(unsure) else []
+    open_pairs = unsure[cluster[unsure.left].to_numpy() != cluster[unsure.right].to_numpy()]
+    for left, right, probability in open_pairs.head(MOST_PAIRS_ASKED).itertuples(index=False):
+        first, second = sorted((names[left], names[right]))
+        if (first, second) not in decided:
+            result.review.append({
+                "subject": "pair", "left": first, "right": second, "suggestion": "",
+                "probability": probability, "count": 1,
+                "detail": f"{nodes.full_name[left]} / {nodes.full_name[right]}: one person? (yes, no)",
+            })  # fmt: skip
 
 
 def write_tables(con: duckdb.DuckDBPyConnection, out: Path) -> None:
