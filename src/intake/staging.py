@@ -13,6 +13,7 @@ import duckdb
 from ..contract import LATEST, BadInput
 from ..settings import Settings
 from .evidence import EVIDENCE
+from .mapped_files import insert_mapped, mapped_tables
 from .reading import read_raw
 from .recognition import Recognised, columns_not_read, recognise
 from .shapes import Shape
@@ -75,10 +76,12 @@ def stage(
         con = connect(scratch)
         try:
             raws = read_raw(con, src, scratch)
-            found = recognise(raws, kind)
+            found = mapped_tables(raws, settings.imports) if kind == "files" else recognise(raws, kind)
             _set_zone(con, found.shape, settings)
             make_views(con, found, settings.imports.solution_property)
             _make_evidence(con, found.shape)
+            if kind == "files":
+                insert_mapped(con, found, settings.imports)
             newest = as_of or _newest(con, found.shape)
             target = folder / (system or found.shape.kind)
             _write(con, target, found, newest)

@@ -34,7 +34,7 @@ increases AS (
     WHERE people > before
 ),
 numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY system, deal_id ORDER BY first_evidence NULLS LAST, person_table, person_id) - 1 AS place
+    SELECT *, dense_rank() OVER (PARTITION BY system, deal_id ORDER BY first_evidence NULLS LAST, person_table, person_id) - 1 AS place
     FROM evidence
 )
 SELECT n.* EXCLUDE (place), i.counted_at,
