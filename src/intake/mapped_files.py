@@ -54,7 +54,7 @@ def mapped_tables(raws: Sequence[RawTable], imports: ImportSettings) -> Recognis
         found[name] = matching
     known = {raw.relation for one in found.values() for raw in one}
     shape = Shape(
-        "files", "files", "mapped files", True, False, (), (), (), (), tables, {}, ""
+        "files", "files", "mapped files", True, False, True, (), (), (), (), tables, {}, ""
     )
     return Recognised(shape, found, [raw for raw in raws if raw.relation not in known])
 
@@ -75,7 +75,9 @@ def _require_columns(name: str, mapping: TableMapping, raws: Sequence[RawTable])
                 )
 
 
-def insert_mapped(con: duckdb.DuckDBPyConnection, found: Recognised, imports: ImportSettings) -> None:
+def insert_mapped(
+    con: duckdb.DuckDBPyConnection, found: Recognised, imports: ImportSettings
+) -> None:
     """Fill the tables of evidence; people come first, as other tables may name them by address."""
     order = ("companies", "people", "deals", "deal_people", "deal_stages", "activities")
     people = [name for name, one in imports.columns.items() if one.table == "people"]

@@ -36,9 +36,9 @@ def recognise(raws: Sequence[RawTable], kind: str) -> Recognised:
         BadInput: no shape of the kind explains any; says which other kind would.
     """
     found = _best(raws, shapes_of(kind))
-    if found is not None:
-        return found
     other = None if kind == "auto" else _best(raws, shapes_of("auto"))
+    if found is not None and not _explains_more(other, found):
+        return found
     names = ", ".join(sorted(raw.name for raw in raws)[:5])
     if other is not None:
         raise BadInput(
@@ -49,6 +49,13 @@ def recognise(raws: Sequence[RawTable], kind: str) -> Recognised:
         f"import: no table of {names} is known by its columns; map them in [import.columns] and "
         "run `mqbg import files ...`"
     )
+
+
+def _explains_more(other: Recognised | None, found: Recognised) -> bool:
+    """Whether the export is more likely another system's: single tables look alike everywhere."""
+    if other is None or other.shape.kind == found.shape.kind:
+        return False
+    return _explained(other)[0] > 2 * _explained(found)[0]
 
 
 def _best(raws: Sequence[RawTable], shapes: Sequence[Shape]) -> Recognised | None:

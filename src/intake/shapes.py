@@ -78,6 +78,7 @@ class Shape:
         kind: KIND of the command.
         title: what a person calls it.
         local_times: naive times are in the zone of the settings, not in UTC.
+        past_only: its activities have happened; others plan some as well.
         marks: normalised columns of which one at least tells this shape from others of its kind.
         queries: SQL by the table of evidence that it makes.
         macros: SQL that comes before.
@@ -89,6 +90,7 @@ class Shape:
     title: str
     local_times: bool
     long_ids: bool
+    past_only: bool
     marks: tuple[str, ...]
     marks_against: tuple[str, ...]
     null_texts: tuple[str, ...]
@@ -137,6 +139,7 @@ def load_shape(name: str) -> Shape:
         title=declared["title"],
         local_times=declared["times"] == "local",
         long_ids=declared.get("ids") == "salesforce",
+        past_only=bool(declared.get("past_only", False)),
         marks=tuple(declared.get("marks", ())),
         marks_against=tuple(declared.get("marks_against", ())),
         null_texts=tuple(declared.get("null_texts", ())),

@@ -76,7 +76,9 @@ def stage(
         con = connect(scratch)
         try:
             raws = read_raw(con, src, scratch)
-            found = mapped_tables(raws, settings.imports) if kind == "files" else recognise(raws, kind)
+            found = (
+                mapped_tables(raws, settings.imports) if kind == "files" else recognise(raws, kind)
+            )
             _set_zone(con, found.shape, settings)
             make_views(con, found, settings.imports.solution_property)
             _make_evidence(con, found.shape)
@@ -128,7 +130,9 @@ def _newest(con: duckdb.DuckDBPyConnection, shape: Shape) -> datetime:
     ]
     for table, columns in EVIDENCE.items():
         for column in _TIMES:
-            if column in columns and (table, column) != ("activities", "occurred_at"):
+            if column in columns and (
+                shape.past_only or (table, column) != ("activities", "occurred_at")
+            ):
                 rows = con.table(f"evidence.{table}")
                 if "fate" in columns:  # an open task is due in the future
                     rows = rows.filter("fate IS NULL")

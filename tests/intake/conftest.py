@@ -44,7 +44,9 @@ def take_in(tmp_path, taken_in):
     """Imports a small export; `into` continues in a folder of the test's own."""
 
     def imported(kind, tables, *, settings=None, into=None, **options):
-        key = json.dumps([kind, tables, settings, {name: str(one) for name, one in options.items()}])
+        key = json.dumps(
+            [kind, tables, settings, {name: str(one) for name, one in options.items()}]
+        )
         if into is None and key in taken_in:
             return taken_in[key]
         place = len(list(tmp_path.iterdir()))

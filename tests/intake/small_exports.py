@@ -14,6 +14,7 @@ def write_export(folder: Path, tables: dict[str, str], suffix: str = ".csv") -> 
                 writer.writerow([cell.strip() for cell in line.split("|")])
     return folder
 
+
 SALESFORCE = {
     "Account": """
 Id|IsDeleted|MasterRecordId|Name|Website|NumberOfEmployees|BillingCountry|CreatedDate|SystemModstamp

@@ -26,7 +26,9 @@ def test_an_export_from_the_screen_has_no_activities_and_says_what_that_costs(ta
 
 def test_members_of_an_export_from_the_screen_join_when_both_records_are_there(take_in):
     world = take_in("hubspot", HUBSPOT_JA, settings=TOKYO)
-    joined = {one["contact_id"]: (one["joined_at"], one["joined_is"]) for one in world.rows("members")}
+    joined = {
+        one["contact_id"]: (one["joined_at"], one["joined_is"]) for one in world.rows("members")
+    }
     assert joined == {
         "hubspot:Contact:101": (datetime(2024, 2, 1, 0, 0), "inferred"),  # the deal is the later
         "hubspot:Contact:102": (datetime(2024, 3, 6, 1, 0), "inferred"),  # the contact is
@@ -35,7 +37,11 @@ def test_members_of_an_export_from_the_screen_join_when_both_records_are_there(t
 
 @pytest.mark.parametrize(
     ("rule", "joined"),
-    [("early", {datetime(2024, 2, 1), datetime(2024, 3, 6, 1)}), ("late", {datetime(2024, 3, 31, 3)}), ("exclude", set())],
+    [
+        ("early", {datetime(2024, 2, 1), datetime(2024, 3, 6, 1)}),
+        ("late", {datetime(2024, 3, 31, 3)}),
+        ("exclude", set()),
+    ],
 )
 def test_inferred_joins_may_be_late_or_left_out(take_in, rule, joined):
     settings = TOKYO | {"inferred_joins": rule}
@@ -102,10 +108,13 @@ def test_older_engagements_have_their_time_in_start_time(take_in):
 
 def test_deliveries_and_opens_by_machines_are_no_activities(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
-    assert [one["activity_id"] for one in world.rows("activities") if one["channel"] == "email"] == [
-        "hubspot:email_event:e1"
-    ]
-    assert world.account_of_rows("email_event")["meaningless"] == {"delivery": 1, "opened by a machine": 1}
+    assert [
+        one["activity_id"] for one in world.rows("activities") if one["channel"] == "email"
+    ] == ["hubspot:email_event:e1"]
+    assert world.account_of_rows("email_event")["meaningless"] == {
+        "delivery": 1,
+        "opened by a machine": 1,
+    }
 
 
 def test_airbyte_gives_properties_as_json_and_times_as_milliseconds(take_in):

@@ -26,7 +26,10 @@ def bytes_of(world):
 
 
 def contact_ids(world):
-    return {(one["system"], one["source_table"], one["source_id"]): one["id"] for one in world.rows("identities")}
+    return {
+        (one["system"], one["source_table"], one["source_id"]): one["id"]
+        for one in world.rows("identities")
+    }
 
 
 def test_the_same_inputs_in_any_order_of_calls_give_the_same_bytes(take_in):
@@ -46,7 +49,10 @@ def test_the_same_system_again_replaces_it(take_in):
 
 def test_a_record_keeps_its_id_when_others_come(take_in):
     before = contact_ids(take_in("salesforce", SALESFORCE, into="grows"))
-    older = SALESFORCE["Contact"] + "003A0|false||001A3|Smith|John|John Smith|john@beta.com|CEO||2020-01-01T00:00:00.000Z|2024-07-01T00:00:00.000Z\n"
+    older = (
+        SALESFORCE["Contact"]
+        + "003A0|false||001A3|Smith|John|John Smith|john@beta.com|CEO||2020-01-01T00:00:00.000Z|2024-07-01T00:00:00.000Z\n"
+    )
     after = contact_ids(take_in("salesforce", SALESFORCE | {"Contact": older}, into="grows"))
     assert {key: after[key] for key in before} == before
     assert after["salesforce", "Contact", "003A0"] == before["salesforce", "Contact", "003A4"]
@@ -54,8 +60,12 @@ def test_a_record_keeps_its_id_when_others_come(take_in):
 
 def test_a_merge_undone_in_the_crm_is_undone(take_in):
     merged = contact_ids(take_in("salesforce", SALESFORCE, into="undone"))
-    undone = SALESFORCE | {"Contact": SALESFORCE["Contact"].replace("003A2|true|003A1", "003A2|false|")}
-    undone["Contact"] = undone["Contact"].replace("田中|太郎|田中 太郎|||", "山本|次郎|山本 次郎|||")
+    undone = SALESFORCE | {
+        "Contact": SALESFORCE["Contact"].replace("003A2|true|003A1", "003A2|false|")
+    }
+    undone["Contact"] = undone["Contact"].replace(
+        "田中|太郎|田中 太郎|||", "山本|次郎|山本 次郎|||"
+    )
     after = contact_ids(take_in("salesforce", undone, into="undone"))
     assert merged["salesforce", "Contact", "003A2"] == "salesforce:Contact:003A1"
     assert after["salesforce", "Contact", "003A2"] == "salesforce:Contact:003A2"
@@ -65,7 +75,9 @@ def test_a_member_that_an_earlier_import_lacked_was_first_seen_by_the_later(take
     earlier = HUBSPOT_JA | {"すべての取引": HUBSPOT_JA["すべての取引"].replace("101;102", "101")}
     take_in("hubspot", earlier, into="seen", settings=TOKYO, as_of=datetime(2024, 5, 1))
     world = take_in("hubspot", HUBSPOT_JA, into="seen", settings=TOKYO, as_of=datetime(2024, 6, 1))
-    joined = {one["contact_id"]: (one["joined_at"], one["joined_is"]) for one in world.rows("members")}
+    joined = {
+        one["contact_id"]: (one["joined_at"], one["joined_is"]) for one in world.rows("members")
+    }
     assert joined["hubspot:Contact:102"] == (datetime(2024, 6, 1), "first_seen")
     assert joined["hubspot:Contact:101"][1] == "inferred"
 
@@ -113,13 +125,17 @@ def test_stages_solutions_and_kinds_are_named_by_the_settings(take_in):
 
 def refusal(src, kind="salesforce", tmp=None, **settings):
     with pytest.raises(BadInput) as caught:
-        import_export(kind, str(src), tmp / "out", settings=settings_from_values({"import": settings}, "test"))
+        import_export(
+            kind, str(src), tmp / "out", settings=settings_from_values({"import": settings}, "test")
+        )
     assert not (tmp / "out").exists()
     return str(caught.value)
 
 
 def test_a_local_time_without_a_zone_is_refused(tmp_path):
-    assert "[import] timezone" in refusal(write_export(tmp_path / "src", HUBSPOT_JA), "hubspot", tmp_path)
+    assert "[import] timezone" in refusal(
+        write_export(tmp_path / "src", HUBSPOT_JA), "hubspot", tmp_path
+    )
 
 
 def test_an_export_of_another_system_is_refused_with_its_name(tmp_path):
@@ -143,7 +159,9 @@ def test_what_is_not_known_is_refused(tmp_path, kind, word):
 
 def test_a_column_of_the_deals_that_is_not_there_is_refused(tmp_path):
     src = write_export(tmp_path / "src", SALESFORCE)
-    assert "solution_property" in refusal(src, "salesforce", tmp_path, solution_property="Product__c")
+    assert "solution_property" in refusal(
+        src, "salesforce", tmp_path, solution_property="Product__c"
+    )
 
 
 def test_files_of_an_unknown_system_are_mapped_by_the_settings(tmp_path):
@@ -153,9 +171,13 @@ def test_files_of_an_unknown_system_are_mapped_by_the_settings(tmp_path):
         "名刺データ\n出力日,2024/06/01\n\n会社名,氏名,役職,ｅ－ｍａｉｌ,名刺交換日\n"
         "株式会社アクシス,田中 太郎,部長,taro@axis.co.jp,2024/01/05\n".encode("cp932")
     )
-    (src / "案件.tsv").write_bytes("番号\t会社\t確度\t作成\n1\tC1\t受注\t2024/02/01 10:00\n".encode("cp932"))
+    (src / "案件.tsv").write_bytes(
+        "番号\t会社\t確度\t作成\n1\tC1\t受注\t2024/02/01 10:00\n".encode("cp932")
+    )
     (src / "顧客.tsv").write_text("番号\t会社名\nC1\tアクシス(株)\n", encoding="utf-8")
-    (src / "行動.csv").write_text("日時,メール\n2024/02/03 09:00,taro@axis.co.jp\n", encoding="utf-8")
+    (src / "行動.csv").write_text(
+        "日時,メール\n2024/02/03 09:00,taro@axis.co.jp\n", encoding="utf-8"
+    )
     columns = {
         "名刺.csv": {"table": "people", "columns": {"full_name": "氏名", "company_name": "会社名", "title": "役職",
                                                      "email": "e-mail", "created_at": "名刺交換日"}},
@@ -172,16 +194,25 @@ def test_files_of_an_unknown_system_are_mapped_by_the_settings(tmp_path):
 
 @pytest.mark.parametrize(
     ("folder", "kind"),
-    [("hubspot", "hubspot"), ("salesforce", "salesforce"), ("marketo", "marketo"), ("pardot", "account_engagement")],
+    [
+        ("hubspot", "hubspot"),
+        ("salesforce", "salesforce"),
+        ("marketo", "marketo"),
+        ("pardot", "account_engagement"),
+    ],
 )
-def test_tables_of_connectors_are_read_and_form_no_group_where_nothing_joins(tmp_path, folder, kind):
+def test_tables_of_connectors_are_read_and_form_no_group_where_nothing_joins(
+    tmp_path, folder, kind
+):
     src = SHARED / "connector_seeds" / folder
     if not src.exists():
         pytest.skip("the connectors' tables are not here")
     report = import_export("auto", str(src), tmp_path / "out")
     assert report["counts"]["buying_groups"] == 0
     for table in report["tables"]:
-        assert table["read"] == table["used"] + sum(table["unplaced"].values()) + sum(table["meaningless"].values())
+        assert table["read"] == table["used"] + sum(table["unplaced"].values()) + sum(
+            table["meaningless"].values()
+        )
         assert table["used"] >= 0
     assert any("point nowhere" in one for one in report["missing"]) or kind == "marketo"
 

@@ -31,7 +31,10 @@ def test_marketo_dates_memberships_by_activities_34_and_35(take_in):
 
 
 def test_marketo_dates_stages_by_activity_36(take_in):
-    events = [(one["stage"], one["occurred_at"]) for one in take_in("marketo", MARKETO).rows("stage_events")]
+    events = [
+        (one["stage"], one["occurred_at"])
+        for one in take_in("marketo", MARKETO).rows("stage_events")
+    ]
     assert sorted(events) == [
         ("Prospecting", datetime(2024, 2, 1, 0, 0, 1)),
         ("won", datetime(2024, 3, 1, 0, 0, 1)),
@@ -45,7 +48,9 @@ def test_what_a_merged_lead_did_is_the_remaining_ones(take_in):
 
 
 def test_null_as_text_is_no_address(take_in):
-    contacts = {one["contact_id"]: one["email"] for one in take_in("marketo", MARKETO).rows("contacts")}
+    contacts = {
+        one["contact_id"]: one["email"] for one in take_in("marketo", MARKETO).rows("contacts")
+    }
     assert contacts["marketo:lead:12"] is None
 
 
@@ -69,6 +74,10 @@ def test_account_engagement_knows_clicks_forms_and_bounces(take_in):
 def test_a_prospect_is_the_contact_whose_id_it_carries(take_in):
     take_in("salesforce", SALESFORCE, into="both")
     both = take_in("account_engagement", PARDOT, into="both")
-    ids = {(one["system"], one["source_id"]): one["id"] for one in both.rows("identities") if one["table"] == "contacts"}
+    ids = {
+        (one["system"], one["source_id"]): one["id"]
+        for one in both.rows("identities")
+        if one["table"] == "contacts"
+    }
     assert ids["account_engagement", "21"] == ids["salesforce", "003A1"]
     assert ids["account_engagement", "22"] == ids["salesforce", "003A3"]  # by address

@@ -74,7 +74,9 @@ def test_a_company_with_many_recorded_roles_teaches_its_own_titles():
 
 
 def test_few_recorded_roles_teach_nothing():
-    few = pd.DataFrame([("参与", "", "decision_maker", 3)], columns=["title", "department", "role", "n"])
+    few = pd.DataFrame(
+        [("参与", "", "decision_maker", 3)], columns=["title", "department", "role", "n"]
+    )
     assert train_titles(few, {}).learned_from == 0
 
 

@@ -30,7 +30,9 @@ def test_every_row_read_is_used_unplaced_or_meaningless(world):
 
 
 def test_stage_events_are_the_changes_of_stage(world):
-    events = {(one["group_id"], one["stage"], one["occurred_at"]) for one in world.rows("stage_events")}
+    events = {
+        (one["group_id"], one["stage"], one["occurred_at"]) for one in world.rows("stage_events")
+    }
     assert events == {
         (AXIS, "Prospecting", datetime(2024, 2, 1)),
         (AXIS, "won", datetime(2024, 3, 1, 5, 6, 7)),
@@ -40,7 +42,9 @@ def test_stage_events_are_the_changes_of_stage(world):
 
 
 def test_a_meeting_with_two_people_is_two_activities(world):
-    meetings = {one["activity_id"]: one for one in world.rows("activities") if one["kind"] == "meeting"}
+    meetings = {
+        one["activity_id"]: one for one in world.rows("activities") if one["kind"] == "meeting"
+    }
     assert set(meetings) == {"salesforce:Event:00UA1:003A1", "salesforce:Event:00UA1:003A3"}
     assert {one["occurred_at"] for one in meetings.values()} == {datetime(2024, 2, 15, 1)}
     assert {one["duration_seconds"] for one in meetings.values()} == {3600.0}
@@ -48,7 +52,11 @@ def test_a_meeting_with_two_people_is_two_activities(world):
 
 
 def test_a_task_counts_when_it_is_completed(world):
-    tasks = {one["activity_id"]: one for one in world.rows("activities") if ":Task:" in one["activity_id"]}
+    tasks = {
+        one["activity_id"]: one
+        for one in world.rows("activities")
+        if ":Task:" in one["activity_id"]
+    }
     call, mail = tasks["salesforce:Task:00TA1"], tasks["salesforce:Task:00TA2"]
     assert (call["kind"], call["occurred_at"]) == ("call_made", datetime(2024, 2, 10, 3))
     # A date without a time is the end of its day; the contact that was merged is the one that remains.
@@ -77,13 +85,19 @@ def test_a_converted_lead_and_its_contact_are_one_person(world):
 
 
 def test_companies_meet_by_their_name_without_its_form(world):
-    ids = {one["source_id"]: one["id"] for one in world.rows("identities") if one["table"] == "accounts"}
+    ids = {
+        one["source_id"]: one["id"]
+        for one in world.rows("identities")
+        if one["table"] == "accounts"
+    }
     assert ids["001A1"] == ids["001A2"] == ids["アクシス株式会社"]
     assert ids["001A3"] != ids["001A1"]
 
 
 def test_rows_that_point_nowhere_are_unplaced_with_a_reason(world):
-    unplaced = {(one["source_table"], one["source_id"]): one["reason"] for one in world.rows("unplaced")}
+    unplaced = {
+        (one["source_table"], one["source_id"]): one["reason"] for one in world.rows("unplaced")
+    }
     assert unplaced == {
         ("OpportunityContactRole", "00KA4"): "contact not in the export",
         ("Task", "00TA4"): "neither a contact nor a deal",
@@ -125,7 +139,10 @@ def test_ids_of_fifteen_characters_are_those_of_eighteen(take_in):
         "Opportunity": SALESFORCE["Opportunity"].replace("001A3", short),
         "Lead": SALESFORCE["Lead"].replace("001A3", short),
     }
-    groups = {one["name"]: one["account_id"] for one in take_in("salesforce", tables).rows("buying_groups")}
+    groups = {
+        one["name"]: one["account_id"]
+        for one in take_in("salesforce", tables).rows("buying_groups")
+    }
     assert groups["Beta"] == f"salesforce:Account:{long}"
 
 

@@ -76,6 +76,7 @@ def _records(people: pd.DataFrame) -> pd.DataFrame:
     records = records[records.name_key.notna()].reset_index(drop=True)
     # In how many companies a name stands: in one or two it is rare.
     records["spread"] = records.groupby("name_key").account.transform("nunique")
+    records["phone_names"] = records.groupby("phone").name_key.transform("nunique")
     return records
 
 
@@ -193,7 +194,9 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
                 # A company's own number says no more than the company does.
                 _level("phone_l = phone_r AND account_l = account_r AND NOT regexp_matches(phone_l, '^0[789]0')",
                        "same number of one company", agree["company_phone"], 0.4),
-                _level("phone_l = phone_r", "same number", agree["phone"], same_phone, "phone"),
+                _level("phone_l = phone_r AND phone_names_l <= 2", "same number of one or two",
+                       agree["phone"], min(same_phone, 1e-4)),
+                _level("phone_l = phone_r", "same number of many", 0.05, 0.05),
             ),
         ],
         "retain_matching_columns": False,

@@ -47,17 +47,25 @@ def _english(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")
 
 
+def _japanese(pattern: str) -> re.Pattern[str]:
+    """Japanese words anywhere, Latin ones among them on their borders."""
+    words = unicodedata.normalize("NFKC", pattern).lower().split("|")
+    return re.compile(
+        "|".join(rf"(?<![a-z]){one}(?![a-z])" if one.isascii() else one for one in words)
+    )
+
+
 _DEPARTMENT_PATTERNS = tuple(
     (
         one["name"],
-        re.compile(unicodedata.normalize("NFKC", one["ja"]).lower()),
+        _japanese(one["ja"]),
         _english(one["en"]),
     )
     for one in _DATA["departments"]
 )
 _ENGLISH_POSITIONS = tuple((one["name"], _english(one["pattern"])) for one in _DATA["positions_en"])
 _JAPANESE_POSITIONS = tuple(
-    (one["name"], re.compile(one["pattern"].lower())) for one in _DATA["positions_ja"]
+    (one["name"], _japanese(one["pattern"])) for one in _DATA["positions_ja"]
 )
 _JAPANESE = re.compile(r"[一-龠ぁ-んァ-ヶ]")
 _CHIEFS = {name: re.compile(pattern.lower()) for name, pattern in _DATA["chief_of"].items()}

@@ -98,6 +98,6 @@ def train_titles(recorded: pd.DataFrame, decided: Mapping[str, str]) -> TitleMod
     model.fit(
         _texts(titles, departments, said),
         known.role,
-        logisticregression__sample_weight=np.log1p(known.n),
+        logisticregression__sample_weight=np.log1p(known.n.astype(float)),
     )
     return TitleModel(decided, model, int(known.title.nunique()))
