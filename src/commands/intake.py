@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,3 +50,30 @@ def import_(
         f"Next: mqbg check {out}",
     ]
     print("\n".join(lines))  # noqa: T201 - the report is the result
+
+
+def init(
+    src: Annotated[
+        str, typer.Argument(help="Folder or zip of exports, a file, or a database URL.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the tables are written.")] = Path("imported"),
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of local times in the export, such as Asia/Tokyo.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+) -> None:
+    """Look at an export, import it, and write a commented mqbg.toml to begin with."""
+    from ..contract import BadInput
+    from ..intake.first_settings import first_report, first_settings
+    from ..intake.importing import import_export
+    from ..settings import settings_from_values
+
+    target = Path("mqbg.toml")
+    if target.exists():
+        raise BadInput(f"init: expected no {target} here: rename the one there is, or use it")
+    if timezone is None and not yes and sys.stdin.isatty():
+        timezone = typer.prompt("Zone of local times in the export", default="Asia/Tokyo")
+    values = {"import": {"timezone": timezone}} if timezone else {}
+    report = import_export("auto", src, out, settings=settings_from_values(values, "--timezone"))
+    target.write_text(first_settings(out, timezone), encoding="utf-8")
+    print(first_report(report, out))  # noqa: T201 - the report is the result

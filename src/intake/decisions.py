@@ -9,8 +9,8 @@ from pathlib import Path
 from ..contract import BadInput
 
 COLUMNS = ("subject", "left", "right", "decision")
-"""Of decisions.csv: `pair` (two records, yes or no), `title` (a title, a role), `member` (a group and
-a contact, a role), `value` (a CRM's value, a role)."""
+"""Of decisions.csv. Subjects: `pair` (two records, yes or no), `title` (a title, a role), `member`
+(a group and a contact, a role), `value` (a CRM's value, a role)."""
 
 REVIEW_COLUMNS = (*COLUMNS, "suggestion", "probability", "count", "detail")
 """Of review.csv: what is asked, most worth first; `decision` is empty for the answer."""

@@ -91,7 +91,8 @@ def _sightings(folder: Path, before: Path, as_of: datetime) -> None:
     con = duckdb.connect()
     try:
         seen = con.read_parquet(str(folder / "deal_people.parquet")).project(
-            f"deal_id, person_table, person_id, TIMESTAMP '{as_of.isoformat(sep=' ')}' AS first_seen_at"
+            "deal_id, person_table, person_id, "
+            f"TIMESTAMP '{as_of.isoformat(sep=' ')}' AS first_seen_at"
         )
         if (before / "account.json").is_file():
             earlier = json.loads((before / "account.json").read_text(encoding="utf-8"))

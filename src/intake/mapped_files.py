@@ -70,14 +70,13 @@ def _require_columns(name: str, mapping: TableMapping, raws: Sequence[RawTable])
         for raw in raws:
             if normalise_header(header) not in map(normalise_header, raw.columns):
                 raise BadInput(
-                    f"[import.columns.{name!r}]: expected a column {header!r} in {raw.name}, it has "
+                    f"[import.columns.{name!r}]: expected a column {header!r} in {raw.name}, "
+                    f"it has "
                     f"{', '.join(raw.columns[:12])}"
                 )
 
 
-def insert_mapped(
-    con: duckdb.DuckDBPyConnection, found: Recognised, imports: ImportSettings
-) -> None:
+def insert_mapped(con: duckdb.DuckDBPyConnection, imports: ImportSettings) -> None:
     """Fill the tables of evidence; people come first, as other tables may name them by address."""
     order = ("companies", "people", "deals", "deal_people", "deal_stages", "activities")
     people = [name for name, one in imports.columns.items() if one.table == "people"]
@@ -112,10 +111,9 @@ def _insert(
         values["state"], values["rank"] = 'stage_state("stage")', "0"
     texts = ", ".join(f'{sql} AS "{column}"' for column, sql in values.items())
     rows = con.table(f'src."{name}"').project(texts)
-    types = {**EVIDENCE[mapping.table]}
     full = ", ".join(
-        f'CAST({chr(34) + column + chr(34) if column in values else "NULL"} AS {kind}) AS "{column}"'
-        for column, kind in types.items()
+        f'CAST({_quoted(column) if column in values else "NULL"} AS {kind}) AS "{column}"'
+        for column, kind in EVIDENCE[mapping.table].items()
     )
     rows.project(full).insert_into(f"evidence.{mapping.table}")
 
@@ -144,6 +142,10 @@ def _person(mapping: TableMapping, people: Sequence[str]) -> Mapping[str, str]:
             '"email") AND p.email IS NOT NULL)'
         )
     return values
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'
 
 
 def _text(value: str) -> str:

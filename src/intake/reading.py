@@ -108,7 +108,10 @@ def _as_text(kind: object) -> str:
         return "CAST(to_json({}) AS VARCHAR)"
     if name == "DOUBLE" or name == "FLOAT":
         # Whole numbers that a reader took for fractions: ids beside empty cells.
-        return "CASE WHEN {} = trunc({}) AND abs({}) < 1e15 THEN CAST(CAST({} AS BIGINT) AS VARCHAR) ELSE CAST({} AS VARCHAR) END"
+        return (
+            "CASE WHEN {} = trunc({}) AND abs({}) < 1e15 "
+            "THEN CAST(CAST({} AS BIGINT) AS VARCHAR) ELSE CAST({} AS VARCHAR) END"
+        )
     return "CAST({} AS VARCHAR)"
 
 
@@ -321,7 +324,8 @@ def _read_duckdb(con, path, keep) -> None:  # type: ignore[no-untyped-def]
     con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {alias} (READ_ONLY)")
     found = con.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? "
-        "UNION SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal "
+        "UNION SELECT schema_name, view_name FROM duckdb_views() "
+        "WHERE database_name = ? AND NOT internal "
         "ORDER BY ALL",
         [alias, alias],
     ).fetchall()

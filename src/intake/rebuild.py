@@ -27,7 +27,8 @@ from .roles.members import decide_roles
 from .sql_files import sql_text
 
 IDENTITY_COLUMNS = (
-    "table", "id", "system", "source_table", "source_id", "probability", "decided_by", "first_seen_at",
+    "table", "id", "system", "source_table", "source_id", "probability", "decided_by",
+    "first_seen_at",
 )  # fmt: skip
 
 FEWEST_MERGES = 50
@@ -65,7 +66,7 @@ def rebuild(
     systems = _load(con, staged)
     _first_seen(con, previous, systems)
     result = Rebuilt(systems)
-    _settings_tables(con, settings, systems)
+    _settings_tables(con, settings)
     con.execute(sql_text("merged_deals"))
     con.execute(sql_text("companies"))
     _accounts(con)
@@ -97,7 +98,8 @@ def _load(con: duckdb.DuckDBPyConnection, staged: Path) -> dict[str, dict[str, A
             whole = whole.union(part)
         whole.create(f"staged.{table}")
     con.execute(
-        "CREATE TABLE systems (system VARCHAR, as_of TIMESTAMP, first_as_of TIMESTAMP, kind VARCHAR)"
+        "CREATE TABLE systems "
+        "(system VARCHAR, as_of TIMESTAMP, first_as_of TIMESTAMP, kind VARCHAR)"
     )
     for system, account in systems.items():
         con.execute(
@@ -111,7 +113,8 @@ def _first_seen(
     con: duckdb.DuckDBPyConnection, previous: Path | None, systems: dict[str, dict[str, Any]]
 ) -> None:
     con.execute(
-        "CREATE TABLE seen_before (tbl VARCHAR, system VARCHAR, source_table VARCHAR, source_id VARCHAR, first_seen_at TIMESTAMP)"
+        "CREATE TABLE seen_before (tbl VARCHAR, system VARCHAR, source_table VARCHAR, "
+        "source_id VARCHAR, first_seen_at TIMESTAMP)"
     )
     if previous is not None and previous.is_file():
         con.read_parquet(str(previous)).filter(
@@ -125,9 +128,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _settings_tables(
-    con: duckdb.DuckDBPyConnection, settings: Settings, systems: dict[str, dict[str, Any]]
-) -> None:
+def _settings_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     imports = settings.imports
     for name, values in (
         ("solution_names", imports.solutions),
@@ -144,7 +145,8 @@ def _settings_tables(
     for host in sorted({*hosts, *(one.lower() for one in imports.own_domains)}):
         con.execute("INSERT INTO own_hosts VALUES (?)", [host])
     free = pd.DataFrame({"host": [host for (host,) in con.sql(
-        "SELECT DISTINCT email_host(email) AS host FROM staged.people WHERE email IS NOT NULL ORDER BY 1"
+        "SELECT DISTINCT email_host(email) AS host FROM staged.people "
+        "WHERE email IS NOT NULL ORDER BY 1"
     ).fetchall() if is_free_mail(host)]}, dtype="str")  # fmt: skip
     con.execute("CREATE TABLE free_hosts (host VARCHAR)")
     con.from_df(free).insert_into("free_hosts")
@@ -213,7 +215,7 @@ def _decided_pairs(
 def _threshold(
     pairs: pd.DataFrame, links: Sequence[tuple[int, int, str]], result: Rebuilt
 ) -> float:
-    """From which probability on two contacts are one: what the CRM's own merges say, within bounds."""
+    """From which probability on two contacts are one: what the CRM's merges say, within bounds."""
     shipped = float(model_of_persons()["threshold"])
     probability = {
         (int(left), int(right)): float(found)
@@ -245,12 +247,12 @@ def _ask_for_pairs(
             result.review.append({
                 "subject": "pair", "left": first, "right": second, "suggestion": "",
                 "probability": probability, "count": 1,
-                "detail": f"{nodes.full_name[left]} / {nodes.full_name[right]}: one person? (yes, no)",
+                "detail": f"{nodes.full_name[left]} / {nodes.full_name[right]}: one person?",
             })  # fmt: skip
 
 
 def write_tables(con: duckdb.DuckDBPyConnection, out: Path) -> None:
-    """Write the contract's tables and the side tables as Parquet, in an order that never changes."""
+    """Write the contract's tables and the side tables as Parquet, always in one order."""
     there = {
         name
         for (name,) in con.sql(

@@ -33,7 +33,8 @@ def write_report(con: duckdb.DuckDBPyConnection, result: Rebuilt, out: Path) -> 
 def _tables(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[dict[str, Any]]:
     late: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for system, table, fate, count in con.sql(
-        "SELECT system, source_table, fate, count(*) FROM late_fates WHERE fate IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        "SELECT system, source_table, fate, count(*) FROM late_fates "
+        "WHERE fate IS NOT NULL GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         late.setdefault((system, table), []).append((fate, count))
     rows = []
@@ -84,8 +85,10 @@ def _missing(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
         for one in account["missing"]
     ]
     missing += [
-        f"{row['system']}: {row['read']} of {row['read']} rows of {row['source_table']} point nowhere"
-        for row in _tables(con, result) if row["read"] and sum(row["unplaced"].values()) == row["read"]
+        f"{row['system']}: {row['read']} of {row['read']} rows of {row['source_table']} "
+        "point nowhere"
+        for row in _tables(con, result)
+        if row["read"] and sum(row["unplaced"].values()) == row["read"]
     ]  # fmt: skip
     if not _one(con, "SELECT count(*) FROM contract.activities"):
         missing.append("activities: none of the exports holds any")
@@ -106,19 +109,21 @@ def _costs(con: duckdb.DuckDBPyConnection, result: Rebuilt) -> list[str]:
     members, inferred = counts["members"], counts["members whose date is inferred"]
     if inferred:
         costs.append(
-            f"{inferred} of {members} members joined on a date that is inferred: it may be too early, which lets the "
-            'future in; [import] inferred_joins = "late" or "exclude" are the careful ways'
+            f"{inferred} of {members} members joined on a date that is inferred: it may be too "
+            'early, which lets the future in; [import] inferred_joins = "late" or '
+            '"exclude" are the careful ways'
         )
     outcomes = counts["outcomes inferred from the date of closing"]
     if outcomes:
         costs.append(
-            f"{outcomes} outcomes are dated by the date of closing, which people write and change: the model learns when "
-            "deals were said to close, to the day at best"
+            f"{outcomes} outcomes are dated by the date of closing, which people write and change: "
+            "the model learns when deals were said to close, to the day at best"
         )
     unknown = _one(con, "SELECT count(*) FROM contract.members WHERE role = 'unknown'")
     if unknown:
         costs.append(
-            f"{unknown} of {members} members have neither a role nor a title: completeness cannot count them"
+            f"{unknown} of {members} members have neither a role nor a title: completeness cannot "
+            "count them"
         )
     return costs
 
@@ -142,7 +147,8 @@ def _markdown(report: dict[str, Any]) -> str:
             for key in ("unplaced", "meaningless")
         ]
         lines.append(
-            f"| {row['system']} | {row['source_table']} | {row['read']} | {row['used']} | {reasons[0]} | {reasons[1]} |"
+            f"| {row['system']} | {row['source_table']} | {row['read']} | {row['used']} "
+            f"| {reasons[0]} | {reasons[1]} |"
         )
     lines += ["", "## Columns that nothing reads", ""]
     for system, tables in report["columns_not_read"].items():

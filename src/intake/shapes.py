@@ -1,8 +1,8 @@
 """The shapes of exports that we know, declared as data: a folder of `systems/` each.
 
-`tables.toml` declares the tables: by which columns one is known (`needs` all of them, `any` at least
-one, `without` none), which columns are read, and by which other names (`aliases`). The `.sql` files
-beside it say how they become evidence, one file for each of its tables.
+`tables.toml` declares the tables: by which columns one is known (`needs` all of them, `any` at
+least one, `without` none), which columns are read, and by which other names
+(`aliases`). The `.sql` files beside it say how they become evidence, one for each of its tables.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from ..contract import BadInput
 from .evidence import EVIDENCE
@@ -101,11 +102,11 @@ class Shape:
     missing: tuple[Mapping[str, str], ...] = field(default=())
 
 
-def _table(name: str, declared: Mapping[str, object]) -> TableShape:
+def _table(name: str, declared: Mapping[str, Any]) -> TableShape:
     def names(key: str) -> tuple[str, ...]:
-        return tuple(declared.get(key, ()))  # type: ignore[call-overload, no-any-return]
+        return tuple(declared.get(key, ()))
 
-    aliases: Mapping[str, list[str]] = declared.get("aliases", {})  # type: ignore[assignment]
+    aliases: Mapping[str, list[str]] = declared.get("aliases", {})
     columns = {
         column: (column, *(normalise_header(one) for one in aliases.get(column, ())))
         for column in dict.fromkeys((*names("needs"), *names("any"), *names("columns"), *aliases))

@@ -83,7 +83,7 @@ def stage(
             make_views(con, found, settings.imports.solution_property)
             _make_evidence(con, found.shape)
             if kind == "files":
-                insert_mapped(con, found, settings.imports)
+                insert_mapped(con, settings.imports)
             newest = as_of or _newest(con, found.shape)
             target = folder / (system or found.shape.kind)
             _write(con, target, found, newest)
@@ -114,9 +114,7 @@ def _make_evidence(con: duckdb.DuckDBPyConnection, shape: Shape) -> None:
         declared = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
         con.execute(f"CREATE TABLE evidence.{table} ({declared})")
         if table in shape.queries:
-            con.execute(
-                f"INSERT INTO evidence.{table} BY NAME ({shape.queries[table].rstrip().rstrip(';')})"
-            )
+            con.execute(f"INSERT INTO evidence.{table} BY NAME ({shape.queries[table].rstrip()})")
 
 
 def _newest(con: duckdb.DuckDBPyConnection, shape: Shape) -> datetime:
@@ -151,7 +149,8 @@ def _newest(con: duckdb.DuckDBPyConnection, shape: Shape) -> datetime:
         raise BadInput(
             "import: the export holds no timestamp at all: give its instant with --as-of"
         )
-    return max(known)
+    newest_known: datetime = max(known)
+    return newest_known
 
 
 def _write(
@@ -160,9 +159,7 @@ def _write(
     target.mkdir(parents=True)
     outcomes = sql_text("outcomes")
     con.execute(outcomes)
-    tables = []
-    for name in found.tables:
-        tables.append(_account(con, name, found))
+    tables = [_account(con, name, found) for name in found.tables]
     for raw in found.unknown:
         rows = con.table(raw.relation).count("*").fetchall()[0][0]
         tables.append({
@@ -221,11 +218,10 @@ def _account(con: duckdb.DuckDBPyConnection, name: str, found: Recognised) -> di
         if fate and fate.startswith("unplaced: ")
     }
     silent = kept - sum(count for _fate, count in fates)
-    for rule, count in (
-        ("row that is there twice, or an earlier version of one", earlier),
-        ("row without an id", without_key),
-        ("row that no rule needs", silent),
-    ):
-        if count > 0:
-            meaningless[rule] = count
+    by_rule = {
+        "row that is there twice, or an earlier version of one": earlier,
+        "row without an id": without_key,
+        "row that no rule needs": silent,
+    }
+    meaningless |= {rule: count for rule, count in by_rule.items() if count > 0}
     return {"source_table": name, "read": read, "meaningless": meaningless, "unplaced": unplaced}

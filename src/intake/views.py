@@ -47,7 +47,9 @@ def make_views(
         extra = {}
         if name in found.shape.solution_tables:
             extra = {SOLUTION: (wanted,) if wanted else ()}
-            seen_solution |= any(wanted in map(normalise_header, raw.columns) for raw in raws)
+            seen_solution |= any(
+                wanted == normalise_header(one) for raw in raws for one in raw.columns
+            )
         _versions(con, name, shape, raws, extra)
         _records(con, name, shape, tuple(extra))
         if shape.unpivot:
@@ -119,8 +121,9 @@ def _records(
     columns = ", ".join(f'"{column}"' for column in (*shape.columns, *extra))
     con.table(f'versions."{name}"').project(
         f"{columns}, row_number, active, valid_from, changed, {key_text(shape)} AS record_key, "
-        f"row_number() OVER (PARTITION BY {key_text(shape)} ORDER BY coalesce(flag(active), true) DESC, "
-        "moment(valid_from) DESC NULLS LAST, moment(changed) DESC NULLS LAST, row_number DESC) AS version"
+        f"row_number() OVER (PARTITION BY {key_text(shape)} "
+        "ORDER BY coalesce(flag(active), true) DESC, moment(valid_from) DESC NULLS LAST, "
+        "moment(changed) DESC NULLS LAST, row_number DESC) AS version"
     ).filter("record_key IS NOT NULL AND version = 1").create(f'src."{name}"')
 
 

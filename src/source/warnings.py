@@ -75,7 +75,7 @@ def _row_warnings(source: Source) -> Iterator[str]:
     if number := count_rows(source, activities) - count_rows(source, deduplicated):
         yield f"activities that repeat an activity_id and count once: {number:,}"
     if not count_rows(source, activities):
-        yield "activities has no rows, so nobody is engaged: only roles and stages tell groups apart"
+        yield "activities has no rows, so nobody is engaged: only roles and stages tell"
     recorded_early = activities.filter(activities.recorded_at < activities.occurred_at)
     if number := count_rows(source, recorded_early):
         yield f"activities recorded before they occurred: {number:,}"

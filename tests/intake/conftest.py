@@ -6,12 +6,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
 from mqbg.intake.importing import import_export
 from mqbg.settings import settings_from_values
 
 sys.path.insert(0, str(Path(__file__).parent))  # small_exports.py is no package's module
-from small_exports import write_export  # noqa: E402 - found by the line above
+from small_exports import write_export
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "intake"
 

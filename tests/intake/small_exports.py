@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
 """Exports of one small world in several shapes: two companies, three people, three deals."""
 
 import csv

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
 """HubSpot's exports: from the screen, by Fivetran, by Airbyte."""
 
 from datetime import datetime

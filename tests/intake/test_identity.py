@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
 """Which records are one: companies and people (名寄せ)."""
 
 import csv
@@ -8,7 +9,6 @@ import pytest
 from conftest import SHARED
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mqbg.intake.identity import company_names, person_names, readings
 from mqbg.intake.identity.accounts import link_companies
 from mqbg.intake.identity.company_names import corporate_number, split_company_name

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
 """What holds of every import: stable ids, decisions, any order of calls, refusals."""
 
 import csv
@@ -6,13 +7,12 @@ from datetime import datetime
 
 import pytest
 from conftest import SHARED
-from small_exports import HUBSPOT_JA, MARKETO, SALESFORCE, write_export
-from typer.testing import CliRunner
-
 from mqbg.commands.app import app
 from mqbg.contract import BadInput
 from mqbg.intake.importing import import_export
-from mqbg.settings import settings_from_values
+from mqbg.settings import load_settings, settings_from_values
+from small_exports import HUBSPOT_JA, MARKETO, SALESFORCE, write_export
+from typer.testing import CliRunner
 
 TOKYO = {"timezone": "Asia/Tokyo"}
 
@@ -223,3 +223,17 @@ def test_the_command_imports_and_says_what_comes_next(tmp_path):
     assert done.exit_code == 0
     assert "Next: mqbg check" in done.stdout
     assert (tmp_path / "out" / "import" / "report.md").is_file()
+
+
+def test_init_writes_settings_that_can_be_read_and_names_what_costs(tmp_path, monkeypatch):
+    src = write_export(tmp_path / "src", SALESFORCE)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["init", str(src), "--yes"])
+    assert done.exit_code == 0
+    assert "Next: mqbg check imported" in done.stdout
+    settings = load_settings(tmp_path / "mqbg.toml")
+    assert (settings.target.stage, settings.target.closed_stages) == ("won", ("lost",))
+    assert settings.roles["decision_maker"].required == 1
+    assert (tmp_path / "imported" / "members.parquet").is_file()
+    again = CliRunner().invoke(app, ["init", str(src), "--yes"])
+    assert isinstance(again.exception, BadInput)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
 """Roles from the CRM's values and from titles."""
 
 import csv
@@ -6,7 +7,6 @@ import doctest
 import pandas as pd
 import pytest
 from conftest import SHARED
-
 from mqbg.intake.roles import crm_values, lexicon
 from mqbg.intake.roles.crm_values import role_of_value
 from mqbg.intake.roles.lexicon import ROLES, lexicon_role

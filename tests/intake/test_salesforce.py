@@ -1,13 +1,13 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
 """Salesforce's export zip and Data Loader: every table by its rules."""
 
 import zipfile
 from datetime import datetime
 
 import pytest
-from small_exports import SALESFORCE, write_export
-
 from mqbg.intake.importing import import_export
 from mqbg.source import check_source, open_source
+from small_exports import SALESFORCE, write_export
 
 AXIS, BETA = "salesforce:Opportunity:006A1", "salesforce:Opportunity:006A3"
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 # Japan's forms by the National Tax Agency's kinds, their short forms, and those met abroad.
 _JAPANESE_FORMS = {
-    "株式会社": ("株式会社", "(株)", "㈱", "カブシキガイシャ", "かぶしきがいしゃ", "かぶしきかいしゃ"),
+    "株式会社": ("株式会社", "(株)", "㈱", "カブシキガイシャ", "かぶしきがいしゃ"),
     "有限会社": ("有限会社", "(有)", "㈲"),
     "合同会社": ("合同会社", "(同)"),
     "合名会社": ("合名会社", "(名)", "㈴"),
@@ -94,7 +94,7 @@ def _without(text: str, written: str) -> str | None:
     for rest in (text.removeprefix(written), text.removesuffix(written)):
         if rest != text and rest.strip():
             return rest.strip()
-    # "株式会社" before a branch: 株式会社アクシス 大阪支店 begins with it; inside, only between blanks.
+    # Inside of a name only between blanks: アクシス 株式会社 大阪支店.
     middle = re.search(rf"\s{re.escape(written)}\s", text)
     return (text[: middle.start()] + " " + text[middle.end() :]) if middle else None
 

@@ -1,8 +1,8 @@
 """Contacts that are probably one person: probabilistic linkage with Splink on DuckDB.
 
-What two records share is weighed as in Fellegi and Sunter (1969): how often one person's two records
-agree (the shipped model, model.json), and how often two people's do, which is counted in the data at
-hand: names, companies and phone numbers that many share say little.
+What two records share is weighed as in Fellegi and Sunter (1969): how often one person's two
+records agree (the shipped model, model.json), and how often two people's do, which is counted in
+the data at hand: names, companies and phone numbers that many share say little.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ def _records(people: pd.DataFrame) -> pd.DataFrame:
             "account": people.account_id.where(people.account_id.notna(), None).to_numpy(),
             "host": people.email_host.where(people.email_host.notna(), None).to_numpy(),
             "email": [None if email and is_shared_box(email) else email for email in emails],
-            "box": [email.partition("@")[0] if email and not is_shared_box(email) else None for email in emails],
+            "box": [
+                email.partition("@")[0] if email and not is_shared_box(email) else None
+                for email in emails
+            ],
             "phone": [_digits(phone) for phone in people.phone],
         }
     )  # fmt: skip
@@ -99,7 +102,7 @@ def _chance(records: pd.DataFrame, column: str, beside: str) -> float:
     if total < FEWEST_RECORDS:
         return 1e-3
     chance = (float((counts * (counts - 1)).sum()) + 1.0) / (total * (total - 1))
-    return min(0.5, max(chance, 1e-6))
+    return float(min(0.5, max(chance, 1e-6)))
 
 
 def _predict(records: pd.DataFrame) -> pd.DataFrame:
@@ -113,8 +116,9 @@ def _predict(records: pd.DataFrame) -> pd.DataFrame:
         api = splink.DuckDBAPI(connection=con)
         linker = splink.Linker(api.register("contacts_to_link"), _settings(records), log_level=None)
         predicted = linker.inference.predict(threshold_match_probability=LEAST_KEPT)
-        table = predicted.physical_name
-        return con.sql(f"SELECT node_l, node_r, match_probability FROM {table}").df()  # noqa: S608 - Splink's own name
+        table = con.table(predicted.physical_name)
+        found: pd.DataFrame = table.project("node_l, node_r, match_probability").df()
+        return found
 
 
 def _level(
@@ -149,7 +153,9 @@ def _comparison(name: str, *levels: dict[str, Any]) -> dict[str, Any]:
 def _settings(records: pd.DataFrame) -> dict[str, Any]:
     model = model_of_persons()
     agree = model["agree"]
-    first = records.assign(reading=[one[0] if one else None for one in records.readings])
+    first = records.assign(
+        reading=pd.Series([one[0] if one else None for one in records.readings], dtype="str")
+    )
     same_name = _chance(first, "name_key", "account")
     same_reading = min(0.5, 3 * _chance(first, "reading", "account"))
     same_phone = _chance(first, "phone", "name_key")
@@ -157,7 +163,9 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "node",
-        "probability_two_random_records_match": min(0.2, model["duplicates_per_record"] / len(records)),
+        "probability_two_random_records_match": min(
+            0.2, model["duplicates_per_record"] / len(records)
+        ),
         "blocking_rules_to_generate_predictions": [
             {"blocking_rule": "l.account = r.account AND l.name_key = r.name_key"},
             {"blocking_rule": "l.phone = r.phone"},
@@ -170,29 +178,36 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
                 _null("name_key"),
                 _level("name_key_l = name_key_r AND spread_l <= 2", "same rare name",
                        0.75 * agree["name"], max(same_name / 10, 1e-6)),
-                _level("name_key_l = name_key_r", "same name", 0.25 * agree["name"], same_name, "name_key"),
+                _level("name_key_l = name_key_r", "same name",
+                       0.25 * agree["name"], same_name, "name_key"),
                 _level("script_l <> script_r AND list_has_any(readings_l, readings_r)",
                        "same reading in another script", agree["reading"], same_reading),
-                _level("script_l = script_r AND script_l <> 'kanji' AND list_has_any(readings_l, readings_r)",
+                _level("script_l = script_r AND script_l <> 'kanji' "
+                       "AND list_has_any(readings_l, readings_r)",
                        "same reading", agree["same_script"], same_reading),
-                _level("script_l = script_r AND script_l <> 'kanji' AND jaro_winkler_similarity(name_key_l, name_key_r) >= 0.94",
+                _level("script_l = script_r AND script_l <> 'kanji' "
+                       "AND jaro_winkler_similarity(name_key_l, name_key_r) >= 0.94",
                        "a typing error apart", agree["typing_error"], 3 * same_name),
             ),
             _comparison(
                 "account", _null("account"),
-                _level("account_l = account_r", "same company", agree["account"], same_account, "account"),
+                _level("account_l = account_r", "same company",
+                       agree["account"], same_account, "account"),
             ),
             _comparison(
                 "email", _null("email"),
                 _level("email_l = email_r", "same address", agree["email"], 1e-6),
                 # Most are made of the name, so they say little beside it.
-                _level("box_l = box_r AND length(box_l) >= 5", "same name before the @", agree["box"], 0.1),
-                _level("host_l = host_r", "another address of one host", agree["other_address"], 0.6),
+                _level("box_l = box_r AND length(box_l) >= 5", "same name before the @",
+                       agree["box"], 0.1),
+                _level("host_l = host_r", "another address of one host",
+                       agree["other_address"], 0.6),
             ),
             _comparison(
                 "phone", _null("phone"),
                 # A company's own number says no more than the company does.
-                _level("phone_l = phone_r AND account_l = account_r AND NOT regexp_matches(phone_l, '^0[789]0')",
+                _level("phone_l = phone_r AND account_l = account_r "
+                       "AND NOT regexp_matches(phone_l, '^0[789]0')",
                        "same number of one company", agree["company_phone"], 0.4),
                 _level("phone_l = phone_r AND phone_names_l <= 2", "same number of one or two",
                        agree["phone"], min(same_phone, 1e-4)),

@@ -16,7 +16,7 @@ _VARIANTS = str.maketrans(
 
 @lru_cache(maxsize=1 << 20)
 def words_of_name(name: str | None) -> tuple[str, ...]:
-    """The words of a name as they stand, in one width and case, variant characters as usual ones."""
+    """The words of a name as they stand, in one width and case, variant characters unified."""
     if not isinstance(name, str):
         return ()
     text = unicodedata.normalize("NFKC", name).lower().strip()
@@ -34,5 +34,5 @@ def name_key(name: str | None) -> str:
     True
     """
     words = words_of_name(name)
-    # Without a blank between them Japanese names cannot be turned round, so they are kept as they are.
+    # Without a blank between its words a Japanese name cannot be turned round: all keep theirs.
     return "".join(words if any(one > "\u3000" for one in "".join(words)) else sorted(words))

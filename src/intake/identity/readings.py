@@ -28,7 +28,11 @@ _IRREGULAR = {
 }  # fmt: skip
 _SMALL = {"ゃ": "a", "ゅ": "u", "ょ": "o"}
 _LETTERS = {
-    **{kana: row + vowel for row, line in _ROWS.items() for kana, vowel in zip(line, "aiueo", strict=True)},
+    **{
+        kana: row + vowel
+        for row, line in _ROWS.items()
+        for kana, vowel in zip(line, "aiueo", strict=True)
+    },
     **_IRREGULAR,
 }  # fmt: skip
 # Other ways of writing the same sound, the longer first.
@@ -57,7 +61,7 @@ def _letters_of_kana(text: str) -> str:
 
 @lru_cache(maxsize=1 << 18)
 def spell_alike(text: str) -> str:
-    """A word in kana or Latin letters in one spelling: without long vowels, doubled letters, accents.
+    """A word in kana or Latin letters in one spelling: no long vowels, doubled letters, accents.
 
     >>> spell_alike("さとう"), spell_alike("Satoh"), spell_alike("SATOU")
     ('sato', 'sato', 'sato')

@@ -7,6 +7,7 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 NOT_A_BUYER, NEGATIVE, OWN_SIDE = "not_a_buyer", "negative", "own_side"
 NO_MEMBERS = (NOT_A_BUYER, OWN_SIDE)
@@ -15,7 +16,9 @@ BLOCKER = "blocker"
 UNKNOWN = ""
 """A value that says that nothing is known: Other, その他."""
 
-_DATA = tomllib.loads((files(__package__) / "crm_values.toml").read_text(encoding="utf-8"))
+_DATA: dict[str, Any] = tomllib.loads(
+    (files(__package__) / "crm_values.toml").read_text(encoding="utf-8")
+)
 
 
 def normalise_value(value: str) -> str:
@@ -27,10 +30,12 @@ def normalise_value(value: str) -> str:
     return re.sub(r"[\s_\-・]+", "", unicodedata.normalize("NFKC", value).lower().replace("’", "'"))
 
 
-_BY_VALUE = {
+_BY_VALUE: dict[str, str] = {
     normalise_value(one): role for role, values in _DATA["values"].items() for one in values
 }
-_WORDS = tuple((one["role"], re.compile(one["pattern"])) for one in _DATA["words"])
+_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (one["role"], re.compile(one["pattern"])) for one in _DATA["words"]
+)
 
 
 def role_of_value(value: str, given: Mapping[str, str]) -> str | None:
@@ -50,4 +55,7 @@ def role_of_value(value: str, given: Mapping[str, str]) -> str | None:
     words = unicodedata.normalize("NFKC", value).lower().replace("_", " ")
     if re.fullmatch(r"[\d.]*", words):
         return None
-    return next((role for role, pattern in _WORDS if pattern.search(words)), None)
+    for role, pattern in _WORDS:
+        if pattern.search(words):
+            return role
+    return None

@@ -13,6 +13,7 @@ import tomllib
 import unicodedata
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 ROLES = (
     "decision_maker",
@@ -24,7 +25,9 @@ ROLES = (
 )
 """Roles that a title can say."""
 
-_DATA = tomllib.loads((files(__package__) / "lexicon.toml").read_text(encoding="utf-8"))
+_DATA: dict[str, Any] = tomllib.loads(
+    (files(__package__) / "lexicon.toml").read_text(encoding="utf-8")
+)
 _MARKUP = re.compile(r"<[^>]{0,200}>|&[a-z]{2,8};|&#\d+;|https?://\S+")
 _NO_WORD = re.compile(r"[^\w&+/.\- ・（）()一-龠ぁ-んァ-ヶー々]+")
 
@@ -55,7 +58,7 @@ def _japanese(pattern: str) -> re.Pattern[str]:
     )
 
 
-_DEPARTMENT_PATTERNS = tuple(
+_DEPARTMENT_PATTERNS: tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (
         one["name"],
         _japanese(one["ja"]),
@@ -63,12 +66,16 @@ _DEPARTMENT_PATTERNS = tuple(
     )
     for one in _DATA["departments"]
 )
-_ENGLISH_POSITIONS = tuple((one["name"], _english(one["pattern"])) for one in _DATA["positions_en"])
-_JAPANESE_POSITIONS = tuple(
+_ENGLISH_POSITIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (one["name"], _english(one["pattern"])) for one in _DATA["positions_en"]
+)
+_JAPANESE_POSITIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (one["name"], _japanese(one["pattern"])) for one in _DATA["positions_ja"]
 )
 _JAPANESE = re.compile(r"[一-龠ぁ-んァ-ヶ]")
-_CHIEFS = {name: re.compile(pattern.lower()) for name, pattern in _DATA["chief_of"].items()}
+_CHIEFS: dict[str, re.Pattern[str]] = {
+    name: re.compile(pattern.lower()) for name, pattern in _DATA["chief_of"].items()
+}
 _ROLES = {
     (department, position): (str(role), float(probability))
     for department, positions in _DATA["roles"].items()

@@ -1,4 +1,4 @@
-"""Titles to roles: the lexicon, and a text model of this company's own where it has labels enough."""
+"""Titles to roles: the lexicon, and a text model of this company's own with labels enough."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _texts(
 ) -> list[str]:
     """What the text model reads: the title, the department, and what the lexicon says of both."""
     return [
-        f"{clean_title(title)} | {clean_title(department)} | {'lexicon' + role.replace('_', '') + ' ' * 3}"
+        f"{clean_title(title)} | {clean_title(department)} | lexicon{role.replace('_', '')}"
         for title, department, (role, _) in zip(titles, departments, said, strict=True)
     ]
 
