@@ -15,7 +15,8 @@ from ..contract import TABLES, BadInput
 from ..settings import Settings
 from ..support.atomic_output import replaced_folder
 from .decisions import COLUMNS, REVIEW_COLUMNS, read_decisions, write_rows
-from .rebuild import Rebuilt, copy_staged, rebuild, write_tables
+from .findings import Rebuilt
+from .rebuild import copy_staged, rebuild, write_tables
 from .report import write_report
 from .staging import connect, stage
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from ..contract import TABLES
 from ..settings import Settings
 from .decisions import Decisions
 from .evidence import EVIDENCE
+from .findings import Rebuilt
 from .identity.accounts import link_companies
 from .identity.contacts import Edge, cluster_contacts, email_edges
 from .identity.mail_domains import is_free_mail
@@ -36,15 +36,6 @@ FEWEST_MERGES = 50
 
 MOST_STRICT = 0.95
 MOST_PAIRS_ASKED = 500
-
-
-@dataclass
-class Rebuilt:
-    """What a rebuild says beside the tables: for the report."""
-
-    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    review: list[dict[str, object]] = field(default_factory=list)
 
 
 def rebuild(

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from .rebuild import Rebuilt
+from .findings import Rebuilt
 
 
 def write_report(con: duckdb.DuckDBPyConnection, result: Rebuilt, out: Path) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from mqbg.settings import settings_from_values
 sys.path.insert(0, str(Path(__file__).parent))  # small_exports.py is no package's module
 from small_exports import write_export
 
-SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "intake"
-
 
 class Imported:
     """An import's folder: its tables as lists of dictionaries."""

@@ -4,6 +4,16 @@
 import csv
 from pathlib import Path
 
+SHARED = next(
+    (
+        folder / "shared" / "data" / "intake"
+        for folder in Path(__file__).parents[3:5]
+        if (folder / "shared").is_dir()
+    ),
+    Path("absent"),
+)
+"""Data that is no part of the repository; tests that read it skip where it is absent."""
+
 
 def write_export(folder: Path, tables: dict[str, str], suffix: str = ".csv") -> Path:
     """Tables written as lines of cells with | between them, as CSV files."""

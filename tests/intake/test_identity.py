@@ -6,7 +6,6 @@ import doctest
 
 import pandas as pd
 import pytest
-from conftest import SHARED
 from hypothesis import given
 from hypothesis import strategies as st
 from mqbg.intake.identity import company_names, person_names, readings
@@ -16,6 +15,7 @@ from mqbg.intake.identity.contacts import Edge, cluster_contacts, email_edges
 from mqbg.intake.identity.mail_domains import is_free_mail, is_shared_box
 from mqbg.intake.identity.matching import probable_pairs
 from mqbg.intake.identity.readings import readings_of_name, spell_alike
+from small_exports import SHARED
 
 NUMBER, OTHER_NUMBER = "6020001008662", "5340001000258"
 

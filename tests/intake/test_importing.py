@@ -6,12 +6,11 @@ import zipfile
 from datetime import datetime
 
 import pytest
-from conftest import SHARED
 from mqbg.commands.app import app
 from mqbg.contract import BadInput
 from mqbg.intake.importing import import_export
 from mqbg.settings import load_settings, settings_from_values
-from small_exports import HUBSPOT_JA, MARKETO, SALESFORCE, write_export
+from small_exports import HUBSPOT_JA, MARKETO, SALESFORCE, SHARED, write_export
 from typer.testing import CliRunner
 
 TOKYO = {"timezone": "Asia/Tokyo"}

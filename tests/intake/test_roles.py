@@ -6,11 +6,11 @@ import doctest
 
 import pandas as pd
 import pytest
-from conftest import SHARED
 from mqbg.intake.roles import crm_values, lexicon
 from mqbg.intake.roles.crm_values import role_of_value
 from mqbg.intake.roles.lexicon import ROLES, lexicon_role
 from mqbg.intake.roles.titles import train_titles
+from small_exports import SHARED
 
 
 @pytest.mark.parametrize("module", [crm_values, lexicon])

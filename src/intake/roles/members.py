@@ -14,7 +14,7 @@ from .titles import TitleModel, train_titles
 
 if TYPE_CHECKING:
     from ...settings import Settings
-    from ..rebuild import Rebuilt
+    from ..findings import Rebuilt
 
 MOST_TITLES_ASKED = 200
 UNSURE_BELOW = 0.8
