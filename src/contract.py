@@ -218,6 +218,7 @@ _ALL = (
             _optional("duration_seconds", "float64"),
         ),
         key=("activity_id",),
+        filled=False,
     ),
     Table(
         "stage_events",

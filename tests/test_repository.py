@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "support": {"contract"},
     "settings": {"contract", "support"},
     "source": {"contract", "settings", "support"},
+    "intake": {"contract", "settings", "source", "support"},
     "simulate": {"contract", "support"},
     "features": {"contract", "settings", "source", "support"},
     "model": {"contract", "settings", "source", "features", "support"},

@@ -13,6 +13,7 @@ from ..support.terminal import ERRORS, log_to_stderr
 from .data import check, features, simulate
 from .delivery import push, run
 from .demo import demo
+from .intake import import_, init
 from .scoring import explain, report, score
 from .server import serve
 from .store import forget
@@ -58,6 +59,7 @@ def _exit_with(sentence: str, status: int) -> None:
 
 for command in (
     check, simulate, features, train, register, probe, compare, promote, rollback, forget, push,
-    run, serve, score, explain, report, demo,
+    run, serve, score, explain, report, demo, init,
 ):  # fmt: skip
     app.command()(command)
+app.command("import")(import_)

@@ -12,6 +12,7 @@ from .data import (
     TargetSettings,
 )
 from .delivery import AlertSettings, PushSettings
+from .imports import ImportSettings, TableMapping
 from .instants import to_instant, to_utc
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .load import load_settings
@@ -29,6 +30,7 @@ __all__ = [
     "ApiSettings",
     "ExplainSettings",
     "FeatureSettings",
+    "ImportSettings",
     "ModelSettings",
     "ObservationSettings",
     "ProbeSettings",
@@ -40,6 +42,7 @@ __all__ = [
     "SourceSettings",
     "StateSettings",
     "StoreSettings",
+    "TableMapping",
     "TargetSettings",
     "ThresholdSettings",
     "load_settings",

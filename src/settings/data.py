@@ -118,6 +118,8 @@ DEFAULT_ACTIVITY_KINDS: Mapping[str, ActivityKind] = {
     "inquiry": _inbound_kind(60, "form", high_intent=True),
     "email_sent": ActivityKind(0.0, "outbound", False, "touch"),
     "call_made": ActivityKind(0.0, "outbound", False, "touch"),
+    "sales_email": ActivityKind(0.0, "outbound", False, "touch"),
+    "sales_task": ActivityKind(0.0, "outbound", False, "touch"),
 }
 
 

@@ -81,7 +81,10 @@ def _unknown(keys: Sequence[str], section: type) -> str:
 
 def _in_brackets(keys: Sequence[str]) -> str:
     """A table as a file shows it, with a space before; nothing for the whole file."""
-    return f" [{'.'.join(keys)}]" if keys else ""
+    written = [
+        "import" if not place and key == "imports" else key for place, key in enumerate(keys)
+    ]
+    return f" [{'.'.join(written)}]" if keys else ""
 
 
 def _name(keys: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from .data import (
 )
 from .delivery import AlertSettings, PushSettings
 from .field_types import SECTION, Text
+from .imports import ImportSettings
 from .learning import ExplainSettings, ModelSettings, ProbeSettings, ThresholdSettings
 from .refusals import bad_input
 from .source import SourceSettings
@@ -51,6 +52,7 @@ class Settings:
     push: PushSettings = field(default_factory=PushSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    imports: ImportSettings = field(default_factory=ImportSettings)
 
     @model_validator(mode="after")
     def _every_template_needs_a_role(self) -> Settings:
@@ -90,9 +92,14 @@ def settings_from_values(values: Mapping[str, Any], source: str) -> Settings:
         BadInput: a key is unknown or a value does not fit; `where` begins the sentence.
     """
     try:
-        return TypeAdapter(Settings).validate_python(_over_default_kinds(values))
+        return TypeAdapter(Settings).validate_python(_over_default_kinds(_fields_named(values)))
     except ValidationError as error:
         raise bad_input(error, Settings, source) from None
+
+
+def _fields_named(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`[import]` under the name of its field, which Python does not let be `import`."""
+    return {"imports" if key == "import" else key: value for key, value in values.items()}
 
 
 def _over_default_kinds(tree: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -113,7 +120,8 @@ def settings_values(settings: Settings) -> dict[str, Any]:
 def model_settings_values(settings: Settings) -> dict[str, Any]:
     """The part of `settings_tree` that a model carries: nothing on what becomes of its scores.
 
-    Delivery is the operator's, changes without a training, and its URLs may hold passwords.
+    Delivery is the operator's, changes without a training, and its URLs may hold passwords. How
+    exports are read has happened before.
     """
     values = settings_values(settings)
     return {section: value for section, value in values.items() if section not in DELIVERY_SECTIONS}

@@ -12,8 +12,11 @@ from .field_types import SECTION, Days, Number, Share, Text
 STORE_URL = "MQBG_STORE_URL"
 """Environment variable that wins over `[store] url`: passwords stay out of files."""
 
-DELIVERY_SECTIONS = ("states", "store", "push", "alerts", "api")
-"""Sections on what becomes of scores. A bundle does not carry them: they are no part of a model."""
+DELIVERY_SECTIONS = ("states", "store", "push", "alerts", "api", "imports")
+"""Sections on what becomes of scores, and on where the tables came from.
+
+A bundle does not carry them: they are no part of a model.
+"""
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)

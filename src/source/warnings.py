@@ -95,6 +95,8 @@ def _row_warnings(source: Source) -> Iterator[str]:
     if number := count_rows(source, silent):
         total = count_rows(source, members)
         yield f"member rows whose contact has no activity, so silent: {number:,} of {total:,}"
+    if not count_rows(source, activities):
+        yield "activities has no rows, so nobody is engaged: only roles and stages tell"
     recorded_early = activities.filter(activities.recorded_at < activities.occurred_at)
     if number := count_rows(source, recorded_early):
         yield f"activities recorded before they occurred: {number:,}"

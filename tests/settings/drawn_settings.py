@@ -43,6 +43,7 @@ RULED: dict[str, st.SearchStrategy[Any]] = {
     "member_fields": st.just({"role": ""}),
     "path": st.text(min_size=1, max_size=6),
     "channels": st.sampled_from([(), ("slack",), ("teams", "slack")]),
+    "timezone": st.sampled_from([None, "Asia/Tokyo", "UTC"]),
     "link": st.sampled_from(["", "https://pages/{page}", "https://groups/{group_id}"]),
 }
 TOGETHER = {"segment", "gain", "cost"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -58,6 +58,13 @@ def just_outside(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
 OUTSIDE = list(just_outside(EVERY_TABLE))
 
 
+def shown(path: Sequence[str]) -> str:
+    """A table as messages name it: the field of `[import]` cannot have its name in Python."""
+    return ".".join(
+        "import" if not place and key == "imports" else key for place, key in enumerate(path)
+    )
+
+
 def put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
     """A copy of the tree with one value replaced."""
     key, *rest = path
@@ -79,14 +86,14 @@ def test_an_unknown_key_anywhere_is_refused_with_a_known_one_beside_it(settings,
     path, known = data.draw(st.sampled_from(list(tables(settings))))
     key = key if key not in known else f"{key}_"
     sentence = refusal(put(settings_values(settings), (*path, key), 1))
-    place = f" in [{'.'.join(path)}]" if path else ""
+    place = f" in [{shown(path)}]" if path else ""
     near = sentence.removeprefix(f"unknown key {key!r}{place}; the nearest known one is ")
     assert near in map(repr, known)
 
 
 @pytest.mark.parametrize("path", list(leaves(settings_values(EVERY_TABLE))), ids=".".join)
 def test_every_setting_refuses_a_value_of_another_type(path):
-    section, key = f"[{'.'.join(path[:-1])}]", path[-1]
+    section, key = f"[{shown(path[:-1])}]", path[-1]
     for value in ({}, [[]]):
         sentence = refusal(put(settings_values(EVERY_TABLE), path, value))
         assert re.match(re.escape(f"{section} {key} expected ") + "(a|text|true|one)", sentence)
@@ -97,7 +104,7 @@ def test_every_setting_refuses_a_value_of_another_type(path):
 )
 def test_a_number_just_outside_any_bound_is_refused_by_what_it_must_be(path, value):
     sentence = refusal(put(settings_values(EVERY_TABLE), path, value))
-    assert sentence.startswith(f"[{'.'.join(path[:-1])}] {path[-1]} must ")
+    assert sentence.startswith(f"[{shown(path[:-1])}] {path[-1]} must ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+# ruff: noqa: E501 - rows of exports are read more easily on one line
+"""Which records are one: companies and people (名寄せ)."""
+
+import csv
+import doctest
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mqbg.intake.identity import company_names, person_names, readings
+from mqbg.intake.identity.accounts import link_companies
+from mqbg.intake.identity.company_names import corporate_number, split_company_name
+from mqbg.intake.identity.contacts import Edge, cluster_contacts, email_edges
+from mqbg.intake.identity.mail_domains import is_free_mail, is_shared_box
+from mqbg.intake.identity.matching import probable_pairs
+from mqbg.intake.identity.readings import readings_of_name, spell_alike
+from small_exports import SHARED
+
+NUMBER, OTHER_NUMBER = "6020001008662", "5340001000258"
+
+
+@pytest.mark.parametrize("module", [company_names, person_names, readings])
+def test_the_examples_of_the_docstrings_hold(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "株式会社アクシス",
+        "アクシス株式会社",
+        "(株)アクシス",
+        "㈱アクシス",
+        "アクシス（株）",
+        "株式会社　アクシス",
+        "ｱｸｼｽ株式会社",
+    ],
+)
+def test_a_company_is_one_however_its_form_stands(written):
+    assert split_company_name(written) == ("アクシス", "株式会社")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["Axis Tech Inc.", "AXIS TECH, INC", "Axis-Tech Co., Ltd.", "Axis Tech K.K.", "Axis Tech GmbH"],
+)
+def test_foreign_forms_are_no_part_of_the_name(written):
+    assert split_company_name(written)[0] == "axistech"
+
+
+def test_every_corporate_number_of_the_register_holds_and_its_neighbour_does_not():
+    path = SHARED / "edinet_even" / "pairs.csv"
+    if not path.exists():
+        pytest.skip("the register's extract is not here")
+    with path.open(encoding="utf-8-sig") as file:
+        numbers = [
+            row["corporate_number"] for row in csv.DictReader(file) if row["corporate_number"]
+        ]
+    assert numbers
+    assert all(corporate_number(one) == one for one in numbers)
+    assert not any(corporate_number(f"{(int(one[0]) % 9) + 1}{one[1:]}") for one in numbers)
+
+
+def companies(*rows):
+    return pd.DataFrame(rows, columns=["name", "domain", "number"])
+
+
+def clusters(frame, merges=()):
+    return list(link_companies(frame, merges).cluster)
+
+
+def test_companies_of_two_numbers_are_two_whatever_they_are_called():
+    found = clusters(
+        companies(("A社", "a.jp", NUMBER), ("A社", "a.jp", OTHER_NUMBER), ("A社", None, None))
+    )
+    assert len({*found}) == 3
+
+
+def test_companies_of_one_number_are_one_whatever_they_are_called():
+    assert len({*clusters(companies(("A社", "a.jp", NUMBER), ("旧B社", "b.jp", NUMBER)))}) == 1
+
+
+def test_companies_of_two_forms_are_two():
+    assert (
+        len({*clusters(companies(("株式会社山田", None, None), ("有限会社山田", None, None)))}) == 2
+    )
+
+
+def test_free_mail_joins_no_companies():
+    assert (
+        len({*clusters(companies(("A", "docomo.ne.jp", None), ("B", "docomo.ne.jp", None)))}) == 2
+    )
+
+
+def test_the_crm_may_join_what_no_rule_would():
+    assert (
+        len({*clusters(companies(("A", None, NUMBER), ("B", None, OTHER_NUMBER)), [(0, 1)])}) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["gmail.com", "docomo.ne.jp", "ezweb.ne.jp", "a1.biglobe.ne.jp", "nifty.com", "so-net.ne.jp"],
+)
+def test_free_mail_is_known(host):
+    assert is_free_mail(host)
+    assert not is_free_mail("axis.co.jp")
+
+
+@pytest.mark.parametrize("box", ["info", "sales", "info-tokyo", "contact"])
+def test_shared_boxes_are_known(box):
+    assert is_shared_box(f"{box}@axis.co.jp")
+    assert not is_shared_box("sales.taro@axis.co.jp")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("田中 太郎", "Taro Tanaka"), ("タナカ タロウ", "田中太郎"), ("Itoh Yuuko", "伊藤 裕子"), ("本間 信平", "Shimpei HOMMA"),
+     ("髙橋 健", "Ken Takahashi")],
+)  # fmt: skip
+def test_kanji_kana_and_romaji_meet_by_their_reading(one, other):
+    assert set(readings_of_name(one)) & set(readings_of_name(other))
+
+
+@given(
+    st.text(
+        alphabet="あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわん",
+        max_size=8,
+    )
+)
+def test_hiragana_and_katakana_read_alike(text):
+    assert spell_alike(text) == spell_alike("".join(chr(ord(one) + 0x60) for one in text))
+
+
+def people(*rows):
+    frame = pd.DataFrame(rows, columns=["full_name", "email", "phone", "account_id", "email_host"])
+    frame.insert(0, "node", range(len(frame)))
+    return frame
+
+
+def test_one_address_is_one_person_and_a_shared_box_is_nobody():
+    frame = people(
+        ("A B", "a@x.jp", None, "1", None), ("A. B", "a@x.jp", None, "2", None),
+        ("C", "info@x.jp", None, "1", None), ("D", "info@x.jp", None, "1", None),
+    )  # fmt: skip
+    assert [(edge.left, edge.right) for edge in email_edges(frame)] == [(0, 1)]
+
+
+def test_an_address_under_which_many_names_stand_joins_nobody():
+    frame = people(*((f"Name{one} X", "kyotsu@x.jp", None, "1", None) for one in "ABCDE"))
+    assert email_edges(frame) == []
+
+
+def test_whom_a_person_keeps_apart_stays_apart():
+    edges = [Edge(0, 1, 1.0, "email"), Edge(1, 2, 1.0, "email")]
+    joined = cluster_contacts(3, edges, [])
+    apart = cluster_contacts(3, edges, [(0, 1)])
+    assert joined.cluster.nunique() == 1
+    assert apart.cluster[0] != apart.cluster[1] == apart.cluster[2]
+
+
+def test_the_model_joins_scripts_in_one_company_and_not_homonyms_in_two():
+    crowd = [
+        (
+            f"{chr(0x4E00 + one)}田 {chr(0x5E00 + one)}子",
+            f"p{one}@c{one % 40}.jp",
+            None,
+            f"C{one % 40}",
+            f"c{one % 40}.jp",
+        )
+        for one in range(200)
+    ]
+    frame = people(
+        *crowd,
+        ("田中 太郎", "taro@a.jp", None, "A", "a.jp"), ("Taro Tanaka", None, None, "A", None),
+        ("佐藤 花子", "hanako@a.jp", "090-1234-5678", "A", "a.jp"), ("佐藤 花子", None, "+81 90 1234 5678", "B", None),
+        ("鈴木 一郎", "i@a.jp", None, "A", "a.jp"), ("鈴木 一郎", "i@b.jp", None, "B", "b.jp"),
+    )  # fmt: skip
+    pairs = probable_pairs(frame)
+    sure = {(left, right) for left, right, p in pairs.itertuples(index=False) if p >= 0.65}
+    assert sure == {(200, 201), (202, 203)}
