@@ -22,6 +22,7 @@ from ..fit.procedure import FitResult, score_snapshots
 from ..thresholds.performance import measure_performance, threshold_curve
 from .baselines import BASELINES, TrainingRows
 from .comparison import compare, verdict_sentence
+from .level import Level, measure_level
 from .segments import evaluate_by_month, evaluate_by_segment
 from .signal import Signal, find_signal
 
@@ -29,7 +30,6 @@ Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]
 
 MODEL = "mqbg"
-BASE_RATE = next(iter(BASELINES))
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Evaluation:
         figures: tidy frame of `evaluation.compare`.
         differences: the paired differences to every baseline.
         signal: whether there is anything to learn.
+        level: whether as many converted as the model expected.
         verdict: what the model adds to the best baseline, in one sentence.
         segments: frame of `segments.evaluate_by_segment`.
         months: frame of `segments.evaluate_by_month`.
@@ -55,6 +56,7 @@ class Evaluation:
     figures: pd.DataFrame
     differences: pd.DataFrame
     signal: Signal
+    level: Level
     verdict: str
     segments: pd.DataFrame
     months: pd.DataFrame
@@ -94,7 +96,7 @@ def evaluate_bundle(
     bootstrap_options = {"resamples": settings.model.resamples, "seed": settings.model.seed}
     comparison_options = {"touched_per_snapshot": touched_per_snapshot, **bootstrap_options}
     compared = compare(rows, probabilities, model=MODEL, **comparison_options)
-    signal = _find_signal(learned, rows, probabilities, bootstrap_options)
+    signal = _find_signal(learned, rows, readiness, bootstrap_options)
     progress("figures", 0.8)
     thresholds = update_threshold(
         pd.concat([learned.recent_rows, rows], ignore_index=True),
@@ -107,6 +109,7 @@ def evaluate_bundle(
         figures=compared.figures,
         differences=compared.differences,
         signal=signal,
+        level=measure_level(rows, readiness, **bootstrap_options),
         verdict=verdict_sentence(
             compared.figures, compared.differences, model=MODEL, signal=signal
         ),
@@ -166,20 +169,12 @@ def baseline_frame(
 def _find_signal(
     learned: FitResult,
     rows: pd.DataFrame,
-    probabilities: Mapping[str, Floats],
+    readiness: Floats,
     bootstrap_options: Mapping[str, int],
 ) -> Signal:
     if learned.calibrator_choice is None:
         return Signal(True, "Too few labels to look for a signal: the rule score ranks.")
-    chosen = learned.calibrator_choice
-    return find_signal(
-        rows,
-        probabilities[MODEL],
-        probabilities[BASE_RATE],
-        held_out_log_loss=chosen.log_loss[chosen.name],
-        held_out_base_log_loss=chosen.base_log_loss,
-        **bootstrap_options,
-    )
+    return find_signal(rows, readiness, learned.scored_rows, **bootstrap_options)
 
 
 def _horizon_figures(

@@ -101,6 +101,9 @@ def fit_bundle(
     fingerprint: str,
     progress: Progress,
     tuned: Mapping[str, Any] | None = None,
+    max_rounds: int | None = None,
+    *,
+    follow_newest: bool = False,
 ) -> FitResult:
     """Fits everything that is in a bundle, on the training part.
 
@@ -112,17 +115,26 @@ def fit_bundle(
         fingerprint: of the data.
         progress: called with a label and the share done.
         tuned: parameters of LightGBM that replace the preset's.
+        max_rounds: trees at most; None for `trees.ROUNDS`.
+        follow_newest: the calibrator rests on the newest labels: the level has been seen to move.
     """
     training = snapshots.at_cutoffs(split.train)
     rows = build_training_matrix(training, catalogue, settings)
     fitted = None
     if enough_to_fit(rows):
         fitted = fit_trees(
-            rows, lightgbm_parameters(settings.model, catalogue.features, tuned), progress
-        )
+            rows, lightgbm_parameters(settings.model, catalogue.features, tuned), progress,
+            max_rounds,
+        )  # fmt: skip
     blend = _fit_blend(training, rows, settings, fitted)
     held_out = _held_out_log_odds(training, fitted, blend)
-    choice = None if fitted is None else choose_calibrator(held_out, rows.converted, fitted.fold)
+    choice = None
+    if fitted is not None:
+        age = training.keys["as_of"].max() - training.keys["as_of"]
+        age_days = age.dt.total_seconds().to_numpy(np.float64) / 86_400
+        choice = choose_calibrator(
+            held_out, rows.converted, fitted.fold, age_days, follow_newest=follow_newest
+        )
     calibrator, interval = _fit_calibration(held_out, rows.converted, choice, settings)
     scored_training = training.keys_with_segments().assign(readiness=calibrator(held_out))
     leavers = training.feature_values("members_left_90d") > 0
@@ -149,7 +161,7 @@ def fit_bundle(
         if fitted is None
         else fit_horizon_models(
             rows,
-            training.horizon_outcomes(split.test_from),
+            training.horizon_outcomes(split.outcomes_known_until or split.test_from),
             fitted.parameters,
             fitted.rounds,
             progress,
