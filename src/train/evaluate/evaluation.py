@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from ...features.declare.catalogue import Catalogue
 from ...model.feature_matrix import encode_category
@@ -18,7 +19,7 @@ from ...settings import Settings
 from ..data.snapshots import SnapshotTable
 from ..data.split import Split
 from ..fit.horizons import rows_by_horizon
-from ..fit.procedure import FitResult, score_snapshots
+from ..fit.procedure import FitResult, expected_rate_shift, score_snapshots
 from ..thresholds.performance import measure_performance, threshold_curve
 from .baselines import BASELINES, TrainingRows
 from .comparison import compare, verdict_sentence
@@ -109,7 +110,7 @@ def evaluate_bundle(
         figures=compared.figures,
         differences=compared.differences,
         signal=signal,
-        level=measure_level(rows, readiness, **bootstrap_options),
+        level=measure_level(rows, _at_training_rate(readiness, learned), **bootstrap_options),
         verdict=verdict_sentence(
             compared.figures, compared.differences, model=MODEL, signal=signal
         ),
@@ -138,6 +139,7 @@ def _baseline_probabilities(
     training = TrainingRows(
         baseline_frame(snapshots.at_cutoffs(split.train).features, catalogue, values),
         learned.training_matrix.converted,
+        learned.training_matrix.account_id,
     )
     test = baseline_frame(snapshots.at_cutoffs(split.test).features, catalogue, values)
     probabilities = {}
@@ -164,6 +166,12 @@ def baseline_frame(
             for name in catalogue.feature_names
         }
     )
+
+
+def _at_training_rate(readiness: Floats, learned: FitResult) -> Floats:
+    """Chances before they were moved to the rate that the settings expect."""
+    shift = expected_rate_shift(learned.training_matrix.converted, learned.bundle.settings)
+    return readiness if shift == 0 else np.asarray(expit(logit(readiness) - shift), np.float64)
 
 
 def _find_signal(
