@@ -166,6 +166,7 @@ def train(
             tuned.parameters if tuned else None,
             max_refit_rounds(learned.fitted_trees),
             follow_newest=evaluation.level.off,
+            refits=settings.model.refits,
         )
     bundle = refit.bundle if refit else learned.bundle
     names = list(bundle.catalogue.feature_names)

@@ -149,7 +149,7 @@ def choose_calibrator(
         recency_losses = _recency_losses(CALIBRATORS[best], log_odds, converted, fold, age_days)
         half_life = _choose_half_life(recency_losses, follow_newest=follow_newest)
     return CalibratorChoice(
-        CALIBRATORS[best](log_odds, converted, _recency_weight(age_days, half_life)),
+        CALIBRATORS[best](log_odds, converted, recency_weight(age_days, half_life)),
         mean_losses,
         base_loss / converted.size,
         half_life,
@@ -172,7 +172,7 @@ def _recency_losses(
     newest = age_days < ages[max(1, ages.size // 3)]
     losses: dict[int | None, float] = {}
     for half_life in (None, *HALF_LIVES_DAYS):
-        weight = _recency_weight(age_days, half_life)
+        weight = recency_weight(age_days, half_life)
         total = 0.0
         for held_out_fold in np.unique(fold):
             judged = newest & (fold == held_out_fold)
@@ -192,7 +192,7 @@ def _choose_half_life(losses: Mapping[int | None, float], *, follow_newest: bool
     return best if gains or follow_newest else None
 
 
-def _recency_weight(age_days: Floats | None, half_life_days: int | None) -> Floats | None:
+def recency_weight(age_days: Floats | None, half_life_days: int | None) -> Floats | None:
     """What each row counts, 1 on average; None for all alike."""
     if age_days is None or half_life_days is None:
         return None
@@ -207,8 +207,13 @@ def total_log_loss(probability: Floats, converted: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(converted, clipped, 1 - clipped)).sum())
 
 
+def base_rate_shift(training_rate: float, expected_rate: float) -> float:
+    """Log-odds from the one rate to the other, both over 0 and under 1."""
+    return float(logit(expected_rate) - logit(training_rate))
+
+
 def adjust_to_base_rate(
-    calibrator: Calibrator, interval: VennAbers, training_rate: float, expected_rate: float
+    calibrator: Calibrator, interval: VennAbers, shift: float
 ) -> tuple[Calibrator, VennAbers]:
     """Both for groups of which another share converts: every chance moves by the same log-odds.
 
@@ -216,12 +221,10 @@ def adjust_to_base_rate(
     only their shares differ (Saerens, Latinne and Decaestecker, 2002).
 
     Args:
-        calibrator: learned where `training_rate` of the rows converted.
+        calibrator: learned at the rate of the training rows.
         interval: learned on the same rows.
-        training_rate: over 0 and under 1.
-        expected_rate: over 0 and under 1.
+        shift: of `base_rate_shift`.
     """
-    shift = float(logit(expected_rate) - logit(training_rate))
 
     def shifted(ends: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(expit(logit(np.array(ends)) + shift).tolist())

@@ -267,15 +267,19 @@ def booster_text(booster: lgb.Booster) -> str:
 
 def assign_folds(rows: TrainingMatrix, seed: int) -> NDArray[np.intp]:
     """The fold of each row, shape (rows,); an account, or with few of them a group, is in one."""
-    unit = rows.account_id
-    if _count_converted_units(unit, rows.converted) < MIN_ACCOUNTS:
-        unit = rows.group_id
+    unit = held_out_units(rows)
     fold_count = min(FOLDS, _count_converted_units(unit, rows.converted))
     splitter = StratifiedGroupKFold(fold_count, shuffle=True, random_state=seed)
     fold = np.empty(rows.converted.size, dtype=np.intp)
     for number, (_, held_out_rows) in enumerate(splitter.split(rows.x, rows.converted, unit)):
         fold[held_out_rows] = number
     return fold
+
+
+def held_out_units(rows: TrainingMatrix) -> NDArray[np.object_]:
+    """What is held out, or drawn, as a whole: accounts, or groups where few accounts converted."""
+    few = _count_converted_units(rows.account_id, rows.converted) < MIN_ACCOUNTS
+    return rows.group_id if few else rows.account_id
 
 
 def _count_converted_units(unit: NDArray[np.object_], converted: NDArray[np.bool_]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...model.bundle import INTERVAL_SHARE
 from ..evaluate.evaluation import MODEL
 from ..fit.shrinkage import describe_blend as sample_sentence
 from ..training import LEVEL_REMEDY, TrainingResult
@@ -78,7 +79,12 @@ def _calibration_sentences(trained: TrainingResult) -> tuple[str, ...]:
     rate_shift = () if expected is None else (f"Moved to an expected rate of {expected:.1%}.",)
     return (
         f"Map from raw score to chance, by least held-out log loss ({losses}): {chosen.name}.",
-        "The interval of each readiness is Venn-Abers', learned on the same held-out scores.",
+        (
+            f"The interval of each readiness holds it in {INTERVAL_SHARE:.0%} of the cases, had "
+            f"the model learned from other accounts ({len(trained.bundle.refits)} refits)."
+            if trained.bundle.refits
+            else "The interval of each readiness is Venn-Abers', learned on the held-out scores."
+        ),
         recency,
         f"{level.sentence} {LEVEL_REMEDY}" if level.off else level.sentence,
         *rate_shift,

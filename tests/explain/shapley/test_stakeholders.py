@@ -43,7 +43,7 @@ SETTINGS = Settings(
     target=TargetSettings(horizon_days=150),
     observation=ObservationSettings(datetime(2025, 12, 1)),
     snapshots=SnapshotSettings(start=datetime(2024, 11, 1)),
-    model=ModelSettings(threads=1, resamples=2, ablation=False),
+    model=ModelSettings(threads=1, refits=2, resamples=2, ablation=False),
     explain=ExplainSettings(standard_error=0.05, max_pairs=16, min_support=5),
 )
 

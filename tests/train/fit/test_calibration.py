@@ -12,6 +12,7 @@ from mqbg.train.fit.calibration import (
     HALF_LIVES_DAYS,
     MIN_SLOPE,
     adjust_to_base_rate,
+    base_rate_shift,
     choose_calibrator,
     equal_mass_bins,
     expected_calibration_error,
@@ -345,7 +346,7 @@ def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrat
     likelier = chance / (1 - chance) / (rate / (1 - rate))  # p(score | yes) / p(score | no)
     bayes = expected * likelier / (expected * likelier + 1 - expected)
     table = VennAbers((score,), (chance,), (chance,))
-    moved, interval = adjust_to_base_rate(calibrator, table, rate, expected)
+    moved, interval = adjust_to_base_rate(calibrator, table, base_rate_shift(rate, expected))
     assert moved(np.array([score]))[0] == pytest.approx(bayes)
     assert interval.low[0] == pytest.approx(bayes)
     assert interval.high[0] == pytest.approx(bayes)
@@ -353,12 +354,13 @@ def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrat
 
 def test_moving_to_the_same_rate_changes_nothing():
     table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
-    assert adjust_to_base_rate(Platt(1.0, 0.5), table, 0.2, 0.2) == (Platt(1.0, 0.5), table)
+    shift = base_rate_shift(0.2, 0.2)
+    assert adjust_to_base_rate(Platt(1.0, 0.5), table, shift) == (Platt(1.0, 0.5), table)
 
 
 def test_the_moved_interval_stays_within_certainty_at_its_ends():
     table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
-    _, moved = adjust_to_base_rate(Platt(1.0, 0.5), table, 0.2, 0.6)
+    _, moved = adjust_to_base_rate(Platt(1.0, 0.5), table, base_rate_shift(0.2, 0.6))
     assert (moved.low[0], moved.high[1]) == (0.0, 1.0)
     assert moved.low[1] > 0.2
 
