@@ -277,7 +277,7 @@ SMALL_SETTINGS = Settings(
     target=TargetSettings(horizon_days=150),
     observation=ObservationSettings(datetime(2025, 12, 1)),
     snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
-    model=ModelSettings(threads=1, resamples=2, ablation=False),
+    model=ModelSettings(threads=1, refits=2, resamples=2, ablation=False),
     explain=ExplainSettings(min_support=5),
 )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import Vocabulary
@@ -23,6 +24,7 @@ from .tree_text import split_features
 if TYPE_CHECKING:
     import lightgbm as lgb
 
+MIN_CHANCE = 1e-9  # what a chance is held above where its log-odds are taken
 NUMERIC, CATEGORICAL = "number", "category"  # kinds of feature columns
 
 
@@ -71,6 +73,23 @@ class HorizonModel:
     calibrator: Calibrator
 
 
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """The model had it learned from other accounts (see `train.fit.refits`).
+
+    Attributes:
+        trees: the LightGBM model as text.
+        calibrator: raw log-odds to readiness.
+    """
+
+    trees: str
+    calibrator: Calibrator
+
+
+INTERVAL_SHARE = 0.8
+"""Of refits to other accounts, the share whose readiness the interval is to hold."""
+
+
 class TreeEngine(Protocol):
     """What runs the trees in LightGBM's place, with the same numbers (see `explain.treeshap`)."""
 
@@ -94,12 +113,17 @@ class Bundle:
         vocabulary: roles and kind families of the training data.
         category_values: known values of each category column; a value's code is its index.
         calibrator: raw log-odds to readiness.
-        interval: raw log-odds to the two ends of the readiness interval.
+        interval: raw log-odds to the two ends of a Venn-Abers interval, which is that of the
+            readiness where there are no refits.
         thresholds: the learned line between nurture and qualified.
         reference_members: one typical engaged member per role, where there were any.
         training: what it was trained on.
         horizon_models: further horizons, the shortest first.
+        only_features: those of the catalogue that the trees read, where they are of a release that
+            had fewer; None for all.
+        refits: the model had it learned from other accounts.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
+        refit_engines: the same for each of the refits; empty for LightGBM itself.
     """
 
     trees: str
@@ -113,12 +137,15 @@ class Bundle:
     reference_members: tuple[ReferenceMember, ...]
     training: TrainingSummary
     horizon_models: tuple[HorizonModel, ...] = ()
+    only_features: tuple[str, ...] | None = None
+    refits: tuple[Refit, ...] = ()
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
+    refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """The catalogue that the trees were trained on."""
-        return build_catalogue(self.vocabulary)
+        return build_catalogue(self.vocabulary, self.only_features)
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -144,15 +171,67 @@ class Bundle:
         """
         if not len(matrix):
             return np.empty(0)
+        if not self.blend.trees_share:
+            return self._blended(matrix, np.zeros(len(matrix)))
+        return self._blended(matrix, self._predict_trees(matrix))
+
+    def _blended(
+        self, matrix: NDArray[np.float64], trees: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The raw score of trees that say so, shape (rows,), as `blend` has it."""
         trees_share = self.blend.trees_share
         if trees_share == 1:
-            return self._predict_trees(matrix)
+            return trees
         rule_log_odds = self.blend.rule_log_odds(
             *(matrix[:, index] for index in self._rule_columns)
         )
         if not trees_share:
             return rule_log_odds
-        return trees_share * self._predict_trees(matrix) + (1 - trees_share) * rule_log_odds
+        return trees_share * trees + (1 - trees_share) * rule_log_odds
+
+    def readiness_interval(
+        self, matrix: NDArray[np.float64], log_odds: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where the readiness would lie in four of five cases, had the model learned elsewhere.
+
+        The refits' spread around their mean, in log-odds of readiness, laid around the readiness
+        itself, which is inside by construction. Without refits the Venn-Abers interval, stretched
+        to the readiness where that lies outside.
+
+        Args:
+            matrix: shape (rows, features).
+            log_odds: shape (rows,); raw scores of the same rows.
+
+        Returns:
+            Both ends, shape (rows,) each.
+        """
+        readiness = self.readiness(log_odds)
+        if not (self.refits and len(matrix)):
+            low, high = self.interval.bounds(log_odds)
+            return np.minimum(low, readiness), np.maximum(high, readiness)
+        spread = np.empty((len(self.refits), len(matrix)))
+        total = np.zeros(len(matrix))  # added one by one: the same bits for one row and for many
+        for number, refit in enumerate(self.refits):
+            raw = self._blended(matrix, self._predict_refit(number, matrix))
+            spread[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
+            total += spread[number]
+        spread -= total / len(self.refits)
+        tail = (1 - INTERVAL_SHARE) / 2
+        ends = np.quantile(spread, (tail, 1 - tail), axis=0, method="weibull")
+        centre = logit(np.clip(readiness, MIN_CHANCE, 1 - MIN_CHANCE))
+        return (
+            np.minimum(expit(centre + ends[0]), readiness),
+            np.maximum(expit(centre + ends[1]), readiness),
+        )
+
+    @cached_property
+    def _refit_boosters(self) -> tuple[lgb.Booster, ...]:
+        return tuple(_read_booster(refit.trees) for refit in self.refits)
+
+    def _predict_refit(self, number: int, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.refit_engines:
+            return self.refit_engines[number].predict(matrix, self.settings.model.threads)
+        return self._predict_booster(self._refit_boosters[number], matrix)
 
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the raw score, above the average, shape (rows, features).

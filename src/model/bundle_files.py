@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from ..contract import BadInput
 from ..features.declare.template import Template, TemplateRole
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import RoleRequirement, model_settings_values, settings_from_values
-from .bundle import Bundle, HorizonModel, ReferenceMember, TrainingSummary
+from .bundle import Bundle, HorizonModel, ReferenceMember, Refit, TrainingSummary
 from .calibrators import Blend, VennAbers, calibrator_from_dict
 from .thresholds import Thresholds
 from .tree_text import feature_count
 
-FORMAT = 4  # raised when a bundle can no longer be read by the release before
+logger = logging.getLogger(__name__)
+
+FORMAT = 5  # raised when a bundle can no longer be read by the release before
 TREES_FILE, MANIFEST_FILE = "trees.txt", "bundle.json"
 
 
@@ -49,6 +52,10 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
             }
             for horizon in bundle.horizon_models
         ],
+        "refits": [
+            {"trees_sha256": _sha256(refit.trees), "calibrator": asdict(refit.calibrator)}
+            for refit in bundle.refits
+        ],
         "category_values": bundle.category_values,
         "calibrator": asdict(bundle.calibrator),
         "interval": asdict(bundle.interval),
@@ -62,6 +69,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     (folder / TREES_FILE).write_text(bundle.trees, encoding="utf-8")
     for horizon in bundle.horizon_models:
         (folder / _horizon_trees_file(horizon.days)).write_text(horizon.trees, encoding="utf-8")
+    for number, refit in enumerate(bundle.refits):
+        (folder / _refit_trees_file(number)).write_text(refit.trees, encoding="utf-8")
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -74,8 +83,14 @@ def load_bundle(folder: Path) -> Bundle:
     """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        if manifest["format"] == FORMAT - 1:
+        if manifest["format"] == 3:
             manifest = _from_format_3(manifest)
+        if manifest["format"] == 4:
+            manifest = {**manifest, "format": FORMAT, "refits": []}
+            logger.warning(
+                "%s: the model is of a release without refits: the interval of a readiness is "
+                "Venn-Abers'; train again for one by other accounts", folder,
+            )  # fmt: skip
         if manifest["format"] != FORMAT:
             remedy = "update mqbg to read it" if manifest["format"] > FORMAT else "train again"
             raise BadInput(
@@ -91,7 +106,14 @@ def load_bundle(folder: Path) -> Bundle:
             )
             for tree in manifest["horizons"]
         )
-        bundle = _bundle_from_manifest(manifest, trees, horizons)
+        refits = tuple(
+            Refit(
+                _read_trees(folder / _refit_trees_file(number), fields["trees_sha256"]),
+                calibrator_from_dict(fields["calibrator"]),
+            )
+            for number, fields in enumerate(manifest["refits"])
+        )
+        bundle = replace(_bundle_from_manifest(manifest, trees, horizons), refits=refits)
         saved_features = list(manifest["features"])
         tree_features = feature_count(trees) if trees else len(saved_features)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -101,6 +123,8 @@ def load_bundle(folder: Path) -> Bundle:
             f"{folder}: expected a bundle ({TREES_FILE} and {MANIFEST_FILE}), could not read it: "
             f"{type(error).__name__}: {error}; train again or take another version"
         ) from error
+    if saved_features != list(bundle.catalogue.feature_names):
+        bundle = _with_earlier_catalogue(bundle, saved_features, folder)
     names = list(bundle.catalogue.feature_names)
     if saved_features != names or tree_features != len(names):
         raise BadInput(
@@ -110,6 +134,19 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
+def _with_earlier_catalogue(bundle: Bundle, saved: list[str], folder: Path) -> Bundle:
+    """The bundle with the features it was trained on, where the catalogue has got others since."""
+    names = bundle.catalogue.feature_names
+    if [name for name in names if name in set(saved)] != saved:
+        return bundle
+    logger.warning(
+        "%s: the model is of a release whose catalogue had %d of today's %d features; it is scored "
+        "as it was; train again to use the others",
+        folder, len(saved), len(names),
+    )  # fmt: skip
+    return replace(bundle, only_features=tuple(saved))
+
+
 def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest of the format before, which named reference members and thresholds otherwise."""
     renamed = {
@@ -117,7 +154,7 @@ def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "expected": "forecast",
     }  # fmt: skip
     thresholds = {renamed.get(key, key): value for key, value in manifest["thresholds"].items()}
-    upgraded = {**manifest, "format": FORMAT, "thresholds": thresholds}
+    upgraded = {**manifest, "format": 4, "thresholds": thresholds}
     upgraded["reference_members"] = upgraded.pop("typical")
     return upgraded
 
@@ -125,6 +162,11 @@ def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _horizon_trees_file(days: int) -> str:
     """File of the trees of a further horizon."""
     return f"trees_{days}d.txt"
+
+
+def _refit_trees_file(number: int) -> str:
+    """File of the trees of a refit."""
+    return f"trees_refit_{number:02d}.txt"
 
 
 def _read_trees(path: Path, sha256: str) -> str:

@@ -108,6 +108,8 @@ class ModelSettings:
         few_conversions: with fewer converted groups the trees are blended with the rule score.
         expected_rate: the share of open groups that convert within the horizon, where it is known
             to be another than in training; readiness is moved to it.
+        refits: to accounts drawn with replacement, behind the interval of a readiness; 0 takes the
+            Venn-Abers interval, which knows only how many labels there are at a score.
         tuning_minutes: after so long `--trials` starts no further trial.
     """
 
@@ -120,6 +122,7 @@ class ModelSettings:
     monotone: Flag = False
     few_conversions: Count = 100
     expected_rate: OpenShare | None = None
+    refits: WholeFromZero = 10
     tuning_minutes: NumberOverZero = 10.0
 
 

@@ -23,19 +23,18 @@ from ..features.time_rules.eligible_groups import (
     training_cutoffs,
 )
 from ..model.bundle import Bundle
-from ..model.threshold_update import update_threshold
 from ..settings import Settings
 from .data.labels import require_target_stage
 from .data.leakage import Finding, find_leaks
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
-from .data.split import Split, forward_split
+from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes
 from .evaluate.evaluation import MODEL, Evaluation, evaluate_bundle, touched_per_snapshot
 from .fit.monotone import cost_of_monotone_constraints
-from .fit.procedure import FitResult, build_training_matrix, fit_bundle, score_snapshots
+from .fit.procedure import FitResult, build_training_matrix, fit_bundle
+from .fit.trees import max_refit_rounds
 from .fit.tuning import TuningResult, tune
 from .thresholds.learn import require_policy
-from .thresholds.performance import forecast_performance
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +57,8 @@ class TrainingResult:
         ablation: frame of `ablation.ablate_themes`; None where it was not made.
         monotone_cost: frame of `monotone.cost_of_monotone_constraints`; None without directions.
         tuned: what the trials found; None without trials.
+        refit: how the registered bundle came about: fitted by the procedure that the test judged,
+            to every label known; None where nothing is registered.
     """
 
     bundle: Bundle
@@ -71,6 +72,12 @@ class TrainingResult:
     ablation: pd.DataFrame | None = None
     monotone_cost: pd.DataFrame | None = None
     tuned: TuningResult | None = None
+    refit: FitResult | None = None
+
+    @property
+    def registered(self) -> FitResult:
+        """How `bundle` came about."""
+        return self.refit or self.learned
 
     @property
     def few_labels(self) -> bool:
@@ -86,9 +93,11 @@ def train(
     trials: int = 0,
     studies: Path | None = None,
 ) -> TrainingResult:
-    """Snapshots, labels, split, leak probes, trees, calibrator, thresholds, baselines, figures.
+    """Snapshots, labels, split, leak probes, fit, figures beside the baselines, and the refit.
 
-    What the probes find is logged as warnings before the fit, and the training goes on.
+    What the probes find is logged as warnings before the fit, and the training goes on. The test
+    judges the procedure; where it finds a signal, the same procedure is then fitted to every label
+    known, test included, and that is the bundle.
 
     Args:
         source: prepared tables with their settings.
@@ -111,6 +120,8 @@ def train(
     findings = find_leaks(source.tables, settings, training.features, training.keys, progress)
     for finding in findings:
         logger.warning("%s", finding.sentence)
+    if sentence := thin_training_sentence(split, training):
+        logger.warning("%s", sentence)
     training_fingerprint = data_fingerprint(source)
     tuned = None
     if trials:
@@ -137,17 +148,78 @@ def train(
     )
     touched = touched_per_snapshot(split, settings)
     evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
+    refit, all_snapshots = None, snapshots
+    if evaluation.signal.found:
+        if evaluation.level.off:
+            logger.warning("%s %s", evaluation.level.sentence, LEVEL_REMEDY)
+        end = end_of_observation(source.tables, settings)
+        catalogue_now = _current_catalogue(source, feature_catalogue, end)
+        if catalogue_now is not feature_catalogue:
+            all_snapshots = collect_snapshots(source, catalogue_now, split.cutoffs, progress)
+        refit = fit_bundle(
+            all_snapshots,
+            split.of_everything(end),
+            catalogue_now,
+            settings,
+            training_fingerprint,
+            progress,
+            tuned.parameters if tuned else None,
+            max_refit_rounds(learned.fitted_trees),
+            follow_newest=evaluation.level.off,
+            refits=settings.model.refits,
+        )
+    bundle = refit.bundle if refit else learned.bundle
+    names = list(bundle.catalogue.feature_names)
     trained = TrainingResult(
-        _bundle_with_current_thresholds(learned, evaluation, snapshots, split),
-        learned, evaluation, split, touched,
-        snapshots.features.select(list(feature_catalogue.feature_names)).slice(0, 5),
+        bundle, learned, evaluation, split, touched,
+        all_snapshots.features.select(names).slice(0, 5),
         _sample_rows(
-            snapshots.at_cutoffs(split.test).features.select(list(feature_catalogue.feature_names)),
-            settings.model.seed,
+            all_snapshots.at_cutoffs(split.test).features.select(names), settings.model.seed
         ),
-        findings, tuned=tuned,
+        findings, tuned=tuned, refit=refit,
     )  # fmt: skip
     return _add_refits(trained, snapshots, progress)
+
+
+LEVEL_REMEDY = "What is registered is calibrated on the newest labels, where older rows count less."
+MIN_CONVERTED_GROUPS = 30
+
+
+def thin_training_sentence(split: Split, training: SnapshotTable) -> str:
+    """What the part to learn from lacks, and what to do; empty where it has enough.
+
+    Args:
+        split: its training cut-offs.
+        training: their rows.
+    """
+    groups = int(training.keys.loc[training.converted, "group_id"].nunique())
+    lacks = []
+    if len(split.train) < MIN_TRAINING_CUTOFFS:
+        lacks.append(f"{len(split.train)} of {MIN_TRAINING_CUTOFFS} cut-offs")
+    if groups < MIN_CONVERTED_GROUPS:
+        lacks.append(f"{groups} of {MIN_CONVERTED_GROUPS} converted groups")
+    if not lacks:
+        return ""
+    return (
+        f"the judged model learns from {' and '.join(lacks)} that it should have, so its figures "
+        "say less than they could of what is registered; bring a longer history, set denser "
+        "[snapshots] or a shorter [target] horizon_days"
+    )
+
+
+def _current_catalogue(source: FeatureSource, judged: Catalogue, end: datetime) -> Catalogue:
+    """The catalogue of the whole data; the judged one where it has the same columns.
+
+    Departments alone are no reason to read the tables again: the rarest of them change places with
+    every month, and no column is named after one.
+    """
+    vocabulary = find_vocabulary(source, end)
+    before = judged.vocabulary
+    same_columns = vocabulary.template == before.template and all(
+        set(getattr(vocabulary, part)) == set(getattr(before, part))
+        for part in ("families", "questions")
+    )
+    return judged if same_columns else build_catalogue(vocabulary)
 
 
 SHAP_SAMPLE_ROWS = 400
@@ -201,30 +273,6 @@ def _require_open_groups(snapshots: SnapshotTable, split: Split) -> None:
                 f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}, found none; bring a longer "
                 "history or set another --test-from"
             )
-
-
-def _bundle_with_current_thresholds(
-    learned: FitResult, evaluation: Evaluation, snapshots: SnapshotTable, split: Split
-) -> Bundle:
-    """The bundle with its line followed up to the last cut-off, and what to expect from then on."""
-    bundle, settings = learned.bundle, learned.bundle.settings
-    if settings.thresholds.policy != "capacity":
-        return bundle
-    after = score_snapshots(bundle, snapshots.at_cutoffs(split.after_test))
-    recent_rows = pd.concat([learned.recent_rows, evaluation.rows, after], ignore_index=True)
-    thresholds = update_threshold(recent_rows, bundle.thresholds, settings.thresholds)
-    forecast_rows = recent_rows[
-        recent_rows["as_of"].isin(np.sort(recent_rows["as_of"].unique())[-FORECAST_SNAPSHOTS:])
-    ]
-    bootstrap_options = {"resamples": settings.model.resamples, "seed": settings.model.seed}
-    forecast = forecast_performance(
-        learned.scored_rows, forecast_rows, thresholds, settings.thresholds, **bootstrap_options
-    )
-    return replace(bundle, thresholds=replace(thresholds, forecast=forecast))
-
-
-FORECAST_SNAPSHOTS = 4
-"""Snapshots whose flow says how many groups to expect."""
 
 
 def _add_refits(

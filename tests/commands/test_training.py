@@ -38,7 +38,7 @@ CUTOFFS = tuple(FIRST + timedelta(days=30 * n) for n in range(5))
 SPLIT = Split(train=CUTOFFS[:2], test=CUTOFFS[3:], test_from=CUTOFFS[3])
 SETTINGS = Settings(
     target=TargetSettings(horizon_days=30),
-    model=ModelSettings(threads=1, resamples=5, few_conversions=1, ablation=False),
+    model=ModelSettings(threads=1, refits=2, resamples=5, few_conversions=1, ablation=False),
 )
 
 

@@ -373,8 +373,8 @@ def test_trees_of_one_horizon_do_not_pass_for_those_of_another(horizons_saved):
 
 
 def test_an_older_format_is_refused_with_what_to_do(saved):
-    rewrite(saved, {**card_of(saved), "format": FORMAT - 2})
-    assert f"got format {FORMAT - 2}; train again" in refusal(saved)
+    rewrite(saved, {**card_of(saved), "format": 2})
+    assert "got format 2; train again" in refusal(saved)
 
 
 def test_a_bundle_of_the_format_before_is_read_by_its_old_names(bundle, saved):
@@ -385,8 +385,18 @@ def test_a_bundle_of_the_format_before_is_read_by_its_old_names(bundle, saved):
     card = card_of(saved)
     card["thresholds"] = {old_names.get(key, key): v for key, v in card["thresholds"].items()}
     card["typical"] = card.pop("reference_members")
-    rewrite(saved, {**card, "format": FORMAT - 1})
+    rewrite(saved, {**card, "format": 3})
     assert load_bundle(saved) == bundle
+
+
+def test_a_bundle_of_a_release_without_refits_is_scored_as_it_was_with_a_warning(
+    bundle, saved, caplog
+):
+    card = card_of(saved)
+    del card["refits"]
+    rewrite(saved, {**card, "format": 4})
+    assert load_bundle(saved) == bundle
+    assert "of a release without refits" in caplog.text
 
 
 def test_a_bundle_without_trees_ranks_by_the_rule_and_survives_saving(bundle, table, tmp_path):
@@ -450,3 +460,20 @@ def test_features_that_trees_split_on_are_those_that_lightgbm_counts(bundle):
     counts = bundle.booster.feature_importance("split")
     assert split_features(bundle.trees) == {index for index, count in enumerate(counts) if count}
     assert feature_count(bundle.trees) == bundle.booster.num_feature()
+
+
+def test_a_bundle_of_an_earlier_catalogue_is_scored_as_it_was_with_a_warning(
+    bundle, table, tmp_path, caplog
+):
+    every = build_catalogue(VOCABULARY).feature_names
+    names = tuple(name for name in every if not name.startswith("contact_history"))
+    x = feature_matrix(table, names, VALUES)
+    converted = np.nan_to_num(x[:, names.index("inbound_7d")]) > 5
+    earlier = replace(bundle, trees=trees(names, x, converted), only_features=names)
+    save_bundle(earlier, tmp_path)
+    assert card_of(tmp_path)["features"] == list(names)
+    loaded = load_bundle(tmp_path)
+    assert loaded == earlier
+    assert loaded.log_odds(table).tolist() == earlier.log_odds(table).tolist()
+    assert f"had {len(names)} of today's {len(every)} features" in caplog.text
+    assert "train again" in caplog.text

@@ -28,7 +28,7 @@ VALUES = {"tier": ("A", "B"), "solution": ("S1", "S2"), "country": ("JP",)}
 COUNTED = ("members", "members_left_90d")
 SETTINGS = Settings(
     target=TargetSettings(horizon_days=60),
-    model=ModelSettings(threads=1, resamples=5, few_conversions=1, ablation=False),
+    model=ModelSettings(threads=1, refits=2, resamples=5, few_conversions=1, ablation=False),
 )
 SPLIT = Split(
     train=tuple(FIRST + timedelta(days=30 * n) for n in range(4)),
@@ -87,10 +87,10 @@ def _quiet(_label, _share):
     pass
 
 
-def _learned(snapshots, settings=SETTINGS, rounds=50, tuned=None):
+def _learned(snapshots, settings=SETTINGS, rounds=50, tuned=None, refits=0):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "ROUNDS", rounds)
-        return fit_bundle(snapshots, SPLIT, WORDS, settings, "f1", _quiet, tuned)
+        return fit_bundle(snapshots, SPLIT, WORDS, settings, "f1", _quiet, tuned, refits=refits)
 
 
 def _trained(snapshots, settings=SETTINGS):

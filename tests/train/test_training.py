@@ -16,6 +16,7 @@ from hypothesis import settings as checks
 from hypothesis import strategies as st
 from mqbg.contract import TABLES, BadInput
 from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
+from mqbg.features.time_rules.eligible_groups import start_of_history, training_cutoffs
 from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.settings import (
     ModelSettings,
@@ -32,16 +33,17 @@ from mqbg.train.evaluate.evaluation import MODEL
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.reference_members import find_reference_members
 from mqbg.train.fit.shrinkage import describe_blend
-from mqbg.train.training import probe_leaks, train
+from mqbg.train.training import probe_leaks, thin_training_sentence, train
 
 SEED = 33
 TEST_FROM = datetime(2025, 6, 1)
 HORIZON = timedelta(days=150)
+OBSERVED_UNTIL = datetime(2025, 11, 1)
 SETTINGS = Settings(
     target=TargetSettings(horizon_days=150),
-    observation=ObservationSettings(datetime(2025, 11, 1)),
+    observation=ObservationSettings(OBSERVED_UNTIL),
     snapshots=SnapshotSettings(start=datetime(2024, 11, 1)),
-    model=ModelSettings(threads=1, resamples=2, few_conversions=1),
+    model=ModelSettings(threads=1, refits=2, resamples=2, few_conversions=1),
 )
 
 
@@ -75,7 +77,8 @@ def trained(source):
 @pytest.fixture(scope="module")
 def learned(source, trained):
     """The training part, collected once more, without any test cut-off."""
-    return collect_snapshots(source, trained.bundle.catalogue, trained.split.train, quiet)
+    catalogue = trained.learned.bundle.catalogue
+    return collect_snapshots(source, catalogue, trained.split.train, quiet)
 
 
 def converts(tables, group_id, as_of):
@@ -96,7 +99,7 @@ def test_no_training_label_reaches_into_the_test(trained):
     assert len(split.train) == 3  # on the first of November, December and January
     assert max(split.train) + HORIZON <= split.test_from == TEST_FROM <= min(split.test)
     assert set(trained.evaluation.rows["as_of"]) == set(split.test)
-    assert trained.bundle.training.last_as_of == split.train[-1]
+    assert trained.learned.bundle.training.last_as_of == split.train[-1]
 
 
 def splits(cutoffs, gap, test_from):
@@ -148,22 +151,60 @@ def test_what_was_known_from_the_test_on_shapes_nothing_but_the_fingerprint(
     assert replace(other, training=same) == trained.learned.bundle
 
 
-def test_what_is_published_differs_in_the_line_alone_that_followed_the_capacity_on(trained):
-    begun = trained.learned.bundle.thresholds
-    followed = trained.bundle.thresholds
-    assert replace(trained.bundle, thresholds=begun) == trained.learned.bundle
-    assert followed.schedule[: len(begun.schedule)] == begun.schedule
-    assert begun.updated_until < trained.split.test_from
-    assert followed.updated_until == trained.split.cutoffs[-1]
+def test_what_is_registered_learned_from_every_label_known(source, trained):
+    split, about = trained.split, trained.bundle.training
+    every = training_cutoffs(SETTINGS, start_of_history(source.tables), OBSERVED_UNTIL)
+    assert set(split.train) < set(split.labelled) == set(every)
+    rows = collect_snapshots(source, trained.bundle.catalogue, every, quiet)
+    assert (about.rows, about.conversions) == (len(rows.keys), rows.converted.sum())
+    assert (about.first_as_of, about.last_as_of) == (every[0], every[-1])
+    assert trained.bundle == trained.refit.bundle
+    assert set(trained.refit.scored_rows["as_of"]) == set(every)
+    held_out = trained.refit.fitted_trees.held_out
+    assert trained.refit.scored_rows["readiness"].tolist() == (
+        trained.bundle.calibrator(held_out).tolist()
+    )
+
+
+def test_figures_are_of_the_model_that_did_not_see_the_test(source, trained):
+    rows = trained.evaluation.rows
+    test = collect_snapshots(source, trained.learned.bundle.catalogue, trained.split.test, quiet)
+    judged = trained.learned.bundle
+    readiness = judged.readiness(judged.log_odds(test.features))
+    assert rows["readiness"].tolist() == readiness.tolist()
+    assert trained.bundle.trees != judged.trees
+
+
+def test_the_registered_line_follows_the_capacity_up_to_the_last_cutoff(trained):
+    assert trained.learned.bundle.thresholds.updated_until < trained.split.test_from
+    assert trained.bundle.thresholds.updated_until == trained.split.cutoffs[-1]
+
+
+def test_a_role_that_came_after_the_test_began_has_columns_in_what_is_registered(
+    tables, open_tables
+):
+    members = tables["members"].to_pandas()
+    late = members["joined_at"] > TEST_FROM
+    members.loc[late, "role"] = "newcomer"
+    source = open_tables(
+        {**tables, "members": pa.Table.from_pandas(members, tables["members"].schema, False)},
+        SETTINGS,
+    )
+    found = quickly_trained(source, test_from=TEST_FROM)
+    roles = [
+        [role.name for role in one.bundle.vocabulary.template.roles]
+        for one in (found.learned, found.registered)
+    ]
+    assert "newcomer" not in roles[0]
+    assert "newcomer" in roles[1]
 
 
 def test_typical_members_are_of_the_training_cutoffs_alone(source, trained, learned):
-    words = trained.bundle.catalogue
-    assert (
-        find_reference_members(learned.engaged_members, words) == trained.bundle.reference_members
-    )
+    bundle = trained.learned.bundle
+    words = bundle.catalogue
+    assert find_reference_members(learned.engaged_members, words) == bundle.reference_members
     test = collect_snapshots(source, words, trained.split.test[:1], quiet)
-    assert find_reference_members(test.engaged_members, words) != trained.bundle.reference_members
+    assert find_reference_members(test.engaged_members, words) != bundle.reference_members
 
 
 # Rows
@@ -177,7 +218,7 @@ def test_rows_are_labelled_by_conversions_within_the_horizon(tables, trained, le
 
 
 def test_the_bundle_says_how_much_it_was_trained_on(trained, learned):
-    about = trained.bundle.training
+    about = trained.learned.bundle.training
     assert (about.rows, about.conversions) == (len(learned.keys), learned.keys["converted"].sum())
     assert (about.first_as_of, about.test_from) == (trained.split.train[0], TEST_FROM)
     left = learned.features["members_left_90d"].to_pylist()
@@ -194,7 +235,7 @@ def test_test_rows_say_whether_their_account_was_trained_on(tables, trained, lea
 
 
 def test_categories_are_the_values_of_the_training_rows(trained, learned):
-    values = trained.bundle.category_values
+    values = trained.learned.bundle.category_values
     assert {"solution", "industry", "country", "tier"} <= set(values)
     assert set(values) == set(trained.bundle.catalogue.categorical_features)
     for name, known in values.items():
@@ -212,9 +253,10 @@ def test_the_model_and_every_baseline_are_judged_on_the_same_rows(trained):
 
 
 def test_the_calibrator_and_the_interval_come_from_held_out_scores(trained):
-    scores = set(trained.learned.fitted_trees.held_out.tolist())
-    assert set(trained.bundle.interval.scores) <= scores
-    assert trained.learned.fitted_trees.held_out.size == trained.bundle.training.rows
+    for fit_result in (trained.learned, trained.refit):
+        scores = set(fit_result.fitted_trees.held_out.tolist())
+        assert set(fit_result.bundle.interval.scores) <= scores
+        assert fit_result.fitted_trees.held_out.size == fit_result.bundle.training.rows
 
 
 def test_a_trained_bundle_survives_saving(trained, tmp_path):
@@ -226,7 +268,7 @@ def test_a_trained_bundle_survives_saving(trained, tmp_path):
 def test_the_trees_have_the_names_of_the_catalogue(trained):
     booster = lgb.Booster(model_str=trained.bundle.trees)
     assert booster.feature_name() == list(trained.bundle.catalogue.feature_names)
-    assert booster.num_trees() == trained.learned.fitted_trees.rounds
+    assert booster.num_trees() == trained.refit.fitted_trees.rounds
 
 
 def test_the_example_is_a_few_rows_of_numbers_and_texts_as_mlflow_takes_them(trained):
@@ -283,9 +325,21 @@ def leaked(tables, open_tables):
 def test_training_warns_of_a_leak_before_the_fit_and_goes_on(leaked):
     _source, found, said, labels = leaked
     assert "tier" in {finding.thing for finding in found.findings}
-    assert said == [finding.sentence for finding in found.findings]
-    assert min(told for label, told in labels if label == "trees") == len(said)
+    findings = [finding.sentence for finding in found.findings]
+    assert said[: len(findings)] == findings
+    assert min(told for label, told in labels if label == "trees") >= len(findings)
     assert found.bundle.trees
+
+
+def test_training_warns_of_a_part_to_learn_from_that_is_too_thin(made_snapshots, made_split):
+    snapshots = made_snapshots(groups=60)
+    assert thin_training_sentence(made_split, snapshots.at_cutoffs(made_split.train)) == ""
+    thin = replace(made_split, train=made_split.train[:2])
+    few = made_snapshots(groups=10).at_cutoffs(thin.train)
+    sentence = thin_training_sentence(thin, few)
+    groups = few.keys.loc[few.converted, "group_id"].nunique()
+    assert f"2 of 3 cut-offs and {groups} of 30 converted groups" in sentence
+    assert "denser [snapshots]" in sentence
 
 
 def test_probing_alone_finds_what_a_training_finds(leaked):

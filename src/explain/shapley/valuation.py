@@ -118,4 +118,10 @@ class Valuation:
 
 def with_compiled_trees(bundle: Bundle) -> Bundle:
     """The same bundle, whose trees run as compiled code; the numbers do not change."""
-    return replace(bundle, tree_engine=compile_model_text(bundle.trees)) if bundle.trees else bundle
+    if not bundle.trees:
+        return bundle
+    return replace(
+        bundle,
+        tree_engine=compile_model_text(bundle.trees),
+        refit_engines=tuple(compile_model_text(refit.trees) for refit in bundle.refits),
+    )

@@ -22,6 +22,7 @@ from .terms import Term, terms
 from .themes import (
     calendar,
     completeness,
+    contact_history,
     coordination,
     engagement,
     fit,
@@ -38,7 +39,8 @@ from .vocabulary import Vocabulary
 THEMES: Sequence[Callable[[Vocabulary], tuple[Feature, ...]]] = (
     engagement.features, momentum.features, coordination.features, roles.features,
     completeness.features, journey.features, qualification.features, fit.features,
-    history.features, sales_touch.features, rule_scores.features, calendar.features,
+    history.features, contact_history.features, sales_touch.features, rule_scores.features,
+    calendar.features,
 )  # fmt: skip
 
 

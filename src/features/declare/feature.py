@@ -9,7 +9,7 @@ from .expressions import Expression
 
 Theme = Literal[
     "engagement", "momentum", "coordination", "roles", "completeness", "journey", "qualification",
-    "fit", "history", "sales touch", "rule scores", "calendar",
+    "fit", "history", "contact history", "sales touch", "rule scores", "calendar",
 ]  # fmt: skip
 Direction = Literal["up", "down"]
 

@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ...contract import BUYING_JOBS
+from ..tables.contact_history import SCOPES
 from .expressions import AsOf, days_before, days_between
 from .fixed_point import to_fixed_point
 from .vocabulary import Vocabulary
@@ -20,6 +21,8 @@ from .vocabulary import Vocabulary
 WEEKS_TRACKED = 13  # weeks that `weeks_active` looks back, one bit each
 JOB_WEEKS_TRACKED = 10  # weeks that `job_weeks` looks back, one bit for each job and week
 FIXED_WINDOWS_DAYS = (7, 14, 28, 30, 90)  # of features whose definition names them
+HISTORY_PRIOR = 5.0  # horizons at the base rate that a person's history is taken to begin with
+MIN_BASE_RATE = 1e-6
 LINEAR_DECAY_DAYS = 60  # a point is gone after two months, half of it after one (field-notes.md)
 
 
@@ -254,4 +257,44 @@ def _membership_signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
             lambda row, _as_of: row.memberships.cast("float64") - 1.0,
             Aggregation.MAX, 0.0, InputRows.MEMBERSHIP,
         ),
+        Signal(
+            "conversion_base_rate", lambda row, _as_of: row.conversion_base_rate,
+            Aggregation.MAX, None, InputRows.MEMBERSHIP,
+        ),
+        *(signal for scope in SCOPES for signal in _history_signals(scope)),
     )  # fmt: skip
+
+
+def _history_signals(scope: str) -> tuple[Signal, ...]:
+    """Conversions and horizons of exposure in other groups, and their rate beside the base rate."""
+
+    def rate(row: ir.Table, _as_of: AsOf) -> ir.Value:
+        conversions, exposure = row[f"{scope}_conversions"], row[f"{scope}_exposure"]
+        return to_fixed_point(log_rate(conversions, exposure, row.conversion_base_rate))
+
+    return (
+        Signal(
+            f"history_{scope}_conversions",
+            lambda row, _as_of: row[f"{scope}_conversions"],
+            Aggregation.MAX, 0.0, InputRows.MEMBERSHIP,
+        ),
+        Signal(
+            f"history_{scope}_exposure",
+            lambda row, _as_of: to_fixed_point(row[f"{scope}_exposure"]),
+            Aggregation.MAX, 0.0, InputRows.MEMBERSHIP,
+        ),
+        Signal(f"history_{scope}_rate", rate, Aggregation.MAX, 0.0, InputRows.MEMBERSHIP),
+    )  # fmt: skip
+
+
+def log_rate(
+    conversions: ir.FloatingValue, exposure: ir.FloatingValue, base: ir.FloatingValue
+) -> ir.FloatingValue:
+    """Logarithm of a rate beside the base rate, drawn to 0 by `HISTORY_PRIOR` horizons.
+
+    Engines differ in what the logarithm of nothing is, so nothing is held above it.
+    """
+    known_base = ibis.greatest(base, MIN_BASE_RATE)
+    hits, horizons = ibis.greatest(conversions, 0.0), ibis.greatest(exposure, 0.0)
+    rate = (hits + known_base * HISTORY_PRIOR) / (horizons + HISTORY_PRIOR)
+    return ibis.greatest(rate / known_base, MIN_BASE_RATE).ln()

@@ -9,6 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ...contract import BUYING_JOBS
+from ..tables.contact_history import SCOPES
 from .expressions import Expression, column, indicator, total
 from .fixed_point import to_fixed_point
 from .signals import FIXED_WINDOWS_DAYS, JOB_WEEKS_TRACKED, Aggregation
@@ -84,6 +85,7 @@ def terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
         *_member_count_terms(),
         *_distribution_terms(f"engagement_{settings.half_life_days}"),
         *_week_terms(),
+        *_history_terms(),
         *(
             Term(
                 f"awake_in_department_{place}",
@@ -165,6 +167,32 @@ def _week_terms() -> tuple[Term, ...]:
             ),
         ),
         Term("returns", _return_weeks),
+    )
+
+
+def _history_terms() -> tuple[Term, ...]:
+    """How the other groups of the members went (see `tables.contact_history`)."""
+
+    def of_members(name: str) -> Expression:
+        null = ibis.null("float64")
+        return lambda row: _is_member(row).ifelse(row[name], null)
+
+    return (
+        Term("conversion_base_rate", of_members("conversion_base_rate"), Aggregation.MAX, None),
+        *(
+            term
+            for scope in SCOPES
+            for rate in [f"history_{scope}_rate"]
+            for term in (
+                Term(f"history_{scope}_sum", _member_value(rate)),
+                Term(f"history_{scope}_best", of_members(rate), Aggregation.MAX, None),
+                Term(f"history_{scope}_worst", of_members(rate), Aggregation.MIN, None),
+                *(
+                    Term(f"history_{scope}_{what}", _member_value(f"history_{scope}_{what}"))
+                    for what in ("conversions", "exposure")
+                ),
+            )
+        ),
     )
 
 

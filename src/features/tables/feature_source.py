@@ -28,6 +28,7 @@ from ..time_rules.activities_known_before import (
     with_known_at,
 )
 from .account_history import OUTCOMES, group_outcomes
+from .contact_history import ENDINGS, group_endings
 
 NO_CONTENT = 0  # what stands for the number of a content that there is not
 NO_ID = ""  # what stands for the contact of a base row, and for the group of a free activity
@@ -40,6 +41,7 @@ MATERIALIZED_TABLES: Mapping[str, Sequence[str]] = {
     "verdicts": ["group_id"],
     "answers": ["group_id"],
     OUTCOMES: ["solution_id", "industry"],
+    ENDINGS: ["ending_group"],
 }
 
 
@@ -52,11 +54,11 @@ class MaterializedTables(Mapping[str, ir.Table]):
     def __init__(
         self,
         tables: Mapping[str, ir.Table],
-        outcomes: Callable[[], ir.Table],
+        derived: Mapping[str, Callable[[], ir.Table]],
         query_runner: QueryRunner,
     ) -> None:
         self._tables = dict(tables)
-        self._outcomes = outcomes
+        self._derived = derived
         self._not_materialized = dict(MATERIALIZED_TABLES)
         self._query_runner = query_runner
 
@@ -68,13 +70,13 @@ class MaterializedTables(Mapping[str, ir.Table]):
         return self._tables[name]
 
     def _unordered(self, name: str) -> ir.Table:
-        return self._outcomes() if name == OUTCOMES else self._tables[name]
+        return self._derived[name]() if name in self._derived else self._tables[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._tables, OUTCOMES: None})
+        return iter({**self._tables, **dict.fromkeys(self._derived)})
 
     def __len__(self) -> int:
-        return len({*self._tables, OUTCOMES})
+        return len({*self._tables, *self._derived})
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class FeatureSource:
         contract_tables: the contract's tables as they were opened.
         tables: the same, those that features read kept in the engine; `members` and
             `buying_groups` with member_no beside their columns (of a group: that of its base), and
-            `outcomes` (see `group_outcomes`).
+            `outcomes` (see `group_outcomes`) and `group_endings`.
         activity_facts: member_no, kind_no, occurred_at, counts_from, content_no, minutes: one row
             for each activity and member for whom it counts while they are a member (see
             `attribute_activities`); rows of one member, and of one group, lie together.
@@ -170,7 +172,12 @@ def prepare_source(source: Source, settings: Settings) -> FeatureSource:
     return FeatureSource(
         source.backend, contract_tables,
         MaterializedTables(
-            tables, lambda: group_outcomes(contract_tables, settings), query_runner
+            tables,
+            {
+                OUTCOMES: lambda: group_outcomes(contract_tables, settings),
+                ENDINGS: lambda: group_endings(contract_tables, settings.target),
+            },
+            query_runner,
         ),
         activity_facts, kind_rows, numbered_contents, settings, query_runner,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 from ..declare.expressions import AsOf, days_before, days_between
 from ..declare.signals import InputRows, Signal
 from ..time_rules.activities_known_before import known_before
+from .contact_history import BASE_RATE, ENDINGS, add_contact_history
 
 POINTS_PER_KIND_AND_DAY = 20  # activities of a person; the market leader's cap (field-notes.md)
 RULE_WINDOW_DAYS = 30
@@ -76,6 +77,7 @@ def people_at(
     groups: ir.Table,
     as_of: AsOf,
     signal_names: Collection[str],
+    horizon_days: int,
     *,
     subset: bool,
 ) -> ir.Table:
@@ -86,16 +88,19 @@ def people_at(
         groups: group_id, member_no (of the base) of the groups to look at.
         as_of: the cut-off.
         signal_names: names of the signals that will be asked for.
+        horizon_days: of the target, in which exposure is counted.
         subset: they are few, so that other members are better not counted.
 
     Returns:
-        group_id, contact_id, role, member_no, joined_at, and as far as they are wanted department
-        and memberships (groups that the contact is a member of, this one included). The base row
-        has nulls.
+        group_id, contact_id, role, member_no, joined_at (when the person first joined the group,
+        in whatever role), and as far as they are wanted department
+        and memberships (groups that the contact is a member of, this one included), and the
+        columns of `contact_history`. The base row has nulls.
     """
     members = current_members(tables["members"], as_of)
     current = members.semi_join(groups, "group_id")
-    rows = current.select("group_id", "contact_id", "role", "member_no", "joined_at")
+    rows = current.select("group_id", "contact_id", "role", "member_no")
+    rows = rows.join(_first_joined(tables["members"], groups, as_of), "member_no")
     if "other_groups" in signal_names:
         known = members.semi_join(current, "contact_id") if subset else members
         counts = known.group_by(other=known.contact_id).agg(memberships=known.count())
@@ -104,9 +109,24 @@ def people_at(
         contacts = tables["contacts"]
         placed = contacts.select("department", owner=contacts.contact_id)
         rows = rows.left_join(placed, [("contact_id", "owner")]).drop("owner")
+    if reads_contact_history(signal_names):
+        known = tables["members"]
+        known = known.semi_join(current, "contact_id") if subset else known
+        rows = add_contact_history(rows, known, tables[ENDINGS], groups, as_of, horizon_days)
     keys = ("group_id", "member_no")
     nulls = {name: ibis.null(rows[name].type()) for name in rows.columns if name not in keys}
     return ibis.union(rows, groups.mutate(**nulls).select(rows.columns))
+
+
+def _first_joined(members: ir.Table, groups: ir.Table, as_of: AsOf) -> ir.Table:
+    """When each person first joined: of the person, for a change of role starts another row."""
+    past = members.filter(members.joined_at < as_of).semi_join(groups, "group_id")
+    return past.group_by("member_no").agg(joined_at=past.joined_at.min())
+
+
+def reads_contact_history(signal_names: Collection[str]) -> bool:
+    """Whether some of the signals are of the members' other groups."""
+    return BASE_RATE in signal_names or any(name.startswith("history_") for name in signal_names)
 
 
 def rows_of_people(rows: ir.Table, people: ir.Table) -> ir.Table:

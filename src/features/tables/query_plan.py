@@ -18,11 +18,12 @@ from ..engines.open_query_runner import open_query_runner
 from ..engines.query_runner import QueryRunner, group_id_table
 from ..time_rules.eligible_groups import eligible_groups
 from .account_history import OUTCOMES
+from .contact_history import ENDINGS
 from .feature_source import FeatureSource
 from .group_facts import group_facts
 from .group_features import group_features
 from .lookup import GroupLookup, look_up_groups
-from .member_signals import member_rows, people_at, rows_of_people
+from .member_signals import member_rows, people_at, reads_contact_history, rows_of_people
 
 MAX_LOOKUP_GROUPS = 64  # groups; this many are looked up, more are scanned for
 
@@ -178,7 +179,14 @@ def _build_query_plan(
     )
     people = query_runner.materialize(
         "people",
-        lambda: people_at(tables, groups, as_of_expression, signal_names, subset=subset),
+        lambda: people_at(
+            tables,
+            groups,
+            as_of_expression,
+            signal_names,
+            source.settings.target.horizon_days,
+            subset=subset,
+        ),
     )
     if any(signal.input_rows is InputRows.CONTENTS for signal in catalogue.signals):
         source.contents_seen  # noqa: B018 - held from here on, as `tables` are
@@ -198,6 +206,8 @@ def _materialized_tables(
     names = {"buying_groups", "members", "stage_events"}
     if "department" in signal_names:
         names.add("contacts")
+    if reads_contact_history(signal_names):
+        names.add(ENDINGS)
     if catalogue.reads_facts:
         names |= {"accounts", "verdicts", "answers", OUTCOMES}
     return {name: source.tables[name] for name in sorted(names)}

@@ -69,14 +69,22 @@ def rows_of_group(tables: Mapping[str, ir.Table], group_id: str) -> dict[str, pa
     """
     members, activities = tables["members"], tables["activities"]
     contacts_of_group = members.filter(members.group_id == group_id).select("contact_id").distinct()
+    shared_groups = members.semi_join(contacts_of_group, "contact_id").select("group_id").distinct()
+    first_members = _first_members(members.semi_join(shared_groups, "group_id"))
     ids = contacts_of_group.to_pyarrow()["contact_id"].to_pylist()
+    first_ids = first_members.select("contact_id").distinct().to_pyarrow()["contact_id"].to_pylist()
     activities_of_group = activities.filter(
         (activities.group_id == group_id) | activities.contact_id.isin(ids)
     )
     rows = {
         **tables,
-        "contacts": tables["contacts"].filter(tables["contacts"].contact_id.isin(ids)),
-        "members": members.filter(members.contact_id.isin(ids)),
+        "contacts": tables["contacts"].filter(
+            tables["contacts"].contact_id.isin([*ids, *first_ids])
+        ),
+        "members": ibis.union(
+            members.filter(members.contact_id.isin(ids)),
+            first_members.filter(~first_members.contact_id.isin(ids)),
+        ),
         # A copy of an activity may name somebody else, and be the one that counts.
         "activities": activities.semi_join(
             activities_of_group.select("activity_id"), "activity_id"
@@ -87,6 +95,13 @@ def rows_of_group(tables: Mapping[str, ir.Table], group_id: str) -> dict[str, pa
         },
     }
     return {name: rows.to_pyarrow() for name, rows in rows.items()}
+
+
+def _first_members(members: ir.Table) -> ir.Table:
+    """The rows of those who were the first in their group."""
+    first = members.group_by("group_id").agg(first_at=members.joined_at.min())
+    rows = members.join(first, "group_id")
+    return rows.filter(rows.joined_at == rows.first_at).select(*members.columns)
 
 
 @contextmanager

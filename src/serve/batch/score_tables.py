@@ -15,7 +15,7 @@ SCORES = pa.schema(
         ("as_of", _TIME),
         ("model_version", pa.string()),
         ("readiness", pa.float64()),  # 0..1, calibrated
-        ("readiness_low", pa.float64()),  # Venn-Abers; low <= readiness <= high
+        ("readiness_low", pa.float64()),  # 80 %, see `Bundle.readiness_interval`
         ("readiness_high", pa.float64()),
         ("score", pa.int64()),  # 100 x readiness, rounded
         ("log_odds", pa.float64()),  # the trees' raw output

@@ -85,8 +85,9 @@ def score(
     reasons = top_reasons(bundle, features, language, matrix)
     verdicts = latest_verdicts(source, as_of)
     scores = _score_rows(
-        groups, features, stakeholders, reasons, verdicts, bundle, thresholds, as_of, model_version
-    )
+        groups, features, matrix, stakeholders, reasons, verdicts, bundle, thresholds, as_of,
+        model_version,
+    )  # fmt: skip
     themes, horizon = catalogue_themes(bundle.catalogue), bundle.settings.target.horizon_days
     member_rows, action_rows, summaries = [], [], []
     for group, row in zip(stakeholders, scores, strict=True):
@@ -120,6 +121,7 @@ def _no_open_groups(source: FeatureSource, as_of: datetime) -> str:
 def _score_rows(
     groups: pa.Table,
     features: pa.Table,
+    matrix: NDArray[np.float64],
     stakeholders: Sequence[GroupStakeholders],
     reasons: Sequence[list[str]],
     verdicts: Mapping[str, str],
@@ -130,7 +132,7 @@ def _score_rows(
 ) -> list[Row]:
     log_odds = np.array([group.outcome.everyone for group in stakeholders])
     readiness = bundle.readiness(log_odds)
-    low, high = bundle.interval.bounds(log_odds)
+    low, high = bundle.readiness_interval(matrix, log_odds)
     completeness = features["completeness"].to_numpy()
     segments = row_segments(features, groups["solution_id"].to_pylist(), thresholds)
     readiness_threshold = thresholds.readiness_thresholds(segments, as_of)
@@ -145,9 +147,8 @@ def _score_rows(
             "as_of": as_of,
             "model_version": model_version,
             "readiness": readiness[i],
-            # The interval is made by other means than the calibrator, and holds it (tables.py).
-            "readiness_low": min(low[i], readiness[i]),
-            "readiness_high": max(high[i], readiness[i]),
+            "readiness_low": low[i],
+            "readiness_high": high[i],
             "score": round(100 * readiness[i]),
             "log_odds": log_odds[i],
             "base_log_odds": group.outcome.base,

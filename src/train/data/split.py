@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ...contract import BadInput
 
 WARMUP_CUTOFFS = 3  # cut-offs before the test that a line needs to find the flow it starts from
+MIN_TRAINING_CUTOFFS = 3  # with fewer the trees see one season of one portfolio
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Split:
         before_test: the last cut-offs of the gap. Their labels reach into the test and are not
             looked at; how many groups they would qualify is known when the test starts.
         after_test: cut-offs whose horizon has not passed yet; for the same use.
+        gap: all cut-offs between training and test. What is registered learns from them too.
+        outcomes_known_until: of what comes later no outcome is looked at; None for `test_from`.
     """
 
     train: tuple[datetime, ...]
@@ -32,11 +35,29 @@ class Split:
     test_from: datetime
     before_test: tuple[datetime, ...] = ()
     after_test: tuple[datetime, ...] = ()
+    gap: tuple[datetime, ...] = ()
+    outcomes_known_until: datetime | None = None
+
+    @property
+    def labelled(self) -> tuple[datetime, ...]:
+        """Every cut-off whose whole horizon was observed, in order."""
+        return tuple(sorted({*self.train, *self.gap, *self.before_test, *self.test}))
 
     @property
     def cutoffs(self) -> tuple[datetime, ...]:
         """All of them, in order."""
-        return (*self.train, *self.before_test, *self.test, *self.after_test)
+        return (*self.labelled, *self.after_test)
+
+    def of_everything(self, end: datetime) -> Split:
+        """The split that is registered: every label known at the end of observation is learned.
+
+        Args:
+            end: of observation.
+        """
+        return replace(
+            self, train=self.labelled, gap=(), test=(), before_test=self.after_test, after_test=(),
+            outcomes_known_until=end,
+        )  # fmt: skip
 
 
 def forward_split(
@@ -48,7 +69,7 @@ def forward_split(
         cutoffs: ascending, each with its whole horizon observed.
         horizon_days: of the label; also the gap.
         test_from: first instant of the test; None takes the cut-off that leaves about two
-            training cut-offs for each test cut-off.
+            training cut-offs for each test cut-off, and three for training where it can.
 
     Raises:
         BadInput: one of the two parts would be empty.
@@ -65,7 +86,7 @@ def forward_split(
             "shorter [target] horizon_days, denser [snapshots], or another --test-from"
         )
     gap = tuple(at for at in cutoffs if train[-1] < at < start)
-    return Split(train, test, start, gap[-WARMUP_CUTOFFS:])
+    return Split(train, test, start, gap[-WARMUP_CUTOFFS:], gap=gap)
 
 
 def _training_cutoffs(
@@ -74,7 +95,9 @@ def _training_cutoffs(
     return tuple(at for at in cutoffs if at + timedelta(days=horizon_days) <= start)
 
 
-def _part_balance(cutoffs: Sequence[datetime], horizon_days: int, start: datetime) -> float:
+def _part_balance(
+    cutoffs: Sequence[datetime], horizon_days: int, start: datetime
+) -> tuple[int, int]:
     train = len(_training_cutoffs(cutoffs, horizon_days, start))
     test = sum(at >= start for at in cutoffs)
-    return min(train, 2 * test)
+    return min(train, MIN_TRAINING_CUTOFFS) if test else 0, min(train, 2 * test)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from ...features.declare.catalogue import Catalogue
 from ...model.feature_matrix import encode_category
@@ -18,10 +19,11 @@ from ...settings import Settings
 from ..data.snapshots import SnapshotTable
 from ..data.split import Split
 from ..fit.horizons import rows_by_horizon
-from ..fit.procedure import FitResult, score_snapshots
+from ..fit.procedure import FitResult, expected_rate_shift, score_snapshots
 from ..thresholds.performance import measure_performance, threshold_curve
 from .baselines import BASELINES, TrainingRows
 from .comparison import compare, verdict_sentence
+from .level import Level, measure_level
 from .segments import evaluate_by_month, evaluate_by_segment
 from .signal import Signal, find_signal
 
@@ -29,7 +31,6 @@ Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]
 
 MODEL = "mqbg"
-BASE_RATE = next(iter(BASELINES))
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Evaluation:
         figures: tidy frame of `evaluation.compare`.
         differences: the paired differences to every baseline.
         signal: whether there is anything to learn.
+        level: whether as many converted as the model expected.
         verdict: what the model adds to the best baseline, in one sentence.
         segments: frame of `segments.evaluate_by_segment`.
         months: frame of `segments.evaluate_by_month`.
@@ -55,6 +57,7 @@ class Evaluation:
     figures: pd.DataFrame
     differences: pd.DataFrame
     signal: Signal
+    level: Level
     verdict: str
     segments: pd.DataFrame
     months: pd.DataFrame
@@ -94,7 +97,7 @@ def evaluate_bundle(
     bootstrap_options = {"resamples": settings.model.resamples, "seed": settings.model.seed}
     comparison_options = {"touched_per_snapshot": touched_per_snapshot, **bootstrap_options}
     compared = compare(rows, probabilities, model=MODEL, **comparison_options)
-    signal = _find_signal(learned, rows, probabilities, bootstrap_options)
+    signal = _find_signal(learned, rows, readiness, bootstrap_options)
     progress("figures", 0.8)
     thresholds = update_threshold(
         pd.concat([learned.recent_rows, rows], ignore_index=True),
@@ -107,6 +110,7 @@ def evaluate_bundle(
         figures=compared.figures,
         differences=compared.differences,
         signal=signal,
+        level=measure_level(rows, _at_training_rate(readiness, learned), **bootstrap_options),
         verdict=verdict_sentence(
             compared.figures, compared.differences, model=MODEL, signal=signal
         ),
@@ -135,6 +139,7 @@ def _baseline_probabilities(
     training = TrainingRows(
         baseline_frame(snapshots.at_cutoffs(split.train).features, catalogue, values),
         learned.training_matrix.converted,
+        learned.training_matrix.account_id,
     )
     test = baseline_frame(snapshots.at_cutoffs(split.test).features, catalogue, values)
     probabilities = {}
@@ -163,23 +168,21 @@ def baseline_frame(
     )
 
 
+def _at_training_rate(readiness: Floats, learned: FitResult) -> Floats:
+    """Chances before they were moved to the rate that the settings expect."""
+    shift = expected_rate_shift(learned.training_matrix.converted, learned.bundle.settings)
+    return readiness if shift == 0 else np.asarray(expit(logit(readiness) - shift), np.float64)
+
+
 def _find_signal(
     learned: FitResult,
     rows: pd.DataFrame,
-    probabilities: Mapping[str, Floats],
+    readiness: Floats,
     bootstrap_options: Mapping[str, int],
 ) -> Signal:
     if learned.calibrator_choice is None:
         return Signal(True, "Too few labels to look for a signal: the rule score ranks.")
-    chosen = learned.calibrator_choice
-    return find_signal(
-        rows,
-        probabilities[MODEL],
-        probabilities[BASE_RATE],
-        held_out_log_loss=chosen.log_loss[chosen.name],
-        held_out_base_log_loss=chosen.base_log_loss,
-        **bootstrap_options,
-    )
+    return find_signal(rows, readiness, learned.scored_rows, **bootstrap_options)
 
 
 def _horizon_figures(

@@ -1,9 +1,9 @@
 """Is there anything to learn? A model without signal must not rank anybody's work.
 
-Four questions, asked in this order; one No is enough. Does the model rank better than chance on
-the test? Does it do so among groups of one snapshot, or does it only tell months apart, which
-helps nobody to choose between groups? Is it closer to what happened than the base rate is, on the
-test? And on training rows that the trees held out?
+That is a question about ranking: does the model rank better than chance on the test, over all
+groups and among groups of one snapshot (to tell months apart helps nobody to choose)? Where the
+test has too few conversions to say, cross-fitting on the training rows is asked. Whether the level
+of its chances is right is another question (see `level`), and has another answer.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from .bootstrap import (
 )
 
 CHANCE_AUC = 0.5
+FEW_CONVERSIONS = 30
+"""With fewer groups that converted, a test is too small to say that there is no signal."""
 
 
 @dataclass(frozen=True)
@@ -56,62 +58,96 @@ class _RankedPairs:
 def find_signal(
     rows: pd.DataFrame,
     probability: Floats,
-    base_rate_probability: Floats,
+    held_out: pd.DataFrame | None = None,
     *,
-    held_out_log_loss: float,
-    held_out_base_log_loss: float,
     resamples: int,
     seed: int,
 ) -> Signal:
-    """Whether the model has learned anything that holds outside its training rows.
+    """Whether the model ranks better than chance outside its training rows.
 
     Args:
-        rows: the test rows: account_id, as_of, converted (bool).
+        rows: the test rows: account_id, group_id, as_of, converted (bool).
         probability: shape (rows,); of the model, in [0, 1].
-        base_rate_probability: shape (rows,); the share of training rows that converted.
-        held_out_log_loss: nats per row, of the calibrated model on training rows that the trees
-            which scored them did not fit.
-        held_out_base_log_loss: nats per row, of the base rate on the same rows.
-        resamples: draws of accounts behind each interval, at least 1.
+        held_out: the training rows with the same columns and `readiness`, each scored by a model
+            that did not fit its account; None without any.
+        resamples: draws of accounts, and of groups, behind each interval, at least 1.
         seed: of the draws.
 
     Returns:
         `found` is true where the 95 % intervals of the ROC AUC, over all pairs and over pairs of
-        one snapshot, lie above 0.5 and the model beats the base rate in log loss on the test and
-        on the held-out training rows. A test with one outcome, or of fewer than two accounts, is
-        no proof: nothing is found there.
+        one snapshot, by a bootstrap over accounts and by one over groups, lie above 0.5 on the
+        test. Where fewer than `FEW_CONVERSIONS` groups converted there, and the test does not
+        speak against it, it is enough that they do on the held-out training rows.
 
     Raises:
         ValueError: a column is missing or not of its type, probabilities do not fit the rows, or
             there is no resample.
     """
-    require_columns(rows, ("account_id", "as_of", "converted"))
+    for frame in (rows, *(() if held_out is None else (held_out,))):
+        require_columns(frame, ("account_id", "group_id", "as_of", "converted"))
     require_counts(resamples=resamples)
     require_probability("the probability of the model", probability, len(rows))
-    require_probability("the base rate", base_rate_probability, len(rows))
-    account, names = pd.factorize(rows["account_id"])
-    converted = rows["converted"].to_numpy(np.bool_)
-    if len(names) < 2 or not 0 < converted.sum() < len(rows):
+    on_test = _measure_ranking(rows, probability, resamples, seed)
+    if on_test is not None and not (reason := _no_signal_reason(on_test)):
+        return Signal(True, f"There is a signal: {on_test.sentence('on the test')}.")
+    converted_groups = int(rows.loc[rows["converted"], "group_id"].nunique())
+    against = on_test is not None and on_test.overall["high"] < CHANCE_AUC
+    if held_out is not None and converted_groups < FEW_CONVERSIONS and not against:
+        readiness = held_out["readiness"].to_numpy(np.float64)
+        crossed = _measure_ranking(held_out, readiness, resamples, seed)
+        if crossed is not None and not _no_signal_reason(crossed):
+            return Signal(
+                True,
+                f"There is a signal: {crossed.sentence('in cross-fitting')}; "
+                f"{converted_groups:,} groups that converted on the test are too few to show one.",
+            )
+    if on_test is None:
         return Signal(
             False,
-            f"There is no proof of a signal: {converted.sum():,} conversions in {len(rows):,} "
-            f"test rows of {len(names):,} accounts cannot show one; wait for more outcomes, or "
-            "move the start of the test to an earlier date.",
+            f"There is no proof of a signal: {rows['converted'].sum():,} conversions in "
+            f"{len(rows):,} test rows of {rows['account_id'].nunique():,} accounts cannot show "
+            "one; wait for more outcomes, or move the start of the test to an earlier date.",
         )
-    counts = account_counts(len(names), resamples, np.random.default_rng(seed))
+    return Signal(False, f"There is no signal: {reason}.")
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """ROC AUC with its interval, over all pairs and over pairs of one snapshot."""
+
+    overall: dict[str, float]
+    within: dict[str, float]
+
+    def sentence(self, where: str) -> str:
+        return (
+            f"ROC AUC {_auc_text(self.overall)} {where} and {_auc_text(self.within)} among groups "
+            "of one snapshot"
+        )
+
+
+def _measure_ranking(
+    rows: pd.DataFrame, probability: Floats, resamples: int, seed: int
+) -> _Ranking | None:
+    """The two figures, each with the wider of its intervals; None where nothing can be ranked."""
+    converted = rows["converted"].to_numpy(np.bool_)
+    if rows["account_id"].nunique() < 2 or not 0 < converted.sum() < len(rows):
+        return None
     snapshot = snapshot_codes(rows["as_of"].to_numpy())
-    overall = _bootstrap_auc(account, np.zeros_like(snapshot), converted, probability, counts)
-    within = _bootstrap_auc(account, snapshot, converted, probability, counts)
-    losses = (_log_loss(converted, probability), _log_loss(converted, base_rate_probability))
-    held_out = (held_out_log_loss, held_out_base_log_loss)
-    if reason := _no_signal_reason(overall, within, losses, held_out):
-        return Signal(False, f"There is no signal: {reason}.")
-    return Signal(
-        True,
-        f"There is a signal: ROC AUC {_auc_text(overall)} on the test and {_auc_text(within)} "
-        f"among groups of one snapshot, log loss {losses[0]:.4f} against {losses[1]:.4f} of the "
-        "base rate.",
-    )
+    found: list[list[dict[str, float]]] = [[], []]
+    for unit_column in ("account_id", "group_id"):
+        unit, names = pd.factorize(rows[unit_column])
+        counts = account_counts(len(names), resamples, np.random.default_rng(seed))
+        for place, block in enumerate((np.zeros_like(snapshot), snapshot)):
+            found[place].append(_bootstrap_auc(unit, block, converted, probability, counts))
+    return _Ranking(*map(_widest, found))
+
+
+def _widest(intervals: list[dict[str, float]]) -> dict[str, float]:
+    return {
+        "value": intervals[0]["value"],
+        "low": min(one["low"] for one in intervals),
+        "high": max(one["high"] for one in intervals),
+    }
 
 
 def auc_within_snapshots(
@@ -145,13 +181,9 @@ def auc_within_snapshots(
     return _concordance(pairs, counts)
 
 
-def _no_signal_reason(
-    overall: dict[str, float],
-    within: dict[str, float],
-    losses: tuple[float, float],
-    held_out: tuple[float, float],
-) -> str:
+def _no_signal_reason(ranking: _Ranking) -> str:
     """The first question with the answer No, in words; empty if there is none."""
+    overall, within = ranking.overall, ranking.within
     # Written so that NaN, the interval of draws that all have one outcome, is a No.
     if overall["high"] < CHANCE_AUC:
         return f"the model ranks worse than chance on the test (ROC AUC {_auc_text(overall)})"
@@ -164,28 +196,11 @@ def _no_signal_reason(
             "the model tells snapshots apart, but ranks groups of the same snapshot no better "
             f"than chance (ROC AUC {_auc_text(within)} among them, {_auc_text(overall)} over all)"
         )
-    if not losses[0] < losses[1]:
-        return (
-            "the model's chances are no closer to what happened on the test than the base rate is "
-            f"(log loss {losses[0]:.4f} against {losses[1]:.4f})"
-        )
-    if not held_out[0] < held_out[1]:
-        return (
-            "on training rows that the trees held out, the model's chances are no closer to what "
-            f"happened than the base rate is (log loss {held_out[0]:.4f} against "
-            f"{held_out[1]:.4f})"
-        )
     return ""
 
 
 def _auc_text(auc: dict[str, float]) -> str:
     return f"{auc['value']:.3f}, 95 % interval {auc['low']:.3f} to {auc['high']:.3f}"
-
-
-def _log_loss(converted: NDArray[np.bool_], probability: Floats) -> float:
-    # Clipped as in the figures, without which one sure mistake costs infinity.
-    clipped = np.clip(probability, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-    return float(-np.log(np.where(converted, clipped, 1 - clipped)).mean())
 
 
 def _bootstrap_auc(

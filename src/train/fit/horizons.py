@@ -47,6 +47,7 @@ def fit_horizon_models(
     parameters: Mapping[str, Any],
     rounds: int,
     progress: Progress,
+    rate_shift: float = 0.0,
 ) -> tuple[HorizonModel, ...]:
     """Trees and a calibrator for each horizon, on the rows whose outcome is known.
 
@@ -59,6 +60,7 @@ def fit_horizon_models(
         parameters: of LightGBM.
         rounds: number of trees.
         progress: called with a label and the share done.
+        rate_shift: log-odds by which every chance moves to the expected rate.
 
     Returns:
         One entry for each horizon with conversions enough to fit; the others are left out.
@@ -74,7 +76,10 @@ def fit_horizon_models(
             booster = train_booster(
                 known_rows, np.arange(known_rows.converted.size), parameters, rounds
             )
-            models.append(HorizonModel(outcome.days, booster_text(booster), choice.calibrator))
+            calibrator = replace(
+                choice.calibrator, intercept=choice.calibrator.intercept + rate_shift
+            )
+            models.append(HorizonModel(outcome.days, booster_text(booster), calibrator))
     progress("horizons", 1.0)
     return tuple(models)
 

@@ -21,9 +21,16 @@ from ..data.snapshots import SnapshotTable
 from ..data.split import Split
 from ..thresholds.learn import learn_thresholds
 from ..thresholds.performance import forecast_performance
-from .calibration import CalibratorChoice, adjust_to_base_rate, choose_calibrator, fit_venn_abers
+from .calibration import (
+    CalibratorChoice,
+    adjust_to_base_rate,
+    base_rate_shift,
+    choose_calibrator,
+    fit_venn_abers,
+)
 from .horizons import fit_horizon_models
 from .reference_members import find_reference_members
+from .refits import fit_refits
 from .shrinkage import blend_with_rule, effective_conversions, trees_share
 from .trees import (
     FittedTrees,
@@ -101,6 +108,10 @@ def fit_bundle(
     fingerprint: str,
     progress: Progress,
     tuned: Mapping[str, Any] | None = None,
+    max_rounds: int | None = None,
+    *,
+    follow_newest: bool = False,
+    refits: int = 0,
 ) -> FitResult:
     """Fits everything that is in a bundle, on the training part.
 
@@ -112,18 +123,29 @@ def fit_bundle(
         fingerprint: of the data.
         progress: called with a label and the share done.
         tuned: parameters of LightGBM that replace the preset's.
+        max_rounds: trees at most; None for `trees.ROUNDS`.
+        follow_newest: the calibrator rests on the newest labels: the level has been seen to move.
+        refits: to other accounts, for the interval of a readiness (see `refits.fit_refits`).
     """
     training = snapshots.at_cutoffs(split.train)
     rows = build_training_matrix(training, catalogue, settings)
     fitted = None
     if enough_to_fit(rows):
         fitted = fit_trees(
-            rows, lightgbm_parameters(settings.model, catalogue.features, tuned), progress
-        )
+            rows, lightgbm_parameters(settings.model, catalogue.features, tuned), progress,
+            max_rounds,
+        )  # fmt: skip
     blend = _fit_blend(training, rows, settings, fitted)
     held_out = _held_out_log_odds(training, fitted, blend)
-    choice = None if fitted is None else choose_calibrator(held_out, rows.converted, fitted.fold)
-    calibrator, interval = _fit_calibration(held_out, rows.converted, choice, settings)
+    choice = None
+    age = training.keys["as_of"].max() - training.keys["as_of"]
+    age_days = age.dt.total_seconds().to_numpy(np.float64) / 86_400
+    if fitted is not None:
+        choice = choose_calibrator(
+            held_out, rows.converted, fitted.fold, age_days, follow_newest=follow_newest
+        )
+    rate_shift = expected_rate_shift(rows.converted, settings)
+    calibrator, interval = _fit_calibration(held_out, rows.converted, choice, rate_shift)
     scored_training = training.keys_with_segments().assign(readiness=calibrator(held_out))
     leavers = training.feature_values("members_left_90d") > 0
     bundle = Bundle(
@@ -134,7 +156,9 @@ def fit_bundle(
         category_values=category_values(training, catalogue),
         calibrator=calibrator,
         interval=interval,
-        thresholds=learn_thresholds(scored_training, settings.thresholds),
+        thresholds=learn_thresholds(
+            scored_training, settings.thresholds, settings.model.expected_rate
+        ),
         reference_members=find_reference_members(training.engaged_members, catalogue),
         training=TrainingSummary(
             fingerprint=fingerprint,
@@ -149,12 +173,16 @@ def fit_bundle(
         if fitted is None
         else fit_horizon_models(
             rows,
-            training.horizon_outcomes(split.test_from),
+            training.horizon_outcomes(split.outcomes_known_until or split.test_from),
             fitted.parameters,
             fitted.rounds,
             progress,
+            rate_shift,
         ),
     )
+    if fitted is not None and choice is not None and refits:
+        kept = fit_refits(rows, fitted, held_out, age_days, choice, refits, rate_shift, progress)
+        bundle = replace(bundle, refits=kept)
     recent = score_snapshots(bundle, snapshots.at_cutoffs(split.before_test))
     return FitResult(
         replace(bundle, thresholds=_thresholds_at_test_start(bundle, scored_training, recent)),
@@ -201,15 +229,22 @@ def _fit_calibration(
     held_out: Floats,
     converted: NDArray[np.bool_],
     choice: CalibratorChoice | None,
-    settings: Settings,
+    rate_shift: float,
 ) -> tuple[Calibrator, VennAbers]:
     # The rule is on the scale of log-odds already: too few labels to learn two more numbers.
     calibrator = Platt(1.0, 0.0) if choice is None else choice.calibrator
     interval = fit_venn_abers(held_out, converted)
-    expected_rate = settings.model.expected_rate
-    if expected_rate is None or not 0 < converted.mean() < 1:
+    if rate_shift == 0:
         return calibrator, interval
-    return adjust_to_base_rate(calibrator, interval, float(converted.mean()), expected_rate)
+    return adjust_to_base_rate(calibrator, interval, rate_shift)
+
+
+def expected_rate_shift(converted: NDArray[np.bool_], settings: Settings) -> float:
+    """Log-odds by which every chance moves to the rate that the settings expect; 0 without one."""
+    expected_rate, rate = settings.model.expected_rate, float(converted.mean())
+    if expected_rate is None or not 0 < rate < 1:
+        return 0.0
+    return base_rate_shift(rate, expected_rate)
 
 
 def _thresholds_at_test_start(
@@ -222,6 +257,11 @@ def _thresholds_at_test_start(
     return replace(
         updated,
         forecast=forecast_performance(
-            scored, recent if len(recent) else scored, updated, settings.thresholds, **resampling
+            scored,
+            recent if len(recent) else scored,
+            updated,
+            settings.thresholds,
+            expected_rate=settings.model.expected_rate,
+            **resampling,
         ),
     )

@@ -19,6 +19,10 @@ from ...settings import ModelSettings
 FOLDS = 5
 ROUNDS = 400
 ROUNDS_STEP = 25
+# The folds stop here where their held-out loss was least `PATIENCE` rounds before, and go on to
+# `ROUNDS` where it was not: most data need half of the trees.
+FIRST_ROUNDS, PATIENCE = 200, 50
+REFIT_ROUNDS_BEYOND = 4 * ROUNDS_STEP
 MIN_CONVERSIONS = 10
 # With fewer accounts a fold would be most of the data: groups are held out instead.
 MIN_ACCOUNTS = 2 * FOLDS
@@ -136,12 +140,21 @@ def enough_to_fit(rows: TrainingMatrix) -> bool:
 
 
 def fit_trees(
-    rows: TrainingMatrix, parameters: Mapping[str, Any], progress: Progress
+    rows: TrainingMatrix,
+    parameters: Mapping[str, Any],
+    progress: Progress,
+    max_rounds: int | None = None,
 ) -> FittedTrees:
     """Fits the trees; their number is the one with the least held-out log loss.
 
     Cross-fitting gives the calibrator and the thresholds a score for every training row from
     trees that did not fit its account, so no row is spent on them alone.
+
+    Args:
+        rows: to learn from.
+        parameters: of LightGBM.
+        progress: called with a label and the share done.
+        max_rounds: trees at most; None for `ROUNDS`.
 
     Raises:
         BadInput: too few conversions, or all from one group.
@@ -155,23 +168,8 @@ def fit_trees(
             "or set a longer [target] horizon_days"
         )
     fold = assign_folds(rows, int(parameters["seed"]))
-    fold_count = int(fold.max()) + 1
-    held_out = np.empty((ROUNDS // ROUNDS_STEP, rows.converted.size))
-    for number in range(fold_count):
-        progress("trees", number / (fold_count + 1))
-        held_out_rows = np.flatnonzero(fold == number)
-        booster = train_booster(rows, np.flatnonzero(fold != number), parameters, ROUNDS)
-        for step in range(held_out.shape[0]):
-            held_out[step, held_out_rows] = booster.predict(
-                rows.x[held_out_rows],
-                raw_score=True,
-                num_iteration=(step + 1) * ROUNDS_STEP,
-                num_threads=parameters["num_threads"],
-            )
-    best_step = int(
-        np.argmin([np.mean(_row_losses(scores, rows.converted)) for scores in held_out])
-    )
-    progress("trees", fold_count / (fold_count + 1))
+    held_out = _held_out_by_rounds(rows, fold, parameters, max_rounds or ROUNDS, progress)
+    best_step = _best_step(held_out, rows.converted)
     rounds = (best_step + 1) * ROUNDS_STEP
     booster = train_booster(rows, np.arange(rows.converted.size), parameters, rounds)
     progress("trees", 1.0)
@@ -179,6 +177,52 @@ def fit_trees(
     return FittedTrees(
         booster_text(booster), rounds, held_out[best_step], fold, dict(parameters), learning_curve
     )
+
+
+def max_refit_rounds(judged: FittedTrees | None) -> int | None:
+    """Trees at most of a refit to more rows, which need a few more; None where none were judged."""
+    return None if judged is None else min(ROUNDS, judged.rounds + REFIT_ROUNDS_BEYOND)
+
+
+def _held_out_by_rounds(
+    rows: TrainingMatrix,
+    fold: NDArray[np.intp],
+    parameters: Mapping[str, Any],
+    max_rounds: int,
+    progress: Progress,
+) -> Floats:
+    """Log-odds of every row, held out, after each `ROUNDS_STEP` trees, shape (steps, rows)."""
+    fold_count = int(fold.max()) + 1
+    boosters: list[lgb.Booster] = []
+    held_out = np.empty((max_rounds // ROUNDS_STEP, rows.converted.size))
+    done = 0
+    for portion, rounds in enumerate((min(FIRST_ROUNDS, max_rounds), max_rounds)):
+        for number in range(fold_count):
+            progress("trees", (portion * fold_count + number) / (2 * fold_count + 1))
+            held_out_rows = np.flatnonzero(fold == number)
+            if portion:
+                for _round in range(rounds - done):
+                    boosters[number].update()
+            else:
+                kept_in = np.flatnonzero(fold != number)
+                boosters.append(train_booster(rows, kept_in, parameters, rounds, to_go_on=True))
+            for step in range(done // ROUNDS_STEP, rounds // ROUNDS_STEP):
+                held_out[step, held_out_rows] = boosters[number].predict(
+                    rows.x[held_out_rows],
+                    raw_score=True,
+                    num_iteration=(step + 1) * ROUNDS_STEP,
+                    num_threads=parameters["num_threads"],
+                )
+        done = rounds
+        so_far = held_out[: done // ROUNDS_STEP]
+        least_at = (_best_step(so_far, rows.converted) + 1) * ROUNDS_STEP
+        if done == max_rounds or least_at + PATIENCE <= done:
+            break
+    return so_far
+
+
+def _best_step(held_out: Floats, converted: NDArray[np.bool_]) -> int:
+    return int(np.argmin([np.mean(_row_losses(scores, converted)) for scores in held_out]))
 
 
 def held_out_scores(
@@ -197,9 +241,14 @@ def held_out_scores(
 
 
 def train_booster(
-    rows: TrainingMatrix, row_indices: NDArray[np.intp], parameters: Mapping[str, Any], rounds: int
+    rows: TrainingMatrix,
+    row_indices: NDArray[np.intp],
+    parameters: Mapping[str, Any],
+    rounds: int,
+    *,
+    to_go_on: bool = False,
 ) -> lgb.Booster:
-    """Trees fitted to some of the rows."""
+    """Trees fitted to some of the rows; `to_go_on` keeps what `update` needs to add more."""
     data = lgb.Dataset(
         rows.x[row_indices],
         rows.converted[row_indices].astype(np.float64),
@@ -207,7 +256,7 @@ def train_booster(
         feature_name=list(rows.names),
         categorical_feature=list(rows.category_indices),
     )
-    return lgb.train(dict(parameters), data, rounds)
+    return lgb.train(dict(parameters), data, rounds, keep_training_booster=to_go_on)
 
 
 def booster_text(booster: lgb.Booster) -> str:
@@ -218,15 +267,19 @@ def booster_text(booster: lgb.Booster) -> str:
 
 def assign_folds(rows: TrainingMatrix, seed: int) -> NDArray[np.intp]:
     """The fold of each row, shape (rows,); an account, or with few of them a group, is in one."""
-    unit = rows.account_id
-    if _count_converted_units(unit, rows.converted) < MIN_ACCOUNTS:
-        unit = rows.group_id
+    unit = held_out_units(rows)
     fold_count = min(FOLDS, _count_converted_units(unit, rows.converted))
     splitter = StratifiedGroupKFold(fold_count, shuffle=True, random_state=seed)
     fold = np.empty(rows.converted.size, dtype=np.intp)
     for number, (_, held_out_rows) in enumerate(splitter.split(rows.x, rows.converted, unit)):
         fold[held_out_rows] = number
     return fold
+
+
+def held_out_units(rows: TrainingMatrix) -> NDArray[np.object_]:
+    """What is held out, or drawn, as a whole: accounts, or groups where few accounts converted."""
+    few = _count_converted_units(rows.account_id, rows.converted) < MIN_ACCOUNTS
+    return rows.group_id if few else rows.account_id
 
 
 def _count_converted_units(unit: NDArray[np.object_], converted: NDArray[np.bool_]) -> int:

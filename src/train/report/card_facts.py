@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from ...model.bundle import INTERVAL_SHARE
 from ..evaluate.evaluation import MODEL
 from ..fit.shrinkage import describe_blend as sample_sentence
-from ..training import TrainingResult
+from ..training import LEVEL_REMEDY, TrainingResult
 from .model_card import CardFacts, SplitPart
 
 
 def card_facts(trained: TrainingResult, data: str, package_version: str) -> CardFacts:
     """What the model card says of a training."""
     bundle, evaluation, split = trained.bundle, trained.evaluation, trained.split
+    judged = trained.learned.bundle.training
     few_conversions = bundle.settings.model.few_conversions
     sample = sample_sentence(bundle.blend, few_conversions) or (
-        f"{bundle.blend.effective_conversions:,} groups converted in the training part, at least "
-        f"the {few_conversions:,} from which the trees stand alone."
+        f"{bundle.blend.effective_conversions:,} groups converted in what was learned from, "
+        f"at least the {few_conversions:,} from which the trees stand alone."
     )
     rows = evaluation.rows
     return CardFacts(
@@ -26,14 +28,13 @@ def card_facts(trained: TrainingResult, data: str, package_version: str) -> Card
         target=bundle.settings.target.stage,
         horizon_days=bundle.settings.target.horizon_days,
         train=SplitPart(
-            split.train[0], split.train[-1], len(split.train), bundle.training.rows,
-            bundle.training.conversions,
+            split.train[0], split.train[-1], len(split.train), judged.rows, judged.conversions,
         ),
         test=SplitPart(
             split.test[0], split.test[-1], len(split.test), len(rows), int(rows["converted"].sum())
         ),
         features=len(bundle.catalogue.feature_names),
-        trees=trained.learned.fitted_trees.rounds if trained.learned.fitted_trees else 0,
+        trees=trained.registered.fitted_trees.rounds if trained.registered.fitted_trees else 0,
         touched_per_snapshot=trained.touched_per_snapshot,
         model=MODEL,
         verdict=evaluation.verdict,
@@ -45,19 +46,47 @@ def card_facts(trained: TrainingResult, data: str, package_version: str) -> Card
         thresholds=threshold_sentences(trained) if evaluation.signal.found else (),
         sample_size=(sample,),
         findings=tuple(finding.sentence for finding in trained.findings),
+        refit=refit_sentence(trained),
     )  # fmt: skip
 
 
+def refit_sentence(trained: TrainingResult) -> str:
+    """What the registered version learned from; empty where there is none."""
+    if trained.refit is None:
+        return ""
+    about = trained.bundle.training
+    cutoffs = len(trained.split.labelled)
+    return (
+        "The test judges the procedure. What is registered was fitted by the same procedure, "
+        "calibrator and thresholds included, to every label known: "
+        f"{about.rows:,} snapshots of {cutoffs:,} cut-offs from {about.first_as_of:%Y-%m-%d} to "
+        f"{about.last_as_of:%Y-%m-%d}, {about.conversions:,} converted."
+    )
+
+
 def _calibration_sentences(trained: TrainingResult) -> tuple[str, ...]:
-    chosen = trained.learned.calibrator_choice
+    chosen = trained.registered.calibrator_choice
     if chosen is None:
         return ("Too few labels: the chances are those of the rule score.",)
     losses = ", ".join(f"{name} {loss:.4f}" for name, loss in chosen.log_loss.items())
     expected = trained.bundle.settings.model.expected_rate
+    recency = (
+        "All rows count alike for the calibrator."
+        if chosen.half_life_days is None
+        else f"Rows count half for the calibrator every {chosen.half_life_days} days of age."
+    )
+    level = trained.evaluation.level
     rate_shift = () if expected is None else (f"Moved to an expected rate of {expected:.1%}.",)
     return (
         f"Map from raw score to chance, by least held-out log loss ({losses}): {chosen.name}.",
-        "The interval of each readiness is Venn-Abers', learned on the same held-out scores.",
+        (
+            f"The interval of each readiness holds it in {INTERVAL_SHARE:.0%} of the cases, had "
+            f"the model learned from other accounts ({len(trained.bundle.refits)} refits)."
+            if trained.bundle.refits
+            else "The interval of each readiness is Venn-Abers', learned on the held-out scores."
+        ),
+        recency,
+        f"{level.sentence} {LEVEL_REMEDY}" if level.off else level.sentence,
         *rate_shift,
     )
 

@@ -17,7 +17,7 @@ from ..evaluate.evaluation import MODEL
 from ..evaluate.segments import find_weak_segments
 from ..fit.shrinkage import describe_blend
 from ..training import TrainingResult
-from .card_facts import threshold_sentences
+from .card_facts import refit_sentence, threshold_sentences
 from .mlflow_logging import LoggedRun
 
 METRIC_HEADINGS = {
@@ -185,6 +185,7 @@ def next_steps(trained: TrainingResult, logged: LoggedRun) -> str:
     return "\n".join(
         (
             *sentences,
+            *((refit_sentence(trained),) if trained.refit else ()),
             *threshold_sentences(trained),
             f"Registered as {logged.name} version {logged.version} {role}. Score with it: "
             f"mqbg score DATA --as-of {trained.split.test[-1]:%Y-%m-%d} --out scores"

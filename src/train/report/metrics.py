@@ -40,8 +40,8 @@ def run_parameters(trained: TrainingResult) -> dict[str, Any]:
         for section in sections
         for key, value in by_section[section].items()
     }
-    split, bundle, fitted = trained.split, trained.bundle, trained.learned.fitted_trees
-    chosen = trained.learned.calibrator_choice
+    split, bundle, fitted = trained.split, trained.bundle, trained.registered.fitted_trees
+    judged, chosen = trained.learned.bundle.training, trained.registered.calibrator_choice
     boosting = {} if fitted is None else fitted.parameters
     return {
         **{f"lightgbm.{key}": value for key, value in boosting.items()},
@@ -55,8 +55,10 @@ def run_parameters(trained: TrainingResult) -> dict[str, Any]:
         "train_to": f"{split.train[-1]:%Y-%m-%d}",
         "test_from": f"{split.test_from:%Y-%m-%d}",
         "test_to": f"{split.test[-1]:%Y-%m-%d}",
-        "train_rows": bundle.training.rows,
-        "train_conversions": bundle.training.conversions,
+        "train_rows": judged.rows,
+        "train_conversions": judged.conversions,
+        "refit_rows": bundle.training.rows if trained.refit else 0,
+        "refit_conversions": bundle.training.conversions if trained.refit else 0,
         "touched_per_snapshot": trained.touched_per_snapshot,
     }
 
@@ -169,6 +171,7 @@ def training_json(trained: TrainingResult) -> dict[str, Any]:
     return {
         "verdict": evaluation.verdict,
         "signal": asdict(evaluation.signal),
+        "level": asdict(evaluation.level),
         "sample": sample_sentence(bundle.blend, bundle.settings.model.few_conversions) or None,
         "parameters": run_parameters(trained),
         "data_fingerprint": bundle.training.fingerprint,

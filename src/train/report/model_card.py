@@ -102,6 +102,7 @@ class CardFacts:
         sample_size: effective sample size, and how far the rule score is blended in.
         findings: what the leak probes warn of.
         limits: what else to know, beside what is true of every version.
+        refit: what the registered version learned from, where it is more than the judged one.
     """
 
     name: str
@@ -127,6 +128,7 @@ class CardFacts:
     sample_size: Sequence[str] = ()
     findings: Sequence[str] = ()
     limits: Sequence[str] = ()
+    refit: str = ""
 
 
 def render_model_card(facts: CardFacts) -> str:
@@ -248,7 +250,9 @@ def _training_data(facts: CardFacts) -> str:
         f"Source {escape_markdown(facts.data)}, "
         f"fingerprint {escape_markdown(facts.fingerprint)}. A snapshot is one "
         "group at one cut-off. The test part lies after the training part with a gap of one "
-        "horizon, so that no outcome of the one was open in the other.\n\n" + _table(header, rows)
+        "horizon, so that no outcome of the one was open in the other.\n\n"
+        + _table(header, rows)
+        + (f"\n\n{escape_markdown(facts.refit)}" if facts.refit else "")
     )
 
 

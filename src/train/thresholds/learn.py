@@ -18,6 +18,7 @@ from ...settings import ThresholdSettings
 from .capacity import capacity_threshold
 from .counts_by_account import candidate_thresholds, count_by_account
 from .new_entries import SCORED_COLUMNS, NewEntries, find_new_entries, require_scored_rows
+from .rate_weights import ALIKE, RateWeights, rate_weights
 from .value_and_precision import precision_threshold, value_threshold
 
 MAX_SHIFT = 2.0
@@ -37,15 +38,23 @@ class EntryOutcomes:
         entries: the entries.
         account: shape (entries,); number of each one's account.
         hit: shape (entries,); converted within the horizon, or accepted by sales.
+        weights: what a hit and another entry count; other than 1 where another share of groups is
+            expected to convert than did.
     """
 
     entries: NewEntries
     account: NDArray[np.intp]
     hit: Mask
+    weights: RateWeights = ALIKE
 
     def select(self, mask: Mask) -> EntryOutcomes:
         """The cases for which `mask`, shape (entries,), holds."""
-        return EntryOutcomes(self.entries.select(mask), self.account[mask], self.hit[mask])
+        return replace(
+            self,
+            entries=self.entries.select(mask),
+            account=self.account[mask],
+            hit=self.hit[mask],
+        )
 
     def count(self, threshold: float) -> int:
         """Newly qualified groups at a line."""
@@ -54,7 +63,10 @@ class EntryOutcomes:
     def hit_rate(self, threshold: float) -> float:
         """Share of hits among the newly qualified at a line; 0 without any."""
         hits = self.select(self.hit).count(threshold)
-        return hits / self.count(threshold) if hits else 0.0
+        if not hits:
+            return 0.0
+        expected_hits, cases = self.weights.apply(float(hits), float(self.count(threshold)))
+        return expected_hits / cases
 
 
 def require_policy(settings: ThresholdSettings) -> None:
@@ -70,7 +82,9 @@ def require_policy(settings: ThresholdSettings) -> None:
         )
 
 
-def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresholds:
+def learn_thresholds(
+    rows: pd.DataFrame, settings: ThresholdSettings, expected_rate: float | None = None
+) -> Thresholds:
     """The thresholds of a policy, pooled, by segment and by month.
 
     A group qualifies at a snapshot if its readiness and its completeness reach their thresholds;
@@ -99,6 +113,9 @@ def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresho
             column of the segment (tier, solution_id, country), if there are segments; scored by
             trees that did not fit the row's account.
         settings: policy, capacities, gain, cost, precision, shrinkage.
+        expected_rate: share of the rows that is expected to convert, where it is another than did:
+            the readiness of `rows` is moved to it already, and the floor, and what conversions
+            are worth and how many there are, are moved with it.
 
     Raises:
         ValueError: a column is missing or the rows are no snapshots (see `require_scored_rows`).
@@ -110,11 +127,15 @@ def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresho
         settings.policy,
         settings.completeness,
         pooled=0.0,
-        floor=float(rows["converted"].mean()) if settings.policy == "capacity" else 0.0,
+        floor=(expected_rate or float(rows["converted"].mean()))
+        if settings.policy == "capacity"
+        else 0.0,
         segment=None if settings.segment == "none" else settings.segment,
     )
     segments = np.array(segment_values(rows, initial), dtype=object)
-    outcomes, row_index = _entry_outcomes(rows, initial)
+    outcomes, row_index = _entry_outcomes(
+        rows, initial, rate_weights(rows["converted"].to_numpy(np.bool_), expected_rate)
+    )
     segments, as_of = segments[row_index], pd.DatetimeIndex(rows["as_of"].iloc[row_index])
     if settings.policy == "capacity":
         return _capacity_thresholds(outcomes, segments, initial, settings)
@@ -122,7 +143,7 @@ def learn_thresholds(rows: pd.DataFrame, settings: ThresholdSettings) -> Thresho
 
 
 def _entry_outcomes(
-    rows: pd.DataFrame, initial: Thresholds
+    rows: pd.DataFrame, initial: Thresholds, weights: RateWeights
 ) -> tuple[EntryOutcomes, NDArray[np.intp]]:
     """The cases, and their places in the rows."""
     entries = find_new_entries(rows, qualifying_thresholds(rows, initial))
@@ -137,7 +158,7 @@ def _entry_outcomes(
         if by_verdict.count(0.0) >= MIN_DECIDED:
             return by_verdict, by_verdict.entries.row_index
     converted = rows["converted"].to_numpy(np.bool_)[entries.row_index]
-    return EntryOutcomes(entries, account, converted), entries.row_index
+    return EntryOutcomes(entries, account, converted, weights), entries.row_index
 
 
 def _capacity_thresholds(
@@ -222,7 +243,7 @@ def _own_threshold(outcomes: EntryOutcomes, settings: ThresholdSettings) -> floa
         account_count,
         which,
     )
-    entries, hits = count(None), count(outcomes.hit)
+    hits, entries = outcomes.weights.apply(count(outcomes.hit), count(None))
     if settings.policy == "value" and settings.gain and settings.cost:
         return value_threshold(thresholds, entries, hits, settings.gain, settings.cost)
     return precision_threshold(thresholds, entries, hits, settings.precision, settings.confidence)

@@ -12,6 +12,7 @@ from ...model.thresholds import Estimate, ThresholdPerformance, Thresholds
 from ...settings import ThresholdSettings
 from .counts_by_account import candidate_thresholds, count_by_account
 from .new_entries import SCORED_COLUMNS, Floats, find_new_entries, require_scored_rows
+from .rate_weights import rate_weights
 
 MEASURES = ("per_week", "precision", "recall", "value_per_week")
 LABELLED_COLUMNS = (*SCORED_COLUMNS, "account_id", "converted")
@@ -44,6 +45,7 @@ def measure_performance(
     *,
     resamples: int,
     seed: int,
+    expected_rate: float | None = None,
 ) -> ThresholdPerformance:
     """What the thresholds, as they are in force at each snapshot, bring on these rows.
 
@@ -56,6 +58,7 @@ def measure_performance(
         settings: whose gain and cost count.
         resamples: draws of accounts behind each 95 % interval, at least 1.
         seed: of the draws; the same seed gives the same intervals.
+        expected_rate: share of the rows that is expected to convert, where it is another.
 
     Raises:
         ValueError: as `require_scored_rows`.
@@ -63,6 +66,9 @@ def measure_performance(
     require_scored_rows(rows, LABELLED_COLUMNS)
     qualifying = np.where(qualified(rows, thresholds), 1.0, -np.inf)
     counts = _count_accounts(rows, qualifying, np.array([1.0]))
+    weights = rate_weights(rows["converted"].to_numpy(np.bool_), expected_rate)
+    hits, entries = weights.apply(counts.hits, counts.entries)
+    counts = replace(counts, hits=hits, entries=entries)
     frame = _with_intervals(counts, settings, resamples, seed)
     return ThresholdPerformance(
         **{
@@ -80,6 +86,7 @@ def forecast_performance(
     *,
     resamples: int,
     seed: int,
+    expected_rate: float | None = None,
 ) -> ThresholdPerformance:
     """What to expect of the line now in force: how good of the past, how many recently.
 
@@ -96,6 +103,7 @@ def forecast_performance(
         settings: whose gain and cost count.
         resamples: draws of accounts behind each 95 % interval, at least 1.
         seed: of the draws.
+        expected_rate: share of the groups that is expected to convert, where it is another.
 
     Raises:
         ValueError: as `require_scored_rows`.
@@ -104,7 +112,7 @@ def forecast_performance(
     resampling = {"resamples": resamples, "seed": seed}
     today = pd.Timestamp(recent["as_of"].max()).to_pydatetime()
     past_performance = measure_performance(
-        rows, thresholds.frozen_at(today), settings, **resampling
+        rows, thresholds.frozen_at(today), settings, **resampling, expected_rate=expected_rate
     )
     recent_volume = measure_performance(
         recent.assign(converted=False), thresholds, settings, **resampling

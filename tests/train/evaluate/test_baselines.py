@@ -182,3 +182,30 @@ def test_logistic_regression_reads_missingness():
 def test_training_rows_need_an_outcome_each(rows, outcomes):
     with pytest.raises(ValueError, match=f"got {rows} rows"):
         TrainingRows(pd.DataFrame({"a": np.zeros(rows)}), np.zeros(outcomes, dtype=bool))
+
+
+def test_the_penalty_is_the_one_that_held_out_accounts_like_best():
+    """Many columns of noise that an account's rows share: only a strong penalty survives them."""
+    draws = np.random.default_rng(SEED)
+    account = np.repeat(np.arange(60), 10)
+    noise = draws.normal(size=(60, 80))[account]
+    converted = (draws.random(60) < 0.3)[account]
+    names = [f"noise_{number}" for number in range(80)]
+    x = frame(**dict(zip(names, noise.T, strict=True)))
+    grouped = TrainingRows(x, converted, account.astype(object))
+    by_row = TrainingRows(x, converted)
+    unseen = frame(**dict(zip(names, draws.normal(size=(80, 600)), strict=True)))
+    spread = [np.ptp(BASELINES["logistic regression"](rows, unseen)) for rows in (grouped, by_row)]
+    assert spread[0] < spread[1] / 2
+
+
+def test_the_untuned_trees_read_ten_features_alone():
+    rows = training()
+    told = BASELINES["LightGBM on ten features"](rows, training(seed=4).x)
+    fewer = TrainingRows(
+        rows.x[["completeness", "rule_engagement", "points_75_25"]], rows.converted
+    )
+    assert (told == BASELINES["LightGBM on ten features"](fewer, training(seed=4).x)).all()
+    without = TrainingRows(rows.x.drop(columns="completeness"), rows.converted)
+    chances = BASELINES["LightGBM on ten features"](without, training(seed=4).x)
+    assert set(chances) == {rows.converted.mean()}

@@ -8,8 +8,7 @@ from mqbg.train.evaluate.signal import auc_within_snapshots, find_signal
 from sklearn.metrics import roc_auc_score
 
 SEED = 3
-SURE = {"held_out_log_loss": 0.2, "held_out_base_log_loss": 0.3}
-KEYWORDS = SURE | {"resamples": 100, "seed": SEED}
+KEYWORDS = {"resamples": 100, "seed": SEED}
 
 
 def world(seed, rows=1200, accounts=150, strength=0.0, spread=0.3):
@@ -25,6 +24,7 @@ def world(seed, rows=1200, accounts=150, strength=0.0, spread=0.3):
     frame = pd.DataFrame(
         {
             "account_id": [f"a{number}" for number in account],
+            "group_id": [f"g{number}" for number in range(rows)],
             "as_of": pd.Timestamp("2024-01-01")
             + pd.to_timedelta(30 * draws.integers(6, size=rows), unit="D"),
             "converted": draws.random(rows) < 1 / (1 + np.exp(-log_odds)),
@@ -39,21 +39,21 @@ def world(seed, rows=1200, accounts=150, strength=0.0, spread=0.3):
 
 
 def test_pure_noise_has_no_signal_in_19_of_20_seeds():
-    found = [find_signal(*world(seed), **KEYWORDS | {"seed": seed}).found for seed in range(20)]
+    found = [find_signal(*world(seed)[:2], **KEYWORDS | {"seed": seed}).found for seed in range(20)]
     assert sum(found) <= 1
 
 
 def test_noise_that_takes_itself_for_knowledge_never_has_a_signal():
     for seed in range(20):
-        rows, _, base = world(seed)
+        rows, _, _ = world(seed)
         boasting = np.random.default_rng(seed).beta(1, 6, len(rows))
-        assert not find_signal(rows, boasting, base, **KEYWORDS).found
+        assert not find_signal(rows, boasting, **KEYWORDS).found
 
 
 def test_a_real_signal_is_always_found():
     for seed in range(20):
-        rows, probability, base = world(seed, strength=1.0, spread=1.0)
-        signal = find_signal(rows, probability, base, **KEYWORDS)
+        rows, probability, _ = world(seed, strength=1.0, spread=1.0)
+        signal = find_signal(rows, probability, **KEYWORDS)
         assert signal.found, signal.sentence
 
 
@@ -62,8 +62,8 @@ def real():
 
 
 def test_a_signal_is_told_with_its_figures():
-    rows, probability, base = real()
-    signal = find_signal(rows, probability, base, **KEYWORDS)
+    rows, probability, _base = real()
+    signal = find_signal(rows, probability, **KEYWORDS)
     assert signal.sentence.startswith("There is a signal: ROC AUC ")
     assert f"{roc_auc_score(rows['converted'], probability):.3f}" in signal.sentence
     assert signal.sentence.count("95 % interval") == 2
@@ -78,72 +78,105 @@ def without_signal(*arguments, **keywords):
 
 
 def test_a_model_that_ranks_no_better_than_chance_has_no_signal():
-    rows, _, base = real()
+    rows, _, _base = real()
     probability = np.random.default_rng(1).random(len(rows))
-    assert "no better than chance on the test" in without_signal(rows, probability, base)
+    assert "no better than chance on the test" in without_signal(rows, probability)
 
 
 def test_a_model_that_ranks_upside_down_has_no_signal():
-    rows, probability, base = real()
-    assert "worse than chance on the test" in without_signal(rows, 1 - probability, base)
+    rows, probability, _base = real()
+    assert "worse than chance on the test" in without_signal(rows, 1 - probability)
 
 
 def test_a_constant_has_no_signal():
     rows, _, base = real()
-    assert "no better than chance" in without_signal(rows, base, base)
+    assert "no better than chance" in without_signal(rows, base)
 
 
-def test_a_model_that_is_no_closer_than_the_base_rate_has_no_signal():
-    rows, probability, base = real()
-    bold = np.sqrt(probability)
-    assert "no closer to what happened on the test" in without_signal(rows, bold, base)
+def test_a_level_that_is_off_is_no_lack_of_signal():
+    rows, probability, _ = real()
+    assert find_signal(rows, np.sqrt(probability), **KEYWORDS).found
+    assert find_signal(rows, probability / 50, **KEYWORDS).found
 
 
-def test_a_model_that_does_not_hold_on_held_out_rows_has_no_signal():
-    rows, probability, base = real()
-    sentence = without_signal(rows, probability, base, held_out_log_loss=0.3)
-    assert "on training rows that the trees held out" in sentence
-    assert "(log loss 0.3000 against 0.3000)" in sentence
+def small_test(rows):
+    """Twelve rows that converted and twenty others."""
+    converted = np.flatnonzero(rows["converted"])[:12]
+    return np.sort(np.concatenate([converted, np.flatnonzero(~rows["converted"])[:20]]))
+
+
+def test_where_the_test_is_too_small_cross_fitting_decides():
+    rows, probability, _ = real()
+    few, noise = small_test(rows), np.random.default_rng(2).uniform(0.1, 0.2, len(rows))
+    held_out = rows.assign(readiness=probability)
+    found = find_signal(rows.iloc[few], noise[few], held_out, **KEYWORDS)
+    assert found.found
+    assert "12 groups that converted on the test are too few to show one" in found.sentence
+    assert not find_signal(rows.iloc[few], noise[few], **KEYWORDS).found
+    assert not find_signal(
+        rows.iloc[few], noise[few], rows.assign(readiness=noise), **KEYWORDS
+    ).found
+
+
+def test_a_test_that_is_large_enough_is_not_overruled_by_cross_fitting():
+    rows, probability, _ = real()
+    noise = np.random.default_rng(2).random(len(rows))
+    assert not find_signal(rows, noise, rows.assign(readiness=probability), **KEYWORDS).found
+
+
+def test_a_test_that_speaks_against_the_model_is_not_overruled_by_cross_fitting():
+    rows, probability, _ = real()
+    few = small_test(rows)
+    upside_down = np.where(rows["converted"], 0.1, 0.9)[few]
+    held_out = rows.assign(readiness=probability)
+    assert not find_signal(rows.iloc[few], upside_down, held_out, **KEYWORDS).found
+
+
+def test_rows_of_one_group_are_one_witness():
+    rows, _, _ = real()
+    rows = rows.iloc[small_test(rows)]
+    probability = np.where(rows["converted"], 0.9, 0.1)
+    assert find_signal(rows, probability, **KEYWORDS).found
+    one = rows.assign(group_id=np.where(rows["converted"], "same", rows["group_id"]))
+    probability[np.flatnonzero(rows["converted"])[:5]] = 0.05
+    assert find_signal(rows, probability, **KEYWORDS).sentence != (
+        find_signal(one, probability, **KEYWORDS).sentence
+    )
 
 
 def test_a_model_that_tells_only_months_apart_has_no_signal():
-    rows, _, base = world(SEED, rows=3000, accounts=900)
+    rows, _, _base = world(SEED, rows=3000, accounts=900)
     month = rows["as_of"].rank(method="dense").to_numpy()
     chance = month / 10
     rows["converted"] = np.random.default_rng(SEED).random(len(rows)) < chance
     probability = np.clip(chance + np.random.default_rng(1).normal(0, 0.01, len(rows)), 0, 1)
-    base = np.full(len(rows), rows["converted"].mean())
+    np.full(len(rows), rows["converted"].mean())
     assert roc_auc_score(rows["converted"], probability) > 0.6
-    sentence = without_signal(rows, probability, base)
+    sentence = without_signal(rows, probability)
     assert "ranks groups of the same snapshot no better than chance" in sentence
 
 
 def test_snapshots_of_one_outcome_each_leave_nothing_to_choose_between():
-    rows, _, base = real()
+    rows, _, _base = real()
     rows["converted"] = rows["as_of"].eq(rows["as_of"].max())
     probability = np.where(rows["converted"], 0.9, 0.1)
-    assert "no snapshot of the test holds groups of both" in without_signal(rows, probability, base)
+    assert "no snapshot of the test holds groups of both" in without_signal(rows, probability)
 
 
 @pytest.mark.parametrize(
     "change", [{"converted": False}, {"converted": True}, {"account_id": "the only one"}]
 )
 def test_a_test_that_cannot_judge_is_no_proof(change):
-    rows, probability, base = real()
-    sentence = find_signal(rows.assign(**change), probability, base, **KEYWORDS)
+    rows, probability, _base = real()
+    sentence = find_signal(rows.assign(**change), probability, **KEYWORDS)
     assert not sentence.found
     assert sentence.sentence.startswith("There is no proof of a signal: ")
     assert "1,200 test rows" in sentence.sentence
 
 
 def test_no_test_rows_are_no_proof():
-    rows, probability, base = real()
-    assert not find_signal(rows.head(0), probability[:0], base[:0], **KEYWORDS).found
-
-
-def test_losses_that_are_not_numbers_are_no_proof():
-    rows, probability, base = real()
-    assert "held out" in without_signal(rows, probability, base, held_out_log_loss=np.nan)
+    rows, probability, _base = real()
+    assert not find_signal(rows.head(0), probability[:0], **KEYWORDS).found
 
 
 @given(
@@ -184,8 +217,8 @@ def test_the_verdict_is_the_missing_signal_where_there_is_none():
     methods = {"mqbg": probability, "base rate": base}
     figures = {"touched_per_snapshot": 5, "resamples": 20, "seed": SEED}
     tables = evaluate(rows, methods, **figures), paired_differences(rows, methods, **figures)
-    found = find_signal(rows, probability, base, **KEYWORDS)
-    missing = find_signal(rows, probability, base, **KEYWORDS | {"held_out_log_loss": 0.4})
+    found = find_signal(rows, probability, **KEYWORDS)
+    missing = find_signal(rows, 1 - probability, **KEYWORDS)
     assert verdict_sentence(*tables, signal=missing) == missing.sentence
     assert verdict_sentence(*tables, signal=found) == verdict_sentence(*tables)
 
@@ -196,7 +229,7 @@ def test_rows_and_probabilities_that_do_not_fit_are_refused():
         find_signal(rows.drop(columns="as_of"), probability, base, **KEYWORDS)
     with pytest.raises(ValueError, match="converted must be true or false"):
         find_signal(rows.assign(converted=1), probability, base, **KEYWORDS)
-    with pytest.raises(ValueError, match="the base rate must have one value per row"):
-        find_signal(rows, probability, base[:2], **KEYWORDS)
+    with pytest.raises(ValueError, match="the probability of the model must have one value"):
+        find_signal(rows, probability[:2], **KEYWORDS)
     with pytest.raises(ValueError, match="at least 1 resample"):
-        find_signal(rows, probability, base, **KEYWORDS | {"resamples": 0})
+        find_signal(rows, probability, **KEYWORDS | {"resamples": 0})

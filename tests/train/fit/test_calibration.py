@@ -9,8 +9,10 @@ from mqbg.model.calibrators import Beta, Platt, VennAbers
 from mqbg.train.fit import calibration
 from mqbg.train.fit.calibration import (
     CALIBRATORS,
+    HALF_LIVES_DAYS,
     MIN_SLOPE,
     adjust_to_base_rate,
+    base_rate_shift,
     choose_calibrator,
     equal_mass_bins,
     expected_calibration_error,
@@ -344,7 +346,7 @@ def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrat
     likelier = chance / (1 - chance) / (rate / (1 - rate))  # p(score | yes) / p(score | no)
     bayes = expected * likelier / (expected * likelier + 1 - expected)
     table = VennAbers((score,), (chance,), (chance,))
-    moved, interval = adjust_to_base_rate(calibrator, table, rate, expected)
+    moved, interval = adjust_to_base_rate(calibrator, table, base_rate_shift(rate, expected))
     assert moved(np.array([score]))[0] == pytest.approx(bayes)
     assert interval.low[0] == pytest.approx(bayes)
     assert interval.high[0] == pytest.approx(bayes)
@@ -352,11 +354,64 @@ def test_a_moved_rate_gives_the_chances_of_bayes(rate, expected, score, calibrat
 
 def test_moving_to_the_same_rate_changes_nothing():
     table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
-    assert adjust_to_base_rate(Platt(1.0, 0.5), table, 0.2, 0.2) == (Platt(1.0, 0.5), table)
+    shift = base_rate_shift(0.2, 0.2)
+    assert adjust_to_base_rate(Platt(1.0, 0.5), table, shift) == (Platt(1.0, 0.5), table)
 
 
 def test_the_moved_interval_stays_within_certainty_at_its_ends():
     table = VennAbers((0.0, 1.0), (0.0, 0.2), (0.3, 1.0))
-    _, moved = adjust_to_base_rate(Platt(1.0, 0.5), table, 0.2, 0.6)
+    _, moved = adjust_to_base_rate(Platt(1.0, 0.5), table, base_rate_shift(0.2, 0.6))
     assert (moved.low[0], moved.high[1]) == (0.0, 1.0)
     assert moved.low[1] > 0.2
+
+
+def moved_level(seed=7, cutoffs=9, per_cutoff=600):
+    """Scores whose level falls with every cut-off: three times in 240 days."""
+    draw = np.random.default_rng(seed)
+    age = np.repeat(np.arange(cutoffs)[::-1] * 30.0, per_cutoff)
+    log_odds = draw.normal(-1.0, 1.0, age.size)
+    converted = draw.random(age.size) < expit(log_odds - 1.5 + age / 80)
+    return log_odds, converted, np.arange(age.size) % 5, age
+
+
+def test_older_rows_count_less_where_that_tells_the_newest_better():
+    log_odds, converted, fold, age = moved_level()
+    chosen = choose_calibrator(log_odds, converted, fold, age)
+    alike = choose_calibrator(log_odds, converted, fold)
+    assert chosen.half_life_days in HALF_LIVES_DAYS
+    newest = age == 0
+    gaps = [
+        abs(one.calibrator(log_odds[newest]).mean() - converted[newest].mean())
+        for one in (chosen, alike)
+    ]
+    assert gaps[0] < gaps[1]
+    losses = chosen.recency_log_loss
+    assert losses[f"{chosen.half_life_days} days"] == min(losses.values()) < losses["all alike"]
+
+
+def test_a_steady_level_lets_all_rows_count_alike_unless_told_otherwise():
+    log_odds, converted, fold, _age = moved_level()
+    age = np.random.default_rng(3).permutation(np.arange(log_odds.size) % 9 * 30.0)
+    alike = choose_calibrator(log_odds, converted, fold)
+    chosen = choose_calibrator(log_odds, converted, fold, age)
+    assert (chosen.half_life_days, chosen.calibrator) == (None, alike.calibrator)
+    told = choose_calibrator(log_odds, converted, fold, age, follow_newest=True)
+    assert told.half_life_days in HALF_LIVES_DAYS
+
+
+def test_two_cutoffs_are_too_few_to_choose_a_half_life_by():
+    log_odds, converted, fold, age = moved_level(cutoffs=2)
+    chosen = choose_calibrator(log_odds, converted, fold, age, follow_newest=True)
+    assert (chosen.half_life_days, chosen.recency_log_loss) == (None, {})
+
+
+def test_a_row_of_weight_two_counts_as_the_row_twice_for_platt():
+    log_odds, converted, _fold, _age = moved_level(cutoffs=1, per_cutoff=4000)
+    twice = np.concatenate([np.arange(4000), np.arange(0, 4000, 2)])
+    weight = 1.0 + (np.arange(4000) % 2 == 0)
+    one = fit_platt(log_odds, converted, weight)
+    two = fit_platt(log_odds[twice], converted[twice])
+    # Platt's smoothing counts rows, which are fewer in the one than in the other.
+    assert (one.slope, one.intercept) == pytest.approx((two.slope, two.intercept), abs=0.01)
+    alike = fit_platt(log_odds, converted)
+    assert abs(alike.slope - two.slope) > 0.01

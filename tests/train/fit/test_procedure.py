@@ -172,3 +172,23 @@ def test_other_policies_than_capacity_have_no_schedule(
     learned = quickly_learned(made_snapshots(groups=100), settings)
     assert learned.bundle.thresholds.schedule == ()
     assert learned.bundle.thresholds.forecast is not None
+
+
+def test_refits_learn_from_drawn_accounts_and_spread_around_the_model(
+    made_snapshots, made_settings, made_split, quickly_learned
+):
+    snapshots = made_snapshots(groups=120)
+    learned = quickly_learned(snapshots, made_settings, refits=4)
+    refits = learned.bundle.refits
+    assert len({refit.trees for refit in refits}) == len(refits) == 4
+    assert learned.bundle.trees not in {refit.trees for refit in refits}
+    assert replace(learned.bundle, refits=()) == quickly_learned(snapshots, made_settings).bundle
+    again = quickly_learned(snapshots, with_model(made_settings, threads=2), refits=4)
+    assert again.bundle.refits == refits
+    test = snapshots.at_cutoffs(made_split.test)
+    matrix = learned.bundle.feature_matrix(test.features)
+    log_odds = learned.bundle.log_odds_of_matrix(matrix)
+    low, high = learned.bundle.readiness_interval(matrix, log_odds)
+    readiness = learned.bundle.readiness(log_odds)
+    assert (low < readiness).all()
+    assert (readiness < high).all()

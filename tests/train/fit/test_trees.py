@@ -13,9 +13,11 @@ from mqbg.contract import BadInput
 from mqbg.settings import ModelSettings
 from mqbg.train.fit import trees as room
 from mqbg.train.fit.trees import (
+    FIRST_ROUNDS,
     FOLDS,
     MIN_CONVERSIONS,
     MONOTONE_CONSTRAINTS,
+    PATIENCE,
     PRESET,
     ROUNDS,
     ROUNDS_STEP,
@@ -64,7 +66,7 @@ class Spy:
         self.scores = scores
         self.fits = []
 
-    def train(self, parameters, dataset, rounds):
+    def train(self, parameters, dataset, rounds, *, keep_training_booster):  # noqa: ARG002
         return SpyBooster(self, parameters, dataset, rounds)
 
 
@@ -74,6 +76,9 @@ class SpyBooster:
         self.learned, self.weights = dataset.data, dataset.weight
         self.scored = []
         spy.fits.append(self)
+
+    def update(self):
+        self.rounds += 1
 
     def predict(self, x, *, raw_score, num_iteration, num_threads):  # noqa: ARG002
         assert raw_score
@@ -132,14 +137,33 @@ def test_there_are_no_more_folds_than_groups_that_converted(spied):
     assert len(spy.fits) == 3 + 1
 
 
-@pytest.mark.parametrize("best", [ROUNDS_STEP, 4 * ROUNDS_STEP, ROUNDS])
+@pytest.mark.parametrize("best", [ROUNDS_STEP, 4 * ROUNDS_STEP, FIRST_ROUNDS, ROUNDS])
 def test_the_number_of_trees_is_the_one_with_the_least_held_out_log_loss(spied, best):
     given = rows()
     prior = np.log(given.converted.mean() / (1 - given.converted.mean()))
     spy = spied(scores=lambda _x, rounds: prior + abs(rounds - best) / 100)
     fitted = fit_trees(given, how(), quiet)
     assert fitted.rounds == best == spy.fits[-1].rounds
+    least_came_early = best + PATIENCE <= FIRST_ROUNDS
+    assert {one.rounds for one in spy.fits[:-1]} == {FIRST_ROUNDS if least_came_early else ROUNDS}
     assert np.all(fitted.held_out == prior)
+
+
+def test_folds_that_go_on_are_those_that_never_stopped(monkeypatch):
+    given_rows = rows()
+    monkeypatch.setattr(room, "ROUNDS", 2 * ROUNDS_STEP)
+    monkeypatch.setattr(room, "PATIENCE", 2 * ROUNDS_STEP)
+    whole = fit_trees(given_rows, how(threads=1), quiet)
+    monkeypatch.setattr(room, "FIRST_ROUNDS", ROUNDS_STEP)
+    in_portions = fit_trees(given_rows, how(threads=1), quiet)
+    assert in_portions.learning_curve.equals(whole.learning_curve)
+    assert in_portions.held_out.tobytes() == whole.held_out.tobytes()
+
+
+def test_a_refit_has_no_more_trees_than_it_is_given(few_rounds, spied):
+    spy = spied(scores=lambda _x, rounds: -rounds / 1000)
+    assert fit_trees(rows(), how(), quiet, max_rounds=ROUNDS_STEP).rounds == ROUNDS_STEP
+    assert {one.rounds for one in spy.fits} == {ROUNDS_STEP}
 
 
 def test_held_out_scores_stand_at_their_rows(spied):
@@ -288,7 +312,7 @@ def test_the_held_out_loss_of_every_fold_is_told_tree_by_tree(spied):
     spied(scores=lambda _x, rounds: rounds / 1000)
     fitted = fit_trees(given_rows, how(), quiet)
     told = fitted.learning_curve
-    assert len(told) == FOLDS * (ROUNDS // ROUNDS_STEP)
+    assert len(told) == FOLDS * (FIRST_ROUNDS // ROUNDS_STEP)
     for row in told.to_dict(orient="records"):
         inside = given_rows.converted[fitted.fold == row["fold"]]
         chance = 1 / (1 + np.exp(-row["trees"] / 1000))

@@ -297,3 +297,37 @@ def test_a_line_just_above_all_lets_nobody_in():
     top = max(candidates(ROWS))
     assert got.pooled == just_above(top)
     assert logit(got.pooled) > logit(top)
+
+
+def test_an_expected_rate_is_the_floor_of_a_capacity_line():
+    rows = _expected_rate_rows()
+    settings = ThresholdSettings(capacity_per_week=10_000.0, completeness=0.0)
+    assert learn_thresholds(rows, settings).floor == rows["converted"].mean()
+    assert learn_thresholds(rows, settings, 0.02).floor == 0.02
+
+
+def test_an_expected_rate_of_half_as_many_asks_for_more_of_a_precise_line():
+    rows = _expected_rate_rows()
+    settings = ThresholdSettings(policy="precision", precision=0.4, completeness=0.0)
+    before = learn_thresholds(rows, settings).pooled
+    after = learn_thresholds(rows, settings, rows["converted"].mean() / 2).pooled
+    assert before < after
+    gain = ThresholdSettings(policy="value", gain=100.0, cost=30.0, completeness=0.0)
+    before = learn_thresholds(rows, gain).pooled
+    assert before < learn_thresholds(rows, gain, rows["converted"].mean() / 2).pooled
+
+
+def _expected_rate_rows(count=3000):
+    """One snapshot of groups that convert as often as their readiness says."""
+    draw = np.random.default_rng(6)
+    readiness = draw.uniform(0.01, 0.9, count)
+    return pd.DataFrame(
+        {
+            "group_id": [f"g{n:05d}" for n in range(count)],
+            "account_id": [f"a{n % 500}" for n in range(count)],
+            "as_of": pd.Timestamp("2024-01-01") + pd.to_timedelta(30 * (np.arange(count) % 2), "D"),
+            "readiness": readiness,
+            "completeness": 1.0,
+            "converted": draw.random(count) < readiness,
+        }
+    )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...declare.catalogue import Catalogue, unbound_aggregates, unbound_member_rows
 from ...declare.signals import Aggregation, InputRows, Signal
+from ...tables.contact_history import history_columns
 from ...tables.member_signals import with_age_days
 from .evaluator import Array, Evaluator
 from .expressions import compile_expressions
@@ -31,6 +32,7 @@ COLUMNS_READ: Mapping[InputRows, Mapping[str, str]] = {
     InputRows.CONTENTS: {"member_no": "!int64", "counts_from": "!timestamp(6)"},
     InputRows.MEMBERSHIP: {
         "joined_at": "timestamp(6)", "department": "string", "memberships": "int64",
+        **dict.fromkeys(history_columns(), "float64"),
     },
 }  # fmt: skip
 
