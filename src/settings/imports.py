@@ -36,7 +36,9 @@ class TableMapping:
         person_table: the file that `person_id` points into; default: the mapped people.
     """
 
-    table: Literal["companies", "people", "deals", "deal_people", "deal_stages", "activities"]
+    table: Literal["companies", "people", "deals", "deal_people", "deal_stages", "activities"] = (
+        "people"
+    )
     columns: Mapping[Text, Text] = field(default_factory=dict)
     kind: Text | None = None
     person_table: Text | None = None
