@@ -36,7 +36,9 @@ class TableMapping:
         person_table: the file that `person_id` points into; default: the mapped people.
     """
 
-    table: Literal["companies", "people", "deals", "deal_people", "deal_stages", "activities"]
+    table: Literal["companies", "people", "deals", "deal_people", "deal_stages", "activities"] = (
+        "people"
+    )
     columns: Mapping[Text, Text] = field(default_factory=dict)
     kind: Text | None = None
     person_table: Text | None = None
@@ -58,7 +60,6 @@ class ImportSettings:
         columns: file or table -> how it is mapped, for systems that we do not know.
         inferred_joins: where a member's date is inferred and nothing ties it to the deal: `early`
             takes the latest of both creations, `late` the deal's end, `exclude` leaves it out.
-        groups: from deals alone, or also from activity on a solution's contents.
         same_person: probability from which two contacts are one; None is what the CRM's own merges
             say.
         review_from: pairs from this probability on are asked for in review.csv.
@@ -73,6 +74,5 @@ class ImportSettings:
     kinds: Mapping[Text, Text] = field(default_factory=dict)
     columns: Mapping[Text, TableMapping] = field(default_factory=dict)
     inferred_joins: Literal["early", "late", "exclude"] = "early"
-    groups: Literal["deals", "deals_and_activity"] = "deals"
     same_person: Share | None = None
     review_from: Number = 0.5

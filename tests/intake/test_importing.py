@@ -191,6 +191,7 @@ def test_files_of_an_unknown_system_are_mapped_by_the_settings(tmp_path):
     assert report["counts"]["activities"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "kind"),
     [

@@ -119,6 +119,7 @@ def test_tables_are_known_by_their_columns_not_by_their_files(take_in, world):
         assert other.rows(table) == world.rows(table)
 
 
+@pytest.mark.slow
 def test_columns_come_in_any_case_and_order(take_in, world):
     def turned(text):
         rows = [line.split("|")[::-1] for line in text.strip().splitlines()]
@@ -130,6 +131,7 @@ def test_columns_come_in_any_case_and_order(take_in, world):
         assert other.rows(table) == world.rows(table)
 
 
+@pytest.mark.slow
 def test_ids_of_fifteen_characters_are_those_of_eighteen(take_in):
     # 001Aa00000BcDeF is 001Aa00000BcDeFIAV: the last three say which letters are capitals.
     long, short = "001Aa00000BcDeFIAV", "001Aa00000BcDeF"

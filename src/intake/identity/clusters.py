@@ -1,27 +1,8 @@
-"""Records that are one: connected components, each named after its oldest record."""
+"""Records that are one: joined step by step, the surest first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-
-
-def components(
-    size: int, pairs: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
-) -> NDArray[np.int64]:
-    """The component of each of `size` nodes, given pairs of nodes that are one.
-
-    Returns:
-        shape (size,); equal numbers are one component.
-    """
-    left = np.concatenate([one for one, _ in pairs]) if pairs else np.empty(0, np.int64)
-    right = np.concatenate([two for _, two in pairs]) if pairs else np.empty(0, np.int64)
-    graph = coo_matrix((np.ones(left.size, np.int8), (left, right)), shape=(size, size))
-    return connected_components(graph, directed=False)[1].astype(np.int64)  # type: ignore[no-any-return]
 
 
 class Groups:

@@ -49,7 +49,6 @@ _FOREIGN_FORMS = (
 )  # fmt: skip
 _DOTTED = re.compile(r"(?<=\b\w)\.(?=\w\b|\s|$)")
 _BORDERS = re.compile(r"[\s.,、。・･'’`\"“”&＆!?/\\|:;_~〜～()\[\]{}<>「」『』【】\-‐‑‒–—―−]+")
-_DASHES = re.compile("[‐‑‒–—―−ｰ]")
 _FOREIGN = re.compile(
     r"(?:^|(?<=\s))(?:"
     + "|".join(sorted(map(re.escape, _FOREIGN_FORMS), key=len, reverse=True))
