@@ -25,7 +25,8 @@ from ..features.time_rules.eligible_groups import (
 from ..model.bundle import Bundle
 from ..settings import Settings
 from .data.labels import require_target_stage
-from .data.leakage import Finding, find_leaks
+from .data.leak_findings import Finding
+from .data.leakage import find_leaks
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes

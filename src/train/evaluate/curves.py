@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from ..fit.calibration import BINS, equal_mass_bins, tie_starts
+from ..wilson import wilson_interval
 from .bootstrap import Floats, account_counts, interval_summary, require_counts
 
 MAX_CURVE_POINTS = 200
@@ -26,7 +27,6 @@ NOBODY = "nobody"
 DEFAULT_RESAMPLES = 200
 """Draws behind the intervals of the reliability, where a caller does not choose."""
 
-NORMAL_QUANTILE_95 = 1.959963984540054
 """Standard normal quantile of a 95 % interval."""
 
 
@@ -110,27 +110,6 @@ def _reliability(
             "rows": size.astype(np.intp),
         }
     )
-
-
-def wilson_interval(share: Floats, trials: Floats | NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Wilson's 95 % interval (1927) of shares; it never leaves [0, 1] and is never empty.
-
-    Args:
-        share: shape (shares,); observed.
-        trials: shape (shares,); independent trials behind each, at least 1.
-
-    Returns:
-        Low and high, shape (shares,) each.
-    """
-    shrunk = 1 + NORMAL_QUANTILE_95**2 / trials
-    middle = (share + NORMAL_QUANTILE_95**2 / (2 * trials)) / shrunk
-    half = (
-        NORMAL_QUANTILE_95
-        / shrunk
-        * np.sqrt(share * (1 - share) / trials + NORMAL_QUANTILE_95**2 / (4 * trials**2))
-    )
-    # Rounding must not push an end past the share where that is 0 or 1.
-    return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)
 
 
 def lift_data(rows: pd.DataFrame, probabilities: Mapping[str, Floats]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..data.leakage import REMEDIES, Finding
+from ..data.leak_findings import REMEDIES, Finding
 from ..evaluate.ablation import GAIN_SIGNS
 from ..evaluate.comparison import METRICS, POPULATIONS
 from ..evaluate.evaluation import MODEL

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ...settings import settings_values
-from ..data.leakage import Finding
+from ..data.leak_findings import Finding
 from ..evaluate.comparison import POPULATIONS
 from ..evaluate.evaluation import MODEL
 from ..fit.shrinkage import describe_blend as sample_sentence

@@ -24,20 +24,20 @@ from mqbg.settings import (
     TargetSettings,
 )
 from mqbg.simulate import simulate
-from mqbg.train.data.leakage import (
-    ACTIVITY_COLUMNS,
-    REMEDIES,
-    Finding,
-    backfilled_kinds,
+from mqbg.train.data.leak_counts import share_interval
+from mqbg.train.data.leak_findings import REMEDIES, Finding
+from mqbg.train.data.leakage import ACTIVITY_COLUMNS, reference_times
+from mqbg.train.data.outcome_probes import (
     kinds_before_cutoff,
-    late_filled_columns,
-    members_at_outcome,
     placeholder_accounts,
     predictive_features,
     predictive_kinds,
-    reference_times,
+)
+from mqbg.train.data.recording_probes import (
+    backfilled_kinds,
+    late_filled_columns,
+    members_at_outcome,
     slowly_recorded_kinds,
-    wilson_interval,
 )
 from mqbg.train.report.console import findings_table
 from mqbg.train.training import probe_leaks
@@ -107,13 +107,13 @@ def things(findings):
 def test_bounds_are_those_of_wilson(total, share):
     hits = round(share * total)
     known = binomtest(hits, total).proportion_ci(method="wilson")
-    assert wilson_interval(hits, total) == pytest.approx((known.low, known.high), abs=1e-9)
+    assert share_interval(hits, total) == pytest.approx((known.low, known.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 0), (2, 1), (-1, 3)])
 def test_a_share_that_is_none_is_refused(hits, total):
     with pytest.raises(ValueError, match="need 0 <= hits <= total"):
-        wilson_interval(hits, total)
+        share_interval(hits, total)
 
 
 # References

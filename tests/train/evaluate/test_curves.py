@@ -10,8 +10,8 @@ from mqbg.train.evaluate.curves import (
     lift_data,
     precision_recall_data,
     reliability_data,
-    wilson_interval,
 )
+from mqbg.train.wilson import wilson_interval
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 

@@ -1,0 +1,182 @@
+"""Leak probes of what is written down late: kinds, columns and members dated after the fact.
+
+`leakage` says what the arguments are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from ...contract import TABLES
+from ...settings import ProbeSettings, TargetSettings
+from .leak_counts import (
+    group_activities,
+    memberships_by_group,
+    memtable,
+    records,
+    share_interval,
+)
+from .leak_findings import Finding, make_finding
+
+DELAY_QUANTILE = 0.9
+DAY_SECONDS = 86_400.0
+
+
+def backfilled_kinds(
+    activities: ir.Table,
+    tables: Mapping[str, ir.Table],
+    groups: pd.DataFrame,
+    target: TargetSettings,
+    probe: ProbeSettings,
+) -> list[Finding]:
+    """Kinds that are entered, after a conversion, as if they had happened before it.
+
+    Compares the activities of the horizon before a conversion with those of the horizon before
+    the last cut-off of groups that did not convert: the share recorded at that instant or later.
+    """
+    reference_table = memtable(groups[["group_id", "converted", "at"]])
+    horizon = ibis.interval(days=target.horizon_days)
+    rows = group_activities(
+        memberships_by_group(tables), activities, "kind", "occurred_at", "known_at"
+    )
+    rows = rows.join(reference_table, "group_id")
+    rows = rows.filter(rows.occurred_at < rows.at, rows.occurred_at >= rows.at - horizon)
+    counts = rows.group_by("kind", "converted").agg(
+        rows=rows.count(),
+        later=(rows.known_at >= rows.at).sum(),
+        groups=rows.group_id.nunique(),
+    )
+    by_kind = {(row["kind"], row["converted"]): row for row in records(counts)}
+    found = []
+    for kind in sorted({kind for kind, _converted in by_kind}):
+        of_converted, of_others = (
+            _recorded_later_share(by_kind.get((kind, converted))) for converted in (True, False)
+        )
+        enough_conversions = by_kind.get((kind, True), {}).get("groups", 0) >= probe.min_conversions
+        if enough_conversions and of_converted[1] - of_others[2] >= probe.backfilled_share:
+            shown = f"{of_converted[0]:.0%} recorded later"
+            observation = (
+                f"of the {kind} activities before conversions {of_converted[0]:.0%} were recorded "
+                f"only after them, of those of other groups {of_others[0]:.0%}"
+            )
+            found.append(
+                make_finding("back-filled kind", kind, of_converted[0], shown, observation)
+            )
+    return found
+
+
+def _recorded_later_share(row: Mapping[str, Any] | None) -> tuple[float, float, float]:
+    """Share recorded later, and its bounds; 0 where there is no row to say more."""
+    if row is None:
+        return 0.0, 0.0, 0.0
+    share = row["later"] / row["rows"]
+    return share, *share_interval(share * row["groups"], row["groups"])
+
+
+def slowly_recorded_kinds(activities: ir.Table, probe: ProbeSettings) -> list[Finding]:
+    """Kinds whose slowest tenth is recorded days after it occurred."""
+    recorded_late = activities.known_at > activities.occurred_at
+    seconds = activities.known_at.epoch_seconds() - activities.occurred_at.epoch_seconds()
+    delays = activities.group_by("kind").agg(
+        share=recorded_late.cast("float64").mean(),
+        slowest=seconds.cast("float64").quantile(DELAY_QUANTILE),
+    )
+    found = []
+    for row in records(delays.order_by("kind")):
+        days = row["slowest"] / DAY_SECONDS
+        if days > probe.recorded_delay_days:
+            shown = f"{days:.1f} days late"
+            observation = (
+                f"{row['share']:.0%} of the {row['kind']} activities are recorded after they "
+                f"occurred, the slowest tenth at least {days:.1f} days"
+            )
+            found.append(make_finding("slow records", row["kind"], days, shown, observation))
+    return found
+
+
+def late_filled_columns(
+    tables: Mapping[str, ir.Table], groups: pd.DataFrame, probe: ProbeSettings
+) -> list[Finding]:
+    """Columns of accounts and contacts that are filled far more often where groups converted."""
+    labelled_groups = memtable(groups[["group_id", "account_id", "converted"]])
+    members = tables["members"].select("group_id", "contact_id")
+    rows_by_table = {
+        "accounts": labelled_groups.group_by("account_id"),
+        "contacts": labelled_groups.drop("account_id")
+        .join(members, "group_id")
+        .group_by("contact_id"),
+    }
+    found = []
+    for name, labelled_rows in rows_by_table.items():
+        outcomes = labelled_rows.agg(converted=ibis._.converted.any())
+        found += list(_late_filled_columns(tables[name], name, outcomes, probe))
+    return found
+
+
+def _late_filled_columns(
+    table: ir.Table, name: str, outcomes: ir.Table, probe: ProbeSettings
+) -> Iterator[Finding]:
+    optional = [column.name for column in TABLES[name].columns if not column.required]
+    rows = table.join(outcomes, f"{name.removesuffix('s')}_id")
+    filled = {c: (rows[c].cast("string").fill_null("") != "").sum() for c in optional}
+    counts = rows.group_by("converted").agg(rows=rows.count(), **filled)
+    by_outcome = {row["converted"]: row for row in records(counts)}
+    if len(by_outcome) < 2 or by_outcome[True]["rows"] < probe.min_conversions:
+        return
+    of_converted, of_others = by_outcome[True], by_outcome[False]
+    for column in optional:
+        low, _high = share_interval(of_converted[column], of_converted["rows"])
+        _low, high = share_interval(of_others[column], of_others["rows"])
+        if low - high >= probe.filled_difference:
+            share, other_share = (
+                of_converted[column] / of_converted["rows"],
+                of_others[column] / of_others["rows"],
+            )
+            shown = f"{share:.0%} against {other_share:.0%}"
+            observation = (
+                f"{name}.{column} is filled for {share:.0%} of the {name} of groups that "
+                f"converted, for {other_share:.0%} of the others"
+            )
+            yield make_finding(
+                "column filled late", f"{name}.{column}", share - other_share, shown, observation
+            )
+
+
+def members_at_outcome(
+    members: ir.Table, groups: pd.DataFrame, probe: ProbeSettings
+) -> list[Finding]:
+    """Members who were entered with the conversion, not when they turned up."""
+    converted = groups.loc[groups["converted"], ["group_id", "at"]]
+    joined = members.select("group_id", "joined_at").to_pyarrow().to_pandas()
+    rows = joined.merge(converted, on="group_id")
+    group_count = rows["group_id"].nunique()
+    if group_count < probe.min_conversions:
+        return []
+    same_day_share = float((rows["joined_at"].dt.floor("D") == rows["at"].dt.floor("D")).mean())
+    first_joined = rows.groupby("group_id").agg(joined_at=("joined_at", "min"), at=("at", "first"))
+    empty_before_share = float((first_joined["joined_at"] >= first_joined["at"]).mean())
+    checks = (
+        (
+            same_day_share,
+            "joined that day",
+            "of the members of converted groups {} joined on the day of",
+        ),
+        (
+            empty_before_share,
+            "empty before",
+            "of the converted groups with members {} had none before",
+        ),
+    )
+    return [
+        make_finding(
+            "members at outcome", "members.joined_at", share, f"{share:.0%} {shown}",
+            f"{observation.format(format(share, '.0%'))} the conversion",
+        )
+        for share, shown, observation in checks
+        if share_interval(share * group_count, group_count)[0] >= probe.members_at_outcome
+    ]  # fmt: skip
