@@ -374,7 +374,7 @@ def test_trees_of_one_horizon_do_not_pass_for_those_of_another(horizons_saved):
 
 def test_an_older_format_is_refused_with_what_to_do(saved):
     rewrite(saved, {**card_of(saved), "format": 2})
-    assert f"got format 2; train again" in refusal(saved)
+    assert "got format 2; train again" in refusal(saved)
 
 
 def test_a_bundle_of_the_format_before_is_read_by_its_old_names(bundle, saved):
