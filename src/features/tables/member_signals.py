@@ -92,15 +92,21 @@ def people_at(
         subset: they are few, so that other members are better not counted.
 
     Returns:
-        group_id, contact_id, role, member_no, joined_at (when the person first joined the group,
-        in whatever role), and as far as they are wanted department
+        group_id, contact_id, role, member_no, joined_at (when the person joined the group, in
+        whatever role), and as far as they are wanted department
         and memberships (groups that the contact is a member of, this one included), and the
         columns of `contact_history`. The base row has nulls.
     """
     members = current_members(tables["members"], as_of)
     current = members.semi_join(groups, "group_id")
-    rows = current.select("group_id", "contact_id", "role", "member_no")
-    rows = rows.join(_first_joined(tables["members"], groups, as_of), "member_no")
+    rows = current.select(
+        "group_id", "contact_id", "role", "member_no", row_joined_at=current.joined_at
+    )
+    rows = rows.left_join(_joined(tables["members"], groups, as_of), "member_no")
+    rows = rows.select(
+        "group_id", "contact_id", "role", "member_no",
+        joined_at=ibis.coalesce(rows.person_joined_at, rows.row_joined_at),
+    )  # fmt: skip
     if "other_groups" in signal_names:
         known = members.semi_join(current, "contact_id") if subset else members
         counts = known.group_by(other=known.contact_id).agg(memberships=known.count())
@@ -118,10 +124,27 @@ def people_at(
     return ibis.union(rows, groups.mutate(**nulls).select(rows.columns))
 
 
-def _first_joined(members: ir.Table, groups: ir.Table, as_of: AsOf) -> ir.Table:
-    """When each person first joined: of the person, for a change of role starts another row."""
-    past = members.filter(members.joined_at < as_of).semi_join(groups, "group_id")
-    return past.group_by("member_no").agg(joined_at=past.joined_at.min())
+def _joined(members: ir.Table, groups: ir.Table, as_of: AsOf) -> ir.Table:
+    """When each person last joined: a row of another role that goes on the same day is no joining.
+
+    Returns:
+        member_no and person_joined_at, of everybody who was ever in the groups.
+    """
+    own = members.semi_join(groups, "group_id")
+    past = own.filter(own.joined_at < as_of)
+    rows = past.select("member_no", "role", "joined_at", joined_day=past.joined_at.truncate("D"))
+    left = past.filter(past.left_at.notnull())
+    ended = left.select(
+        ended_member=left.member_no, ended_role=left.role, ended_day=left.left_at.truncate("D")
+    )
+    met = rows.join(ended, [("member_no", "ended_member"), ("joined_day", "ended_day")])
+    met = met.select("member_no", "role", "joined_at", "ended_role")
+    changed = met.filter(met.role != met.ended_role)
+    changed = changed.select(changed_member=changed.member_no, changed_at=changed.joined_at)
+    joinings = rows.anti_join(
+        changed, [("member_no", "changed_member"), ("joined_at", "changed_at")]
+    ).select("member_no", "joined_at")
+    return joinings.group_by("member_no").agg(person_joined_at=joinings.joined_at.max())
 
 
 def reads_contact_history(signal_names: Collection[str]) -> bool:

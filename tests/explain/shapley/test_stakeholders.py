@@ -74,11 +74,12 @@ def resized(tables):
             people = joined(group_id, [*ids[40:46], "twin 1", "twin 2"], [*roles, *roles[-1:] * 2])
         else:
             people = joined(group_id, ids[60 : 60 + size], roles)
-        parts.append(people.cast(members.schema))
+        known = [members.schema.field(name) for name in people.column_names]
+        parts.append(people.cast(pa.schema(known)))
     return chosen, {
         **tables,
         "contacts": pa.concat_tables([contacts, pa.Table.from_pylist(twins, contacts.schema)]),
-        "members": pa.concat_tables(parts),
+        "members": pa.concat_tables(parts, promote_options="default"),
     }
 
 

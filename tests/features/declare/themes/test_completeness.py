@@ -132,3 +132,20 @@ def test_roles_of_the_settings_stand_in_their_order_and_the_data_adds_none(open_
 )
 def test_role_names_become_parts_of_column_names_that_never_meet(open_tables, roles, slugs):
     assert [role.slug for role in template_of(open_tables, roles).roles] == slugs
+
+
+def test_a_change_of_role_is_no_joining_and_a_return_is(features_at):
+    """Who was a user from long ago and decides since yesterday, and who left and came back."""
+    long_ago, yesterday = AS_OF - timedelta(days=200), AS_OF - timedelta(days=1)
+    before = {"joined_at": long_ago, "left_at": yesterday, "role": "user"}
+    changed = [
+        {"group_id": "changed", "contact_id": "c1", **before},
+        {"group_id": "changed", "contact_id": "c1", "joined_at": yesterday, "role": "buyer"},
+    ]
+    returned = [
+        {"group_id": "returned", "contact_id": "c2", **before, "left_at": AS_OF - timedelta(50)},
+        {"group_id": "returned", "contact_id": "c2", "joined_at": yesterday, "role": "user"},
+    ]
+    rows = features_at({"members": [*changed, *returned]}, AS_OF)
+    joined = {group_id: row["members_joined_90d"] for group_id, row in rows.items()}
+    assert joined == {"changed": 0.0, "returned": 1.0}
