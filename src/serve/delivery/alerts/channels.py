@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
@@ -21,13 +22,15 @@ from email.message import EmailMessage
 import stamina
 
 from ....settings import AlertSettings
+from ..targets.answers import answer_reason, is_web_page
 from ..targets.credentials import read_secret, read_secret_url
-from ..targets.service_client import NoResponse, ServiceClient, build_rate_limiter, open_http_client
+from ..targets.no_response import NoResponse
+from ..targets.service_client import ServiceClient, build_rate_limiter, open_http_client
 from ..targets.target import OutboxRecord, Outcome, Sender, TargetUnavailable
 
 KIND = "alert"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-MAX_REASON = 200
+_FAILED_DELIVERY = re.compile(r"(?i)\bfail(ed|ure)\b|\berror\b|\binvalid_|\bno_service\b")
 
 
 def idempotency_key(object_id: str) -> str:
@@ -63,9 +66,15 @@ class ChatChannel:
             )
         except NoResponse as no_response:
             return Outcome(f"no answer: {no_response}", counts_as_attempt=False)
-        if response.is_success:
-            return Outcome()
-        return Outcome(f"status {response.status_code}: {response.text[:MAX_REASON]}")
+        if not response.is_success:
+            return Outcome(self._client.status_reason(response))
+        if is_web_page(response):
+            reason = f"a web page in place of an answer: {answer_reason(response)}"
+            return Outcome(reason, counts_as_attempt=False)
+        # Teams answers 200 and says in the text that nobody got the message.
+        if _FAILED_DELIVERY.search(reason := answer_reason(response)):
+            return Outcome(reason)
+        return Outcome()
 
 
 class EmailChannel:
@@ -162,6 +171,22 @@ def mime_message(record: OutboxRecord, settings: AlertSettings) -> EmailMessage:
     return message
 
 
+def require_channel_configured(name: str, settings: AlertSettings) -> None:
+    """Makes sure that a channel has its secret, without calling anybody.
+
+    Raises:
+        BadInput: the environment variable with its address is not set.
+    """
+    if name != "email":
+        _webhook_url(name, settings)
+
+
+def _webhook_url(name: str, settings: AlertSettings) -> tuple[str, str]:
+    """The variable with a channel's address, and the address."""
+    variable = {"slack": settings.slack_env, "teams": settings.teams_env}[name]
+    return variable, read_secret_url(variable, f"the address of {name}'s webhook")
+
+
 @contextmanager
 def open_channel(name: str, settings: AlertSettings) -> Iterator[Sender]:
     """A channel of the settings.
@@ -172,10 +197,10 @@ def open_channel(name: str, settings: AlertSettings) -> Iterator[Sender]:
     if name == "email":
         yield EmailChannel(settings)
         return
-    variable = {"slack": settings.slack_env, "teams": settings.teams_env}[name]
-    url = read_secret_url(variable, f"the address of {name}'s webhook")
+    variable, url = _webhook_url(name, settings)
     with open_http_client("", settings) as http:
         client = ServiceClient(
-            http, build_rate_limiter(settings), settings, name=name, variables=variable
-        )
+            http, build_rate_limiter(settings), settings, name=name, variables=variable,
+            secrets=(url,),
+        )  # fmt: skip
         yield ChatChannel(name, client, url)
