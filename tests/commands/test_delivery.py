@@ -212,3 +212,106 @@ def test_a_run_looks_for_secrets_before_it_scores(mqbg, monkeypatch, nights):
     done = mqbg(*night("--to", "hubspot"))
     assert done.status == 2
     assert "MQBG_SLACK_URL" in done.err
+
+
+def test_scoring_comes_before_any_login(mqbg, crm, nights, monkeypatch):
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_SECRET", "hush")
+    with Path("mqbg.toml").open("a") as settings:
+        settings.write(
+            f'[push.dynamics]\nurl = "{crm.url}"\ntenant = "t"\nlogin_url = "{crm.url}"\n'
+        )
+    nights.append(scored(5, AS_OF))
+    scored_before_login = []
+
+    def look(_method, path, _body):
+        if path.endswith("/token"):
+            scored_before_login.append(Path("out", "scores.parquet").is_file())
+        return
+
+    crm.override = look
+    assert mqbg(*night("--to", "dynamics")).status == 0
+    assert scored_before_login == [True]
+
+
+def test_the_store_is_free_while_a_login_waits(mqbg, crm, nights, monkeypatch, tmp_path):
+    from mqbg.serve.store.connection import open_store
+    from mqbg.serve.store.job_lock import hold_job_lock
+
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_SECRET", "hush")
+    with Path("mqbg.toml").open("a") as settings:
+        settings.write(
+            f'[push.dynamics]\nurl = "{crm.url}"\ntenant = "t"\nlogin_url = "{crm.url}"\n'
+        )
+    nights.append(scored(5, AS_OF))
+    held = []
+
+    def take_the_lock(_method, path, _body):
+        if path.endswith("/token"):
+            with (
+                open_store(f"sqlite:///{tmp_path}/mqbg-store.sqlite") as store,
+                hold_job_lock(store, "another job"),
+            ):
+                held.append(True)
+        return
+
+    crm.override = take_the_lock
+    assert mqbg(*night("--to", "dynamics")).status == 0
+    assert held == [True]
+
+
+def test_no_exception_of_a_target_or_a_channel_stops_the_others(mqbg, crm, nights, monkeypatch):
+    def broken(*_arguments, **_options):
+        raise ZeroDivisionError("hidden")
+
+    monkeypatch.setattr("mqbg.serve.delivery.targets.hubspot.upsert_batch", broken)
+    monkeypatch.setattr("mqbg.serve.delivery.nightly_job.enqueue_alerts", broken)
+    nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
+    done = mqbg(*night("--to", "hubspot", "--to", "jsonl", "--json", "done.json"))
+    assert done.status == 1
+    assert "jsonl: 5 changed, 5 accepted" in done.err
+    assert "slack: stopped by an unexpected ZeroDivisionError" in done.err
+    assert "Traceback" not in done.err
+    assert "hidden" not in done.err
+    told = json.loads(Path("done.json").read_text())
+    assert told["status"] == 1
+    assert [bool(one["stopped"]) for one in told["pushed"]] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "data", "--as-of", "some day", "--out", "out"), "some day"),
+        (night("--to", "fax"), "expected --to hubspot"),
+        (night("--to", "sql"), "MQBG_PUSH_SQL_URL"),
+    ],
+)
+def test_the_summary_is_written_with_the_reason_when_the_input_is_bad(
+    mqbg, monkeypatch, arguments, said
+):
+    monkeypatch.delenv("MQBG_PUSH_SQL_URL", raising=False)
+    assert mqbg(*arguments, "--json", "done.json").status == 2
+    told = json.loads(Path("done.json").read_text())
+    assert told["status"] == 2
+    assert said in told["error"]
+
+
+def test_the_summary_is_written_when_the_scoring_fails(mqbg, nights, monkeypatch):
+    nights.clear()  # the job finds no scores: an error that nobody foresaw
+    monkeypatch.setattr(sys, "argv", list(map(str, ("mqbg", *night("--json", "done.json")))))
+    with pytest.raises((SystemExit, IndexError)):
+        main()
+    told = json.loads(Path("done.json").read_text())
+    assert (told["status"], told["pushed"]) == (1, [])
+    assert told["error"]
+
+
+def test_dead_records_are_listed_by_every_run_and_never_end_green(mqbg, crm):
+    text = Path("mqbg.toml").read_text()
+    Path("mqbg.toml").write_text(f"[push]\nmax_attempts = 1\n{text}")
+    crm.never["g3"] = "deal was merged"
+    for _ in range(2):
+        done = mqbg("push", "scores", "--to", "hubspot")
+        assert done.status == 1
+        assert "dead: g3: deal was merged" in done.err

@@ -56,9 +56,13 @@ def tables(number: int, groups: int) -> Any:
 def job(store_url: str, url: str, number: int, groups: int) -> bool:
     """One night; whether everything was accepted."""
     settings, at = settings_for(url), as_of(number)
-    with open_store(store_url) as store, hold_job_lock(store, f"night {number}"):
-        with save_run(store, tables(number, groups), NO_VERDICTS, settings, at) as kept:
-            pass
+    with (
+        open_store(store_url) as store,
+        hold_job_lock(store, f"night {number}"),
+        save_run(store, tables(number, groups), NO_VERDICTS, settings, at) as kept,
+    ):
+        pass
+    with open_store(store_url) as store:
         done = run_nightly_job(store, kept.scored, ["hubspot"], settings, lambda: at)
     return not any(one.failed for one in done)
 

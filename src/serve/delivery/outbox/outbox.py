@@ -288,6 +288,17 @@ def load_refused_records(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def load_dead_records(connection: sa.Connection, target: str, limit: int) -> list[tuple[str, str]]:
+    """Object_id and last reason of dead records, the first ones by object_id."""
+    query = (
+        sa.select(outbox.c.object_id, outbox.c.last_error)
+        .where(outbox.c.target == target, outbox.c.state == DEAD)
+        .order_by(outbox.c.object_id)
+        .limit(limit)
+    )
+    return [(row[0], row[1] or "no reason kept") for row in connection.execute(query)]
+
+
 def _execute_with_rows(connection: sa.Connection, statement: str, rows: pa.Table) -> None:
     if rows.num_rows:
         with staged_table(connection, rows) as name:
