@@ -60,6 +60,13 @@ def push(
     retry_dead: Annotated[
         bool, typer.Option(help="Also send records again that were refused too often.")
     ] = False,
+    resend_all: Annotated[
+        bool,
+        typer.Option(help="Send every record, changed or not: the target points elsewhere now."),
+    ] = False,
+    allow_older: Annotated[
+        bool, typer.Option(help="Push scores that are older than those that were sent.")
+    ] = False,
     rejected: RejectedFile = None,
     config: Config = None,
 ) -> None:
@@ -80,7 +87,10 @@ def push(
         with _locked(store, f"push to {to}"):  # tells at once of another job
             if retry_dead:
                 _requeue_dead(store, to)
-        result = push_to(store, to, scored, settings, _now, progress)
+        result = push_to(
+            store, to, scored, settings, _now, progress,
+            resend_all=resend_all, allow_older=allow_older,
+        )  # fmt: skip
         _list_rejected(store, [result], rejected)
     _finish([result])
 
@@ -124,7 +134,9 @@ def run(
         print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
         # Locked again for each target, once it has let us in: nobody waits for a login.
         with _open_store(settings) as store, progress_shown() as progress:
-            results = run_nightly_job(store, scored, to or [], settings, _now, progress)
+            results = run_nightly_job(
+                store, scored, to or [], settings, _now, progress, allow_older=replay
+            )
             document["pushed"] = [_result_document(result) for result in results]
             _list_rejected(store, results, rejected)
         _finish(results)

@@ -315,3 +315,57 @@ def test_dead_records_are_listed_by_every_run_and_never_end_green(mqbg, crm):
         done = mqbg("push", "scores", "--to", "hubspot")
         assert done.status == 1
         assert "dead: g3: deal was merged" in done.err
+
+
+def to_webhook(monkeypatch, address: str) -> tuple[str, ...]:
+    monkeypatch.setenv("MQBG_WEBHOOK_URL", address)
+    monkeypatch.setenv("MQBG_WEBHOOK_SECRET", "hush")
+    return ("push", "scores", "--to", "webhook")
+
+
+def test_a_target_that_moved_is_refused_with_the_choice(mqbg, crm, monkeypatch):
+    assert mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/old?sig=1")).status == 0
+    again = mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/old?sig=2"))
+    assert "0 changed, 0 accepted" in again.err
+    crm.held.clear()
+    moved = to_webhook(monkeypatch, f"{crm.url}/hook/new?sig=2")
+    refused = mqbg(*moved)
+    assert refused.status == 2
+    assert "--resend-all" in refused.err
+    assert not crm.held
+    assert "5 accepted" in mqbg(*moved, "--resend-all").err
+    assert len(crm.of("hook")) == 5
+    assert "0 changed, 0 accepted" in mqbg(*moved).err
+
+
+def test_a_target_that_was_never_reached_may_move(mqbg, crm, monkeypatch):
+    assert mqbg(*to_webhook(monkeypatch, "http://127.0.0.1:9/hook")).status == 1
+    assert "5 accepted" in mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/new")).err
+
+
+def test_a_file_of_json_lines_that_was_deleted_is_noticed(mqbg):
+    text = Path("mqbg.toml").read_text()
+    Path("mqbg.toml").write_text(text.replace('path = "-"', 'path = "lines.jsonl"'))
+    assert mqbg("push", "scores", "--to", "jsonl").status == 0
+    Path("lines.jsonl").unlink()
+    refused = mqbg("push", "scores", "--to", "jsonl")
+    assert refused.status == 2
+    assert "a file that is gone" in refused.err
+    assert mqbg("push", "scores", "--to", "jsonl", "--resend-all").status == 0
+    assert len(Path("lines.jsonl").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("changed", [0.0, 1.0], ids=["nothing changed", "everything changed"])
+def test_an_older_folder_is_refused_unless_it_is_meant(mqbg, crm, changed):
+    mqbg("push", "scores", "--to", "hubspot")
+    later = scored(5, datetime(2025, 3, 3), seed=1, change=changed)
+    write_score_tables(later, Path("scores"))
+    assert mqbg("push", "scores", "--to", "hubspot").status == 0
+    write_score_tables(scored(5, datetime(2025, 3, 2), score=7), Path("scores"))
+    refused = mqbg("push", "scores", "--to", "hubspot")
+    assert refused.status == 2
+    assert "as of 2025-03-03" in refused.err
+    assert "--allow-older" in refused.err
+    done = mqbg("push", "scores", "--to", "hubspot", "--allow-older")
+    assert done.status == 0
+    assert {row["mqbg_score"] for row in crm.of("deals").values()} == {"7"}

@@ -21,8 +21,9 @@ from ..store.job_lock import hold_job_lock
 from ..store.schema import RUN_TABLES, runs
 from .alerts.channels import require_channel_configured
 from .alerts.dispatch import build_retry_policy, deliver_alerts, enqueue_alerts
-from .outbox import outbox
+from .outbox import outbox, provenance
 from .outbox.deliver import DeliveryResult, Progress, deliver, unexpected_error_message
+from .targets.endpoint import endpoint_of
 from .targets.open_target import RECORD_BUILDERS, open_target, require_configured
 from .targets.target import PushInputs, Target, TargetUnavailable
 
@@ -102,6 +103,9 @@ def push(
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
+    *,
+    resend_all: bool = False,
+    allow_older: bool = False,
 ) -> PushResult:
     """Brings one target to what the scores say.
 
@@ -114,10 +118,13 @@ def push(
         settings: [push] is read.
         clock: the time in UTC, without a zone.
         progress: called with a label and the share done.
+        resend_all: send every record, changed or not: the target may point elsewhere than before.
+        allow_older: the scores may be older than those that were sent.
 
     Raises:
-        BadInput: the settings or the environment lack what the target needs, or another job
-            holds the store.
+        BadInput: the settings or the environment lack what the target needs, another job holds
+            the store, the target points elsewhere than before, or the scores are older than those
+            that were sent.
         StoreFailed: the store could not be written.
     """
     with ExitStack() as stack:
@@ -133,18 +140,39 @@ def push(
             hold_job_lock(store, f"push to {target_name}", wait_seconds=wait_seconds)
         )
         stack.enter_context(_garbage_collection_frozen())
-        changed = _enqueue(store, target_name, scored, settings)
+        changed = _enqueue(
+            store, target_name, scored, settings, resend_all=resend_all, allow_older=allow_older
+        )
         delivered = _deliver_to_target(store, target_name, target, settings, clock, progress)
         return _push_result(store, target_name, changed, delivered)
 
 
-def _enqueue(store: Store, target_name: str, scored: ScoreTables, settings: Settings) -> int:
+def _enqueue(
+    store: Store,
+    target_name: str,
+    scored: ScoreTables,
+    settings: Settings,
+    *,
+    resend_all: bool,
+    allow_older: bool,
+) -> int:
     """Notes what the target should hold; how many records changed."""
+    endpoint = endpoint_of(target_name, settings)
     with store.begin() as connection:
-        desired = RECORD_BUILDERS[target_name](load_push_inputs(connection, scored), settings)
-        return outbox.enqueue_changes(
-            connection, target_name, desired, build_retry_policy(settings)
+        inputs = load_push_inputs(connection, scored)
+        as_of = scored.scores["as_of"][0].as_py()
+        if resend_all:
+            provenance.resend_all(connection, target_name)
+        provenance.require_same_endpoint(connection, target_name, endpoint)
+        if not allow_older:
+            provenance.require_not_older(connection, target_name, as_of)
+        desired, policy = (
+            RECORD_BUILDERS[target_name](inputs, settings),
+            build_retry_policy(settings),
         )
+        changed = outbox.enqueue_changes(connection, target_name, desired, policy, as_of=as_of)
+        provenance.keep_provenance(connection, target_name, endpoint, as_of)
+        return changed
 
 
 @contextmanager
@@ -229,6 +257,8 @@ def run_nightly_job(
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
+    *,
+    allow_older: bool = False,
 ) -> list[PushResult]:
     """Pushes to every target, then alerts; one that fails never stops the others.
 
@@ -239,12 +269,16 @@ def run_nightly_job(
         settings: [push] and [alerts] are read.
         clock: the time in UTC, without a zone.
         progress: called with a label and the share done.
+        allow_older: the scores may be older than those that were sent, as of a day scored again.
 
     Returns:
         One result for each target and channel; what stopped one is its stop_reason.
     """
     results = [
-        _guarded(name, partial(push, store, name, scored, settings, clock, progress))
+        _guarded(
+            name,
+            partial(push, store, name, scored, settings, clock, progress, allow_older=allow_older),
+        )
         for name in targets
     ]
     if not settings.alerts.channels or not scored.scores.num_rows:

@@ -33,12 +33,12 @@ UPDATE outbox SET
     payload = CASE WHEN s.state = 'sent' THEN coalesce(outbox.sent_payload, s.payload)
                    ELSE s.payload END,
     payload_hash = s.payload_hash, state = s.state, attempts = s.attempts,
-    last_error = NULL, next_attempt_at = NULL
+    last_error = NULL, next_attempt_at = NULL, as_of = s.as_of
 FROM {{staged}} AS s WHERE {_MATCH_KEY}
 """  # noqa: S608 - built of constants
 _INSERT_NEW = """
-INSERT INTO outbox (target, kind, object_id, payload, payload_hash, state, attempts)
-SELECT target, kind, object_id, payload, payload_hash, state, attempts FROM {staged}
+INSERT INTO outbox (target, kind, object_id, payload, payload_hash, state, attempts, as_of)
+SELECT target, kind, object_id, payload, payload_hash, state, attempts, as_of FROM {staged}
 """
 _UPDATE_OUTCOMES = f"""
 UPDATE outbox SET
@@ -51,7 +51,7 @@ FROM {{staged}} AS s WHERE {_MATCH_KEY}
 
 _DESIRED_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("target", "kind", "object_id", "payload", "payload_hash")]
-    + [("state", pa.string()), ("attempts", pa.int64())]
+    + [("state", pa.string()), ("attempts", pa.int64()), ("as_of", pa.timestamp("us"))]
 )
 _OUTCOME_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("target", "kind", "object_id", "state")]
@@ -96,6 +96,8 @@ def enqueue_changes(
     target: str,
     desired: Sequence[DesiredRecords],
     retry_policy: RetryPolicy,
+    *,
+    as_of: datetime | None = None,
 ) -> int:
     """Notes what a target should hold; only what it does not hold yet becomes pending.
 
@@ -107,6 +109,7 @@ def enqueue_changes(
         target: the target's name.
         desired: its records, by kind.
         retry_policy: what becomes of refused records.
+        as_of: cut-off that the records come from.
 
     Returns:
         How many records changed.
@@ -125,7 +128,7 @@ def enqueue_changes(
             elif row[0] != digest:
                 changed.add(position, *_state_after_change(row, digest, retry_policy))
         for statement, rows in ((_UPDATE_CHANGED, changed), (_INSERT_NEW, new)):
-            _execute_with_rows(connection, statement, rows.to_arrow(target, records))
+            _execute_with_rows(connection, statement, rows.to_arrow(target, records, as_of))
             changed_count += len(rows.positions)
     return changed_count
 
@@ -143,7 +146,7 @@ class _OutboxRows:
         self.states.append(state)
         self.attempts.append(attempts)
 
-    def to_arrow(self, target: str, records: DesiredRecords) -> pa.Table:
+    def to_arrow(self, target: str, records: DesiredRecords, as_of: datetime | None) -> pa.Table:
         count = len(self.positions)
         texts = (records.object_ids, records.payloads, records.hashes)
         arrays = [
@@ -155,6 +158,7 @@ class _OutboxRows:
             ),
             pa.array(self.states, pa.string()),
             pa.array(self.attempts, pa.int64()),
+            pa.repeat(pa.scalar(as_of, pa.timestamp("us")), count),
         ]
         return pa.table(arrays, schema=_DESIRED_SCHEMA)
 

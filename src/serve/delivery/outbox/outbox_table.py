@@ -23,5 +23,7 @@ outbox = sa.Table(
     sa.Column("last_error", sa.Text()),
     sa.Column("next_attempt_at", sa.DateTime()),
     sa.Column("remote_id", sa.Text()),  # the target's own id, once it has said it
+    sa.Column("fingerprint", sa.Text()),  # of the endpoint and account that it is for
+    sa.Column("as_of", sa.DateTime()),  # cut-off that `payload` came with
     sa.PrimaryKeyConstraint("target", "kind", "object_id"),
 )
