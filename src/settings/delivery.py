@@ -134,8 +134,10 @@ class HubSpotSettings(RequestSettings):
     requests_per_day: Count = 650_000
     url: Text = "https://api.hubapi.com"
     path: Text = "/crm/objects/2026-03/{object_type}/batch/upsert"
-    properties_path: Text = "/crm/v3/properties/{object_type}"
-    associations_path: Text = "/crm/v4/associations/notes/{object_type}/batch/associate/default"
+    properties_path: Text = "/crm/properties/2026-03/{object_type}"
+    associations_path: Text = (
+        "/crm/associations/2026-03/notes/{object_type}/batch/associate/default"
+    )
     object_type: Text = "deals"
     property_group: Text = "dealinformation"
     id_property: Text = "mqbg_group_id"

@@ -184,6 +184,16 @@ def test_notes_are_tied_to_their_records_and_follow_their_summary(stand, push, s
     assert crm.problems == []
 
 
+def test_every_path_of_hubspot_is_a_dated_one(stand, push):
+    crm = stand(properties={"deals": set()})
+    settings = settings_for(crm.url, notes=("qualified",))
+    with open_target("hubspot", settings, unix_clock=lambda: 0.0) as target:
+        target.prepare()
+    push(settings, scored(3, status="qualified"))
+    assert crm.pairs
+    assert {path.split("/crm/")[1].split("/")[1] for path in crm.seen} == {"2026-03"}
+
+
 def test_a_note_waits_for_its_record(stand, push, store):
     crm = stand(never={"g0": "locked"})
     settings = settings_for(crm.url, notes=("qualified",))
