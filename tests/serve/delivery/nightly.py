@@ -39,7 +39,9 @@ def settings_for(url: str) -> Settings:
             max_attempts=1000, retry_minutes=0.0,
             hubspot=HubSpotSettings(url=url, notes=("qualified",), **LIMITS),
         ),
-        alerts=AlertSettings(channels=("slack",), max_age_days=1000.0, fall_points=40.0, **LIMITS),
+        alerts=AlertSettings(
+            channels=("slack",), digest_above=1000, max_age_days=1000.0, fall_points=40.0, **LIMITS
+        ),
     )  # fmt: skip
 
 

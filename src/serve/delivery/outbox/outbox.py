@@ -19,10 +19,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ..targets.target import DesiredRecords, OutboxRecord, Outcome
-from .outbox_table import DEAD, FAILED, PENDING, SENDING, SENT, outbox
+from .outbox_table import DEAD, DIGESTED, FAILED, PENDING, SENDING, SENT, outbox
 from .staged_rows import staged_table
 
 MAX_RETRY_DELAY = timedelta(days=1)  # until a refused record is due again
+MAX_IDS_IN_A_STATEMENT = 500
 MAX_ERROR_LENGTH = 500  # characters of a reason that are kept
 
 _MATCH_KEY = "outbox.target = s.target AND outbox.kind = s.kind AND outbox.object_id = s.object_id"
@@ -253,6 +254,16 @@ def retry_dead(connection: sa.Connection, target: str) -> int:
     dead_count = int(connection.execute(count).scalar_one())
     connection.execute(revival)
     return dead_count
+
+
+def mark_digested(
+    connection: sa.Connection, target: str, kind: str, object_ids: Sequence[str]
+) -> None:
+    """Takes rows as told by another one: they are known, and never sent."""
+    for start in range(0, len(object_ids), MAX_IDS_IN_A_STATEMENT):
+        some = object_ids[start : start + MAX_IDS_IN_A_STATEMENT]
+        rows = (outbox.c.target == target, outbox.c.kind == kind, outbox.c.object_id.in_(some))
+        connection.execute(sa.update(outbox).where(*rows).values(state=DIGESTED))
 
 
 def load_known_ids(connection: sa.Connection, target: str, kind: str) -> set[str]:
