@@ -61,6 +61,13 @@ def push(
     retry_dead: Annotated[
         bool, typer.Option(help="Also send records again that were refused too often.")
     ] = False,
+    resend_all: Annotated[
+        bool,
+        typer.Option(help="Send every record, changed or not: the target points elsewhere now."),
+    ] = False,
+    allow_older: Annotated[
+        bool, typer.Option(help="Push scores that are older than those that were sent.")
+    ] = False,
     rejected: RejectedFile = None,
     config: Config = None,
 ) -> None:
@@ -75,12 +82,16 @@ def push(
     if dry_run:
         _show_differences(scored, to, settings)
         return
-    with _locked_store(settings, f"push to {to}") as store, progress_shown() as progress:
+    with _open_store(settings) as store, progress_shown() as progress:
         if prepare:
             _prepare(to, settings)
-        if retry_dead:
-            _requeue_dead(store, to)
-        result = push_to(store, to, scored, settings, _now, progress)
+        with _locked(store, f"push to {to}"):  # tells at once of another job
+            if retry_dead:
+                _requeue_dead(store, to)
+        result = push_to(
+            store, to, scored, settings, _now, progress,
+            resend_all=resend_all, allow_older=allow_older,
+        )  # fmt: skip
         _list_rejected(store, [result], rejected)
     _finish([result])
 
@@ -109,23 +120,28 @@ def run(
 
     A job that was cut off is run again with the same --as-of: what was done is not done twice.
     """
-    from ..serve.delivery.nightly_job import require_targets_open, run_nightly_job
+    from ..serve.delivery.nightly_job import require_targets_configured, run_nightly_job
 
-    settings, at = read_settings(config), parse_instant(as_of)
-    require_targets_open(to or [], settings)
-    _log_retries()
-    with store_for(settings, at, replay=replay) as store, progress_shown() as progress:
-        if store is None:
-            raise BadInput(_no_store_message("run"))
-        scored = _score_and_save(
-            data, at, out, version, lang, engine, quarantine, settings, store, replay, force
-        )
-        results = run_nightly_job(store, scored, to or [], settings, _now, progress)
-        _list_rejected(store, results, rejected)
-    if summary is not None:
-        _write_summary(summary, at, scored, results)
-    print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
-    _finish(results)
+    with _summarized(summary, as_of) as document:
+        settings, at = read_settings(config), parse_instant(as_of)
+        document["as_of"] = at.isoformat()
+        require_targets_configured(to or [], settings)
+        with store_for(settings, at, replay=replay) as store:
+            if store is None:
+                raise BadInput(_no_store_message("run"))
+            scored = _score_and_save(
+                data, at, out, version, lang, engine, quarantine, settings, store, replay, force
+            )
+        document["groups"] = scored.scores.num_rows
+        print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
+        # Locked again for each target, once it has let us in: nobody waits for a login.
+        with _open_store(settings) as store, progress_shown() as progress:
+            results = run_nightly_job(
+                store, scored, to or [], settings, _now, progress, allow_older=replay
+            )
+            document["pushed"] = [_result_document(result) for result in results]
+            _list_rejected(store, results, rejected)
+        _finish(results)
 
 
 def _score_and_save(
@@ -164,22 +180,28 @@ def _now() -> datetime:
 
 
 @contextmanager
-def _locked_store(settings: Settings, job: str) -> Iterator[Store]:
-    """The store that holds the outbox, locked.
+def _open_store(settings: Settings) -> Iterator[Store]:
+    """The store that holds the outbox.
 
     Raises:
-        BadInput: there is none, or another job holds it.
+        BadInput: there is none.
     """
     from ..serve.store.connection import open_store, store_url
-    from ..serve.store.job_lock import hold_job_lock
 
     _log_retries()
     url = store_url(settings.store)
     if not url:
         raise BadInput(_no_store_message("push"))
-    timeout = settings.store.lock_timeout_seconds
-    with open_store(url, lock_timeout_seconds=timeout) as store, hold_job_lock(store, job):
+    with open_store(url, lock_timeout_seconds=settings.store.lock_timeout_seconds) as store:
         yield store
+
+
+@contextmanager
+def _locked(store: Store, job: str) -> Iterator[None]:
+    from ..serve.store.job_lock import hold_job_lock
+
+    with hold_job_lock(store, job):
+        yield
 
 
 def _no_store_message(command: str) -> str:
@@ -273,25 +295,39 @@ def _list_rejected(store: Store, results: Sequence[PushResult], path: Path | Non
     write_csv(path, names, [[row[name] for name in names] for row in rows])
 
 
-def _write_summary(
-    path: Path, at: datetime, scored: ScoreTables, results: Sequence[PushResult]
-) -> None:
-    document = {
-        "as_of": at.isoformat(),
-        "groups": scored.scores.num_rows,
-        "pushed": [
-            {
-                "target": result.target,
-                "changed": result.changed,
-                "accepted": result.delivered.accepted,
-                "rejected": len(result.delivered.rejected),
-                "left": result.delivered.unsent,
-                "dead": result.dead,
-                "stopped": result.delivered.stop_reason,
-            }
-            for result in results
-        ],
+@contextmanager
+def _summarized(path: Path | None, as_of: str) -> Iterator[dict[str, Any]]:
+    """What a run did, written however it ends: with its exit status, and why where it failed."""
+    document: dict[str, Any] = {
+        "as_of": as_of, "status": 0, "error": None, "groups": None, "pushed": [],
+    }  # fmt: skip
+    try:
+        yield document
+    except typer.Exit as ended:
+        document["status"] = ended.exit_code
+        raise
+    except BaseException as error:
+        document["status"] = 2 if isinstance(error, BadInput) else 1
+        document["error"] = str(error) or type(error).__name__
+        raise
+    finally:
+        if path is not None:
+            _write_summary(path, document)
+
+
+def _result_document(result: PushResult) -> dict[str, Any]:
+    return {
+        "target": result.target,
+        "changed": result.changed,
+        "accepted": result.delivered.accepted,
+        "rejected": len(result.delivered.rejected),
+        "left": result.delivered.unsent,
+        "dead": result.dead,
+        "stopped": result.delivered.stop_reason,
     }
+
+
+def _write_summary(path: Path, document: dict[str, Any]) -> None:
     with replaced_file(path) as temporary:
         temporary.write_text(
             json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -324,6 +360,10 @@ def _print_result(result: PushResult) -> None:
     if delivery.stop_reason:
         _print_hint(delivery.stop_reason)
     if result.dead:
+        for object_id, reason in result.dead_records:
+            _print_hint(f"  dead: {object_id}: {reason}")
+        if result.dead > len(result.dead_records):
+            _print_hint(f"  and {result.dead - len(result.dead_records):,} more dead")
         _print_hint(
             "dead records wait for `mqbg push --retry-dead`, or until what they say changes"
         )

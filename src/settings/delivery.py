@@ -134,8 +134,10 @@ class HubSpotSettings(RequestSettings):
     requests_per_day: Count = 650_000
     url: Text = "https://api.hubapi.com"
     path: Text = "/crm/objects/2026-03/{object_type}/batch/upsert"
-    properties_path: Text = "/crm/v3/properties/{object_type}"
-    associations_path: Text = "/crm/v4/associations/notes/{object_type}/batch/associate/default"
+    properties_path: Text = "/crm/properties/2026-03/{object_type}"
+    associations_path: Text = (
+        "/crm/associations/2026-03/notes/{object_type}/batch/associate/default"
+    )
     object_type: Text = "deals"
     property_group: Text = "dealinformation"
     id_property: Text = "mqbg_group_id"
@@ -352,6 +354,8 @@ class AlertSettings(RequestSettings):
     Attributes:
         channels: `slack`, `teams`, `email`, or none.
         language: of the messages; "" takes `[explain] language`.
+        digest_above: more alerts than this in a night, and those of a store's first night, are one
+            message.
         fall_points: a qualified group whose score falls by this much since the run before is told.
         max_age_days: of a change that is still told; what is older is past being news.
         link: to a group's page; `{page}` is its file in `mqbg report`, `{group_id}` its id.
@@ -371,6 +375,7 @@ class AlertSettings(RequestSettings):
     connections: Count = 1
     channels: tuple[Literal["slack", "teams", "email"], ...] = ()
     language: Text = ""
+    digest_above: Count = 10
     fall_points: NumberOverZero = 20.0
     max_age_days: NumberOverZero = 3.0
     link: Annotated[

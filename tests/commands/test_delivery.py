@@ -182,12 +182,12 @@ def test_a_run_scores_pushes_and_tells(mqbg, crm, nights):
     nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
     done = mqbg(*night("--to", "hubspot", "--to", "jsonl", "--json", "done.json"))
     assert done.status == 0
-    assert "slack: 5 changed, 5 accepted" in done.err
+    assert "slack: 1 changed, 1 accepted" in done.err
     assert {row["mqbg_status"] for row in crm.of("deals").values()} == {"qualified"}
-    assert len(crm.posted) == 5
+    assert len(crm.posted) == 1
     assert "https://pages.example/g0-" in crm.posted[0][1].decode()
     told = json.loads(Path("done.json").read_text())
-    assert [one["accepted"] for one in told["pushed"]] == [5, 5, 5]
+    assert [one["accepted"] for one in told["pushed"]] == [5, 5, 1]
 
 
 def test_a_run_repeated_does_nothing_twice(mqbg, crm, nights):
@@ -195,7 +195,7 @@ def test_a_run_repeated_does_nothing_twice(mqbg, crm, nights):
         nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
         done = mqbg(*night("--to", "hubspot"))
     assert "hubspot: 0 changed, 0 accepted" in done.err
-    assert len(crm.posted) == 5
+    assert len(crm.posted) == 1
 
 
 def test_a_target_that_fails_stops_neither_the_others_nor_the_alerts(mqbg, crm, nights):
@@ -204,7 +204,7 @@ def test_a_target_that_fails_stops_neither_the_others_nor_the_alerts(mqbg, crm, 
     done = mqbg(*night("--to", "hubspot", "--to", "jsonl"))
     assert done.status == 1
     assert "jsonl: 5 changed, 5 accepted" in done.err
-    assert len(crm.posted) == 5
+    assert len(crm.posted) == 1
 
 
 def test_a_run_looks_for_secrets_before_it_scores(mqbg, monkeypatch, nights):
@@ -212,3 +212,160 @@ def test_a_run_looks_for_secrets_before_it_scores(mqbg, monkeypatch, nights):
     done = mqbg(*night("--to", "hubspot"))
     assert done.status == 2
     assert "MQBG_SLACK_URL" in done.err
+
+
+def test_scoring_comes_before_any_login(mqbg, crm, nights, monkeypatch):
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_SECRET", "hush")
+    with Path("mqbg.toml").open("a") as settings:
+        settings.write(
+            f'[push.dynamics]\nurl = "{crm.url}"\ntenant = "t"\nlogin_url = "{crm.url}"\n'
+        )
+    nights.append(scored(5, AS_OF))
+    scored_before_login = []
+
+    def look(_method, path, _body):
+        if path.endswith("/token"):
+            scored_before_login.append(Path("out", "scores.parquet").is_file())
+        return
+
+    crm.override = look
+    assert mqbg(*night("--to", "dynamics")).status == 0
+    assert scored_before_login == [True]
+
+
+def test_the_store_is_free_while_a_login_waits(mqbg, crm, nights, monkeypatch, tmp_path):
+    from mqbg.serve.store.connection import open_store
+    from mqbg.serve.store.job_lock import hold_job_lock
+
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")
+    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_SECRET", "hush")
+    with Path("mqbg.toml").open("a") as settings:
+        settings.write(
+            f'[push.dynamics]\nurl = "{crm.url}"\ntenant = "t"\nlogin_url = "{crm.url}"\n'
+        )
+    nights.append(scored(5, AS_OF))
+    held = []
+
+    def take_the_lock(_method, path, _body):
+        if path.endswith("/token"):
+            with (
+                open_store(f"sqlite:///{tmp_path}/mqbg-store.sqlite") as store,
+                hold_job_lock(store, "another job"),
+            ):
+                held.append(True)
+        return
+
+    crm.override = take_the_lock
+    assert mqbg(*night("--to", "dynamics")).status == 0
+    assert held == [True]
+
+
+def test_no_exception_of_a_target_or_a_channel_stops_the_others(mqbg, crm, nights, monkeypatch):
+    def broken(*_arguments, **_options):
+        raise ZeroDivisionError("hidden")
+
+    monkeypatch.setattr("mqbg.serve.delivery.targets.hubspot.upsert_batch", broken)
+    monkeypatch.setattr("mqbg.serve.delivery.nightly_job.enqueue_alerts", broken)
+    nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
+    done = mqbg(*night("--to", "hubspot", "--to", "jsonl", "--json", "done.json"))
+    assert done.status == 1
+    assert "jsonl: 5 changed, 5 accepted" in done.err
+    assert "slack: stopped by an unexpected ZeroDivisionError" in done.err
+    assert "Traceback" not in done.err
+    assert "hidden" not in done.err
+    told = json.loads(Path("done.json").read_text())
+    assert told["status"] == 1
+    assert [bool(one["stopped"]) for one in told["pushed"]] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "data", "--as-of", "some day", "--out", "out"), "some day"),
+        (night("--to", "fax"), "expected --to hubspot"),
+        (night("--to", "sql"), "MQBG_PUSH_SQL_URL"),
+    ],
+)
+def test_the_summary_is_written_with_the_reason_when_the_input_is_bad(
+    mqbg, monkeypatch, arguments, said
+):
+    monkeypatch.delenv("MQBG_PUSH_SQL_URL", raising=False)
+    assert mqbg(*arguments, "--json", "done.json").status == 2
+    told = json.loads(Path("done.json").read_text())
+    assert told["status"] == 2
+    assert said in told["error"]
+
+
+def test_the_summary_is_written_when_the_scoring_fails(mqbg, nights, monkeypatch):
+    nights.clear()  # the job finds no scores: an error that nobody foresaw
+    monkeypatch.setattr(sys, "argv", list(map(str, ("mqbg", *night("--json", "done.json")))))
+    with pytest.raises((SystemExit, IndexError)):
+        main()
+    told = json.loads(Path("done.json").read_text())
+    assert (told["status"], told["pushed"]) == (1, [])
+    assert told["error"]
+
+
+def test_dead_records_are_listed_by_every_run_and_never_end_green(mqbg, crm):
+    text = Path("mqbg.toml").read_text()
+    Path("mqbg.toml").write_text(f"[push]\nmax_attempts = 1\n{text}")
+    crm.never["g3"] = "deal was merged"
+    for _ in range(2):
+        done = mqbg("push", "scores", "--to", "hubspot")
+        assert done.status == 1
+        assert "dead: g3: deal was merged" in done.err
+
+
+def to_webhook(monkeypatch, address: str) -> tuple[str, ...]:
+    monkeypatch.setenv("MQBG_WEBHOOK_URL", address)
+    monkeypatch.setenv("MQBG_WEBHOOK_SECRET", "hush")
+    return ("push", "scores", "--to", "webhook")
+
+
+def test_a_target_that_moved_is_refused_with_the_choice(mqbg, crm, monkeypatch):
+    assert mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/old?sig=1")).status == 0
+    again = mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/old?sig=2"))
+    assert "0 changed, 0 accepted" in again.err
+    crm.held.clear()
+    moved = to_webhook(monkeypatch, f"{crm.url}/hook/new?sig=2")
+    refused = mqbg(*moved)
+    assert refused.status == 2
+    assert "--resend-all" in refused.err
+    assert not crm.held
+    assert "5 accepted" in mqbg(*moved, "--resend-all").err
+    assert len(crm.of("hook")) == 5
+    assert "0 changed, 0 accepted" in mqbg(*moved).err
+
+
+def test_a_target_that_was_never_reached_may_move(mqbg, crm, monkeypatch):
+    assert mqbg(*to_webhook(monkeypatch, "http://127.0.0.1:9/hook")).status == 1
+    assert "5 accepted" in mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/new")).err
+
+
+def test_a_file_of_json_lines_that_was_deleted_is_noticed(mqbg):
+    text = Path("mqbg.toml").read_text()
+    Path("mqbg.toml").write_text(text.replace('path = "-"', 'path = "lines.jsonl"'))
+    assert mqbg("push", "scores", "--to", "jsonl").status == 0
+    Path("lines.jsonl").unlink()
+    refused = mqbg("push", "scores", "--to", "jsonl")
+    assert refused.status == 2
+    assert "a file that is gone" in refused.err
+    assert mqbg("push", "scores", "--to", "jsonl", "--resend-all").status == 0
+    assert len(Path("lines.jsonl").read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("changed", [0.0, 1.0], ids=["nothing changed", "everything changed"])
+def test_an_older_folder_is_refused_unless_it_is_meant(mqbg, crm, changed):
+    mqbg("push", "scores", "--to", "hubspot")
+    later = scored(5, datetime(2025, 3, 3), seed=1, change=changed)
+    write_score_tables(later, Path("scores"))
+    assert mqbg("push", "scores", "--to", "hubspot").status == 0
+    write_score_tables(scored(5, datetime(2025, 3, 2), score=7), Path("scores"))
+    refused = mqbg("push", "scores", "--to", "hubspot")
+    assert refused.status == 2
+    assert "as of 2025-03-03" in refused.err
+    assert "--allow-older" in refused.err
+    done = mqbg("push", "scores", "--to", "hubspot", "--allow-older")
+    assert done.status == 0
+    assert {row["mqbg_score"] for row in crm.of("deals").values()} == {"7"}

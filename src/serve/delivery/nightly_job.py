@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -15,15 +16,21 @@ from ...contract import BadInput
 from ...settings import Settings
 from ..batch.scoring import ScoreTables
 from ..store.connection import Store
+from ..store.errors import StoreFailed
+from ..store.job_lock import hold_job_lock
 from ..store.schema import RUN_TABLES, runs
-from .alerts.channels import open_channel
+from .alerts.channels import require_channel_configured
 from .alerts.dispatch import build_retry_policy, deliver_alerts, enqueue_alerts
-from .outbox import outbox
-from .outbox.deliver import DeliveryResult, Progress, deliver
-from .targets.open_target import RECORD_BUILDERS, open_target
-from .targets.target import PushInputs, TargetUnavailable
+from .outbox import outbox, provenance
+from .outbox.deliver import DeliveryResult, Progress, deliver, unexpected_error_message
+from .targets.endpoint import endpoint_of
+from .targets.open_target import RECORD_BUILDERS, open_target, require_configured
+from .targets.target import PushInputs, Target, TargetUnavailable
 
 Clock = Callable[[], datetime]
+
+MAX_DEAD_RECORDS = 20
+"""Dead records that a result lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +42,34 @@ class PushResult:
         changed: records whose payload was new or other than before.
         delivered: what was sent of them, and of what was left from before.
         dead: records that wait for `mqbg push --retry-dead`.
+        dead_records: object_id and last reason of the first of them.
     """
 
     target: str
     changed: int
     delivered: DeliveryResult
-    dead: int
+    dead: int = 0
+    dead_records: tuple[tuple[str, str], ...] = ()
 
     @property
     def failed(self) -> bool:
-        """Whether anything was rejected or left."""
-        return bool(self.delivered.rejected or self.delivered.unsent or self.delivered.stop_reason)
+        """Whether anything was rejected or left, or waits for somebody to look at it."""
+        delivered = self.delivered
+        return bool(delivered.rejected or delivered.unsent or delivered.stop_reason or self.dead)
 
 
-def require_targets_open(targets: Sequence[str], settings: Settings) -> None:
-    """Makes sure that every target and channel can be opened, before hours of scoring.
+def require_targets_configured(targets: Sequence[str], settings: Settings) -> None:
+    """Makes sure that every target and channel has its settings and secrets, before any scoring.
+
+    Nobody is called: a service that is away must not keep the scores from being made.
 
     Raises:
         BadInput: there is no such target, or the settings or the environment lack what it needs.
     """
     for name in targets:
-        with suppress(TargetUnavailable), open_target(name, settings, unix_clock=lambda: 0.0):
-            pass  # one that lets us in no more is told of when its turn comes
+        require_configured(name, settings)
     for channel in settings.alerts.channels:
-        with open_channel(channel, settings.alerts):
-            pass
+        require_channel_configured(channel, settings.alerts)
 
 
 def load_push_inputs(connection: sa.Connection | None, scored: ScoreTables) -> PushInputs:
@@ -93,29 +103,76 @@ def push(
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
+    *,
+    resend_all: bool = False,
+    allow_older: bool = False,
 ) -> PushResult:
     """Brings one target to what the scores say.
 
+    The lock on the store is taken once the target has let us in: nobody waits for a login.
+
     Args:
-        store: whose lock the caller holds.
+        store: whose lock nobody in this process holds.
         target_name: of the target.
         scored: the tables of one cut-off.
         settings: [push] is read.
         clock: the time in UTC, without a zone.
         progress: called with a label and the share done.
+        resend_all: send every record, changed or not: the target may point elsewhere than before.
+        allow_older: the scores may be older than those that were sent.
 
     Raises:
-        BadInput: the settings or the environment lack what the target needs.
+        BadInput: the settings or the environment lack what the target needs, another job holds
+            the store, the target points elsewhere than before, or the scores are older than those
+            that were sent.
         StoreFailed: the store could not be written.
     """
-    retry_policy = build_retry_policy(settings)
-    with _garbage_collection_frozen():
-        with store.begin() as connection:
-            desired = RECORD_BUILDERS[target_name](load_push_inputs(connection, scored), settings)
-            changed = outbox.enqueue_changes(connection, target_name, desired, retry_policy)
-        del desired  # of 100,000 groups: not beside what is about to be sent
-        delivered = _deliver_to_target(store, target_name, settings, clock, progress)
-    return _push_result(store, target_name, changed, delivered)
+    with ExitStack() as stack:
+        target: Target | TargetUnavailable
+        try:
+            target = stack.enter_context(
+                open_target(target_name, settings, unix_clock=lambda: _unix_seconds(clock()))
+            )
+        except TargetUnavailable as reason:  # its login lets us in no more
+            target = reason
+        wait_seconds = settings.store.lock_timeout_seconds
+        stack.enter_context(
+            hold_job_lock(store, f"push to {target_name}", wait_seconds=wait_seconds)
+        )
+        stack.enter_context(_garbage_collection_frozen())
+        changed = _enqueue(
+            store, target_name, scored, settings, resend_all=resend_all, allow_older=allow_older
+        )
+        delivered = _deliver_to_target(store, target_name, target, settings, clock, progress)
+        return _push_result(store, target_name, changed, delivered)
+
+
+def _enqueue(
+    store: Store,
+    target_name: str,
+    scored: ScoreTables,
+    settings: Settings,
+    *,
+    resend_all: bool,
+    allow_older: bool,
+) -> int:
+    """Notes what the target should hold; how many records changed."""
+    endpoint = endpoint_of(target_name, settings)
+    with store.begin() as connection:
+        inputs = load_push_inputs(connection, scored)
+        as_of = scored.scores["as_of"][0].as_py()
+        if resend_all:
+            provenance.resend_all(connection, target_name)
+        provenance.require_same_endpoint(connection, target_name, endpoint)
+        if not allow_older:
+            provenance.require_not_older(connection, target_name, as_of)
+        desired, policy = (
+            RECORD_BUILDERS[target_name](inputs, settings),
+            build_retry_policy(settings),
+        )
+        changed = outbox.enqueue_changes(connection, target_name, desired, policy, as_of=as_of)
+        provenance.keep_provenance(connection, target_name, endpoint, as_of)
+        return changed
 
 
 @contextmanager
@@ -129,23 +186,19 @@ def _garbage_collection_frozen() -> Iterator[None]:
 
 
 def _deliver_to_target(
-    store: Store, target_name: str, settings: Settings, clock: Clock, progress: Progress
+    store: Store,
+    target_name: str,
+    target: Target | TargetUnavailable,
+    settings: Settings,
+    clock: Clock,
+    progress: Progress,
 ) -> DeliveryResult:
-    try:
-        with open_target(
-            target_name, settings, unix_clock=lambda: _unix_seconds(clock())
-        ) as target:
-            return deliver(
-                store,
-                target,
-                now=clock(),
-                retry_policy=build_retry_policy(settings),
-                progress=progress,
-            )
-    except TargetUnavailable as reason:  # its login let us in no more
+    if isinstance(target, TargetUnavailable):
         with store.begin() as connection:
             waiting = outbox.count_by_state(connection, target_name).get("pending", 0)
-        return DeliveryResult(unsent=waiting, stop_reason=str(reason))
+        return DeliveryResult(unsent=waiting, stop_reason=str(target))
+    retry_policy = build_retry_policy(settings)
+    return deliver(store, target, now=clock(), retry_policy=retry_policy, progress=progress)
 
 
 def _unix_seconds(instant: datetime) -> float:
@@ -157,7 +210,19 @@ def _push_result(
 ) -> PushResult:
     with store.begin() as connection:
         dead = outbox.count_by_state(connection, target_name).get("dead", 0)
-    return PushResult(target_name, changed, delivered, dead)
+        dead_records = outbox.load_dead_records(connection, target_name, MAX_DEAD_RECORDS)
+    return PushResult(target_name, changed, delivered, dead, tuple(dead_records))
+
+
+def _guarded(name: str, work: Callable[[], PushResult]) -> PushResult:
+    """What became of one target or channel, whatever it raised: the others go on."""
+    try:
+        return work()
+    except (BadInput, StoreFailed, TargetUnavailable) as error:
+        reason = str(error)
+    except Exception as error:
+        reason = unexpected_error_message(name, error)
+    return PushResult(name, 0, DeliveryResult(stop_reason=reason))
 
 
 def send_alerts(
@@ -165,23 +230,24 @@ def send_alerts(
 ) -> list[PushResult]:
     """Sends the alerts of a run, and those of runs before that were cut off.
 
+    A channel that fails never stops the others.
+
     Args:
-        store: whose lock the caller holds.
+        store: whose lock nobody in this process holds.
         as_of: of the run.
         settings: [alerts] is read.
         clock: the time in UTC, without a zone.
-
-    Raises:
-        BadInput: a channel's environment variable is not set.
-        StoreFailed: the store could not be written.
     """
-    results = []
-    for channel in settings.alerts.channels:
-        with store.begin() as connection:
-            planned = enqueue_alerts(connection, channel, as_of, settings)
-        delivered = deliver_alerts(store, channel, settings, now=clock())
-        results.append(_push_result(store, channel, planned, delivered))
-    return results
+
+    def send_to(channel: str) -> PushResult:
+        wait_seconds = settings.store.lock_timeout_seconds
+        with hold_job_lock(store, f"alerts to {channel}", wait_seconds=wait_seconds):
+            with store.begin() as connection:
+                planned = enqueue_alerts(connection, channel, as_of, settings)
+            delivered = deliver_alerts(store, channel, settings, now=clock())
+            return _push_result(store, channel, planned, delivered)
+
+    return [_guarded(channel, partial(send_to, channel)) for channel in settings.alerts.channels]
 
 
 def run_nightly_job(
@@ -191,26 +257,30 @@ def run_nightly_job(
     settings: Settings,
     clock: Clock,
     progress: Progress = lambda _label, _share: None,
+    *,
+    allow_older: bool = False,
 ) -> list[PushResult]:
     """Pushes to every target, then alerts; one that fails never stops the others.
 
     Args:
-        store: whose lock the caller holds.
+        store: whose lock nobody in this process holds.
         scored: the tables of one cut-off, which the store remembers.
         targets: their names.
         settings: [push] and [alerts] are read.
         clock: the time in UTC, without a zone.
         progress: called with a label and the share done.
+        allow_older: the scores may be older than those that were sent, as of a day scored again.
 
-    Raises:
-        StoreFailed: the store could not be written.
+    Returns:
+        One result for each target and channel; what stopped one is its stop_reason.
     """
-    results = []
-    for name in targets:
-        try:
-            results.append(push(store, name, scored, settings, clock, progress))
-        except BadInput as error:
-            results.append(_push_result(store, name, 0, DeliveryResult(stop_reason=str(error))))
-    if not settings.alerts.channels:
+    results = [
+        _guarded(
+            name,
+            partial(push, store, name, scored, settings, clock, progress, allow_older=allow_older),
+        )
+        for name in targets
+    ]
+    if not settings.alerts.channels or not scored.scores.num_rows:
         return results
     return results + send_alerts(store, scored.scores["as_of"][0].as_py(), settings, clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,10 +19,13 @@ from .schema import meta
 
 ADVISORY_LOCK_ID = 7_206_002  # advisory lock of PostgreSQL, one for each schema
 LOCK_KEY = "lock"
+POLL_SECONDS = 0.2  # between two tries to lock a server's store
 
 
 @contextmanager
-def hold_job_lock(store: Store, job_description: str) -> Iterator[None]:
+def hold_job_lock(
+    store: Store, job_description: str, *, wait_seconds: float = 0.0
+) -> Iterator[None]:
     """Holds a store as long as a job lasts; a process that dies holds nothing any more.
 
     With SQLite a lock on a file beside the database, with PostgreSQL an advisory lock of a
@@ -32,11 +36,13 @@ def hold_job_lock(store: Store, job_description: str) -> Iterator[None]:
         store: not read-only.
         job_description: what the job does, for those who find the lock taken, such as "score as of
             2024-05-01".
+        wait_seconds: how long to wait for another job to end.
 
     Raises:
         BadInput: another job holds it.
     """
-    with _advisory_lock(store) if store.database_file is None else _file_lock(store):
+    lock = _advisory_lock if store.database_file is None else _file_lock
+    with lock(store, wait_seconds):
         with store.begin() as connection:
             _forget_holder(connection)
             connection.execute(
@@ -59,8 +65,8 @@ def _forget_holder(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _file_lock(store: Store) -> Iterator[None]:
-    lock = FileLock(f"{store.database_file}.lock", timeout=0)
+def _file_lock(store: Store, wait_seconds: float) -> Iterator[None]:
+    lock = FileLock(f"{store.database_file}.lock", timeout=wait_seconds)
     try:
         lock.acquire()
     except Timeout:
@@ -72,16 +78,17 @@ def _file_lock(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _advisory_lock(store: Store) -> Iterator[None]:
+def _advisory_lock(store: Store, wait_seconds: float) -> Iterator[None]:
     schema_hash = sa.func.hashtext(sa.func.current_schema())
     autocommit_engine = store.engine.execution_options(isolation_level="AUTOCOMMIT")
     with translate_errors(store.redacted_url):
         connection = autocommit_engine.connect()
     with connection:
         with translate_errors(store.redacted_url):
-            free = connection.scalar(
-                sa.select(sa.func.pg_try_advisory_lock(ADVISORY_LOCK_ID, schema_hash))
-            )
+            query = sa.select(sa.func.pg_try_advisory_lock(ADVISORY_LOCK_ID, schema_hash))
+            deadline = time.monotonic() + wait_seconds
+            while not (free := connection.scalar(query)) and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
         if not free:
             raise _already_locked(store)
         try:

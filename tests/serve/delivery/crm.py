@@ -46,6 +46,7 @@ class Mood:
 
 
 CALM = Mood()
+Answer = tuple[int, dict[str, str], bytes]
 
 
 @dataclass
@@ -67,6 +68,8 @@ class Crm:
     poison: set[str] = field(default_factory=set)  # 400 for every batch that holds one
     locked: bool = False
     url: str = ""
+    override: Callable[[str, str, bytes], Answer | None] | None = None
+    """Called with method, path and body of every request; its answer goes before our own."""
     watch: Callable[[str], bool] | None = None
     """Called at ARRIVED and CARRIED_OUT of every request; true: its client is gone, no answer."""
 
@@ -111,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
             accident = _accident(crm)
         if crm.lost_client(ARRIVED) or accident == "reset":
             return self._reset()
+        if crm.override and (own := crm.override(self.command, self.path, body)) is not None:
+            return self._reply(*own)
         if accident in ("429", "500"):
             return self._accident(accident)
         if accident == "slow":
@@ -184,9 +189,6 @@ def _refusal(crm: Crm, key: str) -> str | None:
     if key in crm.never:
         return crm.never[key]
     return "not now" if crm.draw.random() < crm.mood.refused else None
-
-
-Answer = tuple[int, dict[str, str], bytes]
 
 
 def _hubspot(crm: Crm, _command: str, path: str, headers: dict[str, str], body: bytes) -> Answer:

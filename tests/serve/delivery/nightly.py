@@ -39,7 +39,9 @@ def settings_for(url: str) -> Settings:
             max_attempts=1000, retry_minutes=0.0,
             hubspot=HubSpotSettings(url=url, notes=("qualified",), **LIMITS),
         ),
-        alerts=AlertSettings(channels=("slack",), max_age_days=1000.0, fall_points=40.0, **LIMITS),
+        alerts=AlertSettings(
+            channels=("slack",), digest_above=1000, max_age_days=1000.0, fall_points=40.0, **LIMITS
+        ),
     )  # fmt: skip
 
 
@@ -56,9 +58,13 @@ def tables(number: int, groups: int) -> Any:
 def job(store_url: str, url: str, number: int, groups: int) -> bool:
     """One night; whether everything was accepted."""
     settings, at = settings_for(url), as_of(number)
-    with open_store(store_url) as store, hold_job_lock(store, f"night {number}"):
-        with save_run(store, tables(number, groups), NO_VERDICTS, settings, at) as kept:
-            pass
+    with (
+        open_store(store_url) as store,
+        hold_job_lock(store, f"night {number}"),
+        save_run(store, tables(number, groups), NO_VERDICTS, settings, at) as kept,
+    ):
+        pass
+    with open_store(store_url) as store:
         done = run_nightly_job(store, kept.scored, ["hubspot"], settings, lambda: at)
     return not any(one.failed for one in done)
 

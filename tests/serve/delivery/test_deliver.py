@@ -117,9 +117,10 @@ def test_a_missing_property_names_itself_without_a_request_for_every_record(stan
     crm = stand(properties={"deals": {"mqbg_score"}})
     done = push(settings_for(crm.url, connections=1), scored(400))
     assert done.accepted == 0
-    assert len(done.rejected) == 400
-    assert "mqbg_as_of does not exist" in done.rejected[0][1]
-    assert sum(crm.seen.values()) < 210
+    assert (done.rejected, done.unsent) == ((), 400)
+    assert "mqbg_as_of does not exist" in done.stop_reason
+    assert set(states(store).values()) == {"pending"}
+    assert sum(crm.seen.values()) < 10
 
 
 def test_prepare_makes_what_is_missing_once(stand, push):
@@ -183,11 +184,22 @@ def test_notes_are_tied_to_their_records_and_follow_their_summary(stand, push, s
     assert crm.problems == []
 
 
+def test_every_path_of_hubspot_is_a_dated_one(stand, push):
+    crm = stand(properties={"deals": set()})
+    settings = settings_for(crm.url, notes=("qualified",))
+    with open_target("hubspot", settings, unix_clock=lambda: 0.0) as target:
+        target.prepare()
+    push(settings, scored(3, status="qualified"))
+    assert crm.pairs
+    assert {path.split("/crm/")[1].split("/")[1] for path in crm.seen} == {"2026-03"}
+
+
 def test_a_note_waits_for_its_record(stand, push, store):
     crm = stand(never={"g0": "locked"})
     settings = settings_for(crm.url, notes=("qualified",))
     done = push(settings, scored(["g0"], status="qualified"))
-    assert dict(done.rejected)["g0"]
+    assert done.unsent == 1
+    assert "g0 (locked)" in done.stop_reason
     crm.never.clear()
     assert push(settings, scored(["g0"], status="qualified")).accepted == 2
 
@@ -229,7 +241,7 @@ def test_refused_records_are_due_again_later(stand, store):
             outbox.enqueue_changes(
                 connection,
                 "hubspot",
-                hubspot_records(PushInputs(scored(1), {}), settings_for(crm.url)),
+                hubspot_records(PushInputs(scored(2), {}), settings_for(crm.url)),
                 patience,
             )
         assert len(deliver(store, target, now=NOW, retry_policy=patience).rejected) == 1

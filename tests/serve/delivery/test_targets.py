@@ -348,7 +348,7 @@ def test_a_text_that_postgresql_cannot_hold_is_that_rows_error(push, sql, databa
 def test_a_missing_column_is_named_and_prepare_adds_it(push, sql, database):
     push("sql", sql(fields={"engagement": ""}), scored(2))
     done = push("sql", sql(), scored(2, seed=1))
-    assert "engagement" in done.rejected[0][1]
+    assert "engagement" in done.stop_reason
     with open_target("sql", sql(), unix_clock=lambda: 0.0) as target:
         target.prepare()
     assert push("sql", sql(), scored(2, seed=2)).accepted == 2

@@ -11,23 +11,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 import stamina
 
 from ....settings import AlertSettings
+from ..targets.answers import answer_reason, is_web_page
 from ..targets.credentials import read_secret, read_secret_url
-from ..targets.service_client import NoResponse, ServiceClient, build_rate_limiter, open_http_client
+from ..targets.no_response import NoResponse
+from ..targets.service_client import (
+    ServiceClient,
+    build_rate_limiter,
+    describe_transport_error,
+    open_http_client,
+)
 from ..targets.target import OutboxRecord, Outcome, Sender, TargetUnavailable
 
 KIND = "alert"
+logger = logging.getLogger(__name__)
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-MAX_REASON = 200
+_FAILED_DELIVERY = re.compile(r"(?i)\bfail(ed|ure)\b|\berror\b|\binvalid_|\bno_service\b")
 
 
 def idempotency_key(object_id: str) -> str:
@@ -63,9 +75,15 @@ class ChatChannel:
             )
         except NoResponse as no_response:
             return Outcome(f"no answer: {no_response}", counts_as_attempt=False)
-        if response.is_success:
-            return Outcome()
-        return Outcome(f"status {response.status_code}: {response.text[:MAX_REASON]}")
+        if not response.is_success:
+            return Outcome(self._client.status_reason(response))
+        if is_web_page(response):
+            reason = f"a web page in place of an answer: {answer_reason(response)}"
+            return Outcome(reason, counts_as_attempt=False)
+        # Teams answers 200 and says in the text that nobody got the message.
+        if _FAILED_DELIVERY.search(reason := answer_reason(response)):
+            return Outcome(reason)
+        return Outcome()
 
 
 class EmailChannel:
@@ -75,8 +93,8 @@ class EmailChannel:
     kinds = (KIND,)
     connections = 1
 
-    def __init__(self, settings: AlertSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: AlertSettings, now: datetime) -> None:
+        self._settings, self._now = settings, now
 
     def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """A message holds one alert."""
@@ -109,7 +127,9 @@ class EmailChannel:
     def _send_once(self, record: OutboxRecord) -> Outcome:
         try:
             with self._connect() as server:
-                server.send_message(mime_message(record, self._settings))
+                message = mime_message(record, self._settings, self._now)
+                for address, (code, _) in self._send_message(server, message).items():
+                    logger.warning("email: the server refused %s with %d", address, code)
         except smtplib.SMTPAuthenticationError:
             raise TargetUnavailable(
                 f"email: expected a login that {self._settings.smtp_host} lets in; set "
@@ -123,8 +143,23 @@ class EmailChannel:
                 return Outcome(f"the server refused the message with {error.smtp_code}")
             raise NoResponse(f"status {error.smtp_code}") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise NoResponse(type(error).__name__) from None
+            raise NoResponse(describe_transport_error(error)) from None
         return Outcome()
+
+    def _send_message(
+        self, server: smtplib.SMTP, message: EmailMessage
+    ) -> dict[str, tuple[int, bytes]]:
+        """Sends a message; who was refused while others were not."""
+        try:
+            return server.send_message(message)
+        except (smtplib.SMTPNotSupportedError, UnicodeEncodeError):
+            addresses = (self._settings.email_from, *self._settings.email_to)
+            odd = [address for address in addresses if not address.rpartition("@")[0].isascii()]
+            raise TargetUnavailable(
+                f"email: expected addresses that {self._settings.smtp_host} takes, got "
+                f"{', '.join(odd) or 'one'} with letters beyond ASCII before the @, which it does "
+                "not know (SMTPUTF8); set [alerts] email_from and email_to to other addresses"
+            ) from None
 
     @contextmanager
     def _connect(self) -> Iterator[smtplib.SMTP]:
@@ -139,7 +174,7 @@ class EmailChannel:
             connected = smtplib.SMTP(*address, timeout=settings.timeout_seconds)
         with connected as server:
             if settings.smtp_security == "starttls":
-                server.starttls(context=ssl.create_default_context())
+                _start_tls(server, settings)
             if os.environ.get(settings.smtp_user_env):
                 user = read_secret(settings.smtp_user_env, "the mail server's user")
                 server.login(
@@ -148,7 +183,18 @@ class EmailChannel:
             yield server
 
 
-def mime_message(record: OutboxRecord, settings: AlertSettings) -> EmailMessage:
+def _start_tls(server: smtplib.SMTP, settings: AlertSettings) -> None:
+    try:
+        server.starttls(context=ssl.create_default_context())
+    except smtplib.SMTPNotSupportedError:
+        raise TargetUnavailable(
+            f"email: expected {settings.smtp_host}:{settings.smtp_port} to offer STARTTLS, which "
+            'it does not; set [alerts] smtp_security to "tls" (mostly on port 465), or to "none" '
+            "within a network that you trust"
+        ) from None
+
+
+def mime_message(record: OutboxRecord, settings: AlertSettings, now: datetime) -> EmailMessage:
     """The mail of an alert. Its id comes from the alert's key, so a repeated mail is the same."""
     content = json.loads(record.payload)
     domain = settings.email_from.rpartition("@")[2].rstrip(">") or "mqbg"
@@ -156,26 +202,48 @@ def mime_message(record: OutboxRecord, settings: AlertSettings) -> EmailMessage:
     message["From"] = settings.email_from
     message["To"] = ", ".join(settings.email_to)
     message["Subject"] = " ".join(content["subject"].split())
+    message["Date"] = format_datetime(now.replace(tzinfo=UTC))
     message["Message-ID"] = f"<{idempotency_key(record.object_id)[:40]}@{domain}>"
     message[IDEMPOTENCY_HEADER] = idempotency_key(record.object_id)
     message.set_content(content["text"])
     return message
 
 
+def require_channel_configured(name: str, settings: AlertSettings) -> None:
+    """Makes sure that a channel has its secret, without calling anybody.
+
+    Raises:
+        BadInput: the environment variable with its address is not set.
+    """
+    if name != "email":
+        _webhook_url(name, settings)
+
+
+def _webhook_url(name: str, settings: AlertSettings) -> tuple[str, str]:
+    """The variable with a channel's address, and the address."""
+    variable = {"slack": settings.slack_env, "teams": settings.teams_env}[name]
+    return variable, read_secret_url(variable, f"the address of {name}'s webhook")
+
+
 @contextmanager
-def open_channel(name: str, settings: AlertSettings) -> Iterator[Sender]:
+def open_channel(name: str, settings: AlertSettings, now: datetime) -> Iterator[Sender]:
     """A channel of the settings.
+
+    Args:
+        name: slack, teams or email.
+        settings: [alerts].
+        now: in UTC, for the date of mails.
 
     Raises:
         BadInput: the environment variable with its address is not set.
     """
     if name == "email":
-        yield EmailChannel(settings)
+        yield EmailChannel(settings, now)
         return
-    variable = {"slack": settings.slack_env, "teams": settings.teams_env}[name]
-    url = read_secret_url(variable, f"the address of {name}'s webhook")
+    variable, url = _webhook_url(name, settings)
     with open_http_client("", settings) as http:
         client = ServiceClient(
-            http, build_rate_limiter(settings), settings, name=name, variables=variable
-        )
+            http, build_rate_limiter(settings), settings, name=name, variables=variable,
+            secrets=(url,),
+        )  # fmt: skip
         yield ChatChannel(name, client, url)

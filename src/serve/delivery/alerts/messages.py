@@ -25,6 +25,9 @@ MAX_SLACK_SECTIONS = 45  # ... and 50 blocks
 MAX_TEAMS_BYTES = 24_000  # Teams takes 28 KB
 MAX_LINE_LENGTH = 600  # characters of one line of an alert
 MAX_SUBJECT_LENGTH = 150
+MAX_SLACK_LENGTH = 11_000  # characters of all sections; Slack takes 12,000 of a message
+MAX_DIGEST_LINES = 50  # groups that a digest names
+MAX_TEAMS_ACTIONS = 6  # buttons that a card shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,31 @@ def message_blocks(alert: Alert, group: Group, language: Language, link: str) ->
     return [replace(block, text=_single_line(block.text)) for block in blocks]
 
 
+def digest_blocks(
+    told: Sequence[tuple[Alert, Group]], language: Language, link: str
+) -> list[Block]:
+    """What one message says of many alerts: a line for each group, as far as they fit.
+
+    Args:
+        told: alerts and their groups, at least one.
+        language: see `message_blocks`.
+        link: template of [alerts] link.
+    """
+    sentences = _load_sentences(language.code)
+    blocks = [
+        Block("headline", sentences["digest"].format(count=len(told))),
+        Block("heading", f"{told[0][0].as_of:%Y-%m-%d}"),
+    ]
+    for alert, group in told[:MAX_DIGEST_LINES]:
+        heading = _dated_summary(group, alert, language).partition("\n")[0]
+        url = group_url(link, alert.group_id)
+        text = f"{heading}: {sentences[alert.trigger].format(**alert.facts)}"
+        blocks.append(Block("link", text, url) if url else Block("item", text))
+    if (more := len(told) - MAX_DIGEST_LINES) > 0:
+        blocks.append(Block("line", sentences["digest_more"].format(count=more)))
+    return [replace(block, text=_single_line(block.text)) for block in blocks]
+
+
 def _dated_summary(group: Group, alert: Alert, language: Language) -> str:
     if not group.summary:  # nobody may read it any more
         return alert.group_id
@@ -97,16 +125,36 @@ def _load_sentences(language: str) -> Mapping[str, str]:
 
 
 def slack_message(blocks: Sequence[Block]) -> dict[str, Any]:
-    """A message for Slack's incoming webhooks: sections of mrkdwn, names escaped."""
-    lines = _render("slack.txt", blocks).splitlines()
-    sections = _pack_lines([line for line in lines if line.strip()], SLACK_SECTION_LENGTH)
+    """A message for Slack's incoming webhooks: sections of mrkdwn, names escaped.
+
+    `verbatim` keeps Slack from making links and mentions out of what a name holds.
+    """
+    addressed = [replace(block, url=_SlackAddress(_escape_signs(block.url))) for block in blocks]
+    lines = [line for line in _render("slack.txt", addressed).splitlines() if line.strip()]
+    fitting = _fitting_lines(lines, MAX_SLACK_LENGTH)
+    sections = _pack_lines(fitting, SLACK_SECTION_LENGTH)[:MAX_SLACK_SECTIONS]
     return {
         "text": escape_slack(blocks[0].text),
+        "mrkdwn": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
         "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-            for text in sections[:MAX_SLACK_SECTIONS]
+            {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+            for text in sections
         ],
     }
+
+
+def _fitting_lines(lines: Sequence[str], limit: int) -> list[str]:
+    """The first lines, as far as they fit, and a sign where that is not all."""
+    fitting: list[str] = []
+    length = 0
+    for line in lines:
+        length += len(line) + 1
+        if length > limit:
+            return [*fitting, "\N{HORIZONTAL ELLIPSIS}"]
+        fitting.append(line)
+    return fitting
 
 
 def teams_message(blocks: Sequence[Block]) -> dict[str, Any]:
@@ -116,7 +164,7 @@ def teams_message(blocks: Sequence[Block]) -> dict[str, Any]:
         {"type": "Action.OpenUrl", "title": block.text, "url": block.url}
         for block in blocks
         if block.kind == "link"
-    ]
+    ][:MAX_TEAMS_ACTIONS]
     bytes_left = MAX_TEAMS_BYTES
     body = []
     for line in lines:
@@ -151,9 +199,28 @@ FORMATTERS: Mapping[str, Callable[[Sequence[Block]], dict[str, Any]]] = {
 """By channel."""
 
 
+class _SlackAddress(str):
+    """The address of a link, which is escaped already and must not change."""
+
+    __slots__ = ()
+
+
+_SLACK_MARKUP = re.compile(r"([*_~`@]|://)")
+
+
 def escape_slack(text: Any) -> str:
-    """Slack reads these three alone as markup; mentions and links need them."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """A text that Slack shows as it is.
+
+    It has entities for three signs alone. Those that make bold, italic, struck out, code, mentions
+    and addresses get a space without width on either side, beside which Slack reads no markup.
+    """
+    if isinstance(text, _SlackAddress):
+        return str(text)
+    return _SLACK_MARKUP.sub("\u200b\\1\u200b", _escape_signs(str(text)))
+
+
+def _escape_signs(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 _MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>])")

@@ -19,10 +19,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ..targets.target import DesiredRecords, OutboxRecord, Outcome
-from .outbox_table import DEAD, FAILED, PENDING, SENDING, SENT, outbox
+from .outbox_table import DEAD, DIGESTED, FAILED, PENDING, SENDING, SENT, outbox
 from .staged_rows import staged_table
 
 MAX_RETRY_DELAY = timedelta(days=1)  # until a refused record is due again
+MAX_IDS_IN_A_STATEMENT = 500
 MAX_ERROR_LENGTH = 500  # characters of a reason that are kept
 
 _MATCH_KEY = "outbox.target = s.target AND outbox.kind = s.kind AND outbox.object_id = s.object_id"
@@ -33,12 +34,12 @@ UPDATE outbox SET
     payload = CASE WHEN s.state = 'sent' THEN coalesce(outbox.sent_payload, s.payload)
                    ELSE s.payload END,
     payload_hash = s.payload_hash, state = s.state, attempts = s.attempts,
-    last_error = NULL, next_attempt_at = NULL
+    last_error = NULL, next_attempt_at = NULL, as_of = s.as_of
 FROM {{staged}} AS s WHERE {_MATCH_KEY}
 """  # noqa: S608 - built of constants
 _INSERT_NEW = """
-INSERT INTO outbox (target, kind, object_id, payload, payload_hash, state, attempts)
-SELECT target, kind, object_id, payload, payload_hash, state, attempts FROM {staged}
+INSERT INTO outbox (target, kind, object_id, payload, payload_hash, state, attempts, as_of)
+SELECT target, kind, object_id, payload, payload_hash, state, attempts, as_of FROM {staged}
 """
 _UPDATE_OUTCOMES = f"""
 UPDATE outbox SET
@@ -51,7 +52,7 @@ FROM {{staged}} AS s WHERE {_MATCH_KEY}
 
 _DESIRED_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("target", "kind", "object_id", "payload", "payload_hash")]
-    + [("state", pa.string()), ("attempts", pa.int64())]
+    + [("state", pa.string()), ("attempts", pa.int64()), ("as_of", pa.timestamp("us"))]
 )
 _OUTCOME_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("target", "kind", "object_id", "state")]
@@ -96,6 +97,8 @@ def enqueue_changes(
     target: str,
     desired: Sequence[DesiredRecords],
     retry_policy: RetryPolicy,
+    *,
+    as_of: datetime | None = None,
 ) -> int:
     """Notes what a target should hold; only what it does not hold yet becomes pending.
 
@@ -107,6 +110,7 @@ def enqueue_changes(
         target: the target's name.
         desired: its records, by kind.
         retry_policy: what becomes of refused records.
+        as_of: cut-off that the records come from.
 
     Returns:
         How many records changed.
@@ -125,7 +129,7 @@ def enqueue_changes(
             elif row[0] != digest:
                 changed.add(position, *_state_after_change(row, digest, retry_policy))
         for statement, rows in ((_UPDATE_CHANGED, changed), (_INSERT_NEW, new)):
-            _execute_with_rows(connection, statement, rows.to_arrow(target, records))
+            _execute_with_rows(connection, statement, rows.to_arrow(target, records, as_of))
             changed_count += len(rows.positions)
     return changed_count
 
@@ -143,7 +147,7 @@ class _OutboxRows:
         self.states.append(state)
         self.attempts.append(attempts)
 
-    def to_arrow(self, target: str, records: DesiredRecords) -> pa.Table:
+    def to_arrow(self, target: str, records: DesiredRecords, as_of: datetime | None) -> pa.Table:
         count = len(self.positions)
         texts = (records.object_ids, records.payloads, records.hashes)
         arrays = [
@@ -155,6 +159,7 @@ class _OutboxRows:
             ),
             pa.array(self.states, pa.string()),
             pa.array(self.attempts, pa.int64()),
+            pa.repeat(pa.scalar(as_of, pa.timestamp("us")), count),
         ]
         return pa.table(arrays, schema=_DESIRED_SCHEMA)
 
@@ -251,6 +256,16 @@ def retry_dead(connection: sa.Connection, target: str) -> int:
     return dead_count
 
 
+def mark_digested(
+    connection: sa.Connection, target: str, kind: str, object_ids: Sequence[str]
+) -> None:
+    """Takes rows as told by another one: they are known, and never sent."""
+    for start in range(0, len(object_ids), MAX_IDS_IN_A_STATEMENT):
+        some = object_ids[start : start + MAX_IDS_IN_A_STATEMENT]
+        rows = (outbox.c.target == target, outbox.c.kind == kind, outbox.c.object_id.in_(some))
+        connection.execute(sa.update(outbox).where(*rows).values(state=DIGESTED))
+
+
 def load_known_ids(connection: sa.Connection, target: str, kind: str) -> set[str]:
     """Object_ids of every record that a target was ever to hold."""
     query = sa.select(outbox.c.object_id).where(outbox.c.target == target, outbox.c.kind == kind)
@@ -286,6 +301,17 @@ def load_refused_records(
         .order_by(outbox.c.state, outbox.c.kind, outbox.c.object_id)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def load_dead_records(connection: sa.Connection, target: str, limit: int) -> list[tuple[str, str]]:
+    """Object_id and last reason of dead records, the first ones by object_id."""
+    query = (
+        sa.select(outbox.c.object_id, outbox.c.last_error)
+        .where(outbox.c.target == target, outbox.c.state == DEAD)
+        .order_by(outbox.c.object_id)
+        .limit(limit)
+    )
+    return [(row[0], row[1] or "no reason kept") for row in connection.execute(query)]
 
 
 def _execute_with_rows(connection: sa.Connection, statement: str, rows: pa.Table) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ...store.schema import metadata
 
 PENDING, SENDING, SENT, FAILED, DEAD = "pending", "sending", "sent", "failed", "dead"
+DIGESTED = "digested"  # an alert that is told by the digest of its night, a row of its own
 
 outbox = sa.Table(
     "outbox",
@@ -23,5 +24,7 @@ outbox = sa.Table(
     sa.Column("last_error", sa.Text()),
     sa.Column("next_attempt_at", sa.DateTime()),
     sa.Column("remote_id", sa.Text()),  # the target's own id, once it has said it
+    sa.Column("fingerprint", sa.Text()),  # of the endpoint and account that it is for
+    sa.Column("as_of", sa.DateTime()),  # cut-off that `payload` came with
     sa.PrimaryKeyConstraint("target", "kind", "object_id"),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -16,7 +15,8 @@ import httpx
 from ....settings import Settings
 from ....settings.delivery import DynamicsSettings
 from ..desired_records import GRADES, TRENDS, as_scalar, build_desired_records, group_columns
-from .service_client import NoResponse, ServiceClient
+from .no_response import NoResponse
+from .service_client import ServiceClient
 from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
 ID_NAMESPACE = uuid.UUID("6d716267-0000-5000-8000-736636a3c001")
@@ -28,7 +28,6 @@ HEADERS = {
     "OData-Version": "4.0",
     "OData-MaxVersion": "4.0",
 }
-MAX_REASON = 300
 
 
 class DynamicsTarget:
@@ -73,7 +72,7 @@ class DynamicsTarget:
             return Outcome(f"no answer: {no_response}", counts_as_attempt=False)
         if response.is_success:
             return Outcome(remote_id=_entity_id(response))
-        return Outcome(f"status {response.status_code}: {_error_message(response)}"[:MAX_REASON])
+        return Outcome(self._client.status_reason(response))
 
 
 def _odata_literal(text: str) -> str:
@@ -83,14 +82,6 @@ def _odata_literal(text: str) -> str:
 
 def _entity_id(response: httpx.Response) -> str | None:
     return response.headers.get("OData-EntityId") or None
-
-
-def _error_message(response: httpx.Response) -> str:
-    try:
-        body: Any = response.json()
-        return str(body["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.text
 
 
 def dynamics_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:

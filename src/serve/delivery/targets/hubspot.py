@@ -30,7 +30,7 @@ class HubSpotTarget:
 
     def __init__(self, client: ServiceClient, settings: HubSpotSettings) -> None:
         self._client, self._settings = client, settings
-        self._group_batches = BisectBatch(self._post_batch)
+        self._group_batches = BisectBatch(self.name, self._post_batch)
         self._note_writer = NoteWriter(client, settings)
         self.connections = settings.connections
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-import httpx
-
+from .answers import MAX_REASON, read_object
 from .bisect_batch import Refusal
 from .service_client import ServiceClient
 from .target import OutboxRecord, Outcome
@@ -17,7 +15,6 @@ BATCH_SIZE = 100
 """Records a request may hold."""
 
 JSON_HEADERS = {"Content-Type": "application/json"}
-MAX_REASON = 300
 
 
 def upsert_batch(
@@ -35,8 +32,8 @@ def upsert_batch(
         "POST", path, content=_request_body(id_property, records), headers=JSON_HEADERS
     )
     if not response.is_success:
-        return Refusal(error_reason(parse_body(response), response.status_code))
-    return _outcomes(parse_body(response), id_property, records)
+        return Refusal(client.status_reason(response))
+    return _outcomes(read_object(response), id_property, records)
 
 
 def _request_body(id_property: str, records: Sequence[OutboxRecord]) -> bytes:
@@ -51,19 +48,14 @@ def _request_body(id_property: str, records: Sequence[OutboxRecord]) -> bytes:
     return f'{{"inputs":[{",".join(inputs)}]}}'.encode()
 
 
-def parse_body(response: httpx.Response) -> Mapping[str, Any]:
-    """The body of an answer; empty where it is no JSON object."""
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        body = None
-    return body if isinstance(body, dict) else {}
-
-
 def _outcomes(
     body: Mapping[str, Any], id_property: str, records: Sequence[OutboxRecord]
 ) -> list[Outcome]:
-    written, refused = _written_ids(body, id_property), _refusal_reasons(body)
+    written = _written_ids(body, id_property)
+    refused, unmatched = _refusal_reasons(body, {record.object_id for record in records})
+    missing = "not in HubSpot's answer"
+    if unmatched:
+        missing += f", which names errors of no record: {'; '.join(unmatched)}"
     outcomes = []
     for record in records:
         if record.object_id in written:
@@ -71,7 +63,7 @@ def _outcomes(
         elif record.object_id in refused:
             outcomes.append(Outcome(refused[record.object_id]))
         else:
-            outcomes.append(Outcome("not in HubSpot's answer"))
+            outcomes.append(Outcome(missing[:MAX_REASON]))
     return outcomes
 
 
@@ -86,23 +78,31 @@ def _written_ids(body: Mapping[str, Any], id_property: str) -> dict[str, str]:
     return ids_by_key
 
 
-def _refusal_reasons(body: Mapping[str, Any]) -> dict[str, str]:
-    """Reasons by trace id."""
-    reasons = {}
+def _refusal_reasons(
+    body: Mapping[str, Any], object_ids: Set[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Reasons by object_id, through the trace id or else `context.ids`; and those of nobody."""
+    reasons: dict[str, str] = {}
+    unmatched: list[str] = []
     for error in object_rows(body, "errors"):
         context = error.get("context")
-        keys = context.get("objectWriteTraceId") if isinstance(context, dict) else None
-        for key in keys if isinstance(keys, list) else [keys] if keys else []:
-            reasons[str(key)] = error_reason(error, None)
-    return reasons
+        keys: list[str] = []
+        for name in ("objectWriteTraceId", "ids", "id"):
+            value = context.get(name) if isinstance(context, dict) else None
+            keys += map(str, value if isinstance(value, list) else [value])
+        if found := object_ids & set(keys):
+            reasons |= dict.fromkeys(found, error_reason(error))
+        else:
+            unmatched.append(error_reason(error))
+    return reasons, list(dict.fromkeys(unmatched))[:3]
 
 
-def error_reason(error: Mapping[str, Any], status: int | None) -> str:
+def error_reason(error: Mapping[str, Any]) -> str:
     """Category and message, and what stands within: any of it may be absent."""
     inner = [row.get("message") for row in object_rows(error, "errors")]
     parts = [error.get("category"), error.get("message"), *inner[:3]]
     text = ": ".join(dict.fromkeys(str(part) for part in parts if part))
-    return (text or f"refused with status {status or HTTPStatus.MULTI_STATUS}")[:MAX_REASON]
+    return (text or "refused without a reason")[:MAX_REASON]
 
 
 def object_rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from ....settings.delivery import HubSpotSettings
 from ..desired_records import Columns, group_columns
 from .bisect_batch import BisectBatch, Refusal
 from .hubspot_batch_upsert import JSON_HEADERS, upsert_batch
-from .service_client import NoResponse, ServiceClient
+from .no_response import NoResponse
+from .service_client import ServiceClient
 from .target import OutboxRecord, Outcome, PushInputs
 
 OBJECT_TYPE = "notes"
@@ -28,7 +29,7 @@ class NoteWriter:
 
     def __init__(self, client: ServiceClient, settings: HubSpotSettings) -> None:
         self._client, self._settings = client, settings
-        self._batches = BisectBatch(self._post_batch)
+        self._batches = BisectBatch("hubspot", self._post_batch)
 
     def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         """One outcome for each note; one whose record has no id yet waits for it."""
@@ -54,7 +55,7 @@ class NoteWriter:
         content = json.dumps({"inputs": pairs})
         try:
             response = self._client.request("POST", path, content=content, headers=JSON_HEADERS)
-            error = None if response.is_success else f"status {response.status_code}"
+            error = None if response.is_success else self._client.status_reason(response)
         except NoResponse as no_response:
             error = str(no_response)
         if error is None:

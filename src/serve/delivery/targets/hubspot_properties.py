@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-
 from ....settings.delivery import HubSpotSettings
-from .hubspot_batch_upsert import JSON_HEADERS, error_reason, object_rows, parse_body
-from .service_client import NoResponse, ServiceClient
+from .answers import read_object
+from .hubspot_batch_upsert import JSON_HEADERS, object_rows
+from .no_response import NoResponse
+from .service_client import ServiceClient
 from .target import TargetUnavailable
 
 _NUMBER_FIELDS = {
@@ -66,9 +66,9 @@ def create_missing_properties(
     try:
         list_response = client.request("GET", path)
         if not list_response.is_success:
-            raise _properties_refused(object_type, list_response)
+            raise _properties_refused(object_type, client.status_reason(list_response))
         existing = {
-            str(row.get("name")) for row in object_rows(parse_body(list_response), "results")
+            str(row.get("name")) for row in object_rows(read_object(list_response), "results")
         }
         missing = [row for row in properties if row["name"] not in existing]
         if not missing:
@@ -77,19 +77,20 @@ def create_missing_properties(
         create_response = client.request(
             "POST", f"{path}/batch/create", content=body, headers=JSON_HEADERS
         )
+        refused = not create_response.is_success or object_rows(
+            read_object(create_response), "errors"
+        )
     except NoResponse as no_response:
         raise TargetUnavailable(
             f"hubspot: expected an answer, got none ({no_response}); run again"
         ) from None
-    if not create_response.is_success or object_rows(parse_body(create_response), "errors"):
-        raise _properties_refused(object_type, create_response)
+    if refused:
+        raise _properties_refused(object_type, client.status_reason(create_response))
     return [f"{object_type}: {row['name']}" for row in missing]
 
 
-def _properties_refused(object_type: str, response: httpx.Response) -> TargetUnavailable:
+def _properties_refused(object_type: str, reason: str) -> TargetUnavailable:
     return TargetUnavailable(
-        f"hubspot: expected to list and make properties of {object_type}, got status "
-        f"{response.status_code} "
-        f"({error_reason(parse_body(response), response.status_code)}); give the token "
-        "the scopes of its schema, or make the properties by hand"
+        f"hubspot: expected to list and make properties of {object_type}, got {reason}; give the "
+        "token the scopes of its schema, or make the properties by hand"
     )

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from urllib.parse import quote, urlsplit
-
-import httpx
+from urllib.parse import urlsplit
 
 from ....contract import BadInput
 from ....settings import Settings
-from ....settings.delivery import TARGETS, DynamicsSettings, RequestSettings, SalesforceSettings
+from ....settings.delivery import TARGETS, RequestSettings, WebhookSettings
 from .credentials import read_secret, read_secret_url
 from .dynamics import DynamicsTarget, dynamics_records
 from .hubspot import HubSpotTarget, hubspot_records
 from .jsonl import JsonLinesTarget, jsonl_records
+from .login import dynamics_login, salesforce_login
 from .salesforce import SalesforceTarget, salesforce_records
 from .service_client import ServiceClient, build_rate_limiter, open_http_client
 from .sql import SqlTarget, require_driver, sql_records
-from .target import DesiredRecords, PushInputs, Target, TargetUnavailable
+from .target import DesiredRecords, PushInputs, Target
 from .webhook import WebhookTarget, webhook_records
 
 UnixClock = Callable[[], float]
@@ -91,92 +89,45 @@ def _open_hubspot(settings: Settings) -> Iterator[Target]:
 @contextmanager
 def _open_salesforce(settings: Settings) -> Iterator[Target]:
     target_settings = settings.push.salesforce
-    if os.environ.get(target_settings.token_env) or not os.environ.get(
-        target_settings.username_env
-    ):
+    login = salesforce_login(target_settings)
+    if login is None:
         token = read_secret(target_settings.token_env, "Salesforce's access token")
         url, variables = (
             _require_address(target_settings.url, "[push.salesforce] url"),
             target_settings.token_env,
         )
     else:
-        token, url = _log_in_to_salesforce(target_settings)
+        token, url = login()
         variables = (
             f"{target_settings.username_env}, {target_settings.password_env} and "
             f"{target_settings.security_token_env}"
         )
-    with _open_client(url, token, target_settings, "salesforce", variables) as client:
+    renew_token = None if login is None else lambda: login()[0]
+    with _open_client(url, token, target_settings, "salesforce", variables, renew_token) as client:
         yield SalesforceTarget(client, target_settings)
-
-
-def _log_in_to_salesforce(settings: SalesforceSettings) -> tuple[str, str]:
-    """Access token and address of the instance."""
-    from simple_salesforce import SalesforceLogin
-    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
-
-    names = (settings.username_env, settings.password_env, settings.security_token_env)
-    username, password, token = (read_secret(name, "Salesforce's login") for name in names)
-    try:
-        session, instance = SalesforceLogin(
-            username=username,
-            password=password,
-            security_token=token,
-            domain=settings.domain,
-            sf_version=settings.version,
-        )
-    except SalesforceAuthenticationFailed as error:
-        raise TargetUnavailable(
-            f"salesforce: expected a login that is let in, got {error.code}; set "
-            f"{', '.join(names)} again"
-        ) from None
-    return session, f"https://{instance}"
 
 
 @contextmanager
 def _open_dynamics(settings: Settings) -> Iterator[Target]:
     target_settings = settings.push.dynamics
     url = _require_address(target_settings.url, "[push.dynamics] url")
-    if target_settings.tenant and not os.environ.get(target_settings.token_env):
-        variables = f"{target_settings.client_id_env} and {target_settings.client_secret_env}"
-        token = _log_in_to_dynamics(target_settings, url, variables)
-    else:
+    login = dynamics_login(target_settings, url)
+    if login is None:
         token, variables = (
             read_secret(target_settings.token_env, "Dynamics 365's access token"),
             target_settings.token_env,
         )
-    with _open_client(url, token, target_settings, "dynamics", variables) as client:
+    else:
+        token = login()
+        variables = f"{target_settings.client_id_env} and {target_settings.client_secret_env}"
+    with _open_client(url, token, target_settings, "dynamics", variables, login) as client:
         yield DynamicsTarget(client, target_settings)
-
-
-def _log_in_to_dynamics(settings: DynamicsSettings, url: str, variables: str) -> str:
-    """An access token for an application with a secret of its own."""
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": read_secret(settings.client_id_env, "the application's id"),
-        "client_secret": read_secret(settings.client_secret_env, "the application's secret"),
-        "scope": f"{url}/.default",
-    }
-    with open_http_client(settings.login_url, settings) as http_session:
-        path = f"/{quote(settings.tenant, safe='')}/oauth2/v2.0/token"
-        try:
-            response = http_session.post(path, data=form)
-            token = response.json()["access_token"] if response.is_success else None
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
-            token = None
-    if not isinstance(token, str):
-        raise TargetUnavailable(
-            f"dynamics: expected an access token from {settings.login_url}, got none; set "
-            f"{variables} "
-            "again, or [push.dynamics] tenant"
-        )
-    return token
 
 
 @contextmanager
 def _open_webhook(settings: Settings, unix_clock: UnixClock) -> Iterator[Target]:
     target_settings = settings.push.webhook
-    url = read_secret_url(target_settings.url_env, "the webhook's address")
-    secret_key = read_secret(target_settings.secret_env, "the webhook's secret")
+    url, secret_key = _webhook_secrets(target_settings)
     with open_http_client("", target_settings) as http_session:
         client = ServiceClient(
             http_session,
@@ -184,21 +135,21 @@ def _open_webhook(settings: Settings, unix_clock: UnixClock) -> Iterator[Target]
             target_settings,
             name="webhook",
             variables=f"{target_settings.url_env}, {target_settings.secret_env}",
+            secrets=(url, secret_key),
         )
         yield WebhookTarget(client, target_settings, url, secret_key, unix_clock=unix_clock)
 
 
+def _webhook_secrets(settings: WebhookSettings) -> tuple[str, str]:
+    url = read_secret_url(settings.url_env, "the webhook's address")
+    return url, read_secret(settings.secret_env, "the webhook's secret")
+
+
 @contextmanager
 def _open_sql(settings: Settings) -> Iterator[Target]:
-    require_driver()
+    url = _database_url(settings)
     import psycopg
 
-    url = read_secret(settings.push.sql.url_env, "the database's URL")
-    if urlsplit(url).scheme not in ("postgresql", "postgres"):
-        raise BadInput(
-            f"push: expected postgresql://USER:PASSWORD@HOST/DATABASE in the environment variable "
-            f"{settings.push.sql.url_env}, got something else; set it to the whole URL"
-        )
     target = SqlTarget(settings.push.sql, lambda: psycopg.connect(url, autocommit=True))
     try:
         yield target
@@ -206,17 +157,59 @@ def _open_sql(settings: Settings) -> Iterator[Target]:
         target.close()
 
 
+def _database_url(settings: Settings) -> str:
+    require_driver()
+    url = read_secret(settings.push.sql.url_env, "the database's URL")
+    if urlsplit(url).scheme not in ("postgresql", "postgres"):
+        raise BadInput(
+            f"push: expected postgresql://USER:PASSWORD@HOST/DATABASE in the environment variable "
+            f"{settings.push.sql.url_env}, got something else; set it to the whole URL"
+        )
+    return url
+
+
+def require_configured(name: str, settings: Settings) -> None:
+    """Makes sure that a target has its settings and secrets, without calling anybody.
+
+    Raises:
+        BadInput: there is no such target, a setting it needs is empty, or an environment variable
+            is not set.
+    """
+    require_target(name)
+    push = settings.push
+    if name == "hubspot":
+        _require_address(push.hubspot.url, "[push.hubspot] url")
+        read_secret(push.hubspot.token_env, "HubSpot's access token")
+    elif name == "salesforce" and salesforce_login(push.salesforce) is None:
+        read_secret(push.salesforce.token_env, "Salesforce's access token")
+        _require_address(push.salesforce.url, "[push.salesforce] url")
+    elif name == "dynamics":
+        url = _require_address(push.dynamics.url, "[push.dynamics] url")
+        if dynamics_login(push.dynamics, url) is None:
+            read_secret(push.dynamics.token_env, "Dynamics 365's access token")
+    elif name == "webhook":
+        _webhook_secrets(push.webhook)
+    elif name == "sql":
+        _database_url(settings)
+
+
 @contextmanager
 def _open_client(
-    url: str, token: str, limits: RequestSettings, name: str, variables: str
+    url: str,
+    token: str,
+    limits: RequestSettings,
+    name: str,
+    variables: str,
+    renew_token: Callable[[], str] | None = None,
 ) -> Iterator[ServiceClient]:
     headers = {"Authorization": f"Bearer {token}"}
     with open_http_client(
         _require_address(url, f"[push.{name}] url"), limits, headers
     ) as http_session:
         yield ServiceClient(
-            http_session, build_rate_limiter(limits), limits, name=name, variables=variables
-        )
+            http_session, build_rate_limiter(limits), limits, name=name, variables=variables,
+            secrets=(token,), renew_token=renew_token,
+        )  # fmt: skip
 
 
 def _require_address(url: str, setting: str) -> str:

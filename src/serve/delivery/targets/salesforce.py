@@ -7,27 +7,29 @@ Developer Guide.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
-
-import httpx
 
 from ....settings import Settings
 from ....settings.delivery import SalesforceSettings
 from ..desired_records import Columns, as_scalar, build_desired_records, group_columns
+from .answers import MAX_REASON, read_json
 from .bisect_batch import BisectBatch, Refusal
+from .no_response import NoResponse
 from .salesforce_bulk import BulkClient, BulkJob, bulk_upsert
-from .service_client import NoResponse, ServiceClient
+from .service_client import ServiceClient
 from .target import GROUP, MEMBER, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
 COMPOSITE_BATCH_SIZE = 200
 """Records a request may hold."""
 
+ROW_LOCKED = "UNABLE_TO_LOCK_ROW"
+"""Of a record that another process of Salesforce writes to just now."""
+
 BULK_BATCH_SIZE = 100_000
 """Records of a bulk job: well below its limit of 150 MB."""
-
-MAX_REASON = 300
 
 
 class SalesforceTarget:
@@ -39,9 +41,14 @@ class SalesforceTarget:
 
     name = "salesforce"
 
-    def __init__(self, client: ServiceClient, settings: SalesforceSettings) -> None:
-        self._client, self._settings = client, settings
-        self._batches = {kind: BisectBatch(self._post_batch) for kind in self.kinds}
+    def __init__(
+        self,
+        client: ServiceClient,
+        settings: SalesforceSettings,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client, self._settings, self._sleep = client, settings, sleep
+        self._batches = {kind: BisectBatch(self.name, self._post_batch) for kind in self.kinds}
         self.connections = self._settings.connections
 
     @property
@@ -58,7 +65,26 @@ class SalesforceTarget:
         return []
 
     def send(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
-        """One request, or a bulk job where the batch is larger than a request may be."""
+        """One request, or a bulk job where the batch is larger than a request may be.
+
+        Records that another process of Salesforce held locked are sent again, after a wait.
+        """
+        outcomes = self._send_once(records)
+        for attempt in range(1, self._settings.tries):
+            locked = [
+                position
+                for position, outcome in enumerate(outcomes)
+                if outcome.error is not None and ROW_LOCKED in outcome.error
+            ]
+            if not locked:
+                break
+            self._sleep(min(self._settings.wait_seconds, 2.0 ** (attempt - 1)))
+            again = self._send_once([records[position] for position in locked])
+            for position, outcome in zip(locked, again, strict=True):
+                outcomes[position] = outcome
+        return outcomes
+
+    def _send_once(self, records: Sequence[OutboxRecord]) -> list[Outcome]:
         kind = records[0].kind
         if len(records) <= COMPOSITE_BATCH_SIZE:
             return self._batches[kind].send(records)
@@ -91,10 +117,8 @@ class SalesforceTarget:
         headers = {"Content-Type": "application/json; charset=UTF-8"}
         response = self._client.request("PATCH", path, content=body.encode(), headers=headers)
         if not response.is_success:
-            return Refusal(
-                f"status {response.status_code}: {_error_reasons(_parse_rows(response))}"
-            )
-        return _outcomes(_parse_rows(response), len(records))
+            return Refusal(self._client.status_reason(response))
+        return _outcomes(read_json(response), len(records))
 
 
 def nest_relations(fields: dict[str, Any]) -> dict[str, Any]:
@@ -112,19 +136,15 @@ def _object_and_external_id(settings: SalesforceSettings, kind: str) -> tuple[st
     return settings.object, settings.external_id
 
 
-def _parse_rows(response: httpx.Response) -> list[Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return []
-    return body if isinstance(body, list) else [body]
+def _outcomes(body: Any, count: int) -> list[Outcome]:
+    """In the order of the records, as Salesforce answers.
 
-
-def _outcomes(body: Sequence[Any], count: int) -> list[Outcome]:
-    """In the order of the records, as Salesforce answers."""
-    missing = Outcome("not in Salesforce's answer")
-    if len(body) != count:
-        return [missing] * count
+    Raises:
+        NoResponse: the answer is not one row for each record.
+    """
+    if not isinstance(body, list) or len(body) != count:
+        raise NoResponse("an answer without a row for each record")
+    missing = Outcome("not in Salesforce's answer", counts_as_attempt=False)
     return [_outcome(row) if isinstance(row, dict) else missing for row in body]
 
 

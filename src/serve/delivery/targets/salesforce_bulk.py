@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
-from .service_client import NoResponse, ServiceClient
+from .answers import MAX_REASON, read_object
+from .no_response import NoResponse
+from .service_client import ServiceClient
 from .target import OutboxRecord, Outcome
 
 JSON_HEADERS = {"Content-Type": "application/json; charset=UTF-8"}
 COMPLETE_STATE, FAILED_STATES = "JobComplete", ("Failed", "Aborted")
-MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,8 @@ def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord])
         "POST", job.path, content=json.dumps(job_request), headers=JSON_HEADERS
     )
     if not created.is_success:
-        return [Outcome(f"status {created.status_code}: {created.text[:MAX_REASON]}")] * len(
-            records
-        )
-    job_path = f"{job.path}/{_parse_object(created).get('id')}"
+        return [Outcome(bulk.client.status_reason(created))] * len(records)
+    job_path = f"{job.path}/{read_object(created).get('id')}"
     steps = (
         ("PUT", f"{job_path}/batches", job_csv(job, records), {"Content-Type": "text/csv"}),
         ("PATCH", job_path, json.dumps({"state": "UploadComplete"}), JSON_HEADERS),
@@ -80,8 +77,7 @@ def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord])
     for method, path, content, headers in steps:
         response = bulk.client.request(method, path, content=content, headers=headers)
         if not response.is_success:
-            reason = f"status {response.status_code}: {response.text[:MAX_REASON]}"
-            return [Outcome(reason)] * len(records)
+            return [Outcome(bulk.client.status_reason(response))] * len(records)
     final_state = _wait_for_end(bulk, job_path)
     if final_state.get("state") in FAILED_STATES:
         return [Outcome(str(final_state.get("errorMessage") or "the job failed"))] * len(records)
@@ -108,7 +104,7 @@ def job_csv(job: BulkJob, records: Sequence[OutboxRecord]) -> bytes:
 def _wait_for_end(bulk: BulkClient, job_path: str) -> dict[str, Any]:
     deadline = bulk.clock() + bulk.timeout_seconds
     while True:
-        body = _parse_object(bulk.client.request("GET", job_path))
+        body = read_object(bulk.client.request("GET", job_path))
         if body.get("state") in (COMPLETE_STATE, *FAILED_STATES):
             return body
         if bulk.clock() >= deadline:
@@ -142,13 +138,8 @@ def _result_rows(bulk: BulkClient, path: str) -> Iterator[dict[str, str]]:
     response = bulk.client.request("GET", path)
     if not response.is_success:
         raise NoResponse(f"status {response.status_code} in place of the job's results")
-    text = response.content.decode("utf-8-sig")
-    yield from csv.DictReader(io.StringIO(text, newline=""))
-
-
-def _parse_object(response: httpx.Response) -> dict[str, Any]:
     try:
-        body = response.json()
-    except ValueError:
-        body = None
-    return body if isinstance(body, dict) else {}
+        text = response.content.decode("utf-8-sig")
+        yield from csv.DictReader(io.StringIO(text, newline=""))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise NoResponse(f"no CSV in place of the job's results ({error})") from None

@@ -14,7 +14,7 @@ from ....settings.delivery import SqlSettings
 from ...batch.score_tables import SCORES
 from ..desired_records import as_json, build_desired_records, group_columns
 from .bisect_batch import BisectBatch, Refusal
-from .service_client import NoResponse
+from .no_response import NoResponse
 from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs, TargetUnavailable
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class SqlTarget:
     def __init__(self, settings: SqlSettings, connect: Callable[[], psycopg.Connection]) -> None:
         self._settings, self._connect = settings, connect
         self._connection: psycopg.Connection | None = None
-        self._batches = BisectBatch(self._post_batch)
+        self._batches = BisectBatch(self.name, self._post_batch)
 
     def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
         """Rows of a statement."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import httpx
 
 from ....settings import Settings
 from ....settings.delivery import WebhookSettings
 from ..desired_records import as_json, build_desired_records, group_columns
+from .answers import MAX_REASON, answer_reason, is_web_page, read_json
 from .bisect_batch import BisectBatch, Refusal
+from .no_response import NoResponse
 from .service_client import ServiceClient
 from .target import GROUP, DesiredRecords, OutboxRecord, Outcome, PushInputs
 
@@ -22,7 +22,6 @@ SIGNATURE_HEADER, TIMESTAMP_HEADER, IDEMPOTENCY_HEADER = (
     "X-MQBG-Timestamp",
     "Idempotency-Key",
 )
-MAX_REASON = 300
 
 
 class WebhookTarget:
@@ -34,7 +33,8 @@ class WebhookTarget:
     their group, so the one that came last counts.
 
     A 2xx answer takes every record, but for those it names: `{"rejected": [{"group_id": ...,
-    "reason": ...}]}`. Any other 4xx refuses the batch, which then comes again in halves.
+    "reason": ...}]}`. Any other status refuses the batch, which then comes again
+    in halves. A web page, as a proxy or a login answers, takes nothing.
     """
 
     name = "webhook"
@@ -51,7 +51,7 @@ class WebhookTarget:
     ) -> None:
         self._client, self._settings, self._url, self._secret = client, settings, url, secret
         self._unix_clock = unix_clock
-        self._batches = BisectBatch(self._post_batch)
+        self._batches = BisectBatch(self.name, self._post_batch)
         self.connections = settings.connections
 
     def batch_size(self, kind: str, record_count: int) -> int:  # noqa: ARG002 - of the protocol
@@ -81,9 +81,9 @@ class WebhookTarget:
             },
         )
         if not response.is_success:
-            return Refusal(
-                f"status {response.status_code}: {response.text[:MAX_REASON]}".rstrip(": ")
-            )
+            return Refusal(self._client.status_reason(response))
+        if is_web_page(response):
+            raise NoResponse(f"a web page in place of an answer: {answer_reason(response)}")
         rejected = _rejection_reasons(response)
         return [Outcome(rejected.get(record.object_id)) for record in records]
 
@@ -96,8 +96,8 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 def _rejection_reasons(response: httpx.Response) -> dict[str, str]:
     try:
-        body: Any = response.json()
-    except json.JSONDecodeError:
+        body = read_json(response)
+    except NoResponse:  # the protocol asks for no body
         return {}
     rows = body.get("rejected") if isinstance(body, dict) else None
     return {

@@ -12,6 +12,7 @@ from mqbg.explain.language import load_language
 from mqbg.serve.delivery.alerts.messages import (
     FORMATTERS,
     Block,
+    digest_blocks,
     escape_slack,
     escape_teams,
     message_blocks,
@@ -34,6 +35,7 @@ GROUP = Group(
     actions=[{"text": "Find somebody in the role champion."}],
     summary=SUMMARY,
 )
+NO_WIDTH = "\N{ZERO WIDTH SPACE}"
 LINK = "https://pages.example/{group_id}.html?from=chat"
 
 
@@ -80,7 +82,10 @@ def test_no_text_opens_a_mention_or_a_link_in_slack(text):
     assert "<" not in escaped
     assert ">" not in escaped
     back = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    assert back == text
+    assert back.replace(NO_WIDTH, "") == text.replace(NO_WIDTH, "")
+    for sign in "*_~`@":
+        assert escaped.count(sign) == escaped.count(f"{NO_WIDTH}{sign}{NO_WIDTH}")
+    assert "://" not in escaped.replace(f"{NO_WIDTH}://{NO_WIDTH}", "")
 
 
 @given(st.text(alphabet="ab\\*_[]()#-<>!`|~"))
@@ -100,7 +105,27 @@ def test_400_stakeholders_fit_what_slack_and_teams_take():
     sections = slack_message(blocks)["blocks"]
     assert len(sections) <= 50
     assert max(len(section["text"]["text"]) for section in sections) <= 3000
+    assert sum(len(section["text"]["text"]) for section in sections) < 12_000
+    assert all(section["text"]["verbatim"] for section in sections)
     assert len(json.dumps(teams_message(blocks))) <= 28_000
+
+
+def test_the_address_of_a_link_stays_as_it_is_in_slack():
+    address = "https://pages.example/a_b*c?x=1&y=~2"
+    (section,) = slack_message([Block("headline", "x"), Block("link", "open", address)])["blocks"]
+    assert f"<{address.replace('&', '&amp;')}|open>" in section["text"]["text"]
+
+
+@pytest.mark.parametrize("channel", ["slack", "teams", "email"])
+def test_a_digest_names_groups_and_what_happened_within_every_limit(channel):
+    fell = Alert("k", "g/1", AT, FELL, {"before": 90, "after": 60, "points": 30})
+    blocks = digest_blocks([(fell, GROUP)] * 165, load_language("en"), LINK)
+    message = FORMATTERS[channel](blocks)
+    text = json.dumps(message, ensure_ascii=False).replace("\\", "")
+    assert "165 changes in buying groups" in text
+    assert "Ledger, as of March 1, 2025 (threshold 50.0%): The score fell from 90 to 60" in text
+    assert "https://pages.example/g%2F1.html?from=chat" in text
+    assert len(json.dumps(message)) <= 28_000
 
 
 def test_a_line_break_in_a_name_opens_no_line():

@@ -46,6 +46,7 @@ def upgrade() -> None:
         *_columns({"attempts": WHOLE}, nullable=False),
         *_columns({"sent_payload": TEXT, "sent_hash": TEXT, "last_error": TEXT}, nullable=True),
         *_columns({"next_attempt_at": TIME, "remote_id": TEXT}, nullable=True),
+        *_columns({"fingerprint": TEXT, "as_of": TIME}, nullable=True),
         sa.PrimaryKeyConstraint("target", "kind", "object_id"),
     )
 
