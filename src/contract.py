@@ -55,7 +55,8 @@ class Column:
         references: the table whose key the values must be found in.
         month: a timestamp that speaks for its whole month; kept as the first of it.
         between: smallest and largest number allowed; None allows any.
-        literal: a text is what it says, also where it says `None` or `null`.
+        literal: a text is what it says, also where it says `None` or `null`; so are ids, which
+            are compared as they are, and names.
         category: texts that tell rows apart, so that two spellings of one are two of them.
     """
 
@@ -115,7 +116,11 @@ def _time(name: str) -> Column:
 
 
 def _key_of(table: str, name: str) -> Column:
-    return Column(name, references=table)
+    return Column(name, references=table, literal=True)
+
+
+def _own_key(name: str) -> Column:
+    return Column(name, literal=True)
 
 
 def _optional(
@@ -135,8 +140,8 @@ _ALL = (
     Table(
         "accounts",
         (
-            Column("account_id"),
-            Column("name"),
+            _own_key("account_id"),
+            Column("name", literal=True),
             _optional("domain"),
             _optional("industry", category=True),
             _optional("employees", "int64"),
@@ -149,7 +154,7 @@ _ALL = (
     Table(
         "contacts",
         (
-            Column("contact_id"),
+            _own_key("contact_id"),
             _key_of("accounts", "account_id"),
             _optional("full_name"),
             _optional("email"),
@@ -160,11 +165,16 @@ _ALL = (
         key=("contact_id",),
         once=True,
     ),
-    Table("solutions", (Column("solution_id"), Column("name")), key=("solution_id",), once=True),
+    Table(
+        "solutions",
+        (_own_key("solution_id"), Column("name", literal=True)),
+        key=("solution_id",),
+        once=True,
+    ),
     Table(
         "buying_groups",
         (
-            Column("group_id"),
+            _own_key("group_id"),
             _key_of("accounts", "account_id"),
             _key_of("solutions", "solution_id"),
             _time("created_at"),
@@ -178,7 +188,7 @@ _ALL = (
     Table(
         "contents",
         (
-            Column("content_id"),
+            _own_key("content_id"),
             _optional("title"),
             _optional("buying_job", values=BUYING_JOBS),
             _optional("solution_id", references="solutions"),

@@ -132,7 +132,8 @@ def test_a_training_has_figures_and_becomes_a_version_when_logged(
     for name, table in small_world.items():
         pq.write_table(table, tmp_path / f"{name}.parquet")
     Path("mqbg.toml").write_text(
-        "[target]\nhorizon_days = 150\n[model]\nresamples = 2\nablation = false\nthreads = 1\n"
+        "[target]\nhorizon_days = 150\n"
+        "[model]\nrefits = 2\nresamples = 2\nablation = false\nthreads = 1\n"
         '[snapshots]\nstart = "2024-12-01"\n[observation]\nuntil = "2025-12-01"\n'
     )
     with mqbg.open_source(tmp_path) as source:

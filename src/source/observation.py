@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
+from ..contract import EARLIEST, LATEST
 from ..settings import Settings
 
 _WEEK = timedelta(days=7)
@@ -57,11 +58,13 @@ def known_times(tables: Mapping[str, ir.Table]) -> dict[str, tuple[ir.Table, ir.
 
 
 def count_by_day(*times: tuple[ir.Table, ir.TimestampValue]) -> list[Day]:
-    """Rows by day over all of some times, in order; a null time is no row."""
+    """Rows by day over all of some times, in order; a time that is null or out of range is none."""
     counts: dict[datetime, Day] = {}
     for table, time in times:
         rows = table.select(at=time)
-        days = rows.filter(rows.at.notnull()).group_by(day=lambda t: t.at.truncate("D"))
+        days = rows.filter(rows.at.between(EARLIEST, LATEST)).group_by(
+            day=lambda t: t.at.truncate("D")
+        )
         found = days.agg(
             rows=lambda t: t.count(), first=lambda t: t.at.min(), last=lambda t: t.at.max()
         )

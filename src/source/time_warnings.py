@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from ..contract import TABLES
+from ..contract import EARLIEST, LATEST, TABLES
 from ..settings import Settings
 from .observation import end_of_observation, known_times, start_of_groups
 from .staging import Source, count_rows
@@ -19,8 +19,9 @@ _LONG_BEFORE = timedelta(days=3 * 365)  # history that somebody may well have be
 
 def time_warnings(source: Source, settings: Settings) -> Iterator[str]:
     """Sentences on rows after the end of observation, and long before groups begin."""
-    if not count_rows(source, source.tables["buying_groups"]):
-        return
+    groups = source.tables["buying_groups"]
+    if not count_rows(source, groups.filter(groups.created_at.between(EARLIEST, LATEST))):
+        return  # what is wrong with every group is a problem of its own
     end, start = end_of_observation(source.tables, settings), start_of_groups(source.tables)
     for name, (table, known) in known_times(source.tables).items():
         if name not in source.staged:
@@ -33,7 +34,7 @@ def time_warnings(source: Source, settings: Settings) -> Iterator[str]:
 
 
 def _after(source: Source, name: str, rows: ir.Table, end: datetime) -> Iterator[str]:
-    late = rows.filter(rows.known > end)
+    late = rows.filter(rows.known > end, rows.known <= LATEST)
     if number := count_rows(source, late):
         yield (
             f"{source.staged[name].name}: rows after {end:%Y-%m-%d}, the end of observation: "
@@ -44,7 +45,7 @@ def _after(source: Source, name: str, rows: ir.Table, end: datetime) -> Iterator
 
 
 def _before(source: Source, name: str, rows: ir.Table, start: datetime) -> Iterator[str]:
-    early = rows.filter(rows.known < start - _LONG_BEFORE)
+    early = rows.filter(rows.known < start - _LONG_BEFORE, rows.known >= EARLIEST)
     if number := count_rows(source, early):
         yield (
             f"{source.staged[name].name}: rows more than three years before groups begin "

@@ -13,6 +13,7 @@ import pytest
 SETTINGS = """
 [model]
 resamples = 20
+refits = 2
 threads = 1
 few_conversions = 10
 [snapshots]

@@ -91,8 +91,8 @@ def score(mqbg, monkeypatch):
     from mqbg.serve.batch import verdicts
 
     @contextmanager
-    def job(*_arguments):
-        yield SimpleNamespace(score=scored_at, source=None)
+    def job(*_arguments, **_options):
+        yield SimpleNamespace(score=scored_at, source=None, check_fit=lambda *_: ())
 
     def none_known(_source, _as_of):
         import pandas as pd

@@ -153,7 +153,7 @@ ONE_INSTANT = [
 
 
 def test_times_with_and_without_zone_in_one_csv_column_become_utc(tmp_path):
-    lines = "".join(f"g1,stage,{text}\n" for text in ONE_INSTANT)
+    lines = "".join(f"g1,stage{n},{text}\n" for n, text in enumerate(ONE_INSTANT))
     data = folder_with(tmp_path / "d", {"stage_events": "group_id,stage,occurred_at\n" + lines})
     assert column(data, "stage_events", "occurred_at") == [NOON] * len(ONE_INSTANT)
 

@@ -180,6 +180,7 @@ def test_the_registered_line_follows_the_capacity_up_to_the_last_cutoff(trained)
     assert trained.bundle.thresholds.updated_until == trained.split.cutoffs[-1]
 
 
+@pytest.mark.slow
 def test_a_role_that_came_after_the_test_began_has_columns_in_what_is_registered(
     tables, open_tables
 ):

@@ -148,7 +148,7 @@ def test_a_backend_that_no_class_is_for_is_refused_by_name():
 
 
 def test_what_differs_between_engines_is_asked_in_their_classes_alone():
-    folder = Path(mqbg.features.__file__).parent
+    folder = Path(mqbg.__file__).parent / "features"
     asking = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*.py")
