@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from mqbg.features.time_rules.tables_as_of import tables_as_of
 from mqbg.source import open_source
-from mqbg.train.fit.calibration import expected_calibration_error
+from mqbg.train.fit.calibration_error import expected_calibration_error
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from . import congress

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..fit.calibration import calibration_error_of_ranked, tie_starts
+from ..fit.calibration_error import calibration_error_of_ranked, tie_starts
 
 RANKING_METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "ece")
 CAPACITY_METRICS = ("lift_at_capacity", "recall_at_capacity")

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
-from ..fit.calibration import BINS, equal_mass_bins, tie_starts
+from ..fit.calibration_error import BINS, equal_mass_bins, tie_starts
 from ..wilson import wilson_interval
 from .bootstrap import Floats, account_counts, interval_summary, require_counts
 

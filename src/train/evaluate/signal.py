@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..fit.calibration import tie_starts
+from ..fit.calibration_error import tie_starts
 from .bootstrap import (
     Floats,
     account_counts,

@@ -30,7 +30,7 @@ from ..evaluate.curves import (
     precision_recall_data,
     reliability_data,
 )
-from ..fit.calibration import BINS
+from ..fit.calibration_error import BINS
 
 __all__ = [
     "decision_data",

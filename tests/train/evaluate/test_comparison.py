@@ -12,7 +12,7 @@ from mqbg.train.evaluate.comparison import (
     paired_differences,
     verdict_sentence,
 )
-from mqbg.train.fit.calibration import expected_calibration_error
+from mqbg.train.fit.calibration_error import expected_calibration_error
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 SEED = 7

@@ -14,13 +14,12 @@ from mqbg.train.fit.calibration import (
     adjust_to_base_rate,
     base_rate_shift,
     choose_calibrator,
-    equal_mass_bins,
-    expected_calibration_error,
     fit_beta,
     fit_platt,
     fit_venn_abers,
     total_log_loss,
 )
+from mqbg.train.fit.calibration_error import equal_mass_bins, expected_calibration_error
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
