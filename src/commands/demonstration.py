@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
@@ -29,6 +29,7 @@ from ..settings import Settings
 from ..simulate import simulate
 from ..source import checked_source
 from ..support.atomic_output import new_folder, refuse_unless_empty
+from ..support.progress import Progress
 from ..train.report.console import comparison_table
 from ..train.report.mlflow_logging import log_run_folder
 from ..train.report.run_folder import write_run_folder
@@ -38,7 +39,6 @@ from .versions import new_move
 MARKER_FILE = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
 SHOWN_GROUPS = 10
 MIN_GROUPS = 100
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

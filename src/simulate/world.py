@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..contract import BadInput
 from ..support.atomic_output import new_folder, refuse_unless_empty
+from ..support.progress import Progress
 from . import activities as acts
 from . import people
 from . import sales_tables as sales
@@ -23,8 +23,6 @@ from .timeline import Integers, mondays, month_starts
 from .truth import member_state_at, true_log_odds
 from .truth_tables import TruthTimeline, base_table, hazard_table, shapley_table, sigmoid
 from .write import write_json, write_tables
-
-Progress = Callable[[str, float], None]
 
 # Every part draws from a stream of its own, so that a change in one leaves the others alone. Add
 # at the end only.

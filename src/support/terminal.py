@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ..support.progress import no_progress
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -29,7 +31,7 @@ def results() -> Console:
 def progress_shown() -> Iterator[Callable[[str, float], None]]:
     """A function that takes a label and the share done; bars only on a terminal."""
     if not ERRORS.is_terminal:
-        yield lambda _label, _share: None
+        yield no_progress
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

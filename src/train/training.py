@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..features.time_rules.eligible_groups import (
 )
 from ..model.bundle import Bundle
 from ..settings import Settings
+from ..support.progress import Progress, no_progress
 from .data.labels import require_target_stage
 from .data.leak_findings import Finding
 from .data.leakage import find_leaks
@@ -38,8 +38,6 @@ from .fit.tuning import TuningResult, tune
 from .thresholds.learn import require_policy
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def train(
     source: FeatureSource,
     *,
     test_from: datetime | None = None,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
     trials: int = 0,
     studies: Path | None = None,
 ) -> TrainingResult:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
+from ...support.progress import no_progress
 from ..declare.catalogue import Catalogue
 from ..declare.expressions import AsOf
 from ..time_rules.changed_groups import changed_groups
@@ -154,7 +155,7 @@ def feature_table(
     as_ofs: Sequence[datetime],
     *,
     only: Sequence[str] | None = None,
-    progress: Callable[[str, float], None] = lambda _label, _share: None,
+    progress: Callable[[str, float], None] = no_progress,
 ) -> pa.Table:
     """Features of every eligible group at each cut-off, sorted by as_of and group_id.
 

@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from ...settings import ApiSettings
 from .problem_details import HttpProblem
+from .responses import JSON
 
-JSON = "application/json"
 MAX_EXACT_INTEGER = 2**53
 """Beyond it a number is not the one that was meant: JSON's numbers are doubles to most programs."""
 

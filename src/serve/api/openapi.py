@@ -21,10 +21,10 @@ from .examples import (
 )
 from .group_tables import REQUIRED_KEYS, ROW_LIST_KEYS, SINGLE_ROW_KEYS
 from .problem_details import PROBLEM_MEDIA_TYPE
+from .responses import JSON
 
 Schema = dict[str, Any]
 
-JSON = "application/json"
 TITLE = "mqbg"
 DESCRIPTION = (
     "Scores of B2B buying groups: readiness, what each stakeholder adds, steps that go with a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
+from ...support.progress import Progress, no_progress
 from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
 from .summary_inputs import (
     SummaryInputs,
@@ -33,7 +34,6 @@ from .theme_contributions import theme_contributions
 from .thresholds_in_force import row_segments, thresholds_in_force
 from .verdicts import latest_verdicts
 
-Progress = Callable[[str, float], None]
 Row = dict[str, Any]
 
 
@@ -57,7 +57,7 @@ def score(
     model_version: str,
     language: Language,
     group_ids: Sequence[str] | None = None,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
 ) -> ScoreTables:
     """Scores the groups that are open at a cut-off.
 

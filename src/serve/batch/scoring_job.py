@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,12 +22,12 @@ from ...model.known_names import model_spellings
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
 from ...source import Source, checked_source, on_engine
+from ...support.progress import Progress, no_progress
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
 logger = logging.getLogger(__name__)
 MAX_ID_LENGTH = 60  # characters of an id that a message repeats
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def job_on(
     model: RegisteredBundle,
     settings: Settings,
     language: Language,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
     force: bool = False,
 ) -> ScoringJob:
     """A job on a source that is open already; see `scoring_job`."""

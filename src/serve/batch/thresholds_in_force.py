@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +15,10 @@ from ...features.time_rules.eligible_groups import cutoffs
 from ...model.bundle import Bundle
 from ...model.threshold_update import SEGMENT_COLUMNS, segment_values, update_threshold
 from ...model.thresholds import Thresholds
+from ...support.progress import Progress
 
 UPDATE_SNAPSHOTS = 4
 """This many snapshots find the flow again, however long ago training was."""
-
-Progress = Callable[[str, float], None]
 
 
 def thresholds_in_force(

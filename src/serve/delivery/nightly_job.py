@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ...contract import BadInput
 from ...settings import Settings
+from ...support.progress import Progress, no_progress
 from ..batch.scoring import ScoreTables
 from ..store.connection import Store
 from ..store.errors import StoreFailed
@@ -22,7 +23,7 @@ from ..store.schema import RUN_TABLES, runs
 from .alerts.channels import require_channel_configured
 from .alerts.dispatch import build_retry_policy, deliver_alerts, enqueue_alerts
 from .outbox import outbox, provenance
-from .outbox.deliver import DeliveryResult, Progress, deliver, unexpected_error_message
+from .outbox.deliver import DeliveryResult, deliver, unexpected_error_message
 from .targets.endpoint import endpoint_of
 from .targets.open_target import RECORD_BUILDERS, open_target, require_configured
 from .targets.target import PushInputs, Target, TargetUnavailable
@@ -102,7 +103,7 @@ def push(
     scored: ScoreTables,
     settings: Settings,
     clock: Clock,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
     *,
     resend_all: bool = False,
     allow_older: bool = False,
@@ -256,7 +257,7 @@ def run_nightly_job(
     targets: Sequence[str],
     settings: Settings,
     clock: Clock,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
     *,
     allow_older: bool = False,
 ) -> list[PushResult]:

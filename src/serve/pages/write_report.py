@@ -16,6 +16,7 @@ from ...explain.summaries import dated_summary
 from ...model.bundle import Bundle
 from ...source import Source
 from ...support.atomic_output import replaced_folder
+from ...support.progress import Progress, no_progress
 from ..batch.names import read_names
 from ..batch.scoring import ScoreTables
 from .content_security_policy import PAGE_POLICY
@@ -37,7 +38,6 @@ COLOURED_STATUSES = (
     "rejected",
     "recycled",
 )  # those with a colour
-Progress = Callable[[str, float], None]
 
 
 def is_report_file(name: str) -> bool:
@@ -56,7 +56,7 @@ def write_report(
     record: TrainingRecord | None = None,
     before: ScoreTables | None = None,
     pages: int = MAX_PAGES,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Writes the portfolio, a page for each of the readiest groups, and the model's page.
 

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from ...features.time_rules.activities_known_before import deduplicate, with_known_at
 from ...settings import Settings, TargetSettings
+from ...support.progress import Progress, no_progress
 from .leak_findings import Finding
 from .outcome_probes import placeholder_accounts, predictive_features, predictive_kinds
 from .recording_probes import (
@@ -36,15 +37,13 @@ from .recording_probes import (
 
 ACTIVITY_COLUMNS = ("contact_id", "group_id", "solution_id", "kind", "occurred_at", "known_at")
 
-Progress = Callable[[str, float], None]
-
 
 def find_leaks(
     tables: Mapping[str, ir.Table],
     settings: Settings,
     features: pa.Table,
     keys: pd.DataFrame,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
 ) -> tuple[Finding, ...]:
     """Runs every probe; `progress` is called with a label and the share done."""
     # Three probes read them: counted once, and kept by the engine until all have run.

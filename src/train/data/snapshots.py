@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,11 +18,10 @@ from ...contract import BadInput
 from ...features.declare.catalogue import Catalogue
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import Snapshot, open_snapshot
+from ...support.progress import Progress
 from ..fit.horizons import HorizonOutcomes
 from ..fit.reference_members import engaged_members
 from .labels import converted_groups
-
-Progress = Callable[[str, float], None]
 
 SEGMENT_FEATURES = ("tier", "industry", "country")
 """Category features by which figures and thresholds are told apart, beside the solution."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...features import Feature
 from ...model.calibrators import Calibrator
+from ...support.progress import Progress, no_progress
 from ..fit.trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 from .comparison import POPULATIONS, compute_metrics, paired_differences
 
@@ -20,8 +21,6 @@ JOINT_THEMES = ("roles", "completeness")
 ALL_FEATURES = "all features"
 GAIN_SIGNS = {"roc_auc": 1.0, "log_loss": -1.0}
 """Figures of the ablation, and the sign that makes a gain of more (AUC) or of less (loss)."""
-
-Progress = Callable[[str, float], None]
 
 
 def columns_by_theme(features: Sequence[Feature]) -> dict[str, tuple[int, ...]]:
@@ -86,7 +85,7 @@ def ablate_themes(
     touched_per_snapshot: int,
     resamples: int,
     seed: int,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Refits the trees without each theme and takes their figures from the whole model's.
 

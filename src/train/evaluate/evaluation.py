@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from ...model.feature_matrix import encode_category
 from ...model.threshold_update import update_threshold
 from ...model.thresholds import ThresholdPerformance
 from ...settings import Settings
+from ...support.progress import Progress
 from ..data.snapshots import SnapshotTable
 from ..data.split import Split
 from ..fit.horizons import rows_by_horizon
@@ -27,7 +28,6 @@ from .level import Level, measure_level
 from .segments import evaluate_by_month, evaluate_by_segment
 from .signal import Signal, find_signal
 
-Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]
 
 MODEL = "mqbg"

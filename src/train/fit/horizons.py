@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...model.bundle import HorizonModel
+from ...support.progress import Progress
 from .calibration import choose_calibrator
 from .trees import (
-    Progress,
     TrainingMatrix,
     assign_folds,
     booster_text,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from ...model.feature_matrix import feature_matrix
 from ...model.threshold_update import update_threshold
 from ...model.thresholds import Thresholds
 from ...settings import Settings
+from ...support.progress import Progress
 from ..data.snapshots import SnapshotTable
 from ..data.split import Split
 from ..thresholds.learn import learn_thresholds
@@ -41,7 +42,6 @@ from .trees import (
     lightgbm_parameters,
 )
 
-Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]
 
 

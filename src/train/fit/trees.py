@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ...contract import BadInput
 from ...features import Feature
 from ...settings import ModelSettings
+from ...support.progress import Progress
 
 FOLDS = 5
 ROUNDS = 400
@@ -29,7 +30,6 @@ MIN_ACCOUNTS = 2 * FOLDS
 
 MONOTONE_CONSTRAINTS = "monotone_constraints"
 
-Progress = Callable[[str, float], None]
 Floats = NDArray[np.float64]
 
 # A conservative preset that 90 s of tuning did not beat (perf-notes.md). Thresholds of splits are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...contract import BadInput
 from ...features import Feature
 from ...settings import Settings
+from ...support.progress import Progress
 from .trees import (
     MIN_CONVERSIONS,
     ROUNDS,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FOLDS = 3
-Progress = Callable[[str, float], None]
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ from ...model.registry import (
     has_champion,
     set_champion,
 )
+from ...support.progress import Progress, no_progress
 from .run_folder import ARTIFACTS_FOLDER, CARD_FILE, EXAMPLE_FILE, RUN_FILE, RUN_FORMAT
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class LoggedRun:
 
 
 def log_run_folder(
-    folder: Path, move: ChampionChange, progress: Progress = lambda _label, _share: None
+    folder: Path, move: ChampionChange, progress: Progress = no_progress
 ) -> LoggedRun:
     """Logs a training and registers its bundle; the first version becomes champion.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...support.progress import Progress
 from ..evaluate.comparison import POPULATIONS, paired_differences
 from .mlflow_versions import ROWS_FILE, SNAPSHOT_KEYS, LoggedTraining, read_test_rows
-
-Progress = Callable[[str, float], None]
 
 TARGET_PARAMETERS = ("target.stage", "target.horizon_days")
 CAPACITY_PARAMETER = "touched_per_snapshot"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from ....contract import BadInput
+from ....support.progress import Progress, no_progress
 from ...store.connection import Store
 from ..targets.target import GROUP, NOTE, OutboxRecord, Outcome, Sender, TargetUnavailable
 from . import outbox
 from .outbox import RetryPolicy
 
-Progress = Callable[[str, float], None]
 Batch = Sequence[OutboxRecord]
 _Result = tuple[OutboxRecord, Outcome]
 
@@ -132,7 +132,7 @@ def deliver(
     *,
     now: datetime,
     retry_policy: RetryPolicy,
-    progress: Progress = lambda _label, _share: None,
+    progress: Progress = no_progress,
 ) -> DeliveryResult:
     """Sends what is due; one bad record or batch never stops the others.
 
