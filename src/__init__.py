@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .features.tables.feature_source import FeatureSource
     from .model.bundle import Bundle
-    from .serve.batch.scoring import ScoreTables
+    from .serve.batch.notebook_results import Scored, Story
     from .serve.batch.scoring_job import ScoringJob
     from .settings import Settings
     from .train.training import TrainingResult
@@ -186,69 +186,9 @@ class Trained:
         return None if logged.version is None else str(logged.version)
 
     def _repr_html_(self) -> str:
-        return f"<p>{_escaped(self._result.evaluation.verdict)}</p>" + _html(self.comparison)
+        from .serve.batch.notebook_results import escaped, frame_html
 
-
-@dataclass(frozen=True)
-class Scored:
-    """What `mqbg score` writes, as frames with the same columns (design.md).
-
-    Attributes:
-        scores: one row for each open group.
-        stakeholders: one row for each member of each group.
-        actions: what goes with a higher score.
-        horizons: readiness by horizon.
-        themes: contributions of each member by theme.
-        summaries: text by group.
-    """
-
-    scores: pd.DataFrame
-    stakeholders: pd.DataFrame
-    actions: pd.DataFrame
-    horizons: pd.DataFrame
-    themes: pd.DataFrame
-    summaries: pd.DataFrame
-
-    def _repr_html_(self) -> str:
-        shown = ["group_id", "score", "readiness_low", "readiness_high", "completeness", "status"]
-        best = self.scores.sort_values("rank")[["rank", *shown]].head(10)
-        return f"<p>{len(self.scores):,} groups</p>" + _html(best)
-
-
-@dataclass(frozen=True)
-class Story:
-    """One group in words and numbers; a notebook shows it as HTML, `print` as text.
-
-    Attributes:
-        group_id: of the group.
-        text: as `mqbg explain` prints it.
-        summary: the first part of it, a line each.
-        reasons: why, the strongest first.
-        score: the group's row of `scores`.
-        stakeholders: its rows of `stakeholders`, the largest contribution first.
-        actions: its rows of `actions`.
-    """
-
-    group_id: str
-    text: str = field(repr=False)
-    summary: tuple[str, ...] = field(repr=False)
-    reasons: tuple[str, ...] = field(repr=False)
-    score: pd.Series[Any] = field(repr=False)
-    stakeholders: pd.DataFrame = field(repr=False)
-    actions: pd.DataFrame = field(repr=False)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        heading, *lines = map(_escaped, self.summary)
-        reasons = "".join(f"<li>{_escaped(reason)}</li>" for reason in self.reasons)
-        members = self.stakeholders[["contact_id", "role", "contribution", "points", "summary"]]
-        steps = "".join(f"<li>{_escaped(text)}</li>" for text in self.actions["text"])
-        return (
-            f"<h4>{heading}</h4><p>{'<br>'.join(lines)}</p><ul>{reasons}</ul>"
-            f"{_html(members)}<ul>{steps}</ul>"
-        )
+        return f"<p>{escaped(self._result.evaluation.verdict)}</p>{frame_html(self.comparison)}"
 
 
 def open_source(data: str | Path, config: str | Path | Settings | None = None) -> DataSource:
@@ -370,6 +310,8 @@ def score(
         BadInput: no group is open then, the model hardly knows the data, or the language is
             unknown.
     """
+    from .serve.batch.notebook_results import Scored
+
     job, at = source.job(model, language, force), _instant(as_of)
     job.check_fit(at, "score")
     tables = job.score(at)
@@ -396,6 +338,7 @@ def explain(
         BadInput: there is no such group, it is not open then, or the language is unknown.
     """
     from .explain.summaries import dated_summary
+    from .serve.batch.notebook_results import Story, group_text
 
     job, at = source.job(model, language), _instant(as_of)
     job.require_open_group(group_id, at, "as_of")
@@ -407,29 +350,13 @@ def explain(
     )
     return Story(
         group_id=group_id,
-        text=_text(job, scored),
+        text=group_text(job, scored),
         summary=tuple(summary.split("\n")),
         reasons=tuple(row["top_reasons"]),
         score=row,
         stakeholders=members.reset_index(drop=True),
         actions=scored.actions.to_pandas(),
     )
-
-
-def _text(job: ScoringJob, scored: ScoreTables) -> str:
-    """What `mqbg explain` prints, without colours."""
-    import io
-
-    from rich.console import Console
-
-    from .serve.batch.console_report import group_report
-
-    people = job.contact_names(scored.stakeholders["contact_id"].to_pylist())
-    console = Console(file=io.StringIO(), width=100, color_system=None)
-    with console.capture() as captured:
-        for part in group_report(scored, people, job.bundle, job.language):
-            console.print(part, highlight=False, soft_wrap=isinstance(part, str))
-    return captured.get().rstrip()
 
 
 def _instant(value: Instant) -> datetime:
@@ -444,17 +371,11 @@ def _instant(value: Instant) -> datetime:
     return found
 
 
-def _escaped(text: str) -> str:
-    import html
+def __getattr__(name: str) -> Any:
+    if name in ("Scored", "Story"):
+        from .serve.batch import notebook_results
 
-    return html.escape(str(text))
-
-
-def _html(frame: pd.DataFrame) -> str:
-    return str(frame.to_html(float_format="{:.3f}".format, index=frame.index.nlevels > 1))
-
-
-def __getattr__(name: str) -> str:
+        return getattr(notebook_results, name)
     if name == "__version__":
         from importlib.metadata import version  # slow to import, and seldom asked for
 

@@ -203,3 +203,8 @@ def test_no_notebook_stores_outputs():
     assert not [
         path for path in ROOT.glob("notebooks/*.ipynb") if '"output_type"' in path.read_text()
     ]
+
+
+def test_no_module_of_the_package_is_longer_than_400_lines():
+    lines = {path: path.read_text(encoding="utf-8").count("\n") for path in SRC.rglob("*.py")}
+    assert [str(path.relative_to(SRC)) for path, count in lines.items() if count > 400] == []
