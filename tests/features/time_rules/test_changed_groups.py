@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.features import feature_table, find_vocabulary
-from mqbg.features.declare import catalogue
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.tables.feature_table import update_feature_table
 from mqbg.features.time_rules.changed_groups import changed_groups
 
@@ -29,7 +29,7 @@ def test_a_table_made_from_an_earlier_one_equals_a_full_run(
 ):
     since = AS_OF - timedelta(minutes=minutes)
     source = open_tables(random_tables(seed, AS_OF, groups=12))
-    words = catalogue(find_vocabulary(source, since))
+    words = build_catalogue(find_vocabulary(source, since))
     before = feature_table(source, words, [since])
     got, anew = update_feature_table(source, words, AS_OF, since, before)
     assert rows(got, bits) == rows(feature_table(source, words, [AS_OF]), bits)
