@@ -16,10 +16,10 @@ _BLANKS_SQL, _WIDE_BLANK, _HARD_BLANK = map(quote_literal, (BLANKS, "\u3000", "\
 _WORDS_SQL = quote_literal("|" + "".join(f"{text}|" for text in ("", *NULL_TEXTS)))
 
 
-def is_null_text(text: str) -> bool:
-    """Whether a text that is not empty stands for no value."""
+def is_null_text(text: str, *, words: bool = True) -> bool:
+    """Whether a text that is not empty stands for no value; `words` as for `null_text_sql`."""
     trimmed = text.strip(BLANKS)
-    return text != "" and (not trimmed or trimmed in NULL_TEXTS)
+    return text != "" and (not trimmed or (words and trimmed in NULL_TEXTS))
 
 
 def null_text_sql(text: str, *, words: bool = True) -> str:

@@ -119,7 +119,7 @@ def _convert_rows(
 
 
 def _text(column: Column, text: str | None) -> str | None:
-    return None if not text or (is_null_text(text) and not column.literal) else text
+    return None if not text or is_null_text(text, words=not column.literal) else text
 
 
 def _to_integer(value: float | None) -> Conversion:

@@ -78,15 +78,17 @@ def test_numbers_are_those_of_the_batch(connection, dtype, values):
     assert converted(connection, table, column.name, values) == wanted
 
 
-@pytest.mark.parametrize("dtype", ["string", "boolean"])
-def test_texts_and_truths_are_those_of_the_batch(connection, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "literal"), [("string", True), ("string", False), ("boolean", False)]
+)
+def test_texts_and_truths_are_those_of_the_batch(connection, dtype, literal):
     table, column = next(
         (table.name, column)
         for table in TABLES.values()
         for column in table.columns
-        if column.dtype == dtype
+        if column.dtype == dtype and column.literal == literal
     )
-    values = [None, "", " ", "a"] if dtype == "string" else [None, True, False]
+    values = [None, "", " ", "a", "NULL", "nan "] if dtype == "string" else [None, True, False]
     texts = [value if value is None else str(value) for value in values]
     assert converted(connection, table, column.name, values) == by_the_batch(
         connection, column, texts
