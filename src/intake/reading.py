@@ -339,9 +339,10 @@ def _read_database(con, url, keep) -> None:  # type: ignore[no-untyped-def]
     try:
         database = ibis.connect(url)
         names = sorted(database.list_tables())
-    except Exception as error:  # whatever a driver raises
+    except Exception as error:  # drivers have no common ancestor, and their texts may hold the URL
         raise BadInput(
-            f"import: could not open {display_name(url)}: {str(error).splitlines()[0]}"
+            f"import: expected a database that opens at {display_name(url)}, got "
+            f"{type(error).__name__}; check the address, the user and the password"
         ) from None
     for name in names:
         keep(name, con.from_arrow(database.table(name).to_pyarrow()))

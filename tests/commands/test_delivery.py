@@ -214,13 +214,18 @@ def test_a_run_looks_for_secrets_before_it_scores(mqbg, monkeypatch, nights):
     assert "MQBG_SLACK_URL" in done.err
 
 
-def test_scoring_comes_before_any_login(mqbg, crm, nights, monkeypatch):
+def add_dynamics(crm, monkeypatch) -> None:
+    """Settings and secrets of Dynamics, whose login the stand-in answers."""
     monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")
     monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_SECRET", "hush")
     with Path("mqbg.toml").open("a") as settings:
         settings.write(
             f'[push.dynamics]\nurl = "{crm.url}"\ntenant = "t"\nlogin_url = "{crm.url}"\n'
         )
+
+
+def test_scoring_comes_before_any_login(mqbg, crm, nights, monkeypatch):
+    add_dynamics(crm, monkeypatch)
     nights.append(scored(5, AS_OF))
     scored_before_login = []
 
@@ -238,12 +243,7 @@ def test_the_store_is_free_while_a_login_waits(mqbg, crm, nights, monkeypatch, t
     from mqbg.serve.store.connection import open_store
     from mqbg.serve.store.job_lock import hold_job_lock
 
-    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")
-    monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_SECRET", "hush")
-    with Path("mqbg.toml").open("a") as settings:
-        settings.write(
-            f'[push.dynamics]\nurl = "{crm.url}"\ntenant = "t"\nlogin_url = "{crm.url}"\n'
-        )
+    add_dynamics(crm, monkeypatch)
     nights.append(scored(5, AS_OF))
     held = []
 

@@ -5,10 +5,12 @@ import csv
 import zipfile
 from datetime import datetime
 
+import duckdb
 import pytest
 from mqbg.commands.app import app
 from mqbg.contract import BadInput
 from mqbg.intake.importing import import_export
+from mqbg.intake.reading import read_raw
 from mqbg.settings import load_settings, settings_from_values
 from small_exports import HUBSPOT_JA, MARKETO, SALESFORCE, SHARED, write_export
 from typer.testing import CliRunner
@@ -237,3 +239,10 @@ def test_init_writes_settings_that_can_be_read_and_names_what_costs(tmp_path, mo
     assert (tmp_path / "imported" / "members.parquet").is_file()
     again = CliRunner().invoke(app, ["init", str(src), "--yes"])
     assert isinstance(again.exception, BadInput)
+
+
+def test_a_database_that_does_not_open_is_refused_without_its_password(tmp_path):
+    url = "postgresql://somebody:hushhush@127.0.0.1:9/crm"
+    with pytest.raises(BadInput, match="expected a database that opens") as refused:
+        read_raw(duckdb.connect(), url, tmp_path)
+    assert "hushhush" not in str(refused.value)
