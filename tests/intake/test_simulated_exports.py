@@ -42,6 +42,9 @@ def test_every_row_read_is_used_unplaced_or_meaningless(compared):
 
 def test_activities_are_there_to_the_second_with_their_contact_and_deal(compared):
     rows = compared.activities()
+    if "_ui_" in compared.shape:
+        assert len(rows) == len(compared.table("activities")) == 0
+        return
     assert (rows.occurred_at == rows.occurred_at_true).all()
     assert ((rows.contact_id == rows.expected_contact) | rows.contact.isna()).mean() >= 0.99
     assert rows.contact_id[rows.contact.isna()].isna().all()

@@ -57,7 +57,8 @@ numbered AS (
         FROM shifted AS s LEFT JOIN increases AS i ON i.system = s.system AND i.deal_id = s.deal_id AND i.place = s.nth_increase + 1)
 )
 SELECT n.* EXCLUDE (place, nth, nth_increase), i.counted_at,
-    CASE WHEN n.joined_at IS NOT NULL THEN 'exact'
+    CASE WHEN n.source_table = 'activity_group' THEN 'inferred'
+         WHEN n.joined_at IS NOT NULL THEN 'exact'
          WHEN n.first_seen_at > n.first_as_of THEN 'first_seen' ELSE 'inferred' END AS joined_is,
     least(n.as_of, CASE WHEN n.joined_at IS NOT NULL THEN n.joined_at
          WHEN n.first_seen_at > n.first_as_of THEN n.first_seen_at
