@@ -135,7 +135,7 @@ def test_a_role_that_the_template_wants_is_suggested_from_the_accounts_contacts(
         )
     ) == [(True, "technical_evaluator", 1, "salesforce:Contact:003A3")]
     assert list(rows.reasons[0]) == [
-        'title "Software Engineer" says technical_evaluator (0.94)',
+        'title "Software Engineer" says technical_evaluator (0.97)',
         "1 activity in the last 90 days",
         "last active on 2024-02-11",
     ]
