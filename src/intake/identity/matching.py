@@ -183,7 +183,7 @@ def _rarity_levels(
     return [
         _level(f"{condition} AND {rarity} = {one}", f"{label}, one in {10 ** (-one / 2):.0f}",
                agree * float(share), max(float(share) * 10 ** (one / 2), 1e-9))
-        for one, share in shares.items()
+        for one, share in zip(shares.index.astype(int).tolist(), shares.tolist(), strict=True)
     ]  # fmt: skip
 
 
