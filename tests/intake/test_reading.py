@@ -1,4 +1,3 @@
-
 """Text files however they are encoded and separated, and what is refused."""
 
 import gzip
