@@ -32,8 +32,7 @@ MAY_IMPORT = {
 MAY_IMPORT_IN_SERVE = {
     "__init__": set(),
     "batch": set(),
-    "states": set(),
-    "store": {"batch", "states"},
+    "store": {"batch"},
     "delivery": {"batch", "store"},
     "forget": {"batch", "store", "delivery"},
     "pages": {"batch"},
