@@ -28,6 +28,7 @@ from .contract import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .features.tables.feature_file import FeatureRows
     from .features.tables.feature_source import FeatureSource
     from .model.bundle import Bundle
     from .serve.batch.notebook_results import Scored, Story
@@ -74,11 +75,20 @@ class DataSource:
             checked_source(data, threads=settings.model.threads, settings=settings)
         )
 
-    def prepared(self, settings: Settings | None = None) -> FeatureSource:
-        """The tables as features read them, by these settings or the source's own."""
+    def prepared(self) -> FeatureSource:
+        """The tables as features read them."""
         from .features.tables.feature_source import prepare_source
 
-        return prepare_source(self._checked, settings or self.settings)
+        return prepare_source(self._checked, self.settings)
+
+    def feature_rows(self, before: datetime, model: Model | None = None) -> FeatureRows:
+        """What makes the rows of a feature table: this source's columns, or those of a model."""
+        from .features.tables.feature_file import own_columns
+        from .model.model_source import model_columns
+
+        if model is None:
+            return own_columns(self._checked, self.settings, before)
+        return model_columns(self._checked, model.registered, self.settings)
 
     def job(self, model: Model, language: str | None = None, force: bool = False) -> ScoringJob:
         """A scoring job on this source."""
@@ -224,22 +234,13 @@ def features(source: DataSource, as_of: Instant, model: Model | None = None) -> 
     Raises:
         BadInput: no group is open then.
     """
-    from .features.declare.catalogue import build_catalogue
-    from .features.declare.vocabulary import find_vocabulary
+    from .features.tables.feature_file import require_open_groups
     from .features.tables.feature_table import feature_table
 
     at = _instant(as_of)
-    if model is None:
-        prepared = source.prepared()
-        catalogue = build_catalogue(find_vocabulary(prepared, at))
-    else:
-        prepared, catalogue = source.prepared(model.bundle.settings), model.bundle.catalogue
-    table = feature_table(prepared, catalogue, [at])
-    if not table.num_rows:
-        raise BadInput(
-            f"features: expected groups that are open at {at:%Y-%m-%d %H:%M}, found none in "
-            f"{source.name}; choose a cut-off after the first group was created"
-        )
+    rows = source.feature_rows(at, model)
+    table = feature_table(rows.source, rows.catalogue, [at])
+    require_open_groups(table, [at], source.name)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 

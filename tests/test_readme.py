@@ -54,7 +54,7 @@ def test_commands_on_tables_run_one_after_the_other(tmp_path):
         ran.append(shlex.split(command)[1])
     assert ran == [
         *("simulate", "check", "probe", "train", "score", "report", "features", "explain"),
-        *("train", "compare", "promote", "rollback", "run", "push", "serve"),
+        *("train", "compare", "promote", "rollback", "features", "run", "push", "serve"),
     ]
     assert (tmp_path / "data" / "report" / "index.html").is_file()
 
