@@ -52,9 +52,16 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class ObservationSettings:
-    """Where the data ends; None means the latest day of ordinary volume in it."""
+    """Where the data begins and ends.
+
+    Attributes:
+        until: where it ends; None means the latest day of ordinary volume in it.
+        since: no feature counts an activity before it; None means that training leaves out those
+            that lie alone years before all others.
+    """
 
     until: Instant | None = None
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
