@@ -48,8 +48,9 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write docs/features.md from the catalogue
+docs: setup ## write docs/features.md from the catalogue, docs/data.md from the contract
 	$(BIN)/python -m mqbg.features.declare.reference > docs/features.md
+	$(BIN)/python -m mqbg.source.reference > docs/data.md
 
 site: setup ## the documentation as pages, under build/site; notebooks as test-notebooks ran them
 	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra docs

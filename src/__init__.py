@@ -132,22 +132,13 @@ def features(source: DataSource, as_of: Instant, model: Model | None = None) -> 
         >>> table.columns[:2].tolist(), bool(table.group_id.is_unique)
         (['group_id', 'as_of'], True)
     """
-    from .features.declare.catalogue import build_catalogue
-    from .features.declare.vocabulary import find_vocabulary
+    from .features.tables.feature_file import require_open_groups
     from .features.tables.feature_table import feature_table
 
     at = _instant(as_of)
-    if model is None:
-        prepared = source._prepared()
-        catalogue = build_catalogue(find_vocabulary(prepared, at))
-    else:
-        prepared, catalogue = source._prepared(model.bundle.settings), model.bundle.catalogue
-    table = feature_table(prepared, catalogue, [at])
-    if not table.num_rows:
-        raise BadInput(
-            f"features: expected groups that are open at {at:%Y-%m-%d %H:%M}, found none in "
-            f"{source.name}; choose a cut-off after the first group was created"
-        )
+    rows = source._feature_rows(at, model)
+    table = feature_table(rows.source, rows.catalogue, [at])
+    require_open_groups(table, [at], source.name)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 

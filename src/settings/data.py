@@ -55,14 +55,17 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class ObservationSettings:
-    """Where the data ends.
+    """Where the data begins and ends.
 
     Attributes:
-        until: horizons that reach beyond it are never labelled; None means the latest day of
-            ordinary volume in the data.
+        until: where it ends: horizons that reach beyond it are never labelled; None means the
+            latest day of ordinary volume.
+        since: no feature counts an activity before it; None means that training leaves out those
+            that lie alone years before all others.
     """
 
     until: Instant | None = None
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)

@@ -8,6 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ...features.tables.feature_file import FeatureRows
     from ...features.tables.feature_source import FeatureSource
     from ...model.bundle import Bundle
     from ...settings import Settings
@@ -34,11 +37,20 @@ class DataSource:
             checked_source(data, threads=settings.model.threads, settings=settings)
         )
 
-    def _prepared(self, settings: Settings | None = None) -> FeatureSource:
-        """The tables as features read them, by these settings or the source's own."""
+    def _prepared(self) -> FeatureSource:
+        """The tables as features read them."""
         from ...features.tables.feature_source import prepare_source
 
-        return prepare_source(self._checked, settings or self.settings)
+        return prepare_source(self._checked, self.settings)
+
+    def _feature_rows(self, before: datetime, model: Model | None = None) -> FeatureRows:
+        """What makes the rows of a feature table: this source's columns, or those of a model."""
+        from ...features.tables.feature_file import own_columns
+        from ...model.model_source import model_columns
+
+        if model is None:
+            return own_columns(self._checked, self.settings, before)
+        return model_columns(self._checked, model.registered, self.settings)
 
     def _job(self, model: Model, language: str | None = None, force: bool = False) -> ScoringJob:
         """A scoring job on this source."""
