@@ -28,7 +28,7 @@ from ..pages import INDEX, POLICY, is_report_file, training_record, write_report
 from ..store.connection import open_store, store_url
 from ..store.load_run import load_run
 from .dependencies import require_loopback_host
-from .keys import READ, ApiKeys
+from .keys import READ, KeyRing
 from .problem_details import HttpProblem
 
 LOGGER = logging.getLogger("mqbg.serve")
@@ -51,7 +51,7 @@ NO_PAGES_YET = "expected pages, there are none yet; they come with the first `mq
 class PagesApp:
     """Pages in a folder, for those who have a key; nothing else that lies there."""
 
-    def __init__(self, keys: ApiKeys, folder: Path | None = None) -> None:
+    def __init__(self, keys: KeyRing, folder: Path | None = None) -> None:
         """Serves a folder from now on.
 
         Args:
@@ -88,7 +88,7 @@ class PagesApp:
         return await self._files.get_response(path, scope)
 
 
-def open_static_pages(folder: Path, keys: ApiKeys) -> PagesApp:
+def open_static_pages(folder: Path, keys: KeyRing) -> PagesApp:
     """The pages of a folder.
 
     Raises:
@@ -130,7 +130,7 @@ class LivePages:
         shutil.rmtree(self.root_folder, ignore_errors=True)
 
 
-def create_live_pages(keys: ApiKeys, settings: Settings, data_source: str) -> LivePages:
+def create_live_pages(keys: KeyRing, settings: Settings, data_source: str) -> LivePages:
     """Pages of a server's own, none yet.
 
     Args:
