@@ -96,7 +96,7 @@ def _mount_pages(
 
     def renew_pages() -> None:
         if state.score_cache.run is not None:
-            live.rebuild(state.score_cache.run.as_of)
+            live.rebuild(state.score_cache.run.as_of, state.score_cache.forgotten)
 
     state.on_new_run = renew_pages
     renew_pages()

@@ -67,6 +67,10 @@ class PagesApp:
         """Serves another folder; what is under way is served from the one before."""
         self._files = StaticFiles(directory=folder, html=True)
 
+    def serve_nothing(self) -> None:
+        """Serves no page until there are others."""
+        self._files = None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         request = Request(scope, receive)
@@ -104,23 +108,43 @@ def open_static_pages(folder: Path, keys: KeyRing) -> PagesApp:
 
 @dataclass
 class LivePages:
-    """Pages that follow the runs of the store, made in another process so that the API goes on."""
+    """Pages that follow the runs of the store, made in another process so that the API goes on.
+
+    Attributes:
+        app: serves them.
+        settings: of the user.
+        data: where the tables are.
+        root_folder: of all that is made.
+        revision: number of the folder that is served, or that is being made.
+        forgotten: of the store, see `rebuild`.
+    """
 
     app: PagesApp
     settings: Settings
     data: str
     root_folder: Path
     revision: int = 0
+    forgotten: object = None
 
-    def rebuild(self, as_of: datetime) -> None:
-        """Makes the pages of a run and shows them; a failure leaves those before."""
+    def rebuild(self, as_of: datetime, forgotten: object = None) -> None:
+        """Makes the pages of a run and shows them; a failure leaves those before.
+
+        Args:
+            as_of: of the run.
+            forgotten: another value than the last time says that somebody was forgotten: pages that
+                may name them are served no more, whether others can be made or not.
+        """
+        if forgotten != self.forgotten:
+            self.app.serve_nothing()
+            shutil.rmtree(self.root_folder / str(self.revision), ignore_errors=True)
+            self.forgotten = forgotten
         self.revision += 1
         out = self.root_folder / str(self.revision)
         try:
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 pool.submit(render_pages, self.settings, self.data, as_of, out).result()
         except (BadInput, BrokenProcessPool, OSError) as error:
-            LOGGER.warning("the pages of before stand: %s", error)
+            LOGGER.warning("no new pages were made: %s", error)
             return
         self.app.serve_folder(out)
         shutil.rmtree(self.root_folder / str(self.revision - 2), ignore_errors=True)

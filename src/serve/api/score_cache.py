@@ -87,6 +87,7 @@ class ScoreCache:
         self._responses = ResponseCache(self._max_bytes)
         self._lock, self._opening_lock = threading.Lock(), threading.Lock()
         self.run: BatchRun | None = None
+        self.forgotten: object = None  # another value whenever somebody was forgotten
         self.failure: str | None = None
 
     def refresh(self) -> bool:
@@ -103,6 +104,7 @@ class ScoreCache:
             return False
         with self._lock:
             self.run, self._signature = run, signature
+            self.forgotten = signature[-1] if signature else None
             self._responses = ResponseCache(self._max_bytes)
         return True
 
