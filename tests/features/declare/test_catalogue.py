@@ -58,9 +58,8 @@ def test_named_features_are_those_of_the_whole_catalogue_to_the_bit(
     whole = features_at(tables, AS_OF)
     names = [*next(iter(whole.values()))][2::3]
     named = features_at(tables, AS_OF, names=names)
-    assert {g: [*row] for g, row in named.items()} == dict.fromkeys(
-        whole, ["group_id", "as_of", *names]
-    )
+    columns = ["group_id", "as_of", *names]
+    assert {g: [*row] for g, row in named.items()} == dict.fromkeys(whole, columns)
     for group_id, row in named.items():
         assert bits(row) == bits({name: whole[group_id][name] for name in row})
 
