@@ -195,7 +195,12 @@ def test_nothing_generated_is_committed():
     )  # fmt: skip
     if done.returncode:
         pytest.skip("not a git checkout")
-    written = {"data/README.md", "mlruns/README.md", "data/titles/README.md", "data/titles/titles.csv"}
+    written = {
+        "data/README.md",
+        "mlruns/README.md",
+        "data/titles/README.md",
+        "data/titles/titles.csv",
+    }
     assert set(done.stdout.split()) <= written
 
 
