@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def log_run_folder(
         client.create_experiment(name, **_artifact_location(mlflow))
     experiment = mlflow.set_experiment(name)
     client.set_experiment_tag(experiment.experiment_id, EXPERIMENT_KIND, CLASSIC_LEARNING)
-    run_id = _create_run(client, experiment.experiment_id, run)
+    run_id = _create_run(client, experiment.experiment_id, run, move.at)
     with mlflow.start_run(run_id=run_id):
         mlflow.set_tags({**run["tags"], "mlflow.note.content": _description(run)})
         mlflow.log_params(run["parameters"])
@@ -81,9 +81,9 @@ def log_run_folder(
     return LoggedRun(name, run_id, version, is_first)
 
 
-def _create_run(client: Any, experiment_id: str, run: Mapping[str, Any]) -> str:
+def _create_run(client: Any, experiment_id: str, run: Mapping[str, Any], now: datetime) -> str:
     """A run that began when the training did, so that MLflow shows how long all of it took."""
-    began = time.time() - run.get("seconds", 0.0)
+    began = now.replace(tzinfo=UTC).timestamp() - run.get("seconds", 0.0)
     created = client.create_run(
         experiment_id, start_time=int(began * 1000), run_name=run.get("run_name")
     )
