@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import sys
 import threading
@@ -96,19 +97,10 @@ def hopeless():
     return training(drawn(shuffled=True), careful)
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect_mlflow().MlflowClient().search_experiments()
-    return file.read_bytes()
-
-
 @pytest.fixture
-def store(empty_store, tmp_path, monkeypatch):
+def store(empty_mlflow, tmp_path, monkeypatch):
     file = tmp_path / "mlflow.db"
-    file.write_bytes(empty_store)
+    shutil.copy(empty_mlflow, file)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
     return file
 

@@ -37,16 +37,6 @@ TRIALS = pd.DataFrame(
 )
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store file; making one takes seconds, copying it does not."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect_mlflow().MlflowClient().search_experiments()
-    return file
-
-
 def kept(trained, folder):
     folder.mkdir()
     write_run_folder(trained, folder, "world", "0.1")
@@ -60,10 +50,10 @@ def folder(with_signal, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def once_logged(empty_store, folder, tmp_path_factory):
+def once_logged(empty_mlflow, folder, tmp_path_factory):
     """(address, what was logged) of a store with one training."""
     place = tmp_path_factory.mktemp("logged")
-    shutil.copy(empty_store, place / "mlflow.db")
+    shutil.copy(empty_mlflow, place / "mlflow.db")
     address = f"sqlite:///{place / 'mlflow.db'}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", address)
@@ -81,9 +71,9 @@ def store(once_logged, monkeypatch):
 
 
 @pytest.fixture
-def fresh(empty_store, tmp_path, monkeypatch):
+def fresh(empty_mlflow, tmp_path, monkeypatch):
     """A client of a store without a training."""
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return connect_mlflow().MlflowClient()
 
