@@ -314,7 +314,8 @@ FEW_LABELS = Blend(
 )
 FEW_FEATURES = (
     *("inbound_30d", "high_intent_90d", "engagement_21", "days_since_inbound", "momentum_7d"),
-    *("members", "active_share_30d", "newly_awake", "joint_weeks_8w", "logged_90d"),
+    *("members", "members_joined_90d", "active_share_30d", "newly_awake", "joint_weeks_8w"),
+    "logged_90d",
     *("completeness", "engaged_completeness", "rule_engagement", "outbound_30d"),
     *("group_age_days", "stage_changes", "verdicts_rejected", "questions_answered"),
     *("account_conversion_rate", "solution", "tier", "country"),
