@@ -21,15 +21,15 @@ AS_OF = "2025-07-01"
 
 
 @pytest.fixture(scope="module")
-def source(simulated, small_bundle):
-    with mqbg.open_source(simulated(200, 13), config=small_bundle.settings) as opened:
+def source(simulated, small_settings):
+    with mqbg.open_source(simulated(200, 13), config=small_settings) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def model(small_bundle, tmp_path_factory):
+def model(slim_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    save_bundle(small_bundle, folder)
+    save_bundle(slim_model[1], folder)
     return mqbg.load_model(folder)
 
 

@@ -25,6 +25,7 @@ from mqbg.model.registry import (
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
 from mqbg.train.fit.tuning import TuningResult
+from mqbg.train.report import run_folder
 from mqbg.train.report.mlflow_logging import log_run_folder, read_run_file
 from mqbg.train.report.run_folder import ARTIFACTS_FOLDER, RUN_FILE, write_run_folder
 
@@ -178,18 +179,21 @@ def test_no_pickle_is_stored_anywhere(store):
 
 
 def test_a_second_training_is_a_version_beside_the_champion(
-    once_logged, with_signal, tmp_path, monkeypatch
+    once_logged, folder, tmp_path, monkeypatch
 ):
     shutil.copy(once_logged[0].removeprefix("sqlite:///"), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    second = log_run_folder(kept(with_signal, tmp_path / "kept"), MOVE)
+    second = log_run_folder(folder, MOVE)
     client = connect_mlflow().MlflowClient()
     assert (second.version, second.champion) == ("2", False)
     assert champion_version(client, second.name) == "1"
     assert len(champion_history(client, second.name)) == 1
 
 
-def test_without_signal_the_run_is_logged_and_nothing_is_registered(fresh, with_signal, tmp_path):
+def test_without_signal_the_run_is_logged_and_nothing_is_registered(
+    fresh, with_signal, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run_folder, "draw_plots", lambda _trained: {})
     nothing = Signal(False, "No signal: the interval of the AUC covers 0.5.")
     judged = replace(with_signal.evaluation, signal=nothing)
     logged = log_run_folder(kept(replace(with_signal, evaluation=judged), tmp_path / "kept"), MOVE)
