@@ -7,6 +7,7 @@ nothing, and no number says why.
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from ..source.spellings import spelling_key
 from .bundle import Bundle
 from .known_names import CATEGORY_COLUMNS
 
+logger = logging.getLogger(__name__)
 _RECENT = timedelta(days=90)  # activities that are compared: older ones may have had other names
 _MAX_SHOWN = 5
 _MOST = 0.5  # share of unknown names from which scores mean nothing
@@ -37,6 +39,11 @@ class DataFit:
 
     warnings: tuple[str, ...] = ()
     refusal: str | None = None
+
+    def log(self) -> None:
+        """Say the warnings in the log."""
+        for warning in self.warnings:
+            logger.warning("%s", warning)
 
 
 def data_fit(source: FeatureSource, bundle: Bundle, as_of: datetime) -> DataFit:

@@ -17,6 +17,9 @@ import numpy as np
 from ..contract import EARLIEST, LATEST
 from ..settings import Settings
 
+LONG_BEFORE = timedelta(days=3 * 365)
+"""History that somebody may well have before the first group."""
+
 _WEEK = timedelta(days=7)
 _FEW_ROWS = 30  # fewer tell nothing of what is ordinary
 _ORDINARY_SHARE = 0.1  # of the weekly volume that the typical row lives in
@@ -125,3 +128,27 @@ def start_of_groups(tables: Mapping[str, ir.Table]) -> datetime:
     """The first instant of the first day on which groups are created in ordinary numbers."""
     groups = tables["buying_groups"]
     return first_ordinary_day(count_by_day((groups, groups.created_at))).first
+
+
+def start_of_activities(tables: Mapping[str, ir.Table], groups_from: datetime) -> datetime | None:
+    """From where on activities count, where some lie alone long before all others.
+
+    Those are more than three years before groups begin, and before the first day on which
+    activities are in ordinary numbers: a wrong year, or the one visit that nobody remembers.
+
+    Args:
+        tables: the contract's.
+        groups_from: see `start_of_groups`.
+
+    Returns:
+        A midnight; None where no activity lies like that.
+    """
+    activities = tables["activities"]
+    times = activities.filter(activities.occurred_at.between(EARLIEST, LATEST)).occurred_at
+    oldest = times.min().to_pyarrow().as_py()
+    if oldest is None or oldest >= groups_from - LONG_BEFORE:
+        return None
+    limit = (groups_from - LONG_BEFORE).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = count_by_day((activities, activities.occurred_at))
+    since = min(first_ordinary_day(days).day, limit)
+    return since if oldest < since else None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
 
 from ..contract import EARLIEST, LATEST, TABLES
 from ..settings import Settings
-from .observation import end_of_observation, known_times, start_of_groups
+from .observation import (
+    LONG_BEFORE,
+    end_of_observation,
+    known_times,
+    start_of_activities,
+    start_of_groups,
+)
 from .staging import Source, count_rows
 
 _MAX_SHOWN = 3
-_LONG_BEFORE = timedelta(days=3 * 365)  # history that somebody may well have before the first group
 
 
 def time_warnings(source: Source, settings: Settings) -> Iterator[str]:
@@ -30,7 +35,7 @@ def time_warnings(source: Source, settings: Settings) -> Iterator[str]:
         if name == "activities":
             time = ibis.greatest(known, table.occurred_at)
         yield from _after(source, name, table.mutate(known=time), end)
-        yield from _before(source, name, table.mutate(known=time), start)
+        yield from _before(source, name, table.mutate(known=time), start, settings)
 
 
 def _after(source: Source, name: str, rows: ir.Table, end: datetime) -> Iterator[str]:
@@ -44,13 +49,19 @@ def _after(source: Source, name: str, rows: ir.Table, end: datetime) -> Iterator
         )
 
 
-def _before(source: Source, name: str, rows: ir.Table, start: datetime) -> Iterator[str]:
-    early = rows.filter(rows.known < start - _LONG_BEFORE, rows.known >= EARLIEST)
+def _before(
+    source: Source, name: str, rows: ir.Table, start: datetime, settings: Settings
+) -> Iterator[str]:
+    early = rows.filter(rows.known < start - LONG_BEFORE, rows.known >= EARLIEST)
     if number := count_rows(source, early):
+        since = settings.observation.since
+        if name == "activities" and since is None:
+            since = start_of_activities(source.tables, start)
+        counted = f", and no feature counts activities before {since:%Y-%m-%d}" if since else ""
         yield (
             f"{source.staged[name].name}: rows more than three years before groups begin "
             f"({start:%Y-%m-%d}): {number:,}, such as {_examples(source, name, early)}; training "
-            "begins where groups begin. Correct wrong dates"
+            f"begins where groups begin{counted}. Correct wrong dates"
         )
 
 

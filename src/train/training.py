@@ -14,7 +14,7 @@ import pyarrow as pa
 from ..contract import BadInput
 from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import find_vocabulary, require_known_roles
-from ..features.tables.feature_source import FeatureSource
+from ..features.tables.feature_source import FeatureSource, without_lone_activities
 from ..features.time_rules.eligible_groups import (
     end_of_observation,
     later_cutoffs,
@@ -109,10 +109,11 @@ def train(
         BadInput: too little history, no such target stage, no known role, or a part without an
             open group.
     """
+    source = without_lone_activities(source)
     settings = source.settings
     require_policy(settings.thresholds)
     require_target_stage(source.tables["stage_events"], settings.target)
-    split, feature_catalogue = _split_and_catalogue(source, test_from)
+    split, feature_catalogue = split_and_catalogue(source, test_from)
     snapshots = collect_snapshots(source, feature_catalogue, split.cutoffs, progress)
     _require_open_groups(snapshots, split)
     training = snapshots.at_cutoffs(split.train)
@@ -242,14 +243,24 @@ def probe_leaks(
     Raises:
         BadInput: too little history for a training.
     """
-    split, feature_catalogue = _split_and_catalogue(source, test_from)
+    source = without_lone_activities(source)
+    split, feature_catalogue = split_and_catalogue(source, test_from)
     snapshots = collect_snapshots(source, feature_catalogue, split.train, progress)
     return find_leaks(source.tables, source.settings, snapshots.features, snapshots.keys, progress)
 
 
-def _split_and_catalogue(
+def split_and_catalogue(
     source: FeatureSource, test_from: datetime | None
 ) -> tuple[Split, Catalogue]:
+    """The cut-offs of each part, and the columns that are known by the start of the test.
+
+    Args:
+        source: prepared tables with their settings.
+        test_from: as in `train`.
+
+    Raises:
+        BadInput: too little history for a training, or no known role.
+    """
     settings = source.settings
     end = end_of_observation(source.tables, settings)
     instants = training_cutoffs(settings, start_of_groups(source.tables), end)

@@ -89,12 +89,6 @@ def test_every_command_has_help_that_says_what_it_does():
                 assert parameter.help, f"{name} {parameter.name}"
 
 
-def test_every_command_is_in_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in get_command(app).commands:
-        assert re.search(rf"(mqbg|make) {name}\b", readme), name
-
-
 def test_check_passes_sound_tables(mqbg, tiny):
     ran = mqbg("check", tiny)
     assert ran.status == 0
@@ -115,6 +109,25 @@ def test_check_names_every_problem_at_once(mqbg, tiny):
     )
     (tiny / "accounts.csv").write_text("account_id,name\nA1,One\nA1,Other\nA2,Two\n")
     refused(mqbg("check", tiny), "accounts", "members", "joined_at", "left_at", "C9", "yesterday")
+
+
+def test_check_writes_its_report_as_json_whether_or_not_there_are_problems(mqbg, tiny, tmp_path):
+    assert mqbg("check", tiny, "--json", tmp_path / "sound.json").status == 0
+    sound = json.loads((tmp_path / "sound.json").read_text(encoding="utf-8"))
+    assert sound["follows_contract"]
+    assert sound["rows"]["members"] == 3
+    assert any("without a member, scored as empty: 1 of 3" in said for said in sound["warnings"])
+    with (tiny / "members.csv").open("a") as members:
+        members.write("G2,C9,user,2024-01-02\n")
+    refused(mqbg("check", tiny, "--json", tmp_path / "broken.json"), "C9")
+    broken = json.loads((tmp_path / "broken.json").read_text(encoding="utf-8"))
+    (problem,) = broken["problems"]
+    assert not broken["follows_contract"]
+    assert broken["counts"]["problems"] == 1
+    assert (problem["table"], problem["column"], problem["rule"], problem["count"]) == (
+        "members", "contact_id", "dangling key", 1,
+    )  # fmt: skip
+    assert "C9" in problem["examples"][0]
 
 
 def test_check_quarantines_and_goes_on(mqbg, tiny, tmp_path):
@@ -379,18 +392,49 @@ def test_a_run_holds_parameters_figures_plots_and_the_bundle(trained, monkeypatc
     assert not [path for path in folder.rglob("*") if path.suffix in {".pkl", ".pickle"}]
 
 
-def test_the_registered_model_loads_by_mlflow_alone(trained, world, mqbg, monkeypatch, tmp_path):
+def renamed_kinds(world, folder):
+    """The world, where one kind bears a name that few families leave room for."""
+    shutil.copytree(world, folder)
+    activities = pq.read_table(folder / "activities.parquet")
+    kinds = pc.replace_substring_regex(activities["kind"], "^web_visit$", "kiosk_visit")
+    place = activities.schema.get_field_index("kind")
+    pq.write_table(activities.set_column(place, "kind", kinds), folder / "activities.parquet")
+    return folder
+
+
+def test_a_model_served_by_mlflow_says_what_score_says(trained, world, mqbg, monkeypatch, tmp_path):
+    """Also of data whose own columns would be others: the columns are those of the training."""
     import mlflow
 
-    out = tmp_path / "features.parquet"
-    ran = mqbg("features", world, "--as-of", AS_OF, "--out", out, "--config", trained / "mqbg.toml")
-    assert ran.status == 0
+    data = renamed_kinds(world, tmp_path / "other")
     monkeypatch.chdir(trained)
+    out = tmp_path / "features.parquet"
+    assert mqbg("features", data, "--as-of", AS_OF, "--out", out, "--version", "1").status == 0
+    assert mqbg("score", data, "--as-of", AS_OF, "--out", tmp_path / "scores").status == 0
     mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
     model = mlflow.pyfunc.load_model("models:/mqbg@champion")
-    answer = model.predict(pq.read_table(out).to_pandas())
+    features = pq.read_table(out).to_pandas()
+    assert list(features.columns[2:]) == model.metadata.get_input_schema().input_names()
+    answer = model.predict(features)
     assert list(answer.columns) == ["log_odds", "readiness"]
-    assert answer["readiness"].between(0, 1).all()
+    served = dict(zip(features["group_id"], answer["readiness"], strict=True))
+    scores = pq.read_table(tmp_path / "scores" / "scores.parquet").to_pandas()
+    assert set(served) == set(scores["group_id"])
+    assert (scores["readiness"] - scores["group_id"].map(served)).abs().max() <= 1e-12
+
+
+def test_columns_of_a_model_are_carried_over_for_that_model_alone(
+    trained, world, mqbg, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(trained)
+    out, full = tmp_path / "features.parquet", tmp_path / "full.parquet"
+    later = ("--as-of", AS_OF + "T18:00")
+    since = ("--changed-since", AS_OF + "T09:00")
+    own = ("--version", "champion")
+    assert mqbg("features", world, "--as-of", AS_OF + "T09:00", "--out", out).status == 0
+    assert mqbg("features", world, *later, "--out", full, *own).status == 0
+    assert mqbg("features", world, *later, "--out", out, *own, *since).status == 0
+    assert pq.read_table(out).equals(pq.read_table(full))
 
 
 def test_score_writes_its_tables_and_they_sum(scored):

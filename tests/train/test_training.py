@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
+from mqbg.features.tables.feature_source import without_lone_activities
+from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.eligible_groups import start_of_history, training_cutoffs
 from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.settings import (
@@ -34,7 +37,12 @@ from mqbg.train.evaluate.evaluation import MODEL
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.reference_members import find_reference_members
 from mqbg.train.fit.shrinkage import describe_blend
-from mqbg.train.training import probe_leaks, thin_training_sentence, train
+from mqbg.train.training import (
+    probe_leaks,
+    split_and_catalogue,
+    thin_training_sentence,
+    train,
+)
 
 TEST_FROM = datetime(2025, 7, 1)
 HORIZON = timedelta(days=150)
@@ -91,6 +99,44 @@ def converts(tables, group_id, as_of):
 
 
 # Time
+
+
+@pytest.fixture(scope="module")
+def misdated(tables):
+    """The world with an activity of 1999, one of 2029 and one that is planned."""
+    activities = tables["activities"]
+    real = activities.filter(pc.is_valid(activities["contact_id"])).slice(0, 3)
+    times = [datetime(1999, 1, 1), datetime(2029, 1, 1), datetime(2026, 3, 10)]
+    values = {
+        "activity_id": ["odd-1", "odd-2", "odd-3"], "occurred_at": times, "recorded_at": [None] * 3,
+    }  # fmt: skip
+    for name, column in values.items():
+        field = activities.schema.field(name)
+        place = activities.schema.get_field_index(name)
+        real = real.set_column(place, field, pa.array(column, field.type))
+    return {**tables, "activities": pa.concat_tables([activities, real])}
+
+
+def test_misdated_rows_move_neither_the_split_nor_a_feature(tables, misdated, open_tables):
+    settings = replace(SETTINGS, observation=ObservationSettings())
+    sources = [without_lone_activities(open_tables(t, settings)) for t in (tables, misdated)]
+    splits = [split_and_catalogue(source, None) for source in sources]
+    (split, catalogue), (other_split, other_catalogue) = splits
+    assert other_split == split
+    assert other_catalogue.vocabulary == catalogue.vocabulary
+    plain, odd = (feature_table(one, catalogue, split.test[-1:]) for one in sources)
+    assert odd.equals(plain)
+
+
+@pytest.mark.slow
+def test_misdated_rows_change_no_figure(tables, misdated, open_tables):
+    settings = replace(SETTINGS, observation=ObservationSettings())
+    plain, odd = (quickly_trained(open_tables(t, settings)) for t in (tables, misdated))
+    pd.testing.assert_frame_equal(odd.evaluation.figures, plain.evaluation.figures)
+    assert odd.bundle.settings.observation.since == datetime(2021, 1, 1)
+    np.testing.assert_array_equal(
+        odd.evaluation.probabilities[MODEL], plain.evaluation.probabilities[MODEL]
+    )
 
 
 def test_no_training_label_reaches_into_the_test(trained):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,20 +12,19 @@ from pathlib import Path
 from ...contract import BadInput
 from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
-from ...features.tables.feature_source import FeatureSource, prepare_source
+from ...features.tables.feature_source import FeatureSource
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
 from ...model.data_fit import data_fit, require_fit
-from ...model.known_names import model_spellings
+from ...model.model_source import checked_source_for, model_settings, prepare_for_model
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
-from ...source import Source, checked_source, on_engine
+from ...source import Source
 from ...support.progress import Progress, no_progress
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
-logger = logging.getLogger(__name__)
 MAX_ID_LENGTH = 60  # characters of an id that a message repeats
 
 
@@ -47,8 +45,7 @@ class ScoringJob:
             BadInput: most roles or kinds are unknown to it, and the job is not forced.
         """
         fit = data_fit(self.source, self.bundle, as_of)
-        for warning in fit.warnings:
-            logger.warning("%s", warning)
+        fit.log()
         if not self.force:
             require_fit(fit, command)
         return fit.warnings
@@ -179,18 +176,8 @@ def scoring_job(
         language_code or settings.explain.language, settings.explain.languages_folder
     )
     model = load_registered_bundle(settings.model.registered_name, version)
-    own_settings = _own_settings(model, settings)
-    with (
-        checked_source(
-            data,
-            quarantine=quarantine,
-            threads=settings.model.threads,
-            settings=settings.reading_for(own_settings),
-            known=model_spellings(model.bundle),
-        ) as source,
-        on_engine(source, engine) as engine_source,
-    ):
-        yield job_on(engine_source, model, settings, language, progress, force)
+    with checked_source_for(data, model.bundle, settings, quarantine, engine) as source:
+        yield job_on(source, model, settings, language, progress, force)
 
 
 def job_on(
@@ -202,13 +189,7 @@ def job_on(
     force: bool = False,
 ) -> ScoringJob:
     """A job on a source that is open already; see `scoring_job`."""
-    own_settings = _own_settings(model, settings)
+    own_settings = model_settings(model.bundle, settings)
     fast = with_compiled_trees(replace(model.bundle, settings=own_settings))
-    prepared = prepare_source(source, own_settings)
+    prepared = prepare_for_model(source, model.bundle, settings)
     return ScoringJob(prepared, replace(model, bundle=fast), language, progress, force)
-
-
-def _own_settings(model: RegisteredBundle, settings: Settings) -> Settings:
-    """The model's settings, with the threads of this machine."""
-    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
-    return replace(model.bundle.settings, model=threads)
