@@ -25,6 +25,7 @@ from mqbg.model.registry import (
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
 from mqbg.train.fit.tuning import TuningResult
+from mqbg.train.report import run_folder
 from mqbg.train.report.metrics import MAX_HEADLINE_METRICS, run_metrics
 from mqbg.train.report.mlflow_logging import log_run_folder, read_run_file
 from mqbg.train.report.run_folder import ARTIFACTS_FOLDER, RUN_FILE, write_run_folder
@@ -37,16 +38,6 @@ TRIALS = pd.DataFrame(
         {"trial": 1, "log_loss": 0.4, "trees": 25, "seconds": 2.0, "num_leaves": 9.0},
     ]
 )
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store file; making one takes seconds, copying it does not."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect_mlflow().MlflowClient().search_experiments()
-    return file
 
 
 def kept(trained, folder):
@@ -62,10 +53,10 @@ def folder(with_signal, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def once_logged(empty_store, folder, tmp_path_factory):
+def once_logged(empty_mlflow, folder, tmp_path_factory):
     """(address, what was logged) of a store with one training."""
     place = tmp_path_factory.mktemp("logged")
-    shutil.copy(empty_store, place / "mlflow.db")
+    shutil.copy(empty_mlflow, place / "mlflow.db")
     address = f"sqlite:///{place / 'mlflow.db'}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", address)
@@ -83,9 +74,9 @@ def store(once_logged, monkeypatch):
 
 
 @pytest.fixture
-def fresh(empty_store, tmp_path, monkeypatch):
+def fresh(empty_mlflow, tmp_path, monkeypatch):
     """A client of a store without a training."""
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return connect_mlflow().MlflowClient()
 
@@ -214,18 +205,21 @@ def test_no_pickle_is_stored_anywhere(store):
 
 
 def test_a_second_training_is_a_version_beside_the_champion(
-    once_logged, with_signal, tmp_path, monkeypatch
+    once_logged, folder, tmp_path, monkeypatch
 ):
     shutil.copy(once_logged[0].removeprefix("sqlite:///"), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    second = log_run_folder(kept(with_signal, tmp_path / "kept"), MOVE)
+    second = log_run_folder(folder, MOVE)
     client = connect_mlflow().MlflowClient()
     assert (second.version, second.champion) == ("2", False)
     assert champion_version(client, second.name) == "1"
     assert len(champion_history(client, second.name)) == 1
 
 
-def test_without_signal_the_run_is_logged_and_nothing_is_registered(fresh, with_signal, tmp_path):
+def test_without_signal_the_run_is_logged_and_nothing_is_registered(
+    fresh, with_signal, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run_folder, "draw_plots", lambda _trained: {})
     nothing = Signal(False, "No signal: the interval of the AUC covers 0.5.")
     judged = replace(with_signal.evaluation, signal=nothing)
     logged = log_run_folder(kept(replace(with_signal, evaluation=judged), tmp_path / "kept"), MOVE)
