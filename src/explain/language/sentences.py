@@ -8,6 +8,7 @@ from functools import cached_property
 
 from babel import Locale
 from jinja2 import StrictUndefined, Template
+from jinja2.runtime import new_context
 from jinja2.sandbox import SandboxedEnvironment
 
 from ...features.declare.feature import Feature
@@ -44,7 +45,9 @@ class Language:
         if template is None:
             template = self.environment.from_string(self.sentences[sentence])
             self._templates[sentence] = template
-        return template.render(values)
+        # As `template.render`, which copies the values and all globals, of which there are none.
+        context = new_context(self.environment, None, template.blocks, values, shared=True)
+        return "".join(template.root_render_func(context))
 
     def join_sentences(self, sentences: Iterable[str]) -> str:
         """Sentences one after the other."""
