@@ -27,6 +27,7 @@ from ..support.progress import Progress, no_progress
 from .data.labels import require_target_stage
 from .data.leak_findings import Finding
 from .data.leakage import find_leaks
+from .data.outcome_probes import near_perfect_methods
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes
@@ -148,6 +149,10 @@ def train(
     )
     touched = touched_per_snapshot(split, settings)
     evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
+    too_good = near_perfect_methods(evaluation.figures)
+    for finding in too_good:
+        logger.warning("%s", finding.sentence)
+    findings = (*findings, *too_good)
     refit, all_snapshots = None, snapshots
     if evaluation.signal.found:
         if evaluation.level.off:
