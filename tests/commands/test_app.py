@@ -434,7 +434,10 @@ def test_score_writes_its_tables_and_they_sum(trained, world, mqbg, monkeypatch,
     assert ran.status == 0
     names = sorted(path.name for path in (tmp_path / "scores").iterdir())
     tables = ["actions", "horizons", "scores", "stakeholders", "summaries", "themes"]
-    assert names == [f"{table}.parquet" for table in tables]
+    assert names == sorted([*(f"{table}.parquet" for table in tables), "facts.json"])
+    facts = json.loads((tmp_path / "scores" / "facts.json").read_text(encoding="utf-8"))
+    assert facts["model"]["measured"]
+    assert facts["data_fit"]["refusal"] is None
     scores = pq.read_table(tmp_path / "scores" / "scores.parquet").to_pandas()
     members = pq.read_table(tmp_path / "scores" / "stakeholders.parquet").to_pandas()
     added = members.groupby("group_id")["contribution"].sum()

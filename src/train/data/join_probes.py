@@ -89,7 +89,7 @@ def _joins(tables: Mapping[str, ir.Table], groups: pd.DataFrame) -> pd.DataFrame
     )
     frame = rows.to_pyarrow().to_pandas()
     frame = frame[frame["joined_at"] - frame["created_at"] > pd.Timedelta(days=1)]
-    known = frame.merge(groups[["group_id"]], on="group_id")
+    known: pd.DataFrame = frame.merge(groups[["group_id"]], on="group_id")
     return known[["group_id", "contact_id", "joined_at"]].drop_duplicates()
 
 
@@ -101,7 +101,8 @@ def _stage_changes(tables: Mapping[str, ir.Table], groups: pd.DataFrame) -> pd.D
     )
     frame = rows.to_pyarrow().to_pandas()
     frame = frame[frame["occurred_at"] - frame["created_at"] > pd.Timedelta(days=1)]
-    return frame.merge(groups[["group_id"]], on="group_id")[["group_id", "occurred_at"]]
+    known: pd.DataFrame = frame.merge(groups[["group_id"]], on="group_id")
+    return known[["group_id", "occurred_at"]]
 
 
 def joins_worth(members: ir.Table, keys: pd.DataFrame, probe: ProbeSettings) -> list[Finding]:
@@ -139,7 +140,7 @@ def filled_roles(members: pd.DataFrame, keys: pd.DataFrame, days: int) -> Floats
     rows = keys[["group_id", "as_of"]].assign(row=np.arange(len(keys)))
     counts = np.zeros(len(keys))
     for as_of, part in rows.groupby("as_of"):
-        joined = members["joined_at"] + pd.Timedelta(days=days) < as_of
+        joined = members["joined_at"] < pd.Timestamp(str(as_of)) - pd.Timedelta(days=days)
         there = joined & (members["left_at"].isna() | (members["left_at"] >= as_of))
         roles = members[there].groupby("group_id")["role"].nunique()
         counts[part["row"]] = part["group_id"].map(roles).fillna(0)

@@ -111,7 +111,8 @@ def late_filled_columns(
 
     Counted in accounts, for what one account's people have in common is one piece of evidence.
     """
-    accounts = memtable(groups.groupby("account_id", as_index=False)["converted"].any())
+    by_account = groups.groupby("account_id")["converted"].any()
+    accounts = memtable(by_account.reset_index())
     people = tables["members"].select("group_id", "contact_id").distinct()
     account_people = (
         people.join(memtable(groups[["group_id", "account_id"]]), "group_id")
