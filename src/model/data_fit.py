@@ -10,7 +10,7 @@ import difflib
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +48,7 @@ class UnknownNames:
         names: unknown name, its rows and the nearest known name or None; most frequent first.
         more: how many names there are beside those.
         what: the rows, in words.
+        absent: of roles, those that the model knows and no row has: what may have been renamed.
     """
 
     place: str
@@ -56,6 +57,7 @@ class UnknownNames:
     names: tuple[tuple[str, int, str | None], ...]
     more: int = 0
     what: str = "rows"
+    absent: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -73,8 +75,15 @@ class UnknownNames:
         table, column = self.place.split(".")
         return (
             f"{table}, {column}: unknown to the model in {self.unknown:,} of {self.rows:,} "
-            f"{self.what} ({self.share:.0%}): {shown}{more}"
+            f"{self.what} ({self.share:.0%}): {shown}{more}{self._gone()}"
         )
+
+    def _gone(self) -> str:
+        if not self.absent:
+            return ""
+        names = ", ".join(map(repr, self.absent[:_MAX_SHOWN]))
+        more = " and more" if len(self.absent) > _MAX_SHOWN else ""
+        return f"; known and in no row: {names}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +171,6 @@ class DataFit:
             "emptied": [asdict(one) for one in self.emptied],
         }
 
-    def log(self) -> None:
-        """Say the warnings in the log."""
-        for warning in self.warnings:
-            logger.warning("%s", warning)
-
 
 def data_fit(source: FeatureSource, bundle: Bundle, as_of: datetime) -> DataFit:
     """Compares what is known at a cut-off with what the model was trained on.
@@ -214,7 +218,10 @@ def request_warnings(
         values = tables.get(table, {}).get(column, ())
         found = Counter(value for value in values if isinstance(value, str) and value.strip())
         counts[place] = dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-    unknown = (one.sentence() for one in _unknown_names(counts, bundle, _REQUEST_ROWS))
+    unknown = (
+        replace(one, absent=()).sentence()  # one group seldom has every role
+        for one in _unknown_names(counts, bundle, _REQUEST_ROWS)
+    )
     return (*unknown, *([note] if note else []))
 
 
@@ -228,13 +235,22 @@ def unmeasured_note(bundle: Bundle) -> str | None:
     )
 
 
-def require_fit(fit: DataFit, command: str) -> None:
-    """Refuses data that a model cannot score.
+def require_fit(fit: DataFit, command: str, *, force: bool = False) -> None:
+    """Says what does not fit, and refuses data that a model cannot score.
+
+    Args:
+        fit: of `data_fit`.
+        command: that asks.
+        force: go on all the same.
 
     Raises:
-        BadInput: most roles or kinds are unknown to it.
+        BadInput: most roles or kinds are unknown to the model; the sentence on them is said once.
     """
-    if fit.refusal is not None:
+    refused = fit.refusal is not None and not force
+    for warning in fit.warnings:
+        if not (refused and warning in str(fit.refusal)):
+            logger.warning("%s", warning)
+    if refused:
         raise BadInput(
             f"{command}: {fit.refusal}; name them as in training, set [source] normalise = true "
             "where only the spelling differs, train again, or give --force"
@@ -293,6 +309,7 @@ def _unknown_in(
         tuple((name, counts[name], _nearest(name, known)) for name in names[:_MAX_KEPT]),
         len(names[_MAX_KEPT:]),
         what,
+        tuple(sorted(set(known) - set(counts))) if place == _ROLE else (),
     )
 
 

@@ -56,7 +56,7 @@ def test_one_renamed_role_is_named_with_its_count_and_the_nearest_known(open_tab
     (said,) = fit.warnings
     assert said == (
         "members, role: unknown to the model in 1 of 3 member rows (33%): "
-        "'Decision Maker' (1, known: 'decision_maker')"
+        "'Decision Maker' (1, known: 'decision_maker'); known and in no row: 'decision_maker'"
     )
     require_fit(fit, "score")
 
@@ -65,10 +65,14 @@ def test_one_renamed_role_is_named_with_its_count_and_the_nearest_known(open_tab
     ("roles", "kinds"),
     [(["USER", "DECISION MAKER"], ["fax"]), (["user"], ["visits", "calls", "fax"])],
 )
-def test_most_roles_or_kinds_unknown_are_refused(open_tables, roles, kinds):
+def test_most_roles_or_kinds_unknown_are_refused(open_tables, caplog, roles, kinds):
     fit = data_fit(open_tables(tables(roles, kinds)), bundle(), AS_OF)
+    caplog.clear()
     with pytest.raises(BadInput, match=r"^score: expected names that the model knows.*--force$"):
         require_fit(fit, "score")
+    assert not caplog.records  # the sentence is in the refusal
+    require_fit(fit, "score", force=True)
+    assert [record.message for record in caplog.records] == list(fit.warnings)
 
 
 def test_a_template_of_settings_may_leave_out_most_roles(open_tables):

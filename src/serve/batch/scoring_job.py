@@ -48,9 +48,7 @@ class ScoringJob:
             BadInput: most roles or kinds are unknown to it, and the job is not forced.
         """
         fit = data_fit(self.source, self.bundle, as_of)
-        fit.log()
-        if not self.force:
-            require_fit(fit, command)
+        require_fit(fit, command, force=self.force)
         if note := unmeasured_note(self.bundle):
             logger.warning("%s", note)
         return fit
