@@ -68,6 +68,14 @@ def simulate(
     out: Annotated[Path, typer.Argument(help="New or empty folder.")],
     groups: Annotated[int, typer.Option(help="Buying groups.")] = 3000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write OUT/exports/SHAPE too: hubspot_ui_ja, hubspot_ui_en, hubspot_fivetran, "
+            "hubspot_airbyte, salesforce_export, salesforce_fivetran, marketo_bulk or "
+            "account_engagement; may be repeated."
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
@@ -76,7 +84,11 @@ def simulate(
     require_readable_settings(config)
     with progress_shown() as progress:
         simulate_world(
-            out, groups=groups, seed=seed, progress=lambda _step, done: progress("simulate", done)
+            out,
+            groups=groups,
+            seed=seed,
+            exports=tuple(export or ()),
+            progress=lambda _step, done: progress("simulate", done),
         )
 
 

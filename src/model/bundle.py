@@ -19,6 +19,7 @@ from ..settings import Settings
 from .calibrators import Blend, Calibrator, VennAbers
 from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
+from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
 from .thresholds import Thresholds
 from .tree_text import split_features
 
@@ -57,21 +58,6 @@ class TrainingSummary:
     last_as_of: datetime
     test_from: datetime
     snapshots_with_leavers: int
-
-
-@dataclass(frozen=True, slots=True)
-class HorizonModel:
-    """Trees and calibrator of one further horizon.
-
-    Attributes:
-        days: of the horizon.
-        trees: the LightGBM model as text.
-        calibrator: their log-odds to the chance of conversion within the horizon.
-    """
-
-    days: int
-    trees: str
-    calibrator: Calibrator
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +105,8 @@ class Bundle:
         thresholds: the learned line between nurture and qualified.
         reference_members: one typical engaged member per role, where there were any.
         training: what it was trained on.
-        horizon_models: further horizons, the shortest first.
+        horizon_models: further horizons: steps from the model's own; with trees of their own in
+            bundles up to format 5.
         only_features: those of the catalogue that the trees read, where they are of a release that
             had fewer; None for all.
         refits: the model had it learned from other accounts.
@@ -138,7 +125,7 @@ class Bundle:
     thresholds: Thresholds
     reference_members: tuple[ReferenceMember, ...]
     training: TrainingSummary
-    horizon_models: tuple[HorizonModel, ...] = ()
+    horizon_models: tuple[HorizonStep | HorizonModel, ...] = ()
     only_features: tuple[str, ...] | None = None
     refits: tuple[Refit, ...] = ()
     profile: DataProfile | None = None
@@ -280,8 +267,12 @@ class Bundle:
 
     @cached_property
     def _horizon_boosters(self) -> Mapping[int, lgb.Booster]:
-        """The trees of further horizons, by days."""
-        return {one.days: _read_booster(one.trees) for one in self.horizon_models}
+        """The trees of further horizons, by days, where these have trees of their own."""
+        return {
+            one.days: _read_booster(one.trees)
+            for one in self.horizon_models
+            if isinstance(one, HorizonModel)
+        }
 
     @cached_property
     def _rule_columns(self) -> tuple[int, int]:
@@ -308,37 +299,31 @@ class Bundle:
         return np.asarray(raw, dtype=np.float64)
 
     def readiness_by_horizon(
-        self, matrix: NDArray[np.float64], readiness: NDArray[np.float64]
+        self, matrix: NDArray[np.float64], log_odds: NDArray[np.float64]
     ) -> dict[int, NDArray[np.float64]]:
         """Chance of conversion within each horizon, by days, the shortest first.
 
-        A longer horizon is never less likely: going out from the model's own horizon, whose
-        readiness stands, each is held at or above the one before it (and, towards shorter ones,
-        at or below it).
+        A longer horizon is always likelier (see `HorizonStep`); with trees of their own, as bundles
+        up to format 5 have them, it is never less likely.
 
         Args:
             matrix: shape (rows, features).
-            readiness: shape (rows,); of the model's own horizon.
+            log_odds: shape (rows,); raw scores of the same rows.
         """
-        own_days = self.settings.target.horizon_days
+        own_days, readiness = self.settings.target.horizon_days, self.readiness(log_odds)
+        steps = [one for one in self.horizon_models if isinstance(one, HorizonStep)]
+        if len(steps) == len(self.horizon_models):
+            return chances_by_steps(steps, own_days, log_odds, readiness)
         readiness_by_days = {
-            horizon.days: horizon.calibrator(
-                self._predict_booster(self._horizon_boosters[horizon.days], matrix)
+            one.days: one.calibrator(
+                self._predict_booster(self._horizon_boosters[one.days], matrix)
             )
             if len(matrix)
             else np.empty(0)
-            for horizon in self.horizon_models
+            for one in self.horizon_models
+            if isinstance(one, HorizonModel)
         }
-        bound = readiness
-        for days in sorted((days for days in readiness_by_days if days < own_days), reverse=True):
-            bound = readiness_by_days[days] = np.minimum(readiness_by_days[days], bound)
-        bound = readiness
-        for days in sorted(days for days in readiness_by_days if days > own_days):
-            bound = readiness_by_days[days] = np.maximum(readiness_by_days[days], bound)
-        return {
-            days: {**readiness_by_days, own_days: readiness}[days]
-            for days in sorted({*readiness_by_days, own_days})
-        }
+        return hold_in_order(readiness_by_days, own_days, readiness)
 
     def readiness(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated probability of conversion within the horizon, shape as given."""

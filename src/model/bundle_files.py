@@ -15,15 +15,16 @@ from ..contract import BadInput
 from ..features.declare.template import Template, TemplateRole
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import RoleRequirement, model_settings_values, settings_from_values
-from .bundle import Bundle, HorizonModel, ReferenceMember, Refit, TrainingSummary
+from .bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from .calibrators import Blend, VennAbers, calibrator_from_dict
 from .data_profile import DataProfile
+from .horizons import HorizonModel, HorizonStep
 from .thresholds import Thresholds
 from .tree_text import feature_count
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 5  # raised when a bundle can no longer be read by the release before
+FORMAT = 6  # raised when a bundle can no longer be read by the release before
 TREES_FILE, MANIFEST_FILE = "trees.txt", "bundle.json"
 
 
@@ -45,14 +46,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "features": bundle.catalogue.feature_names,
         "trees_sha256": _sha256(bundle.trees),
         "blend": asdict(bundle.blend),
-        "horizons": [
-            {
-                "days": horizon.days,
-                "trees_sha256": _sha256(horizon.trees),
-                "calibrator": asdict(horizon.calibrator),
-            }
-            for horizon in bundle.horizon_models
-        ],
+        "horizons": [_horizon_to_dict(horizon) for horizon in bundle.horizon_models],
         "refits": [
             {"trees_sha256": _sha256(refit.trees), "calibrator": asdict(refit.calibrator)}
             for refit in bundle.refits
@@ -70,7 +64,9 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     }
     (folder / TREES_FILE).write_text(bundle.trees, encoding="utf-8")
     for horizon in bundle.horizon_models:
-        (folder / _horizon_trees_file(horizon.days)).write_text(horizon.trees, encoding="utf-8")
+        if isinstance(horizon, HorizonModel):
+            trees_file = folder / _horizon_trees_file(horizon.days)
+            trees_file.write_text(horizon.trees, encoding="utf-8")
     for number, refit in enumerate(bundle.refits):
         (folder / _refit_trees_file(number)).write_text(refit.trees, encoding="utf-8")
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
@@ -85,14 +81,7 @@ def load_bundle(folder: Path) -> Bundle:
     """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        if manifest["format"] == 3:
-            manifest = _from_format_3(manifest)
-        if manifest["format"] == 4:
-            manifest = {**manifest, "format": FORMAT, "refits": []}
-            logger.warning(
-                "%s: the model is of a release without refits: the interval of a readiness is "
-                "Venn-Abers'; train again for one by other accounts", folder,
-            )  # fmt: skip
+        manifest = _upgrade(manifest, folder)
         if manifest["format"] != FORMAT:
             remedy = "update mqbg to read it" if manifest["format"] > FORMAT else "train again"
             raise BadInput(
@@ -100,14 +89,7 @@ def load_bundle(folder: Path) -> Bundle:
                 f"{remedy}"
             )
         trees = _read_trees(folder / TREES_FILE, manifest["trees_sha256"])
-        horizons = tuple(
-            HorizonModel(
-                tree["days"],
-                _read_trees(folder / _horizon_trees_file(tree["days"]), tree["trees_sha256"]),
-                calibrator_from_dict(tree["calibrator"]),
-            )
-            for tree in manifest["horizons"]
-        )
+        horizons = tuple(_horizon_from_dict(tree, folder) for tree in manifest["horizons"])
         refits = tuple(
             Refit(
                 _read_trees(folder / _refit_trees_file(number), fields["trees_sha256"]),
@@ -149,6 +131,26 @@ def _with_earlier_catalogue(bundle: Bundle, saved: list[str], folder: Path) -> B
     return replace(bundle, only_features=tuple(saved))
 
 
+def _upgrade(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A manifest of an earlier format in the words of this one; what differs is warned of."""
+    if manifest["format"] == 3:
+        manifest = _from_format_3(manifest)
+    if manifest["format"] == 4:
+        manifest = {**manifest, "format": 5, "refits": []}
+        logger.warning(
+            "%s: the model is of a release without refits: the interval of a readiness is "
+            "Venn-Abers'; train again for one by other accounts", folder,
+        )  # fmt: skip
+    if manifest["format"] == 5:
+        manifest = {**manifest, "format": FORMAT}
+        if manifest["horizons"]:
+            logger.warning(
+                "%s: the model is of a release whose further horizons had trees of their own; they "
+                "are scored as they were; train again for horizons that never collapse", folder,
+            )  # fmt: skip
+    return manifest
+
+
 def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest of the format before, which named reference members and thresholds otherwise."""
     renamed = {
@@ -159,6 +161,26 @@ def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
     upgraded = {**manifest, "format": 4, "thresholds": thresholds}
     upgraded["reference_members"] = upgraded.pop("typical")
     return upgraded
+
+
+def _horizon_to_dict(horizon: HorizonStep | HorizonModel) -> dict[str, Any]:
+    if isinstance(horizon, HorizonStep):
+        return {"days": horizon.days, "share": asdict(horizon.share)}
+    return {
+        "days": horizon.days,
+        "trees_sha256": _sha256(horizon.trees),
+        "calibrator": asdict(horizon.calibrator),
+    }
+
+
+def _horizon_from_dict(fields: Mapping[str, Any], folder: Path) -> HorizonStep | HorizonModel:
+    if "share" in fields:
+        return HorizonStep(fields["days"], calibrator_from_dict(fields["share"]))
+    return HorizonModel(
+        fields["days"],
+        _read_trees(folder / _horizon_trees_file(fields["days"]), fields["trees_sha256"]),
+        calibrator_from_dict(fields["calibrator"]),
+    )
 
 
 def _horizon_trees_file(days: int) -> str:
@@ -184,7 +206,7 @@ def _sha256(text: str) -> str:
 
 
 def _bundle_from_manifest(
-    manifest: Mapping[str, Any], trees: str, horizons: tuple[HorizonModel, ...]
+    manifest: Mapping[str, Any], trees: str, horizons: tuple[HorizonStep | HorizonModel, ...]
 ) -> Bundle:
     time_keys = ("first_as_of", "last_as_of", "test_from")
     training = dict(manifest["training"])

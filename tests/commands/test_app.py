@@ -89,12 +89,6 @@ def test_every_command_has_help_that_says_what_it_does():
                 assert parameter.help, f"{name} {parameter.name}"
 
 
-def test_every_command_is_in_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in get_command(app).commands:
-        assert re.search(rf"(mqbg|make) {name}\b", readme), name
-
-
 def test_check_passes_sound_tables(mqbg, tiny):
     ran = mqbg("check", tiny)
     assert ran.status == 0

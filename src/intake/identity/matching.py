@@ -205,12 +205,12 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
             ),
             _comparison(
                 "phone", _null("phone"),
+                _level("phone_l = phone_r AND phone_names_l <= 2", "same number of one or two",
+                       agree["phone"], min(same_phone, 1e-4)),
                 # A company's own number says no more than the company does.
                 _level("phone_l = phone_r AND account_l = account_r "
                        "AND NOT regexp_matches(phone_l, '^0[789]0')",
                        "same number of one company", agree["company_phone"], 0.4),
-                _level("phone_l = phone_r AND phone_names_l <= 2", "same number of one or two",
-                       agree["phone"], min(same_phone, 1e-4)),
                 _level("phone_l = phone_r", "same number of many", 0.05, 0.05),
             ),
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from ...contract import TABLES, Table
 from ...features.engines.python import ListTable, list_table
 from ...settings import ApiSettings, to_instant
+from ...settings.field_types import nearest
 from .body_parsing import json_type_name
 from .problem_details import HttpProblem
 
@@ -135,10 +135,11 @@ def row_location(table: str, row: int) -> str:
 def _require_keys(body: Mapping[str, Any]) -> None:
     for key in body:
         if key not in KNOWN_KEYS:
-            nearest = difflib.get_close_matches(key, KNOWN_KEYS, n=1, cutoff=0.0)[0]
+            shown = _truncate(key)
             raise HttpProblem(
                 422,
-                f"unknown key {_truncate(key)!r} in the body; the nearest known one is {nearest!r}",
+                f"unknown key {shown!r} in the body; the nearest known one is "
+                f"{nearest(shown, KNOWN_KEYS)!r}",
             )
     if missing := [key for key in REQUIRED_KEYS if body.get(key) is None]:
         raise HttpProblem(

@@ -82,7 +82,7 @@ class Scorer:
             HttpProblem: 422 for what is not one group's tables, or for a group that is not open.
         """
         api, explain = self._settings.api, self._settings.explain
-        request = parse_group_tables(parse_body(body, api.max_depth), api)
+        request = parse_group_tables(parse_body(body, api), api)
         try:
             language = load_language(request.language or explain.language, explain.languages_folder)
         except BadInput as error:

@@ -186,8 +186,8 @@ def _horizon_table(
     matrix: NDArray[np.float64], scores: Sequence[Row], bundle: Bundle, as_of: datetime
 ) -> pa.Table:
     """Readiness within every horizon, the model's own included; by group, the shortest first."""
-    readiness = np.array([row["readiness"] for row in scores])
-    by_horizon = bundle.readiness_by_horizon(matrix, readiness)
+    log_odds = np.array([row["log_odds"] for row in scores])
+    by_horizon = bundle.readiness_by_horizon(matrix, log_odds)
     rows = [
         {
             "group_id": row["group_id"],

@@ -64,6 +64,7 @@ class GroupPage:
         base_bar: its step of the waterfall.
         stakeholders: the stakeholders, largest part first.
         others: number, points and bar of the stakeholders not shown one by one.
+        removed: points and bar of people who were removed at their request; None for nobody.
         total: 100 x readiness.
         roles: the role map.
         themes: what carried the parts of the people; None if it is not known.
@@ -78,6 +79,7 @@ class GroupPage:
     base_bar: Bar
     stakeholders: tuple[StakeholderEntry, ...]
     others: tuple[int, float, Bar] | None
+    removed: tuple[float, Bar] | None
     total: float
     roles: tuple[RoleMapEntry, ...]
     themes: ThemeTable | None
@@ -154,14 +156,14 @@ def _group_page(
     earlier: EarlierScores | None,
 ) -> GroupPage:
     group_id, total = group.score["group_id"], 100 * group.score["readiness"]
-    members = rows.members[group_id]
-    _require_sum(group.score, base, members, total)
+    members, per_log_odds = rows.members[group_id], _points_per_log_odds(group.score, base)
+    removed = per_log_odds * _removed_contribution(group.score, members, rows.summaries[group_id])
+    _require_sum(group.score, base + removed, members, total)
     by_size = sorted(members, key=lambda row: (-abs(row["contribution"]), row["contact_id"]))
     shown = sorted(by_size[:MAX_STAKEHOLDERS], key=lambda r: (-r["contribution"], r["contact_id"]))
     others = by_size[MAX_STAKEHOLDERS:]
-    parts = [base, *(row["points"] for row in shown), sum(row["points"] for row in others)]
+    parts = [base, *(row["points"] for row in shown), sum(row["points"] for row in others), removed]
     points, bars = round_to_total(parts, total), waterfall(parts)
-    per_log_odds = _points_per_log_odds(group.score, base)
     ids = [row["contact_id"] for row in shown]
     return GroupPage(
         group=group,
@@ -170,18 +172,31 @@ def _group_page(
         base_bar=bars[0],
         stakeholders=tuple(
             _stakeholder_entry(row, names, shown_points, per_log_odds, bar)
-            for row, shown_points, bar in zip(shown, points[1:-1], bars[1:-1], strict=True)
+            for row, shown_points, bar in zip(shown, points[1:-2], bars[1:-2], strict=True)
         ),
-        others=(len(others), points[-1], bars[-1]) if others else None,
+        others=(len(others), points[-2], bars[-2]) if others else None,
+        removed=(points[-1], bars[-1]) if removed else None,
         total=total,
         roles=role_map(group.score, members, bundle.vocabulary.template),
-        themes=theme_table(rows.themes[group_id], list(zip(ids, points[1:-1], strict=True))),
+        themes=theme_table(rows.themes[group_id], list(zip(ids, points[1:-2], strict=True))),
         timeline=timeline(
             rows.activities.get(group_id, {}), ids, group.score["as_of"], bundle.settings
         ),
         actions=tuple(next_steps(rows.actions[group_id], group.score)),
         change=group_change(group.score, members, earlier, names),
     )
+
+
+def _removed_contribution(score: Row, members: list[Row], summaries: list[Row]) -> float:
+    """What people who were removed from the tables added, in log-odds; 0 where nobody was.
+
+    `mqbg forget` blanks the summary of each group that a removed person was in.
+    """
+    if not any(row["summary"] == "" for row in summaries):
+        return 0.0
+    added = float(score["log_odds"] - score["base_log_odds"])
+    removed = added - math.fsum(row["contribution"] for row in members)
+    return removed if abs(removed) > SUM_TOLERANCE else 0.0
 
 
 def _require_sum(score: Row, base: float, members: list[Row], total: float) -> None:

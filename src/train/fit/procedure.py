@@ -28,8 +28,9 @@ from .calibration import (
     base_rate_shift,
     choose_calibrator,
     fit_venn_abers,
+    recency_weight,
 )
-from .horizons import fit_horizon_models
+from .horizons import fit_horizon_steps
 from .reference_members import find_reference_members
 from .refits import fit_refits
 from .shrinkage import blend_with_rule, effective_conversions, trees_share
@@ -170,13 +171,13 @@ def fit_bundle(
             snapshots_with_leavers=int(leavers.sum()),
         ),
         horizon_models=()
-        if fitted is None
-        else fit_horizon_models(
+        if choice is None
+        else fit_horizon_steps(
             rows,
+            held_out,
             training.horizon_outcomes(split.outcomes_known_until or split.test_from),
-            fitted.parameters,
-            fitted.rounds,
-            progress,
+            settings.target.horizon_days,
+            recency_weight(age_days, choice.half_life_days),
             rate_shift,
         ),
     )

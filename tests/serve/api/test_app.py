@@ -173,7 +173,7 @@ def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, c
         )
     lines = logged(capfd, 2)
     assert [(one["route"], one["status"], one["key"]) for one in lines] == [
-        ("/v1/groups/{group_id}", 404, "reader"), ("/v1/score", 422, "both")
+        ("/v1/groups/{group_id}", 422, "reader"), ("/v1/score", 422, "both")
     ]  # fmt: skip
     assert lines[0]["request_id"] == "night-7"
     assert not re.search("secret|Mai|0123456789", json.dumps(lines))

@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from made_report import (
     AS_OF,
@@ -73,6 +75,24 @@ def test_parts_that_do_not_add_up_to_the_score_are_refused(source, tmp_path):
     with pytest.raises(BadInput, match=r"'g1' to add up to its score of 26\.894"):
         written(half, source, tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_removed_person_added_is_one_part_without_a_name(source, tmp_path):
+    score = score_row("g1", -3.0, 2.0, 1)
+    scored = tables([score], [member_row(score, "c1", 1.5), member_row(score, "c2", 0.5)])
+    for people, removed in ((["c2"], 1), (["c1", "c2"], 0)):
+        left = scored.stakeholders.filter(
+            pc.is_in(scored.stakeholders["contact_id"], pa.array(people))
+        )
+        blank = pa.table(
+            {"group_id": ["g1"], "as_of": [score["as_of"]], "summary": [""]},
+            schema=scored.summaries.schema,
+        )
+        folder = tmp_path / str(len(people))
+        written(replace(scored, stakeholders=left, summaries=blank), source, folder)
+        page = group_page(folder, "g1")
+        assert page.source.count("People removed at their request") == removed
+        assert sum(map(tenths, page.parts)) == tenths(page.total)
 
 
 def test_a_group_without_members_has_a_page_that_says_so(source, tmp_path):

@@ -70,7 +70,7 @@ def test_the_same_seed_and_data_give_the_same_bytes_at_any_number_of_threads(
     one = saved_bytes(learned.bundle, tmp_path / "one")
     other = quickly_learned(snapshots, with_model(horizoned, threads=2))
     assert saved_bytes(other.bundle, tmp_path / "two") == one
-    assert set(one) == {"bundle.json", "trees.txt", "trees_30d.txt", "trees_90d.txt"}
+    assert set(one) == {"bundle.json", "trees.txt"}
 
 
 def test_a_learned_bundle_survives_saving_with_its_horizons(learned, horizoned, tmp_path):
