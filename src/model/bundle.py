@@ -140,7 +140,7 @@ class Bundle:
     @property
     def measured(self) -> bool:
         """Whether conversions say what a readiness is worth; without one a rule alone ranks."""
-        return self.blend.effective_conversions > 0
+        return self.training.conversions > 0
 
     @cached_property
     def booster(self) -> lgb.Booster:
