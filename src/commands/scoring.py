@@ -49,7 +49,12 @@ def score(
     """Score every open group at a cut-off; write the tables and keep them in the store."""
     from ..serve.batch.capacity_at_night import capacity_at_night
     from ..serve.batch.incremental import require_matching_scores
-    from ..serve.batch.score_files import is_score_file, read_score_tables, write_score_tables
+    from ..serve.batch.score_files import (
+        is_score_file,
+        read_score_tables,
+        write_facts,
+        write_score_tables,
+    )
     from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run_if_stored
     from ..support.atomic_output import replaced_folder
@@ -62,7 +67,7 @@ def score(
         open_scoring_job(data, version, lang, quarantine, settings, engine, force=force) as job,
         store_for(settings, at, use=store, replay=replay, skip_if_past=True) as opened_store,
     ):
-        job.check_fit(at, "score")
+        facts = job.facts(at, job.check_fit(at, "score"))
         if earlier is None or previous is None:
             scored = job.score(at)
         else:
@@ -74,6 +79,7 @@ def score(
             opened_store, scored, verdicts, settings, at, replay=replay, capacity=capacity
         ) as saved:
             write_score_tables(saved.scored, temporary)
+            write_facts(facts, temporary)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
     if opened_store is not None:
         changed_groups = len(saved.transitions)

@@ -106,6 +106,7 @@ class GroupFacts:
         missing_roles: required roles with too few members.
         members: the members, in any order.
         best_action: the best step, if there is one.
+        measured: whether conversions stand behind the readiness; else a rule alone ranks.
     """
 
     account: str
@@ -121,6 +122,7 @@ class GroupFacts:
     missing_roles: Sequence[str]
     members: Sequence[MemberFacts]
     best_action: ActionFacts | None = None
+    measured: bool = True
 
 
 def contact_text(contact: Contact, language: Language, sentence: str = "person") -> str:
@@ -246,6 +248,8 @@ def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
         status=language.word("status", facts.status),
         days=facts.horizon_days,
     )
+    if not facts.measured:
+        yield language.render("not_measured")
     yield _role_sentence(facts, language)
     if facts.members:
         yield _strongest_members(facts, language)

@@ -17,6 +17,7 @@ from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import Settings
 from .calibrators import Blend, Calibrator, VennAbers
+from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
 from .thresholds import Thresholds
@@ -109,6 +110,7 @@ class Bundle:
         only_features: those of the catalogue that the trees read, where they are of a release that
             had fewer; None for all.
         refits: the model had it learned from other accounts.
+        profile: what the training's data looked like; None for a model of a release without it.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
         refit_engines: the same for each of the refits; empty for LightGBM itself.
     """
@@ -126,6 +128,7 @@ class Bundle:
     horizon_models: tuple[HorizonStep | HorizonModel, ...] = ()
     only_features: tuple[str, ...] | None = None
     refits: tuple[Refit, ...] = ()
+    profile: DataProfile | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
     refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
 
@@ -133,6 +136,11 @@ class Bundle:
     def catalogue(self) -> Catalogue:
         """The catalogue that the trees were trained on."""
         return build_catalogue(self.vocabulary, self.only_features)
+
+    @property
+    def measured(self) -> bool:
+        """Whether conversions say what a readiness is worth; without one a rule alone ranks."""
+        return self.training.conversions > 0
 
     @cached_property
     def booster(self) -> lgb.Booster:

@@ -17,6 +17,7 @@ from ..features.declare.vocabulary import Vocabulary
 from ..settings import RoleRequirement, model_settings_values, settings_from_values
 from .bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from .calibrators import Blend, VennAbers, calibrator_from_dict
+from .data_profile import DataProfile
 from .horizons import HorizonModel, HorizonStep
 from .thresholds import Thresholds
 from .tree_text import feature_count
@@ -55,6 +56,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "interval": asdict(bundle.interval),
         "thresholds": asdict(bundle.thresholds),
         "reference_members": [asdict(member) for member in bundle.reference_members],
+        "profile": asdict(bundle.profile) if bundle.profile else None,
         "training": {
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(bundle.training).items()
@@ -230,6 +232,7 @@ def _bundle_from_manifest(
         ),
         training=TrainingSummary(**training),
         horizon_models=horizons,
+        profile=DataProfile(**profile) if (profile := manifest.get("profile")) else None,
     )
 
 
@@ -240,6 +243,7 @@ def _role_to_dict(role: TemplateRole) -> dict[str, Any]:
         "default": asdict(role.default) if role.default else None,
         "solutions": {solution: asdict(line) for solution, line in role.solutions.items()},
         "since": role.first_seen_at.isoformat() if role.first_seen_at else None,
+        "rest": role.rest,
     }
 
 
@@ -252,4 +256,5 @@ def _role_from_dict(fields: Mapping[str, Any]) -> TemplateRole:
             solution: RoleRequirement(**line) for solution, line in fields["solutions"].items()
         },
         first_seen_at=datetime.fromisoformat(fields["since"]) if fields["since"] else None,
+        rest=fields.get("rest", False),
     )

@@ -440,7 +440,10 @@ def test_columns_of_a_model_are_carried_over_for_that_model_alone(
 def test_score_writes_its_tables_and_they_sum(scored):
     names = sorted(path.name for path in (scored / AS_OF).iterdir())
     tables = ["actions", "horizons", "scores", "stakeholders", "summaries", "themes"]
-    assert names == [f"{table}.parquet" for table in tables]
+    assert names == sorted([*(f"{table}.parquet" for table in tables), "facts.json"])
+    facts = json.loads((scored / AS_OF / "facts.json").read_text(encoding="utf-8"))
+    assert facts["model"]["measured"]
+    assert facts["data_fit"]["refusal"] is None
     scores = pq.read_table(scored / AS_OF / "scores.parquet").to_pandas()
     members = pq.read_table(scored / AS_OF / "stakeholders.parquet").to_pandas()
     added = members.groupby("group_id")["contribution"].sum()

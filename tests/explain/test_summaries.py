@@ -390,3 +390,15 @@ def test_braces_and_tags_of_a_name_are_shown_and_not_run():
         person(contact=Contact("c1", "{{ points }} <b>x</b>")), load_language("en")
     )
     assert said.startswith("{{ points }} <b>x</b> (user): +1.0 points.")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("en", "not a measured chance"), ("ja", "実測に基づく見込みではありません")]
+)
+def test_a_summary_by_a_rule_says_that_it_is_no_measured_chance(code, said):
+    language = load_language(code)
+    measured = group_summary(facts(), language)
+    by_rule = group_summary(facts(measured=False), language)
+    assert said not in measured
+    (line,) = set(by_rule.split("\n")) - set(measured.split("\n"))
+    assert said in line

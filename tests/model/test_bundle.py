@@ -17,6 +17,7 @@ from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, ReferenceMember, TrainingSummary
 from mqbg.model.bundle_files import FORMAT, MANIFEST_FILE, TREES_FILE, load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
+from mqbg.model.data_profile import DataProfile
 from mqbg.model.feature_matrix import feature_matrix
 from mqbg.model.horizons import HorizonModel, HorizonStep
 from mqbg.model.pyfunc import _load_pyfunc
@@ -112,6 +113,7 @@ def bundle(table):
         training=TrainingSummary(
             "0f0f", 300, 90, SINCE, datetime(2024, 6, 1), datetime(2024, 9, 1), 17
         ),
+        profile=DataProfile(41, {"web_visit": 90, "面談": 3}, {"accounts.industry": 1 / 3}),
     )
 
 

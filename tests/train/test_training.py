@@ -133,7 +133,7 @@ def test_misdated_rows_change_no_figure(tables, misdated, open_tables):
     settings = replace(SETTINGS, observation=ObservationSettings())
     plain, odd = (quickly_trained(open_tables(t, settings)) for t in (tables, misdated))
     pd.testing.assert_frame_equal(odd.evaluation.figures, plain.evaluation.figures)
-    assert odd.bundle.settings.observation.since == datetime(2021, 1, 1)
+    assert odd.bundle.settings.observation.since == datetime(2021, 1, 2)
     np.testing.assert_array_equal(
         odd.evaluation.probabilities[MODEL], plain.evaluation.probabilities[MODEL]
     )

@@ -98,6 +98,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "heading": ("account", "solution"),
     "dated_heading": ("heading", "as_of"),
     "heading_with_threshold": ("heading", "as_of", "threshold"),
+    "not_measured": (),
     "group_readiness": ("readiness", "low", "high", "threshold", "status", "days"),
     "group_roles": ("completeness", "completeness_threshold", "filled", "missing"),
     "group_carried": ("people",),

@@ -11,6 +11,7 @@ from ...explain.language import load_language
 from ...explain.shapley.valuation import with_compiled_trees
 from ...features.tables.feature_source import prepare_source
 from ...model.bundle import Bundle
+from ...model.data_fit import request_warnings
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from ..batch.score_tables import SCORE_SCHEMAS
@@ -87,9 +88,11 @@ class Scorer:
         except BadInput as error:
             raise HttpProblem(422, f"language: {error}") from None
         try:
-            return score_response(self._score_tables(request, model, language), model)
+            response = score_response(self._score_tables(request, model, language), model)
         except OverflowError:
             raise HttpProblem(422, OVERFLOW_DETAIL) from None
+        columns = {name: rows.columns for name, rows in request.tables.items()}
+        return {**response, "warnings": list(request_warnings(columns, model.bundle))}
 
     def _score_tables(
         self, request: GroupTables, model: RegisteredBundle, language: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -94,7 +94,8 @@ def score(
         members = member_facts(group, inputs, themes)
         member_rows += _stakeholder_rows(group, members, language, as_of)
         action_rows += _action_rows(group, inputs, language, as_of)
-        summary = group_summary(group_facts(row, members, group, inputs, horizon), language)
+        facts = group_facts(row, members, group, inputs, horizon)
+        summary = group_summary(replace(facts, measured=bundle.measured), language)
         summaries.append({"group_id": row["group_id"], "as_of": as_of, "summary": summary})
     return ScoreTables(
         pa.Table.from_pylist(scores, SCORES),
