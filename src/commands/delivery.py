@@ -158,7 +158,6 @@ def _score_and_save(
     force: bool,
 ) -> ScoreTables:
     """The scores of a night, in the folder and in the store."""
-    from ..serve.batch.capacity_at_night import capacity_at_night
     from ..serve.batch.score_files import is_score_file, write_score_tables
     from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run
@@ -170,9 +169,8 @@ def _score_and_save(
     ):
         job.check_fit(at, "run")
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
-        capacity = capacity_at_night(job.source, job.bundle)
         with save_run(
-            store, scored, verdicts, settings, at, replay=replay, capacity=capacity
+            store, scored, verdicts, settings, at, replay=replay, capacity=job.capacity()
         ) as saved:
             write_score_tables(saved.scored, temporary)
         return saved.scored

@@ -167,7 +167,12 @@ def nights(monkeypatch):
 
     @contextmanager
     def opened(*_arguments, **_options):
-        yield SimpleNamespace(score=lambda _at: tables.pop(0), source=None, check_fit=lambda *_: ())
+        yield SimpleNamespace(
+            score=lambda _at: tables.pop(0),
+            source=None,
+            check_fit=lambda *_: (),
+            capacity=lambda: None,
+        )
 
     monkeypatch.setattr(job, "scoring_job", opened)
     monkeypatch.setattr("mqbg.serve.batch.verdicts.verdicts_as_of", lambda *_: NO_VERDICTS)
