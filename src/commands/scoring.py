@@ -47,7 +47,6 @@ def score(
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
-    from ..serve.batch.capacity_at_night import capacity_at_night
     from ..serve.batch.incremental import require_matching_scores
     from ..serve.batch.score_files import (
         is_score_file,
@@ -74,9 +73,8 @@ def score(
             require_matching_scores(previous, earlier, job.model.version, str(out))
             scored = job.score_changed(at, earlier, previous)
         verdicts = verdicts_as_of(job.source, at)
-        capacity = capacity_at_night(job.source, job.bundle)
         with save_run_if_stored(
-            opened_store, scored, verdicts, settings, at, replay=replay, capacity=capacity
+            opened_store, scored, verdicts, settings, at, replay=replay, capacity=job.capacity()
         ) as saved:
             write_score_tables(saved.scored, temporary)
             write_facts(facts, temporary)

@@ -263,6 +263,7 @@ def _thresholds_at_test_start(
             updated,
             settings.thresholds,
             expected_rate=settings.model.expected_rate,
+            states=settings.states,
             **resampling,
         ),
     )

@@ -14,6 +14,7 @@ from ..data.leak_findings import Finding
 from ..evaluate.bootstrap import CAPACITY_METRICS, RANKING_METRICS
 from ..evaluate.comparison import POPULATIONS
 from ..evaluate.evaluation import MODEL
+from ..evaluate.forecast_check import checks_json
 from ..fit.shrinkage import describe_blend as sample_sentence
 from ..fit.tuning import TuningResult
 from ..training import TrainingResult
@@ -108,6 +109,10 @@ def run_metrics(trained: TrainingResult) -> dict[str, float]:
         "leak_findings": float(len(trained.findings)),
         "threshold": bundle.thresholds.pooled_at(trained.split.cutoffs[-1]),
         **_estimate_metrics("kept", asdict(realised)),
+        **{
+            f"forecast_held.{check.measure}": float(check.held)
+            for check in trained.evaluation.forecast_checks
+        },
     }
     if bundle.thresholds.forecast is not None:
         found |= _estimate_metrics("promised", asdict(bundle.thresholds.forecast))
@@ -230,6 +235,7 @@ def training_json(trained: TrainingResult) -> dict[str, Any]:
         if published
         else None,
         "kept": asdict(evaluation.realised),
+        "forecast": checks_json(evaluation.forecast_checks),
     }
 
 

@@ -16,7 +16,8 @@ from datetime import datetime
 import pandas as pd
 
 from ..evaluate.bootstrap import METRICS, POPULATIONS
-from ..evaluate.segments import ALL_ROWS, expected_false_alarms, find_weak_segments
+from ..evaluate.segments import ALL_ROWS
+from ..evaluate.weak_segments import expected_false_alarms, find_weak_segments
 
 METRIC_HEADINGS = {
     "roc_auc": "ROC AUC",
@@ -331,13 +332,13 @@ def _segments(facts: CardFacts) -> str:
     return "\n\n".join(
         (
             (
-                "Where the model ranks worse than over all rows, or its chances are off by more "
-                "than chance explains:"
+                "Where the model ranks worse than its own chances say it should, or its chances "
+                "are off, by more than luck explains:"
             ),
             _bullets((one.sentence for one in weak), "No segment differs."),
             (
-                f"Were every segment as good as the whole, about {false_alarms:.1f} would be named "
-                "above all the same. A dash marks what is too small to judge."
+                f"Were all chances true, about {false_alarms:.1f} segments would be named above "
+                "all the same. A dash marks what is too small to judge."
             ),
             _segment_table(segment_figures),
         )
