@@ -61,6 +61,7 @@ def run_parameters(trained: TrainingResult) -> dict[str, Any]:
         "features": len(bundle.catalogue.feature_names),
         "calibrator": chosen.name if chosen else "none",
         "trees_share": bundle.blend.trees_share,
+        "linear_share": bundle.linear.share if bundle.linear else 0.0,
         "effective_conversions": bundle.blend.effective_conversions,
         "train_from": f"{split.train[0]:%Y-%m-%d}",
         "train_to": f"{split.train[-1]:%Y-%m-%d}",
