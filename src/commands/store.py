@@ -14,7 +14,7 @@ import typer
 
 from ..contract import BadInput
 from ..support.terminal import ERRORS
-from .options import Config, read_settings
+from .options import Config, JsonFile, read_settings, write_json
 
 if TYPE_CHECKING:
     from ..serve.batch.scoring import ScoreTables
@@ -131,6 +131,7 @@ def forget(
     name: Annotated[
         list[str] | None, typer.Option(help="Another name or address; may be repeated.")
     ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Remove a person from the store, the outbox, tables and pages, and say what went."""
@@ -154,6 +155,7 @@ def forget(
             "forget: expected something to clear, but there is no store here and no folder was "
             "given; name what holds the person with --store, --scores or --pages"
         )
+    write_json(json_file, {"contact_id": contact_id, "removed": removed})
     _print_removed(contact_id, removed, data if in_data else None)
 
 
