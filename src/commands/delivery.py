@@ -283,8 +283,8 @@ def _requeue_dead(store: Store, to: str) -> None:
 
 
 def _list_rejected(store: Store, results: Sequence[PushResult], path: Path | None) -> None:
-    from ..serve.delivery.csv_export import write_csv
     from ..serve.delivery.outbox.outbox import load_refused_records
+    from ..support.csv_export import write_csv
 
     if path is None:
         return

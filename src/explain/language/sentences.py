@@ -77,6 +77,24 @@ class Language:
             return feature.describe(self.code, subject)
         return own.replace("{subject}", subject or "")
 
+    def counted_feature(self, feature_name: str, value: float) -> str | None:
+        """A count with what it counts, such as "1 activity in the last 7 days".
+
+        Args:
+            feature_name: as `feature_name` gives it.
+            value: the count.
+
+        Returns:
+            None where the name does not begin with a noun that `[counted_nouns]` knows.
+        """
+        nouns = self.word_tables.get("counted_nouns", {})
+        beginnings = (noun for noun in nouns if f"{feature_name} ".startswith(f"{noun} "))
+        noun = max(beginnings, key=len, default=None)
+        if noun is None:
+            return None
+        number = self.formats.compact(value) if value else self.word("labels", "zero")
+        return f"{number} {nouns[noun] if value == 1 else noun}{feature_name[len(noun) :]}"
+
     def contact_name(self, full_name: str | None, contact_id: str) -> str:
         """A contact's name, or what stands for it."""
         unknown = display_name(contact_id) or contact_id
