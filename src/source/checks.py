@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import ibis
-import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from ..settings import Settings
@@ -19,12 +17,15 @@ from .compiled_queries import fetch_rows
 from .near_keys import near_keys_hint
 from .number_formats import ambiguous_numbers
 from .problems import MAX_EXAMPLES, Problem, Report, Rule, sort_problems
-from .quarantine import quarantine_rows
 from .quoting import first_line
-from .row_rules import RowRule, row_rules, with_rule_columns
 from .spellings import Spellings
 from .staging import ROW_NUMBER, Source, StagedTable, open_source
 from .warnings import source_warnings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from .row_rules import RowRule
 
 logger = logging.getLogger(__name__)
 _MAX_VALUE_CHARACTERS = 60
@@ -44,16 +45,16 @@ def check_source(source: Source, settings: Settings | None = None) -> Report:
     settings = settings or Settings()
     problems = list(source.problems)
     rows: dict[str, int] = {}
-    parents = {name: source.tables[name] for name in source.staged}
+    readable = set(source.staged)
     for name, staged in source.staged.items():
         try:
-            rows[name], found = _check_table(source.backend, TABLES[name], staged, parents)
+            rows[name], found = _check_table(source, TABLES[name], staged, readable)
             if settings.source.decimal is None:
-                found += ambiguous_numbers(source.backend, TABLES[name], staged)
+                found += ambiguous_numbers(source.session, TABLES[name], staged)
         except duckdb.Error as error:
             example = f"{staged.name}: {first_line(error)}"
             found = [Problem(name, "", Rule.NOT_READABLE, 1, (example,), structural=True)]
-            del parents[name]
+            readable.remove(name)
         problems += found
     report = Report(sort_problems(problems), rows=rows)
     return (
@@ -97,21 +98,37 @@ def checked_source(
         for warning in report.warnings:
             logger.info(warning)
         if report.problems and quarantine is not None:
+            from .quarantine import quarantine_rows
+
             source = quarantine_rows(source, quarantine)
         yield source
 
 
 def _check_table(
-    backend: Any, table: Table, staged: StagedTable, parents: Mapping[str, ir.Table]
+    source: Source, table: Table, staged: StagedTable, readable: Collection[str]
 ) -> tuple[int, list[Problem]]:
-    total, counts = _violation_counts(backend, table, staged, parents)
+    total, counts = _violation_counts(source, table, staged, readable)
     if total == 0 and table.filled:
         return 0, [Problem(table.name, "", Rule.NO_ROWS, 0, (staged.name,), structural=True)]
     if not any(counts):
         return total, []
+    return total, _problems(source, table, staged, readable, counts)
+
+
+def _problems(
+    source: Source,
+    table: Table,
+    staged: StagedTable,
+    readable: Collection[str],
+    counts: Sequence[int],
+) -> list[Problem]:
+    """What is wrong with a table in which some rows break a rule."""
+    from .row_rules import row_rules, with_rule_columns
+
+    backend, parents = source.backend, {name: source.tables[name] for name in readable}
     rows = with_rule_columns(table, staged)
     rules = row_rules(table, staged, rows, parents)
-    return total, [
+    return [
         Problem(
             table.name,
             rule.column,
@@ -137,24 +154,29 @@ def _hint(
 
 
 def _violation_counts(
-    backend: Any, table: Table, staged: StagedTable, parents: Mapping[str, ir.Table]
+    source: Source, table: Table, staged: StagedTable, readable: Collection[str]
 ) -> tuple[int, list[int]]:
     """Number of rows, and of those that break each of `row_rules`, in one scan."""
 
     def counts() -> ir.Table:
+        from .row_rules import row_rules, with_rule_columns
+
+        parents = {name: source.tables[name] for name in readable}
         rows = with_rule_columns(table, staged)
         rules = row_rules(table, staged, rows, parents)
         flagged = rows.select(**{f"broken_{i}": rule.violated for i, rule in enumerate(rules)})
         sums = {name: flagged[name].sum().fill_null(0) for name in flagged.columns}
         return flagged.aggregate(total=flagged.count(), **sums)
 
-    key = f"violations {table.name} {staged.shape} {sorted(parents)}"
-    found = fetch_rows(backend, key, counts)[0]
+    key = f"violations {table.name} {staged.shape} {sorted(readable)}"
+    found = fetch_rows(source.session, key, counts)[0]
     return int(found.pop("total")), [int(count) for count in found.values()]
 
 
 def _examples(backend: Any, table: Table, rows: ir.Table, rule: RowRule) -> tuple[str, ...]:
     """Up to five rows that break `rule`, first in the source first: key and offending value."""
+    import ibis
+
     parts = [rows[name].cast("string").fill_null(_NULL) for name in table.key]
     key = ibis.literal("/").join(parts) if len(parts) > 1 else parts[0]
     shown = rule.offending_value if rule.offending_value is not None else ibis.null("string")

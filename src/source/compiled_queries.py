@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..support.disk_cache import read_cache, write_cache
+from .connection import ibis_backend
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -18,14 +19,14 @@ def fetch_rows(backend: Any, key: str, build: Callable[[], ir.Table]) -> list[di
     to ask them.
 
     Args:
-        backend: Ibis DuckDB backend.
+        backend: Ibis DuckDB backend, or a `Connection`.
         key: says all that shapes the query beside the code; a source's tables have the same names
             and columns in every run.
         build: makes the expression, where no earlier run did.
     """
     kept = read_cache(f"check {key}")
     if kept is None:
-        kept = str(backend.compile(build())).encode()
+        kept = str(ibis_backend(backend).compile(build())).encode()
         write_cache(f"check {key}", kept)
     found = backend.con.execute(kept.decode())
     names = [column[0] for column in found.description]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Any
 
 from .null_texts import BLANKS
 from .quoting import quote_literal
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 _BLANKS = quote_literal(BLANKS)
 # Each includes those before it, so that a key is explained by the least that it needs.

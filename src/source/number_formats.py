@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import Table
 from .compiled_queries import fetch_count, fetch_rows
+from .connection import ibis_backend
 from .problems import MAX_EXAMPLES, Problem, Rule
 from .staging import ROW_NUMBER, StagedTable
 
@@ -37,7 +38,7 @@ def ambiguous_numbers(backend: Any, table: Table, staged: StagedTable) -> Iterat
         if count := fetch_count(backend, f"dotted {key}", dotted):
             first = dotted().order_by(ROW_NUMBER).limit(MAX_EXAMPLES)
             shown = first.select(*table.key, given=first["given_" + column.name])
-            rows = backend.to_pyarrow(shown).to_pylist()
+            rows = ibis_backend(backend).to_pyarrow(shown).to_pylist()
             examples = tuple(
                 "/".join(str(row[key]) for key in table.key) + f": {row['given']}" for row in rows
             )

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 
 from ..contract import EARLIEST, LATEST
 from ..settings import Settings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 LONG_BEFORE = timedelta(days=3 * 365)
 """History that somebody may well have before the first group."""
@@ -54,6 +55,8 @@ def known_times(tables: Mapping[str, ir.Table]) -> dict[str, tuple[ir.Table, ir.
 
     A member's `left_at` may be planned, so it does not count.
     """
+    import ibis
+
     activities = tables["activities"]
     known = ibis.coalesce(activities.recorded_at, activities.occurred_at)
     return {
@@ -70,10 +73,14 @@ def count_by_day(*times: tuple[ir.Table, ir.TimestampValue]) -> list[Day]:
 
 def rows_by_day(times: Mapping[str, tuple[ir.Table, ir.TimestampValue]]) -> ir.Table:
     """name, day, rows, first, last: the days of each of some times, in one query."""
+    import ibis
+
     return ibis.union(*(_days(name, table, time) for name, (table, time) in times.items()))
 
 
 def _days(name: str, table: ir.Table, time: ir.TimestampValue) -> ir.Table:
+    import ibis
+
     rows = table.select(at=time)
     days = rows.filter(rows.at.between(EARLIEST, LATEST)).group_by(
         name=ibis.literal(name), day=lambda t: t.at.truncate("D")

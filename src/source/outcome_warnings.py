@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from ..settings import Settings
 from .compiled_queries import fetch_count, fetch_rows
 from .staging import Source, count_rows
 from .table_reader import nearest_name
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 _FEW_DAYS = 3
 _MOST = 0.9  # share of the groups that were created on so few days
@@ -24,7 +26,7 @@ def outcome_warnings(source: Source, settings: Settings) -> Iterator[str]:
         events = source.tables["stage_events"]
         return events.group_by("stage").agg(rows=events.count())
 
-    counts = fetch_rows(source.backend, "stages", by_stage)
+    counts = fetch_rows(source.session, "stages", by_stage)
     stages = {row["stage"]: row["rows"] for row in counts}
     yield from _stages(stages, settings)
     if stage in stages:
@@ -65,7 +67,7 @@ def _unseen_outcomes(source: Source, stage: str) -> Iterator[str]:
         both = first_times().join(groups, "group_id")
         return both.filter(both.at <= both.created_at)
 
-    unseen = fetch_count(source.backend, f"unseen outcomes {stage}", unseen_groups)
+    unseen = fetch_count(source.session, f"unseen outcomes {stage}", unseen_groups)
     if unseen:
         reached = count_rows(source, first_times())
         yield (
@@ -80,7 +82,7 @@ def _creation_days(source: Source) -> Iterator[str]:
         groups = source.tables["buying_groups"]
         return groups.group_by(day=groups.created_at.truncate("D")).agg(rows=groups.count())
 
-    counts = fetch_rows(source.backend, "creation days", by_day)
+    counts = fetch_rows(source.session, "creation days", by_day)
     total = sum(row["rows"] for row in counts)
     largest = sorted(counts, key=lambda row: (-row["rows"], row["day"]))[:_FEW_DAYS]
     on_few = sum(row["rows"] for row in largest)

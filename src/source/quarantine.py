@@ -45,7 +45,7 @@ def quarantine_rows(source: Source, folder: Path) -> Source:
         if number:
             logger.warning("%s: %d rows in quarantine, %s", name, number, folder)
     staged = {name: _unflagged_staged(source, name) for name in source.staged}
-    return Source(backend, {**source.tables, **clean}, staged, (), source.name, source.notes)
+    return Source(source.session, {**source.tables, **clean}, staged, (), source.name, source.notes)
 
 
 def _flag_rows(source: Source, table: Table, clean: Mapping[str, ir.Table]) -> int:
@@ -95,7 +95,7 @@ def _unflagged_staged(source: Source, table: str) -> StagedTable:
     staged = source.staged[table]
     flagged = source.backend.table(table, database=_QUARANTINED)
     rows = staged.table.anti_join(flagged, ROW_NUMBER)
-    return replace(staged, table=rows, without_flagged_rows=True)
+    return replace(staged, read=lambda: rows, without_flagged_rows=True)
 
 
 def _require_rows_left(source: Source, clean: Mapping[str, ir.Table], folder: Path) -> None:

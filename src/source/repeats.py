@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-
-import ibis
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from ..contract import TABLES
 from .compiled_queries import fetch_count, fetch_rows
 from .staging import Source
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 # Two rows of one id that agree in these are one activity, recorded again.
 _IDENTITY = ("contact_id", "group_id", "kind", "occurred_at")
@@ -22,7 +23,7 @@ def repeat_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
         if not TABLES[name].copies:
             continue
         copies = rows[name] - fetch_count(
-            source.backend, f"distinct {name}", partial(source.tables.__getitem__, name)
+            source.session, f"distinct {name}", partial(source.tables.__getitem__, name)
         )
         if copies > 0:
             yield f"{staged.name}: exact copies of other rows, which count once: {copies:,}"
@@ -31,7 +32,7 @@ def repeat_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
 
 def _repeated_activities(source: Source) -> Iterator[str]:
     found = fetch_rows(
-        source.backend, "repeated activities", lambda: _repeats(source.tables["activities"])
+        source.session, "repeated activities", lambda: _repeats(source.tables["activities"])
     )[0]
     if found["repeats"]:
         yield f"activities that repeat an activity_id and count once: {found['repeats']:,}"
@@ -45,6 +46,8 @@ def _repeated_activities(source: Source) -> Iterator[str]:
 
 def _repeats(activities: ir.Table) -> ir.Table:
     """repeats, lost, first: rows that repeat an activity, others under its id, one such id."""
+    import ibis
+
     repeated = activities.group_by("activity_id").having(lambda t: t.count() > 1).agg()
     rows = activities.semi_join(repeated, "activity_id")
     identity = ibis.struct({name: rows[name] for name in _IDENTITY}).hash()

@@ -13,8 +13,6 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-import ibis
-
 from ..contract import TABLES, BadInput
 from .staging import Source
 
@@ -81,6 +79,8 @@ def on_spark(source: Source) -> Iterator[Source]:
         BadInput: Spark is not installed, no session can be started, the staging folder is not
             one, or Spark fails in the block.
     """
+    import ibis
+
     with _staging_folder() as folder, _session() as session, _failures_as_bad_input(session):
         backend = ibis.pyspark.connect(session)
         tables = {}

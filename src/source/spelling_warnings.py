@@ -20,7 +20,7 @@ def spelling_warnings(source: Source, settings: Settings) -> Iterator[str]:
     for name, staged in source.staged.items():
         columns = [c for c in category_columns(TABLES[name]) if c in staged.present_columns]
         for column in columns:
-            counts = value_counts(source.backend, f"{STAGED_SCHEMA}.{name}", column)
+            counts = value_counts(source.session, f"{STAGED_SCHEMA}.{name}", column)
             if groups := spelling_groups(counts):
                 yield _sentence(f"{staged.name}, {column}", groups, counts)
 

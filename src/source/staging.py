@@ -7,19 +7,19 @@ PostgreSQL) stays in memory, and spills into a temporary folder that is removed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import ibis
-import ibis.expr.types as ir
 
 from ..contract import TABLES, BadInput, Table
 from ..settings import Settings
+from .connection import Connection, ibis_backend
 from .conversion import (
     Conversion,
     convert,
@@ -38,6 +38,9 @@ from .repeated_headers import RepeatedHeader, drop_repeated_headers
 from .spellings import Spellings, join_spellings, known_spellings
 from .table_reader import TableReader, TableReaders, nearest_name, structural_problem
 
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
 STAGED_SCHEMA = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
 _MATERIALISED_SCHEMA = "kept"  # the same without source_row, for what is read once only
 ROW_NUMBER = "source_row"
@@ -48,8 +51,7 @@ class StagedTable:
     """One table as read, with what the checks need beside the contract's columns.
 
     Attributes:
-        table: the contract's columns, `source_row` (int64, from 0), and for every column in
-            `converted_columns` a `given_<column>`: the value as text before its conversion.
+        read: gives `table`.
         name: what the owner of the data calls it.
         present_columns: the contract's columns that the source has.
         converted_columns: those of them whose conversion may fail.
@@ -59,7 +61,7 @@ class StagedTable:
         without_flagged_rows: rows in quarantine are left out of `table`.
     """
 
-    table: ir.Table
+    read: Callable[[], ir.Table]
     name: str
     present_columns: frozenset[str]
     converted_columns: frozenset[str]
@@ -67,6 +69,15 @@ class StagedTable:
     null_texts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     without_flagged_rows: bool = False
+
+    @property
+    def table(self) -> ir.Table:
+        """The rows: the contract's columns, and what the checks need beside them.
+
+        That is `source_row` (int64, from 0), and for every column in `converted_columns` a
+        `given_<column>`: the value as text before its conversion.
+        """
+        return self.read()
 
     @property
     def shape(self) -> str:
@@ -80,7 +91,7 @@ class Source:
     """Open data.
 
     Attributes:
-        backend: Ibis DuckDB backend, session in UTC.
+        session: an engine of Ibis, or a `Connection`, which is in UTC.
         tables: every table of the contract, columns in canonical order and type.
         staged: the tables that the source really has, for the checks.
         problems: what is wrong with the structure; empty unless opened with `strict=False`.
@@ -88,12 +99,38 @@ class Source:
         notes: sentences on how the source was read.
     """
 
-    backend: Any
+    session: Any
     tables: Mapping[str, ir.Table]
     staged: Mapping[str, StagedTable]
     problems: tuple[Problem, ...]
     name: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def backend(self) -> Any:
+        """The engine, as Ibis has it."""
+        return ibis_backend(self.session)
+
+
+class ContractTables(Mapping[str, "ir.Table"]):
+    """The contract's tables in a session, each made when it is first asked for."""
+
+    def __init__(self, session: Connection) -> None:
+        self._session = session
+        self._tables: dict[str, ir.Table] = {}
+
+    def __getitem__(self, name: str) -> ir.Table:
+        if name not in self._tables:
+            if name not in TABLES:
+                raise KeyError(name)
+            self._tables[name] = self._session.ibis.table(name, database="main")
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABLES)
+
+    def __len__(self) -> int:
+        return len(TABLES)
 
 
 @contextmanager
@@ -126,24 +163,21 @@ def open_source(
         BadInput: nothing usable is at `data`, a database goes away while it is read, or (strict)
             the structure breaks the contract.
     """
-    options = {} if threads is None else {"threads": threads}
     with TemporaryDirectory(prefix="mqbg-") as spill_folder:
         scratch = Path(spill_folder) / "copies"
         scratch.mkdir()
-        backend = ibis.duckdb.connect(temp_directory=spill_folder, **options)
+        session = Connection(spill_folder, threads)
         try:
-            # Also when the machine's own settings say otherwise: naive times mean UTC.
-            backend.raw_sql("SET TimeZone = 'UTC'")
-            source = _read(backend, data, scratch, settings or Settings(), known or {})
+            source = _read(session, data, scratch, settings or Settings(), known or {})
             if strict and source.problems:
                 raise BadInput(Report(source.problems).text(source.name))
             yield source
         finally:
-            backend.disconnect()
+            session.con.close()
 
 
 def _read(
-    backend: Any, data: str | Path, scratch: Path, settings: Settings, known: Spellings
+    backend: Connection, data: str | Path, scratch: Path, settings: Settings, known: Spellings
 ) -> Source:
     for schema in (STAGED_SCHEMA, _MATERIALISED_SCHEMA):
         backend.raw_sql(f"CREATE SCHEMA {schema}")
@@ -155,9 +189,13 @@ def _read(
             join_spellings(backend, TABLES[name], f"{STAGED_SCHEMA}.{name}", names)
     for name in TABLES:
         create_table_view(backend, name, f"{STAGED_SCHEMA}.{name}" if name in staged else None)
-    tables = {name: backend.table(name, database="main") for name in TABLES}
     return Source(
-        backend, tables, staged, sort_problems(problems), display_name(data), readers.notes
+        backend,
+        ContractTables(backend),
+        staged,
+        sort_problems(problems),
+        display_name(data),
+        readers.notes,
     )
 
 
@@ -275,7 +313,7 @@ def _stage(backend: Any, table: Table, reader: TableReader, decimal: str | None)
         backend.raw_sql(f"{view} SELECT rowid AS {ROW_NUMBER}, * FROM {kept}")  # noqa: S608 - quoted
     present = frozenset(reader.columns) & frozenset(table.column_names)
     return StagedTable(
-        backend.table(table.name, database=STAGED_SCHEMA),
+        cache(lambda: ibis_backend(backend).table(table.name, database=STAGED_SCHEMA)),
         reader.name,
         present,
         frozenset(name for name, made in conversions.items() if made.original is not None),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-
-import ibis
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from ..contract import EARLIEST, LATEST, TABLES
 from ..settings import Settings
@@ -24,6 +22,9 @@ from .observation import (
     start_of_activities,
 )
 from .staging import Source, count_rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 _MAX_SHOWN = 3
 _COUNTED_FROM = "activities, from where they count"
@@ -56,11 +57,13 @@ def _days_of(source: Source) -> dict[str, list[Day]]:
         counted = _with_known(source, "activities")
         return rows_by_day({**times, _COUNTED_FROM: (counted, counted.known)})
 
-    return days_by_name(fetch_rows(source.backend, "days", query))
+    return days_by_name(fetch_rows(source.session, "days", query))
 
 
 def _with_known(source: Source, name: str) -> ir.Table:
     """The rows of a table with `known`; an activity is also not known before it occurred."""
+    import ibis
+
     table, known = known_times(source.tables)[name]
     time = ibis.greatest(known, table.occurred_at) if name == "activities" else known
     return table.mutate(known=time)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Any
 
 from ..contract import TABLES
 from ..settings import Settings
@@ -16,6 +14,9 @@ from .spelling_warnings import spelling_warnings
 from .staging import Source, StagedTable
 from .table_reader import nearest_name
 from .time_warnings import time_warnings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 # A zone stands after minutes: in 2024-02-01 the "-01" is a day.
 _ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
@@ -72,7 +73,7 @@ def _mixed_zone_warnings(source: Source) -> Iterator[str]:
             if column.dtype == "timestamp" and column.name in staged.converted_columns
         ]
         if columns:
-            yield from _mixed_zone_columns(source.backend, name, staged, columns)
+            yield from _mixed_zone_columns(source.session, name, staged, columns)
 
 
 def _mixed_zone_columns(
@@ -99,7 +100,7 @@ def _mixed_zone_columns(
 
 
 def _row_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
-    backend, tables = source.backend, source.tables
+    backend, tables = source.session, source.tables
     if number := fetch_count(backend, "without members", lambda: _without_members(tables)):
         total = rows["buying_groups"]
         yield f"buying groups without a member, scored as empty: {number:,} of {total:,}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from mqbg.support.disk_cache import CACHE_VARIABLE
 
 
 def imported_by(names: Path, *commands: list[str], folder: Path | None = None) -> set[str]:
@@ -48,6 +49,13 @@ def test_the_lowest_rooms_import_no_engine(room):
 def test_a_check_imports_neither_trees_nor_mlflow(world, tmp_path):
     imported = imported_by(tmp_path / "imported.json", ["check", str(world)])
     assert not imported & {"lightgbm", "mlflow", "sklearn"}
+
+
+def test_a_second_check_of_sound_data_imports_no_ibis(world, tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    names = tmp_path / "imported.json"
+    assert "ibis" in imported_by(names, "check", str(world))
+    assert not imported_by(names, "check", str(world)) & {"ibis", "pandas", "sqlglot"}
 
 
 def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgbm(

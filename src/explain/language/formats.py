@@ -73,7 +73,7 @@ class Formats:
 
     def listed(self, texts: Iterable[str]) -> str:
         """A list in words: A, B, and C; A、B、C."""
-        return format_list(list(texts), style="standard", locale=self.locale)
+        return _list(self.locale, tuple(texts))
 
     def counted(self, number: int, noun: str) -> str:
         """This many of something in the plural form that the language has for it: 1 activity.
@@ -84,7 +84,7 @@ class Formats:
         if noun not in self.plurals:
             raise LookupError(f"no noun {noun!r} in [plurals], only {', '.join(self.plurals)}")
         forms = self.plurals[noun]
-        form = forms.get(self.locale.plural_form(number), forms["other"])
+        form = forms.get(_plural_form(self.locale, number), forms["other"])
         return form.replace(NUMBER, self.whole(number))
 
     @property
@@ -120,3 +120,13 @@ def _percent(locale: Locale, text: str, decimals: int) -> str:
 @lru_cache(maxsize=10_000)
 def _day(locale: Locale, day: date, width: str) -> str:
     return format_date(day, width, locale=locale)
+
+
+@lru_cache(maxsize=10_000)
+def _list(locale: Locale, texts: tuple[str, ...]) -> str:
+    return format_list(texts, style="standard", locale=locale)
+
+
+@lru_cache(maxsize=10_000, typed=True)  # 1 and 1.0 have different forms
+def _plural_form(locale: Locale, number: int) -> str:
+    return str(locale.plural_form(number))

@@ -115,7 +115,9 @@ class Language:
         environment = SandboxedEnvironment(
             undefined=StrictUndefined,
             autoescape=False,
-            finalize=lambda value: on_one_line(value) if isinstance(value, str) else value,
+            finalize=lambda value: (
+                value if not isinstance(value, str) or value.isprintable() else on_one_line(value)
+            ),
         )
         # Sentences need no functions; copying Jinja's own for each took most of the time.
         environment.globals.clear()

@@ -158,7 +158,9 @@ def _staged_table(engine: PythonEngine, table: Table) -> StagedTable:
             converted.add(column.name)
             types[f"given_{column.name}"] = "string"
     rows = _engine_table(engine, _staged_name(table.name), types)
-    return StagedTable(rows, table.name, frozenset(table.column_names), frozenset(converted), ())
+    return StagedTable(
+        lambda: rows, table.name, frozenset(table.column_names), frozenset(converted), ()
+    )
 
 
 def _staged_name(table: str) -> str:
