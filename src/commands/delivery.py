@@ -159,7 +159,6 @@ def _score_and_save(
     force: bool,
 ) -> tuple[ScoreTables, dict[str, Any]]:
     """The scores of a night, in the folder and in the store, and what is to be said of them."""
-    from ..serve.batch.capacity_at_night import capacity_at_night
     from ..serve.batch.score_files import is_score_file, write_facts, write_score_tables
     from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run
@@ -171,9 +170,8 @@ def _score_and_save(
     ):
         facts = job.facts(at, job.check_fit(at, "run"))
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
-        capacity = capacity_at_night(job.source, job.bundle)
         with save_run(
-            store, scored, verdicts, settings, at, replay=replay, capacity=capacity
+            store, scored, verdicts, settings, at, replay=replay, capacity=job.capacity()
         ) as saved:
             write_score_tables(saved.scored, temporary)
             write_facts(facts, temporary)
@@ -285,8 +283,8 @@ def _requeue_dead(store: Store, to: str) -> None:
 
 
 def _list_rejected(store: Store, results: Sequence[PushResult], path: Path | None) -> None:
-    from ..serve.delivery.csv_export import write_csv
     from ..serve.delivery.outbox.outbox import load_refused_records
+    from ..support.csv_export import write_csv
 
     if path is None:
         return

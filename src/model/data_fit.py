@@ -22,7 +22,7 @@ from ..features.tables.feature_source import FeatureSource
 from ..source.spellings import spelling_key
 from .bundle import Bundle
 from .data_profile import DataProfile, data_profile
-from .known_names import CATEGORY_COLUMNS
+from .known_names import CATEGORY_COLUMNS, shortened
 
 logger = logging.getLogger(__name__)
 _MAX_SHOWN = 5
@@ -67,7 +67,7 @@ class UnknownNames:
     def sentence(self) -> str:
         """The names in one line."""
         shown = ", ".join(
-            f"{name!r} ({rows:,}{f', known: {near!r}' if near else ''})"
+            f"{shortened(name)!r} ({rows:,}{f', known: {near!r}' if near else ''})"
             for name, rows, near in self.names[:_MAX_SHOWN]
         )
         left = len(self.names[_MAX_SHOWN:]) + self.more

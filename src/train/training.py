@@ -318,13 +318,15 @@ def _add_refits(
             probability,
             fitted,
             calibrator,
+            learned.fitted_linear,
             **comparison_options,
         )
         trained = replace(trained, monotone_cost=monotone_cost)
     if settings.model.ablation and trained.evaluation.signal.found:
         theme_ablation = ablate_themes(
             learned.bundle.catalogue.features, learned.training_matrix, test, rows, probability,
-            fitted, calibrator, progress=progress, **comparison_options,
+            fitted, calibrator, linear=learned.fitted_linear, progress=progress,
+            **comparison_options,
         )  # fmt: skip
         trained = replace(trained, ablation=theme_ablation)
     return trained

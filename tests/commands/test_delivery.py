@@ -173,6 +173,7 @@ def nights(monkeypatch):
             source=None,
             check_fit=lambda *_: DataFit(),
             facts=lambda *_: {"model": {"measured": True}, "data_fit": DataFit().values()},
+            capacity=lambda: None,
         )
 
     monkeypatch.setattr(job, "scoring_job", opened)

@@ -93,7 +93,11 @@ def score(mqbg, monkeypatch):
     @contextmanager
     def job(*_arguments, **_options):
         yield SimpleNamespace(
-            score=scored_at, source=None, check_fit=lambda *_: None, facts=lambda *_: {}
+            score=scored_at,
+            source=None,
+            check_fit=lambda *_: None,
+            facts=lambda *_: {},
+            capacity=lambda: None,
         )
 
     def none_known(_source, _as_of):

@@ -19,7 +19,14 @@ from .examples import (
     REQUEST,
     SCORE_RESPONSE,
 )
-from .group_tables import REQUIRED_KEYS, ROW_LIST_KEYS, SINGLE_ROW_KEYS
+from .group_tables import (
+    GROUPS_KEY,
+    MAX_GROUPS,
+    OPTION_KEYS,
+    REQUIRED_KEYS,
+    ROW_LIST_KEYS,
+    SINGLE_ROW_KEYS,
+)
 from .problem_details import PROBLEM_MEDIA_TYPE
 from .responses import JSON
 
@@ -236,7 +243,38 @@ def response_descriptions(
     }
 
 
+def score_descriptions(*error_statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What `POST /v1/score` may answer: about one group, or about each of several.
+
+    Args:
+        error_statuses: statuses of `ERROR_DESCRIPTIONS`.
+    """
+    described = response_descriptions("score", *error_statuses)
+    content = described[200]["content"][JSON]
+    content["schema"] = {"anyOf": [content["schema"], scores_answer_schema()]}
+    return described
+
+
+def scores_body_schema() -> Schema:
+    """The body of `POST /v1/score` with several groups."""
+    one = score_body_schema()
+    options = {key: one["properties"].pop(key) for key in OPTION_KEYS}
+    one["required"] = [key for key in one["required"] if key not in OPTION_KEYS]
+    groups = {**_array_schema(one), "maxItems": MAX_GROUPS}
+    return _object_schema({**options, GROUPS_KEY: groups}, ("as_of", GROUPS_KEY)) | {
+        "additionalProperties": False
+    }
+
+
+def scores_answer_schema() -> Schema:
+    """The answer about several groups, in their order."""
+    refusal = _object_schema({"error": {"type": "string"}})
+    answers = _array_schema({"anyOf": [RESPONSE_SCHEMAS["score"][0], refusal]})
+    return _object_schema({"model": _MODEL_SCHEMA, GROUPS_KEY: answers})
+
+
 def request_body() -> dict[str, Any]:
     """The body of `POST /v1/score` as FastAPI takes it."""
-    content = {JSON: {"schema": score_body_schema(), "example": REQUEST}}
+    schema = {"anyOf": [score_body_schema(), scores_body_schema()]}
+    content = {JSON: {"schema": schema, "example": REQUEST}}
     return {"requestBody": {"required": True, "content": content}}

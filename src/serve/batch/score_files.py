@@ -16,6 +16,8 @@ from .scoring import ScoreTables
 
 FACTS_FILE = "facts.json"
 """What is to be said of a run as a whole: of `ScoringJob.facts`."""
+ADDED_LATER = frozenset({"reason_facts"})
+"""Columns that folders of earlier versions lack; they are read as null."""
 
 
 def is_score_file(name: str) -> bool:
@@ -71,6 +73,9 @@ def _read(folder: Path, name: str) -> pa.Table:
             f"{folder}: expected the tables that `mqbg score` writes, could not read {path.name}: "
             f"{str(error).splitlines()[0]}"
         ) from None
+    for field in SCORE_SCHEMAS[name]:
+        if field.name in ADDED_LATER and field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
     if missing := [
         column for column in SCORE_SCHEMAS[name].names if column not in table.column_names
     ]:

@@ -24,6 +24,7 @@ from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
 from ...source import Source
 from ...support.progress import Progress, no_progress
+from .capacity_at_night import CapacityAtNight, capacity_at_night
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
@@ -82,6 +83,10 @@ class ScoringJob:
     def bundle(self) -> Bundle:
         """The model's bundle."""
         return self.model.bundle
+
+    def capacity(self) -> CapacityAtNight | None:
+        """What sales can take by the model's settings; None where its thresholds follow nothing."""
+        return capacity_at_night(self.source, self.bundle)
 
     def score(self, as_of: datetime, group_ids: Sequence[str] | None = None) -> ScoreTables:
         """Scores the groups that are open at a cut-off, or some of them."""

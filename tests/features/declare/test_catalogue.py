@@ -51,17 +51,21 @@ def test_every_theme_has_a_feature(words):
     assert {feature.theme for feature in words.features} == set(get_args(Theme))
 
 
-def test_named_features_are_those_of_the_whole_catalogue_to_the_bit(
-    random_tables, features_at, bits
-):
-    tables = random_tables(5, AS_OF)
-    whole = features_at(tables, AS_OF)
-    names = [*next(iter(whole.values()))][2::3]
-    named = features_at(tables, AS_OF, names=names)
-    columns = ["group_id", "as_of", *names]
-    assert {g: [*row] for g, row in named.items()} == dict.fromkeys(whole, columns)
-    for group_id, row in named.items():
-        assert bits(row) == bits({name: whole[group_id][name] for name in row})
+@pytest.fixture(scope="module")
+def whole(open_tables, random_tables):
+    """A random world, its vocabulary, and all its features."""
+    source = open_tables(random_tables(5, AS_OF))
+    vocabulary = find_vocabulary(source, AS_OF)
+    return source, vocabulary, feature_table(source, build_catalogue(vocabulary), [AS_OF])
+
+
+def test_named_features_are_those_of_the_whole_catalogue_to_the_bit(whole, bits):
+    source, vocabulary, everything = whole
+    names = everything.column_names[2::3]
+    named = feature_table(source, build_catalogue(vocabulary, names), [AS_OF])
+    assert named.column_names == ["group_id", "as_of", *names]
+    expected = everything.select(named.column_names).to_pylist()
+    assert [bits(row) for row in named.to_pylist()] == [bits(row) for row in expected]
 
 
 def endings(words):
@@ -137,13 +141,12 @@ def test_odd_names_of_roles_and_kinds_make_columns_that_count(features_at, words
     assert row["completeness"] == row["engaged_completeness"] == 1
 
 
-def test_categories_are_text_and_all_else_is_numbers(open_tables):
-    source = open_tables({"members": [{"group_id": "g1", "contact_id": "c1"}]})
-    words = build_catalogue(find_vocabulary(source, AS_OF))
-    schema = feature_table(source, words, [AS_OF]).schema
-    for name in words.feature_names:
-        expected = "string" if name in words.categorical_features else "double"
-        assert str(schema.field(name).type) == expected
+def test_categories_are_text_and_all_else_is_numbers(whole):
+    _source, vocabulary, everything = whole
+    known = build_catalogue(vocabulary)
+    for name in known.feature_names:
+        expected = "string" if name in known.categorical_features else "double"
+        assert str(everything.schema.field(name).type) == expected
 
 
 def test_only_the_most_frequent_families_get_a_column(open_tables):
