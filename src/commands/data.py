@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +23,7 @@ from .options import (
     parse_instant,
     read_settings,
     require_readable_settings,
+    write_json,
 )
 
 if TYPE_CHECKING:
@@ -46,22 +46,13 @@ def check(
     name = display_name(data)
     with open_source(data, strict=False, settings=settings) as source:
         report = check_source(source, settings)
-    if json_file is not None:
-        _write_json(report.values(name), json_file)
+    write_json(json_file, report.values(name))
     if report.problems and quarantine is None:
         raise BadInput(report.text(name))
     print(report.text(name))  # noqa: T201 - the report is the result
     if report.problems:
         with checked_source(data, quarantine=quarantine, settings=settings):
             pass
-
-
-def _write_json(document: dict[str, Any], path: Path) -> None:
-    from ..support.atomic_output import replaced_file
-
-    with replaced_file(path) as temporary:
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def simulate(

@@ -96,6 +96,7 @@ def score(
             "statuses": dict(Counter(saved.scored.scores["status"].to_pylist())),
             "changed_states": None if opened_store is None else changed_groups,
             "out": str(out),
+            **{part: facts[part] for part in ("model", "data_fit")},
         },
     )
     if opened_store is not None:

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..contract import EARLIEST, LATEST
 from ..settings import Settings
@@ -35,8 +36,9 @@ OBSERVED_TABLES = ("activities", *_KNOWN_SINCE)
 """Tables whose rows tell that somebody was still looking."""
 
 _WEEK = timedelta(days=7)
+_MONTH = timedelta(days=28)
 _FEW_ROWS = 30  # fewer tell nothing of what is ordinary
-_ORDINARY_SHARE = 0.1  # of the weekly volume that the typical row lives in
+_ORDINARY_SHARE = 0.1  # of the volume that the typical row lives in
 _ORDINARY_ROWS = 2.0  # a row alone in its week is not ordinary where others are not alone
 
 
@@ -112,37 +114,43 @@ def merge_days(*series: Iterable[Day]) -> list[Day]:
 
 
 def last_ordinary_day(days: Sequence[Day]) -> Day:
-    """The latest day whose week, itself the last day of it, has an ordinary volume.
+    """The latest day whose week and four weeks, itself their last day, have an ordinary volume.
 
-    Ordinary is a tenth of the weekly volume that the typical row lives in, and more than one row
-    where weeks have several. Of a few rows in all, the latest is the last.
+    Ordinary is a tenth of the volume that the typical row lives in, and more than one row where
+    others are not alone. A batch of tasks that are due on one day has a full week, but four empty
+    ones before it. Of a few rows in all, the latest is the last.
 
     Args:
         days: in order, at least one.
     """
-    return days[_ordinary(days, lambda day: (day - _WEEK, day))[-1]]
+    weeks = _ordinary(days, lambda day: (day - _WEEK, day))
+    months = _ordinary(days, lambda day: (day - _MONTH, day))
+    both = np.flatnonzero(weeks & months)
+    return days[int((both if len(both) else np.flatnonzero(weeks))[-1])]
 
 
 def first_ordinary_day(days: Sequence[Day]) -> Day:
     """The earliest day whose week, itself the first day of it, has an ordinary volume."""
-    return days[_ordinary(days, lambda day: (day - timedelta(days=1), day + _WEEK))[0]]
+    ordinary = _ordinary(days, lambda day: (day - timedelta(days=1), day + _WEEK))
+    return days[int(np.flatnonzero(ordinary)[0])]
 
 
 def _ordinary(
-    days: Sequence[Day], week: Callable[[datetime], tuple[datetime, datetime]]
-) -> list[int]:
-    """Places of the days whose week (after its first, up to its second instant) is ordinary."""
+    days: Sequence[Day], span: Callable[[datetime], tuple[datetime, datetime]]
+) -> NDArray[np.bool_]:
+    """Whether the span of each day (after its first, up to its second instant) is ordinary."""
     at = np.array([day.day for day in days], dtype="datetime64[us]")
     rows = np.array([day.rows for day in days], dtype=np.int64)
     if rows.sum() < _FEW_ROWS:
-        return list(range(len(days)))
+        return np.ones(len(days), dtype=bool)
     total = np.concatenate([[0], np.cumsum(rows)])
-    bounds = np.array([week(day.day) for day in days], dtype="datetime64[us]")
+    bounds = np.array([span(day.day) for day in days], dtype="datetime64[us]")
     after, until = (np.searchsorted(at, bounds[:, i], side="right") for i in (0, 1))
     volume = total[until] - total[after]
     typical = float(np.median(np.repeat(volume, np.minimum(rows, 1000))))
     least = max(_ORDINARY_SHARE * typical, min(_ORDINARY_ROWS, typical / 2))
-    return [int(place) for place in np.flatnonzero(volume >= least)]
+    ordinary: NDArray[np.bool_] = volume >= least
+    return ordinary
 
 
 def end_of_observation(tables: Mapping[str, ir.Table], settings: Settings) -> datetime:

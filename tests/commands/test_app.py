@@ -423,6 +423,23 @@ def test_a_model_served_by_mlflow_says_what_score_says(trained, world, mqbg, mon
     assert (scores["readiness"] - scores["group_id"].map(served)).abs().max() <= 1e-12
 
 
+@pytest.mark.parametrize("command", ["score", "features"])
+def test_roles_in_capitals_are_refused_before_anything_is_written(
+    trained, world, mqbg, monkeypatch, tmp_path, command
+):
+    data = tmp_path / "capitals"
+    shutil.copytree(world, data)
+    members = pq.read_table(data / "members.parquet")
+    place = members.schema.get_field_index("role")
+    capitals = members.set_column(place, "role", pc.utf8_upper(members["role"]))
+    pq.write_table(capitals, data / "members.parquet")
+    monkeypatch.chdir(trained)
+    out = tmp_path / "out"
+    ran = mqbg(command, data, "--as-of", AS_OF, "--out", out, "--version", "champion")
+    refused(ran, f"{command}: expected names that the model knows", "known: 'user'", "--force")
+    assert not out.exists()
+
+
 def test_columns_of_a_model_are_carried_over_for_that_model_alone(
     trained, world, mqbg, monkeypatch, tmp_path
 ):

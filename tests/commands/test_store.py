@@ -96,8 +96,9 @@ def score(mqbg, monkeypatch):
             score=scored_at,
             source=None,
             check_fit=lambda *_: None,
-            facts=lambda *_: {},
+            facts=lambda *_: {"model": {}, "data_fit": {"warnings": []}},
             capacity=lambda: None,
+            model=SimpleNamespace(version="7"),
         )
 
     def none_known(_source, _as_of):

@@ -49,6 +49,21 @@ def test_meetings_planned_week_by_week_are_not_the_end():
     assert last_ordinary_day([*usual, *planned]).day <= usual[-1].day + timedelta(days=7)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_tasks_that_are_due_in_batches_are_not_the_end(rows):
+    """As many on one day as on an ordinary one, month by month for a year."""
+    usual = daily(100, rows=4)
+    due = days(*(usual[-1].day + timedelta(days=40 + 30 * i) for i in range(12)), rows=rows)
+    assert last_ordinary_day([*usual, *due]) == usual[-1]
+
+
+@pytest.mark.parametrize("pause", [20, 60])
+def test_after_a_pause_the_data_goes_on(pause):
+    before, after = daily(100), daily(100)
+    later = [Day(d.day + timedelta(days=100 + pause), d.rows, d.first, d.last) for d in after]
+    assert last_ordinary_day([*before, *later]) == later[-1]
+
+
 def test_rows_of_the_past_are_not_the_beginning():
     usual = daily(100)
     assert (
