@@ -121,6 +121,8 @@ class HubSpotSettings(RequestSettings):
         path: of the batch upsert, `{object_type}` standing for the type.
         properties_path: where properties are listed and created, for `--prepare`.
         associations_path: from notes to the object.
+        portal_id: the account's number, as addresses in HubSpot show it; a token of another
+            account is refused, and another number is another place to send to. "" checks nothing.
         object_type: `deals`, or the name of a custom object.
         property_group: that new properties belong to.
         id_property: unique property that holds the group_id.
@@ -138,6 +140,7 @@ class HubSpotSettings(RequestSettings):
     associations_path: Text = (
         "/crm/associations/2026-03/notes/{object_type}/batch/associate/default"
     )
+    portal_id: Text = ""
     object_type: Text = "deals"
     property_group: Text = "dealinformation"
     id_property: Text = "mqbg_group_id"
