@@ -57,7 +57,7 @@ def update_threshold(
         return thresholds
     qualified_before: frozenset[Any] = frozenset()
     balance, previous_as_of = 0.0, None
-    for as_of, snapshot in _rows_by_snapshot(rows):
+    for as_of, snapshot in rows_by_snapshot(rows):
         segments = segment_values(snapshot, thresholds)
         qualifying = qualifying_thresholds(snapshot, thresholds)
         updated_until = thresholds.updated_until
@@ -170,7 +170,8 @@ def qualifying_thresholds(rows: pd.DataFrame, thresholds: Thresholds) -> Floats:
     return np.where(complete, qualifying, -np.inf)
 
 
-def _rows_by_snapshot(rows: pd.DataFrame) -> list[tuple[datetime, pd.DataFrame]]:
+def rows_by_snapshot(rows: pd.DataFrame) -> list[tuple[datetime, pd.DataFrame]]:
+    """The rows of each as_of, in order of time."""
     parts = rows.groupby("as_of", sort=True)
     return [(pd.Timestamp(as_of).to_pydatetime(), part) for as_of, part in parts]  # type: ignore[arg-type]
 

@@ -148,6 +148,10 @@ _GROUP_ARRAYS = {
     name: _ROW_ARRAYS[name] for name in ("stakeholders", "actions", "horizons", "themes")
 }
 _SUMMARY_SCHEMA = {"type": ["string", "null"]}
+_WARNINGS_SCHEMA = {
+    "type": "array", "items": {"type": "string"},
+    "description": "Names in the body that the model does not know, and what its numbers are not.",
+}  # fmt: skip
 _MODEL_SCHEMA = _object_schema({"name": {"type": "string"}, "version": {"type": "string"}})
 
 RESPONSE_SCHEMAS: Mapping[str, tuple[Schema, Any]] = {
@@ -155,7 +159,7 @@ RESPONSE_SCHEMAS: Mapping[str, tuple[Schema, Any]] = {
         _object_schema(
             {
                 "model": _MODEL_SCHEMA, "score": _SCORE_SCHEMA, **_GROUP_ARRAYS,
-                "summary": _SUMMARY_SCHEMA, "warnings": _array_schema({"type": "string"}),
+                "summary": _SUMMARY_SCHEMA, "warnings": _WARNINGS_SCHEMA,
             }
         ),
         SCORE_RESPONSE,

@@ -14,9 +14,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ...contract import BadInput
+from ...model.states import (
+    QUALIFIED,
+    STATE_COLUMNS,
+    TRANSITION_COLUMNS,
+    StateUpdate,
+    update_states,
+)
 from ...settings import Settings
+from ..batch.capacity_at_night import CapacityAtNight
 from ..batch.scoring import ScoreTables
-from ..states import STATE_COLUMNS, TRANSITION_COLUMNS, StateUpdate, update_states
 from .changed_rows import store_changed_rows
 from .connection import Store
 from .copy_rows import frame_to_arrow, insert_rows, prepare_rows
@@ -68,6 +75,7 @@ def save_run(
     as_of: datetime,
     *,
     replay: bool = False,
+    capacity: CapacityAtNight | None = None,
 ) -> Iterator[SavedRun]:
     """Moves the states and keeps a run, if what is done meanwhile succeeds.
 
@@ -82,6 +90,9 @@ def save_run(
         settings: [states] and [store] are read.
         as_of: the cut-off.
         replay: drop the runs after the cut-off.
+        capacity: what sales can take, where the thresholds follow it: the run then lets in as many
+            groups as the runs before it left room for, and `threshold` becomes the readiness of
+            the last of them.
 
     Yields:
         What is kept once the body is done.
@@ -94,8 +105,13 @@ def save_run(
         require_chronological(connection, as_of, replay=replay)
         _delete_from(connection, as_of)
         scores_frame = scored.scores.to_pandas()
+        quota = (
+            None
+            if capacity is None
+            else capacity.quota(load_new_entries(connection), scores_frame["group_id"], as_of)
+        )
         moved_states = update_states(
-            load_latest_states(connection), scores_frame, verdicts, settings.states, as_of
+            load_latest_states(connection), scores_frame, verdicts, settings.states, as_of, quota
         )
         scored_with_status = _with_status(scored, moved_states)
         _write_run(connection, scored_with_status, moved_states, as_of)
@@ -113,12 +129,15 @@ def save_run_if_stored(
     as_of: datetime,
     *,
     replay: bool = False,
+    capacity: CapacityAtNight | None = None,
 ) -> Iterator[SavedRun]:
     """The same where there is a store; without one the scores as they are."""
     if store is None:
         yield SavedRun(scored, pd.DataFrame(columns=list(TRANSITION_COLUMNS)))
         return
-    with save_run(store, scored, verdicts, settings, as_of, replay=replay) as saved:
+    with save_run(
+        store, scored, verdicts, settings, as_of, replay=replay, capacity=capacity
+    ) as saved:
         yield saved
 
 
@@ -131,13 +150,29 @@ def load_latest_states(connection: sa.Connection) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(STATE_COLUMNS))
 
 
+def load_new_entries(connection: sa.Connection) -> list[tuple[datetime, list[str]]]:
+    """Each run in order of time, with the ids of the groups that newly qualified in it."""
+    entered = sa.select(transitions.c.as_of, transitions.c.group_id).where(
+        transitions.c.to_status == QUALIFIED
+    )
+    entries: dict[datetime, list[str]] = {
+        as_of: [] for as_of in connection.scalars(sa.select(runs.c.as_of).order_by(runs.c.as_of))
+    }
+    for as_of, group_id in connection.execute(entered):
+        entries[as_of].append(group_id)
+    return list(entries.items())
+
+
 def _with_status(scored: ScoreTables, moved_states: StateUpdate) -> ScoreTables:
     table = scored.scores
-    column_index = table.schema.get_field_index("status")
-    status = pa.array(moved_states.status.tolist(), pa.string())
-    return replace(
-        scored, scores=table.set_column(column_index, table.schema.field(column_index), status)
-    )
+    for name, values in (
+        ("status", moved_states.status.tolist()),
+        ("threshold", moved_states.threshold.tolist()),
+    ):
+        index = table.schema.get_field_index(name)
+        field = table.schema.field(index)
+        table = table.set_column(index, field, pa.array(values, field.type))
+    return replace(scored, scores=table)
 
 
 def _write_run(

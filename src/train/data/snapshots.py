@@ -67,11 +67,12 @@ class SnapshotTable:
         """The keys with what figures and thresholds tell groups apart by.
 
         Returns:
-            group_id, account_id, solution_id, as_of, converted, completeness, tier, industry,
-            country (texts or None) and group_size (members).
+            group_id, account_id, solution_id, as_of, converted, completeness, engagement (the
+            rule score), tier, industry, country (texts or None) and group_size (members).
         """
         return self.keys.assign(
             completeness=self.feature_values("completeness"),
+            engagement=self.feature_values("rule_engagement"),
             group_size=self.feature_values("members").astype(np.int64),
             **{name: self.features[name].to_pylist() for name in SEGMENT_FEATURES},
         )

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from mqbg.contract import BadInput
+from mqbg.serve.batch.capacity_at_night import CapacityAtNight
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.load_run import load_run
 from mqbg.serve.store.queries import load_group, load_latest_run
 from mqbg.serve.store.save_run import save_run, save_run_if_stored
 from mqbg.serve.store.schema import EDITED_DIGEST, RUN_TABLES, STORED_TABLES, states, transitions
-from mqbg.settings import Settings, StateSettings, StoreSettings
+from mqbg.settings import Settings, StateSettings, StoreSettings, ThresholdSettings
 
 JUNE, DAY = datetime(2024, 6, 1), timedelta(days=1)
 SETTINGS = Settings()
@@ -26,9 +27,14 @@ AWKWARD = ['a "quoted" word', "back\\slash", "佐藤 花子", "two\nlines", "", 
 def run(store, run_of, scores_of, no_verdicts):
     """`run(as_of, {group: readiness}, ...)`: keeps a run and returns what it wrote."""
 
-    def keep(as_of, readiness, *, settings=SETTINGS, verdicts=no_verdicts, replay=False, **rows):
+    def keep(
+        as_of, readiness, *,
+        settings=SETTINGS, verdicts=no_verdicts, replay=False, capacity=None, **rows,
+    ):  # fmt: skip
         scored = run_of(as_of, {"scores": scores_of(readiness), **rows})
-        with save_run(store, scored, verdicts, settings, as_of, replay=replay) as kept:
+        with save_run(
+            store, scored, verdicts, settings, as_of, replay=replay, capacity=capacity
+        ) as kept:
             return kept
 
     return keep
@@ -310,3 +316,32 @@ def test_a_replay_of_a_day_that_the_retention_dropped_is_kept_as_a_whole(store, 
         assert load_latest_run(connection).as_of == JUNE + DAY
         found = load_run(connection, JUNE + DAY)
     assert found.scores.to_pylist() == kept.scores.to_pylist()
+
+
+CAPACITY = CapacityAtNight(ThresholdSettings(capacity_per_week=7), floor=0.0)
+MANY = {f"g{n:02d}": 0.9 - n / 100 for n in range(40)}
+
+
+def test_a_run_lets_in_what_the_runs_before_it_left_of_the_capacity(run):
+    days = (0, 1, 3, 10)
+    kept = [run(JUNE + n * DAY, MANY, capacity=CAPACITY) for n in days]
+    assert [len(one.transitions) for one in kept] == [7, 1, 2, 7]
+    entered = [group for one in kept for group in one.transitions["group_id"]]
+    assert entered == sorted(MANY)[:17]  # the readiest first
+    assert kept[1].scored.scores["threshold"].to_pylist() == [MANY["g07"]] * 40
+
+
+def test_a_run_that_is_repeated_lets_in_the_same_groups(run):
+    first, again = (run(JUNE, MANY, capacity=CAPACITY) for _ in range(2))
+    pd.testing.assert_frame_equal(first.transitions, again.transitions)
+    later, later_again = (run(JUNE + DAY, MANY, capacity=CAPACITY) for _ in range(2))
+    pd.testing.assert_frame_equal(later.transitions, later_again.transitions)
+
+
+def test_each_team_of_a_segment_takes_by_its_own_capacity(run):
+    own = ThresholdSettings(
+        capacity_per_week=2, segment="tier", capacity_by_segment={"A": 3, "nobody": 5}
+    )
+    tiers = {group: "A" if n % 2 else None for n, group in enumerate(MANY)}
+    kept = run(JUNE, MANY, capacity=CapacityAtNight(own, 0.0, tiers))
+    assert kept.transitions["group_id"].tolist() == ["g00", "g01", "g02", "g03", "g05"]

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ..model.thresholds import UNREACHABLE, meets_thresholds
 from ..settings import StateSettings
+from .entry_budget import EntryQuota
+from .thresholds import UNREACHABLE, meets_thresholds
 
 NURTURE, QUALIFIED, ACCEPTED = "nurture", "qualified", "accepted"
 REJECTED, RECYCLED = "rejected", "recycled"
@@ -46,11 +48,13 @@ class StateUpdate:
         states: of the groups where something changed; columns `STATE_COLUMNS`.
         transitions: of the groups whose status changed; columns `TRANSITION_COLUMNS`. `alert` tells
             those that deserve one: the group qualified, and its last alert is long enough ago.
+        threshold: of each row of the scores, in their order; the readiness that was in force.
     """
 
     status: pd.Series[str]
     states: pd.DataFrame
     transitions: pd.DataFrame
+    threshold: pd.Series[float]
 
 
 def update_states(
@@ -59,6 +63,7 @@ def update_states(
     verdicts: pd.DataFrame,
     settings: StateSettings,
     as_of: datetime,
+    quota: EntryQuota | None = None,
 ) -> StateUpdate:
     """Moves every scored group by at most one step.
 
@@ -70,6 +75,10 @@ def update_states(
     below a lower line only after a dwell time (hysteresis). What leaves, or is sent back, is
     `recycled` and may qualify again.
 
+    With a quota it alone decides who enters and gives the threshold; a group then leaves below the
+    lower line of the looser one of that threshold and the one it was scored with, so that a night
+    without capacity sends nobody back.
+
     Args:
         earlier: the latest state of each group before the cut-off; columns `STATE_COLUMNS`. A group
             without one is in nurture.
@@ -77,11 +86,15 @@ def update_states(
         verdicts: as `verdicts_as_of` gives them.
         settings: lower line, dwell, recycling and pause.
         as_of: the cut-off.
+        quota: what the run may let in; None lets in every group that reaches its thresholds.
     """
     current = _current_states(earlier, scores, verdicts)
     old_status = current["status"]
-    below_since = _below_threshold_since(current, scores, settings, as_of)
-    new_status, reason = _next_status(current, scores, below_since, settings, as_of)
+    enters, threshold = _entries(current, scores, settings, as_of, quota)
+    leaving = scores.assign(threshold=np.minimum(threshold, scores["threshold"].to_numpy()))
+    below_since = _below_threshold_since(current, leaving, settings, as_of)
+    new_status, reason = _next_status(current, enters, below_since, settings, as_of)
+    scores = scores.assign(threshold=threshold)
     changed_status = new_status != old_status
     paused = as_of - current["alerted_at"] < pd.Timedelta(days=settings.alert_pause_days)
     alert = changed_status & (new_status == QUALIFIED) & ~paused
@@ -107,7 +120,28 @@ def update_states(
         new_status,
         after[changed],
         _transitions(scores, old_status, new_status, reason, alert, as_of)[changed_status],
+        pd.Series(threshold),
     )
+
+
+def _entries(
+    current: pd.DataFrame,
+    scores: pd.DataFrame,
+    settings: StateSettings,
+    as_of: datetime,
+    quota: EntryQuota | None,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Who enters if nothing else happens to it, and the threshold of each row, shape (rows,)."""
+    if quota is None:
+        return _meets_thresholds(scores, 1.0), scores["threshold"].to_numpy(np.float64)
+    complete = scores["completeness"].to_numpy(np.float64) >= scores[
+        "completeness_threshold"
+    ].to_numpy(np.float64)
+    nobody_leaves = pd.Series(pd.NaT, index=current.index, dtype="datetime64[us]")
+    status, _reason = _next_status(current, complete, nobody_leaves, settings, as_of)
+    candidate = ((status == QUALIFIED) & (current["status"] != QUALIFIED)).to_numpy(np.bool_)
+    enters, threshold = quota.admit(scores, candidate)
+    return enters, np.minimum(threshold, 1.0)
 
 
 def _current_states(
@@ -134,7 +168,7 @@ def _below_threshold_since(
     return current["below_since"].fillna(pd.Timestamp(as_of)).where(below)
 
 
-def _meets_thresholds(scores: pd.DataFrame, share: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _meets_thresholds(scores: pd.DataFrame, share: float) -> NDArray[np.bool_]:
     """Whether each group reaches this share of both its thresholds."""
     threshold = scores["threshold"].to_numpy(np.float64)
     # The table writes a line that nobody reaches as 1; a share of 1 could be reached.
@@ -154,7 +188,7 @@ def _has_new_verdict(current: pd.DataFrame) -> pd.Series[bool]:
 
 def _next_status(
     current: pd.DataFrame,
-    scores: pd.DataFrame,
+    enters: NDArray[np.bool_],
     below_since: pd.Series[Any],
     settings: StateSettings,
     as_of: datetime,
@@ -178,7 +212,7 @@ def _next_status(
         (in_progress & (current["reopened_at"] >= current["since"]), RECYCLED, "reopened"),
         ((old_status == QUALIFIED) & dwell_passed, RECYCLED, "fell"),
         (
-            old_status.isin([NURTURE, RECYCLED]) & _meets_thresholds(scores, 1.0),
+            old_status.isin([NURTURE, RECYCLED]) & enters,
             QUALIFIED,
             "reached",
         ),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from mqbg.serve.states import STATE_COLUMNS, TRANSITION_COLUMNS, TRANSITION_REASONS, update_states
+from mqbg.model.states import STATE_COLUMNS, TRANSITION_COLUMNS, TRANSITION_REASONS, update_states
 from mqbg.settings import StateSettings
 
 DAY = timedelta(days=1)
