@@ -15,6 +15,7 @@ from . import (
     crash,
     cut,
     features,
+    flood,
     fuzz,
     game,
     lookup,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "store": lambda _given: store.run(),
     "api": lambda _given: api.run(),
     "fuzz": lambda _given: fuzz.run(),
+    "flood": lambda _given: flood.run(),
     "trees": lambda given: trees.run(given.rivals_python),
 }
 

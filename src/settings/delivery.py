@@ -121,6 +121,7 @@ class HubSpotSettings(RequestSettings):
         path: of the batch upsert, `{object_type}` standing for the type.
         properties_path: where properties are listed and created, for `--prepare`.
         associations_path: from notes to the object.
+        portal_id: the account's number; a token of another account is refused. "" checks nothing.
         object_type: `deals`, or the name of a custom object.
         property_group: that new properties belong to.
         id_property: unique property that holds the group_id.
@@ -138,6 +139,7 @@ class HubSpotSettings(RequestSettings):
     associations_path: Text = (
         "/crm/associations/2026-03/notes/{object_type}/batch/associate/default"
     )
+    portal_id: Text = ""
     object_type: Text = "deals"
     property_group: Text = "dealinformation"
     id_property: Text = "mqbg_group_id"
@@ -354,8 +356,7 @@ class AlertSettings(RequestSettings):
     Attributes:
         channels: `slack`, `teams`, `email`, or none.
         language: of the messages; "" takes `[explain] language`.
-        digest_above: more alerts than this in a night, and those of a store's first night, are one
-            message.
+        digest_above: more alerts than this in a night, and those of a first night, are one message.
         fall_points: a qualified group whose score falls by this much since the run before is told.
         max_age_days: of a change that is still told; what is older is past being news.
         link: to a group's page; `{page}` is its file in `mqbg report`, `{group_id}` its id.

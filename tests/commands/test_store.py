@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 from mqbg.commands import store as store_commands
@@ -19,6 +21,8 @@ from mqbg.contract import BadInput
 from mqbg.serve.batch.score_files import read_score_tables, write_score_tables
 from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 from mqbg.serve.batch.scoring import ScoreTables
+from mqbg.serve.delivery.outbox.outbox_table import outbox
+from mqbg.serve.delivery.targets.salesforce import stakeholder_id
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.queries import load_latest_run
@@ -236,6 +240,39 @@ def test_forget_checks_everything_before_it_removes_anything(score, mqbg, here):
     assert [line.partition(":")[2].count("stakeholders rows 1") for line in out.splitlines()] == [
         1, 1
     ]  # fmt: skip
+
+
+def test_after_forget_no_file_and_no_database_names_the_person(score, mqbg, data, pages, here):
+    """The id, the name and the address: in bytes, and in the rows of tables."""
+    score("2024-06-01")
+    (here / "mqbg-push.jsonl").write_text('{"id":"G1","summary":"Ann Lee carries the score"}\n')
+    (here / "refused.csv").write_text("id,reason\nG1,ann@example.com bounced\nC1,unknown\n")
+    sent = {
+        "target": "salesforce", "kind": "member", "object_id": stakeholder_id("G1", "C1"),
+        "payload": '{"Name": "Ann Lee"}', "payload_hash": "1", "sent_hash": "1", "state": "sent",
+        "attempts": 0, "remote_id": "0031x",
+    }  # fmt: skip
+    with open_store("sqlite:///mqbg-store.sqlite") as store, store.begin() as connection:
+        connection.execute(sa.insert(outbox), [sent])
+    assert naming(here, data)
+    status, out, _ = mqbg(
+        "forget", "C1", "--data", data, "--scores", "out", "--pages", pages, "--also", "refused.csv"
+    )
+    assert status == 0
+    assert "sent, and to be deleted there: salesforce: member G1 (id 0031x)" in out
+    assert naming(here, data) == []
+
+
+def naming(folder, data):
+    """Files below a folder, but for the data, that hold the id, the name or the address."""
+    found = []
+    for path in (p for p in folder.rglob("*") if p.is_file() and data not in p.parents):
+        content = path.read_bytes()
+        if path.suffix == ".parquet":
+            content = str(pq.read_table(path).to_pylist()).encode()
+        if re.search(rb"\bC1\b|Ann Lee|ann@example\.com", content):
+            found.append(path.name)
+    return found
 
 
 def test_forget_finds_nobody_and_says_so(score, mqbg):

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ....settings import Settings
-from ....settings.delivery import SalesforceSettings
+from ....settings.delivery import HubSpotSettings, SalesforceSettings
 from .credentials import read_secret, read_secret_url
 from .jsonl import STDOUT
 
@@ -34,7 +34,7 @@ def endpoint_of(name: str, settings: Settings) -> Endpoint:
     """Where a target of the settings points, without calling it.
 
     HubSpot's account is known by its token alone, which changes; so there a move is noticed by
-    address and object type.
+    address, object type, and the account's number where the settings have it.
 
     Raises:
         BadInput: an environment variable is not set.
@@ -54,10 +54,15 @@ def endpoint_of(name: str, settings: Settings) -> Endpoint:
         url = read_secret(push.sql.url_env, "the database's URL")
         return Endpoint(_fingerprint(*_url_parts(url), push.sql.table))
     parts = {
-        "hubspot": (push.hubspot.url, push.hubspot.object_type, push.hubspot.id_property),
+        "hubspot": _hubspot_parts(push.hubspot),
         "dynamics": (push.dynamics.url, push.dynamics.entity_type, push.dynamics.key),
     }[name]
     return Endpoint(_fingerprint(*parts))
+
+
+def _hubspot_parts(settings: HubSpotSettings) -> tuple[str, ...]:
+    account = (settings.portal_id,) if settings.portal_id else ()
+    return (settings.url, settings.object_type, settings.id_property, *account)
 
 
 def _salesforce_parts(settings: SalesforceSettings) -> tuple[str, ...]:

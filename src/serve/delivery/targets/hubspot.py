@@ -10,12 +10,24 @@ from collections.abc import Sequence
 from ....settings import Settings
 from ....settings.delivery import HubSpotSettings
 from ..desired_records import as_text, build_desired_records, group_columns
+from .answers import read_object
 from .bisect_batch import BisectBatch, Refusal
 from .hubspot_batch_upsert import BATCH_SIZE, upsert_batch
 from .hubspot_notes import NoteWriter, note_columns
 from .hubspot_properties import create_missing_properties, property_definitions, unique_property
+from .no_response import NoResponse
 from .service_client import ServiceClient
-from .target import GROUP, NOTE, DesiredRecords, OutboxRecord, Outcome, PushInputs
+from .target import (
+    GROUP,
+    NOTE,
+    DesiredRecords,
+    OutboxRecord,
+    Outcome,
+    PushInputs,
+    TargetUnavailable,
+)
+
+ACCOUNT_PATH = "/account-info/v3/details"
 
 
 class HubSpotTarget:
@@ -66,6 +78,32 @@ class HubSpotTarget:
                 self._client, settings, "notes", [unique_property(settings.note_id_property, "")]
             )
         return created
+
+
+def require_portal(client: ServiceClient, portal_id: str) -> None:
+    """Makes sure that the token opens the account of the settings.
+
+    Args:
+        client: of HubSpot.
+        portal_id: the account's number; "" checks nothing.
+
+    Raises:
+        TargetUnavailable: it opens another one, or HubSpot does not say which.
+    """
+    if not portal_id:
+        return
+    try:
+        response = client.request("GET", ACCOUNT_PATH)
+        found = read_object(response).get("portalId") if response.is_success else None
+        reason = "" if response.is_success else f" ({client.status_reason(response)})"
+    except NoResponse as no_response:
+        found, reason = None, f" ({no_response})"
+    if str(found) != portal_id:
+        told = "an answer without a number" if found is None else f"one of account {found}"
+        raise TargetUnavailable(
+            f"hubspot: expected a token of account {portal_id}, as [push.hubspot] portal_id says, "
+            f"got {told}{reason}; use that account's token, or change the setting"
+        )
 
 
 def hubspot_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:

@@ -11,7 +11,7 @@ from ....settings import Settings
 from ....settings.delivery import TARGETS, RequestSettings, WebhookSettings
 from .credentials import read_secret, read_secret_url
 from .dynamics import DynamicsTarget, dynamics_records
-from .hubspot import HubSpotTarget, hubspot_records
+from .hubspot import HubSpotTarget, hubspot_records, require_portal
 from .jsonl import JsonLinesTarget, jsonl_records
 from .login import dynamics_login, salesforce_login
 from .salesforce import SalesforceTarget, salesforce_records
@@ -83,6 +83,7 @@ def _open_hubspot(settings: Settings) -> Iterator[Target]:
     with _open_client(
         target_settings.url, token, target_settings, "hubspot", target_settings.token_env
     ) as client:
+        require_portal(client, target_settings.portal_id)
         yield HubSpotTarget(client, target_settings)
 
 
