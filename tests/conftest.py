@@ -37,6 +37,7 @@ from mqbg.settings import (
     Settings,
     SnapshotSettings,
     TargetSettings,
+    ThresholdSettings,
 )
 from mqbg.simulate import simulate
 from mqbg.source import Source
@@ -279,6 +280,7 @@ SMALL_SETTINGS = Settings(
     snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
     model=ModelSettings(threads=1, refits=2, resamples=2, ablation=False),
     explain=ExplainSettings(min_support=5),
+    thresholds=ThresholdSettings(held_out_nights=0),
 )
 
 

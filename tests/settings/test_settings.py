@@ -295,7 +295,9 @@ def test_a_tree_that_a_bundle_holds_since_version_0_1_is_read(tmp_path):
     assert settings == load_settings(written(tmp_path, WHOLE_FILE))
     # What has been added since has its default.
     model = {**tree["model"], "refits": settings.model.refits}
-    added = {**tree, "model": model, "source": {"normalise": False}}
+    nights = settings.thresholds.held_out_nights
+    thresholds = {**tree["thresholds"], "held_out_nights": nights}
+    added = {**tree, "model": model, "thresholds": thresholds, "source": {"normalise": False}}
     assert model_settings_values(settings) == added
 
 
