@@ -4,7 +4,7 @@ BIN := .venv/bin
 # uv on the path if there is one, else our own copy inside the environment
 UV := $(shell command -v uv || echo $(BIN)/uv)
 
-.PHONY: help setup demo test test-slow test-browser test-spark test-notebooks lint types format docs bench clean
+.PHONY: help setup demo test test-slow test-browser test-spark test-notebooks lint types format docs site bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +27,8 @@ test-slow: setup ## the tests marked slow
 	MQBG_SLOW=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-browser: setup ## the pages in headless Chromium
+	@npm install --silent --no-save --no-audit --no-fund --prefix .venv/axe axe-core@4.11.0 \
+	  || echo "no axe-core: the accessibility test skips"
 	MQBG_BROWSER=1 $(BIN)/pytest -q tests/browser
 
 test-spark: setup ## the tests on a local Spark; needs Java 17
@@ -48,8 +50,13 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write docs/features.md from the catalogue
+docs: setup ## write docs/features.md from the catalogue, docs/data.md from the contract
 	$(BIN)/python -m mqbg.features.declare.reference > docs/features.md
+	$(BIN)/python -m mqbg.source.reference > docs/data.md
+
+site: setup ## the documentation as pages, under build/site; notebooks as test-notebooks ran them
+	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 bench: setup ## figures of the "must hold" lines, measured here and now
 	$(BIN)/python -m benchmarks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,16 +45,33 @@ def run(_congress: Path) -> None:
         print(f"newly qualified a week on the test: {kept:.1f}, capacity {capacity:g}")
         first, last = tree["parameters"]["test_from"], tree["parameters"]["test_to"]
         truth = truth_auc(folder / "world", pd.Timestamp(first), pd.Timestamp(last))
-        print(f"test ROC AUC: model {ours:.3f}, truth {truth:.3f}, behind by {truth - ours:+.3f}")
+        print(
+            f"test ROC AUC: model {ours:.3f}, hazard of the week {truth.week:.3f}, hazards of the "
+            f"whole horizon {truth.horizon:.3f}, which nobody could know"
+        )
         with timed("mqbg score"):
             mqbg(folder, "score", "world", "--as-of", last, "--out", "scores")
         print(f"worst |base + contributions - log-odds|: {worst_sum(folder / 'scores'):.1e}")
         print_strongest(folder / "world", folder / "scores", pd.Timestamp(last))
 
 
-def truth_auc(world: Path, first: pd.Timestamp, last: pd.Timestamp) -> float:
-    """ROC AUC of the true log-odds on the rows of the test."""
+@dataclass(frozen=True)
+class TruthAuc:
+    """ROC AUC of the truth on the rows of the test.
+
+    Attributes:
+        week: of the true log-odds of the week that begins then.
+        horizon: of the true hazards of every week of the horizon.
+    """
+
+    week: float
+    horizon: float
+
+
+def truth_auc(world: Path, first: pd.Timestamp, last: pd.Timestamp) -> TruthAuc:
+    """How well the truth ranks: as it is at the cut-off, and as it goes on in the horizon."""
     truth = pq.read_table(world / "truth" / "base.parquet").to_pandas()
+    hazards = pq.read_table(world / "truth" / "hazard.parquet").to_pandas()
     settings, parts = Settings(), []
     with open_source(world) as source:
         for as_of in cutoffs(first.to_pydatetime(), last.to_pydatetime(), "1mo"):
@@ -61,9 +79,34 @@ def truth_auc(world: Path, first: pd.Timestamp, last: pd.Timestamp) -> float:
                 source.tables["stage_events"], settings.target, as_of
             ).to_pylist()
             rows = truth[truth["as_of"] == as_of]
-            parts.append(rows.assign(converted=rows["group_id"].isin(converted)))
+            chance = horizon_chance(hazards, pd.Timestamp(as_of), settings.target.horizon_days)
+            parts.append(
+                rows.assign(
+                    converted=rows["group_id"].isin(converted),
+                    chance=chance.reindex(rows["group_id"]).to_numpy(),
+                )
+            )
     rows = pd.concat(parts)
-    return float(roc_auc_score(rows["converted"], rows["log_odds"]))
+    return TruthAuc(
+        float(roc_auc_score(rows["converted"], rows["log_odds"])),
+        float(roc_auc_score(rows["converted"], rows["chance"])),
+    )
+
+
+def horizon_chance(hazards: pd.DataFrame, as_of: pd.Timestamp, days: int) -> pd.Series:
+    """Chance of conversion in [as_of, as_of + days), by group, from what comes in these weeks.
+
+    Args:
+        hazards: group_id, week (its begin) and hazard, the chance to convert within the week.
+        as_of: the cut-off.
+        days: of the horizon; a week that it cuts counts for the share that is inside.
+    """
+    end = as_of + pd.Timedelta(days=days)
+    week_end = hazards["week"] + pd.Timedelta(days=7)
+    overlap = week_end.clip(upper=end) - hazards["week"].clip(lower=as_of)
+    share = (overlap / pd.Timedelta(days=7)).clip(lower=0)
+    survival = np.log1p(-hazards["hazard"]) * share
+    return -np.expm1(survival.groupby(hazards["group_id"]).sum())
 
 
 def print_strongest(world: Path, scores: Path, as_of: pd.Timestamp) -> None:

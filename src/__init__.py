@@ -1,37 +1,27 @@
 """mqbg scores B2B buying groups: the people at one account who decide together on one solution.
 
-What the commands do, for a notebook (design.md, Python API); frames are pandas'.
-
-    import mqbg
-
-    with mqbg.open_source("data/world") as source:
-        table = mqbg.features(source, as_of="2025-09-01")
-        trained = mqbg.train(source, test_from="2025-04-01")
-        scored = mqbg.score(source, trained.model, as_of="2025-09-01")
-        print(mqbg.explain(source, trained.model, "G000012", as_of="2025-09-01"))
+What the commands do, for a notebook; frames are pandas'.
 
 Instants are texts such as `2025-09-01` or `2025-09-01T09:00`, dates or datetimes; naive means UTC.
+The examples below go on from one another.
 """
 
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .contract import BadInput
+from .serve.batch.notebook_handles import DataSource, Model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .features.tables.feature_source import FeatureSource
-    from .model.bundle import Bundle
     from .serve.batch.notebook_results import Scored, Story
-    from .serve.batch.scoring_job import ScoringJob
     from .settings import Settings
     from .train.training import TrainingResult
 
@@ -54,99 +44,6 @@ __all__ = [
 ]
 
 Instant = str | date | datetime
-
-
-class DataSource:
-    """The contract's tables of one source, checked; close it or use it in a `with` block.
-
-    Attributes:
-        name: what it was opened from, without a password.
-        settings: of `mqbg.toml`.
-    """
-
-    def __init__(self, data: str | Path, settings: Settings) -> None:
-        from .source import checked_source, display_name
-
-        self.name = display_name(str(data))
-        self.settings = settings
-        self._opened = ExitStack()
-        self._checked = self._opened.enter_context(
-            checked_source(data, threads=settings.model.threads, settings=settings)
-        )
-
-    def prepared(self, settings: Settings | None = None) -> FeatureSource:
-        """The tables as features read them, by these settings or the source's own."""
-        from .features.tables.feature_source import prepare_source
-
-        return prepare_source(self._checked, settings or self.settings)
-
-    def job(self, model: Model, language: str | None = None, force: bool = False) -> ScoringJob:
-        """A scoring job on this source."""
-        from .explain.language import load_language
-        from .serve.batch.scoring_job import job_on
-
-        spoken = language or self.settings.explain.language
-        return job_on(
-            self._checked,
-            model.registered,
-            self.settings,
-            load_language(spoken, self.settings.explain.languages_folder),
-            force=force,
-        )
-
-    def close(self) -> None:
-        """Let go of files and connections."""
-        self._opened.close()
-
-    def __enter__(self) -> DataSource:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"mqbg.open_source({self.name!r})"
-
-
-class Model:
-    """A model that scores.
-
-    Attributes:
-        registered: its bundle and where that comes from; the inside may change between releases.
-    """
-
-    def __init__(self, bundle: Bundle, name: str, version: str, run_id: str | None = None) -> None:
-        from .model.registry import RegisteredBundle
-
-        self.registered = RegisteredBundle(bundle, name, version, run_id or "")
-
-    @property
-    def name(self) -> str:
-        """Of the registered model, or the bundle's folder."""
-        return self.registered.name
-
-    @property
-    def version(self) -> str:
-        """In the registry; "unregistered" for a model that is in none."""
-        return self.registered.version
-
-    @property
-    def bundle(self) -> Bundle:
-        """Trees, calibrator, thresholds and settings; its inside may change between releases."""
-        return self.registered.bundle
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The columns that the model reads, in order."""
-        return tuple(self.bundle.catalogue.feature_names)
-
-    def __repr__(self) -> str:
-        return f"<mqbg model {self.name} {self.version}, {len(self.feature_names)} features>"
 
 
 @dataclass(frozen=True)
@@ -201,6 +98,12 @@ def open_source(data: str | Path, config: str | Path | Settings | None = None) -
 
     Raises:
         BadInput: what breaks the contract, every problem in one report; or a fault of the settings.
+
+    Example:
+        >>> import mqbg
+        >>> source = mqbg.open_source("data/world")
+        >>> source
+        mqbg.open_source('data/world')
     """
     from .commands.options import read_settings
 
@@ -223,23 +126,19 @@ def features(source: DataSource, as_of: Instant, model: Model | None = None) -> 
 
     Raises:
         BadInput: no group is open then.
+
+    Example:
+        >>> table = mqbg.features(source, as_of="2025-09-01")
+        >>> table.columns[:2].tolist(), bool(table.group_id.is_unique)
+        (['group_id', 'as_of'], True)
     """
-    from .features.declare.catalogue import build_catalogue
-    from .features.declare.vocabulary import find_vocabulary
+    from .features.tables.feature_file import require_open_groups
     from .features.tables.feature_table import feature_table
 
     at = _instant(as_of)
-    if model is None:
-        prepared = source.prepared()
-        catalogue = build_catalogue(find_vocabulary(prepared, at))
-    else:
-        prepared, catalogue = source.prepared(model.bundle.settings), model.bundle.catalogue
-    table = feature_table(prepared, catalogue, [at])
-    if not table.num_rows:
-        raise BadInput(
-            f"features: expected groups that are open at {at:%Y-%m-%d %H:%M}, found none in "
-            f"{source.name}; choose a cut-off after the first group was created"
-        )
+    rows = source._feature_rows(at, model)
+    table = feature_table(rows.source, rows.catalogue, [at])
+    require_open_groups(table, [at], source.name)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 
@@ -254,11 +153,16 @@ def train(source: DataSource, test_from: Instant | None = None, trials: int = 0)
 
     Raises:
         BadInput: too little history, or nothing to learn from.
+
+    Example:
+        >>> trained = mqbg.train(source, test_from="2025-04-01")
+        >>> set(trained.comparison.index.get_level_values("population")) >= {"all accounts"}
+        True
     """
     from .train.training import train as train_model
 
     first = None if test_from is None else _instant(test_from)
-    trained = train_model(source.prepared(), test_from=first, trials=trials)
+    trained = train_model(source._prepared(), test_from=first, trials=trials)
     figures = trained.evaluation.figures
     by_method = figures.pivot_table(
         index=["population", "method"], columns="figure", values="value", sort=False
@@ -276,6 +180,11 @@ def load_model(version: str | int | Path = "champion", name: str | None = None) 
 
     Raises:
         BadInput: there is no such version or folder, or it cannot be read.
+
+    Example:
+        >>> version = trained.log()  # the first version becomes champion
+        >>> mqbg.load_model("champion").version == version
+        True
     """
     from .commands.options import read_settings
     from .model.bundle_files import load_bundle
@@ -309,10 +218,15 @@ def score(
     Raises:
         BadInput: no group is open then, the model hardly knows the data, or the language is
             unknown.
+
+    Example:
+        >>> scored = mqbg.score(source, trained.model, as_of="2025-09-01")
+        >>> scored.scores.readiness.between(0, 1).all()
+        np.True_
     """
     from .serve.batch.notebook_results import Scored
 
-    job, at = source.job(model, language, force), _instant(as_of)
+    job, at = source._job(model, language, force), _instant(as_of)
     job.check_fit(at, "score")
     tables = job.score(at)
     return Scored(**{name: table.to_pandas() for name, table in vars(tables).items()})
@@ -336,11 +250,17 @@ def explain(
 
     Raises:
         BadInput: there is no such group, it is not open then, or the language is unknown.
+
+    Example:
+        >>> readiest = scored.scores.sort_values("rank").group_id.iloc[0]
+        >>> story = mqbg.explain(source, trained.model, readiest, as_of="2025-09-01")
+        >>> story.group_id == readiest and len(story.summary) > 1
+        True
     """
     from .explain.summaries import dated_summary
     from .serve.batch.notebook_results import Story, group_text
 
-    job, at = source.job(model, language), _instant(as_of)
+    job, at = source._job(model, language), _instant(as_of)
     job.require_open_group(group_id, at, "as_of")
     scored = job.score(at, group_ids=[group_id])
     members = scored.stakeholders.to_pandas().sort_values("contribution", ascending=False)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -172,3 +173,18 @@ def test_the_report_on_the_store_says_every_figure_that_is_promised(bench, capsy
     lines = capsys.readouterr().out
     for figure in ("40 groups, 1,960 rows", "the file grew by 0 bytes, 0.000%", "being written"):
         assert figure in lines
+
+
+def test_the_truth_of_a_horizon_is_the_chance_to_convert_in_one_of_its_weeks(bench):
+    monday = pd.Timestamp("2024-01-01")
+    weeks = [monday + pd.Timedelta(days=7 * n) for n in range(4)]
+    hazards = pd.DataFrame(
+        [("a", week, 0.5) for week in weeks] + [("b", weeks[0], 0.9), ("b", weeks[1], 0.2)],
+        columns=["group_id", "week", "hazard"],
+    )
+    chance = bench("world").horizon_chance(hazards, weeks[1], 14)
+    assert chance["a"] == pytest.approx(0.75)  # two of its four weeks
+    assert chance["b"] == pytest.approx(0.2)  # the week before the cut-off counts no more
+    half = bench("world").horizon_chance(hazards, weeks[2] + pd.Timedelta(days=3.5), 3)
+    assert half["a"] == pytest.approx(1 - 0.5 ** (3 / 7))
+    assert half["b"] == 0

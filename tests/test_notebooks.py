@@ -13,6 +13,7 @@ import pytest
 from mqbg.simulate import simulate
 
 NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
+EXECUTED = Path(__file__).parents[1] / "build" / "notebooks"
 OPTION = "MQBG_NOTEBOOKS"
 TITLES = {
     "01": "looking at the data",
@@ -129,6 +130,14 @@ def test_a_notebook_defines_nothing(path):
 # ---------------------------------------------------------------- as they run
 
 
+def keep_for_the_site(executed, name):
+    """`make site` shows notebooks with the outputs of this run."""
+    import nbformat
+
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    nbformat.write(executed, EXECUTED / name)
+
+
 @slow
 @each
 def test_a_notebook_runs_top_to_bottom_and_leaves_nothing_behind(path, alone, monkeypatch):
@@ -136,6 +145,7 @@ def test_a_notebook_runs_top_to_bottom_and_leaves_nothing_behind(path, alone, mo
     numbers = [cell["execution_count"] for cell in done["cells"] if cell["cell_type"] == "code"]
     assert numbers == list(range(1, len(numbers) + 1))
     assert not list(alone.iterdir())
+    keep_for_the_site(done, path.name)
 
 
 @slow

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import mqbg
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from mqbg.model.bundle_files import save_bundle
 
@@ -18,15 +21,15 @@ AS_OF = "2025-07-01"
 
 
 @pytest.fixture(scope="module")
-def source(simulated, small_bundle):
-    with mqbg.open_source(simulated(200, 13), config=small_bundle.settings) as opened:
+def source(simulated, small_settings):
+    with mqbg.open_source(simulated(200, 13), config=small_settings) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def model(small_bundle, tmp_path_factory):
+def model(slim_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    save_bundle(small_bundle, folder)
+    save_bundle(slim_model[1], folder)
     return mqbg.load_model(folder)
 
 
@@ -125,23 +128,24 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path):
 
 
 def test_a_training_has_figures_and_becomes_a_version_when_logged(
-    small_world, tmp_path, monkeypatch
+    source, small_training, empty_mlflow, tmp_path, monkeypatch
 ):
+    """What `mqbg.train` gets from the training itself, tests/train tests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for name, table in small_world.items():
-        pq.write_table(table, tmp_path / f"{name}.parquet")
-    Path("mqbg.toml").write_text(
-        "[target]\nhorizon_days = 150\n"
-        "[model]\nrefits = 2\nresamples = 2\nablation = false\nthreads = 1\n"
-        '[snapshots]\nstart = "2024-12-01"\n[observation]\nuntil = "2025-12-01"\n'
-    )
-    with mqbg.open_source(tmp_path) as source:
-        trained = mqbg.train(source, test_from=AS_OF)
-        assert not Path("mlruns").exists()
-        assert trained.comparison.loc[("all accounts", "mqbg"), "roc_auc"] > 0.5
-        version = trained.log()
-        assert version == "1"
-        registered = mqbg.load_model("champion")
-        ours, theirs = (mqbg.score(source, m, as_of=AS_OF) for m in (trained.model, registered))
-    assert ours.scores.readiness.equals(theirs.scores.readiness)
+    asked = []
+
+    def train(prepared, **options):
+        asked.append((prepared.settings, options))
+        return small_training
+
+    monkeypatch.setattr(importlib.import_module("mqbg.train.training"), "train", train)
+    trained = mqbg.train(source, test_from=AS_OF)
+    assert asked == [(source.settings, {"test_from": datetime(2025, 7, 1), "trials": 0})]
+    assert not Path("mlruns").exists()
+    assert trained.comparison.loc[("all accounts", "mqbg"), "roc_auc"] > 0.5
+    Path("mlruns").mkdir()
+    shutil.copy(empty_mlflow, "mlruns")
+    assert trained.log() == "1"
+    registered = mqbg.load_model("champion").bundle
+    assert registered == replace(trained.model.bundle, settings=registered.settings)

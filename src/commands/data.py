@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +18,7 @@ from .options import (
     Config,
     Data,
     Engine,
+    Force,
     Quarantine,
     parse_changed_since,
     parse_instant,
@@ -21,26 +26,56 @@ from .options import (
     require_readable_settings,
 )
 
+if TYPE_CHECKING:
+    from ..features.tables.feature_file import FeatureRows
+    from ..settings import Settings
 
-def check(data: Data, quarantine: Quarantine = None, config: Config = None) -> None:
+
+def check(
+    data: Data,
+    quarantine: Quarantine = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the report here, also one with problems.")
+    ] = None,
+    config: Config = None,
+) -> None:
     """Check the tables against the contract: every problem in one report."""
     from ..source import check_source, checked_source, display_name, open_source
 
     settings = read_settings(config)
+    name = display_name(data)
     with open_source(data, strict=False, settings=settings) as source:
         report = check_source(source, settings)
+    if json_file is not None:
+        _write_json(report.values(name), json_file)
     if report.problems and quarantine is None:
-        raise BadInput(report.text(display_name(data)))
-    print(report.text(display_name(data)))  # noqa: T201 - the report is the result
+        raise BadInput(report.text(name))
+    print(report.text(name))  # noqa: T201 - the report is the result
     if report.problems:
         with checked_source(data, quarantine=quarantine, settings=settings):
             pass
+
+
+def _write_json(document: dict[str, Any], path: Path) -> None:
+    from ..support.atomic_output import replaced_file
+
+    with replaced_file(path) as temporary:
+        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def simulate(
     out: Annotated[Path, typer.Argument(help="New or empty folder.")],
     groups: Annotated[int, typer.Option(help="Buying groups.")] = 3000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write OUT/exports/SHAPE too: hubspot_ui_ja, hubspot_ui_en, hubspot_fivetran, "
+            "hubspot_airbyte, salesforce_export, salesforce_fivetran, marketo_bulk or "
+            "account_engagement; may be repeated."
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
@@ -49,7 +84,11 @@ def simulate(
     require_readable_settings(config)
     with progress_shown() as progress:
         simulate_world(
-            out, groups=groups, seed=seed, progress=lambda _step, done: progress("simulate", done)
+            out,
+            groups=groups,
+            seed=seed,
+            exports=tuple(export or ()),
+            progress=lambda _step, done: progress("simulate", done),
         )
 
 
@@ -57,50 +96,77 @@ def features(
     data: Data,
     as_of: Annotated[list[str], typer.Option("--as-of", help="A cut-off; may be repeated.")],
     out: Annotated[Path, typer.Option(help="Parquet file.")],
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="Exactly the columns that this model reads, by its own names and settings: "
+            "champion, latest, or a number. Default: the columns of the data."
+        ),
+    ] = None,
     changed_since: ChangedSince = None,
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
+    force: Force = False,
     config: Config = None,
 ) -> None:
     """Write the feature table of every open group at each cut-off."""
-    import pyarrow.parquet as pq
-
-    from ..features.declare.catalogue import build_catalogue
-    from ..features.declare.vocabulary import find_vocabulary, require_known_roles
-    from ..features.tables.feature_source import prepare_source
-    from ..features.tables.feature_table import (
-        feature_table,
-        read_feature_table,
-        update_feature_table,
+    from ..features.tables.feature_file import (
+        carry_over,
+        read_feature_file,
+        require_open_groups,
+        write_feature_file,
     )
-    from ..source import checked_source, display_name, on_engine
+    from ..features.tables.feature_table import feature_table
+    from ..source import display_name
     from ..support.atomic_output import replaced_file
 
     settings = read_settings(config)
     instants = sorted({parse_instant(text) for text in as_of})
     earlier = parse_changed_since(changed_since, instants)
-    previous = None if earlier is None else read_feature_table(out, earlier)
+    previous = None if earlier is None else read_feature_file(out, earlier)
     with progress_shown() as progress, replaced_file(out) as temporary:
+        with _feature_rows(
+            data, version, instants[-1], settings, quarantine, engine, force=force
+        ) as rows:
+            table = None
+            if previous and earlier:
+                table = carry_over(rows, instants[-1], earlier, previous)
+            if table is None:
+                table = feature_table(rows.source, rows.catalogue, instants, progress=progress)
+        require_open_groups(table, instants, display_name(data))
+        write_feature_file(table, rows.columns_of, temporary)
+
+
+@contextmanager
+def _feature_rows(
+    data: str,
+    version: str | None,
+    before: datetime,
+    settings: Settings,
+    quarantine: Path | None,
+    engine: str,
+    *,
+    force: bool,
+) -> Iterator[FeatureRows]:
+    """What makes the rows: the data's own columns, or those of a model."""
+    from ..features.tables.feature_file import own_columns
+    from ..model.data_fit import data_fit, require_fit
+    from ..model.model_source import checked_source_for, model_columns
+    from ..model.registry import load_registered_bundle
+    from ..source import checked_source, on_engine
+
+    if version is None:
         with (
             checked_source(
                 data, quarantine=quarantine, threads=settings.model.threads, settings=settings
             ) as source,
             on_engine(source, engine) as engine_source,
         ):
-            prepared = prepare_source(engine_source, settings)
-            require_known_roles(prepared, instants[-1])
-            vocabulary = find_vocabulary(prepared, instants[-1])
-            feature_catalogue = build_catalogue(vocabulary)
-            # Columns that mean something else than before can be carried over for nobody.
-            if previous and earlier and find_vocabulary(prepared, earlier) == vocabulary:
-                table, _recomputed = update_feature_table(
-                    prepared, feature_catalogue, instants[-1], earlier, previous
-                )
-            else:
-                table = feature_table(prepared, feature_catalogue, instants, progress=progress)
-        if not table.num_rows:
-            raise BadInput(
-                f"features: expected groups that are open at {', '.join(as_of)}, found none in "
-                f"{display_name(data)}; choose a cut-off after the first group was created"
-            )
-        pq.write_table(table, temporary, compression="zstd")
+            yield own_columns(engine_source, settings, before)
+        return
+    model = load_registered_bundle(settings.model.registered_name, version)
+    with checked_source_for(data, model.bundle, settings, quarantine, engine) as source:
+        rows = model_columns(source, model, settings)
+        fit = data_fit(rows.source, model.bundle, before)
+        require_fit(fit, "features", force=force)
+        yield rows

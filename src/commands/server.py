@@ -20,13 +20,11 @@ from .options import Config, Version, read_settings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from ..serve.api.keys import ApiKeys
+    from ..serve.api.keys import KeyRing
     from ..serve.api.server_state import ServerState
     from ..settings import Settings
 
 THREAD_SWITCH_SECONDS = 0.001
-SHUTDOWN_TIMEOUT_SECONDS = 30  # that requests under way have when the server is told to stop
-BACKLOG = 512  # connections that wait to be taken
 
 
 def serve(
@@ -48,20 +46,20 @@ def serve(
 
     Keys come from MQBG_API_KEYS (name:read+score:key) or the file of [api] keys_file.
     """
-    from ..serve.api.keys import load_keys, require_keys_unless_loopback
+    from ..serve.api.keys import KeyRing, load_keys, require_keys_unless_loopback
 
     settings = read_settings(config)
-    keys = load_keys(settings.api, os.environ)
-    require_keys_unless_loopback(keys, host)
+    keys = KeyRing(load_keys(settings.api, os.environ), settings.api, dict(os.environ))
+    require_keys_unless_loopback(keys.keys, host)
     if pages is not None and data is not None:
         raise BadInput("serve: expected --pages or --data, got both; leave one out")
     with _listen(host, port) as listener, ExitStack() as stack:
         state = _server_state(settings, keys, version)
-        pages_app = _mount_pages(state, host, pages, data, stack)
+        pages_app = _mount_pages(state, pages, data, stack)
         _run_server(state, pages_app, listener, host)
 
 
-def _server_state(settings: Settings, keys: ApiKeys, version: str) -> ServerState:
+def _server_state(settings: Settings, keys: KeyRing, version: str) -> ServerState:
     from ..serve.api.champion import Champion
     from ..serve.api.middleware import Metrics
     from ..serve.api.score_cache import ScoreCache
@@ -81,27 +79,24 @@ def _server_state(settings: Settings, keys: ApiKeys, version: str) -> ServerStat
 
 
 def _mount_pages(
-    state: ServerState, host: str, folder: Path | None, data: str | None, stack: ExitStack
+    state: ServerState, folder: Path | None, data: str | None, stack: ExitStack
 ) -> ASGIApp | None:
-    from ..serve.api.keys import ApiKeys, is_loopback
     from ..serve.api.live_pages import create_live_pages, open_static_pages
 
-    needs_key = state.settings.api.pages_need_key
-    if needs_key and not state.keys:
+    if state.settings.api.pages_need_key and not state.keys:
         raise BadInput(
             "[api] pages_need_key: expected API keys, got none; set MQBG_API_KEYS or keys_file"
         )
-    keys = state.keys if needs_key or not is_loopback(host) else ApiKeys()
     if folder is not None:
-        return open_static_pages(folder, keys)
+        return open_static_pages(folder, state.keys)
     if data is None:
         return None
-    live = create_live_pages(keys, state.settings, data)
+    live = create_live_pages(state.keys, state.settings, data)
     stack.callback(live.close)
 
     def renew_pages() -> None:
         if state.score_cache.run is not None:
-            live.rebuild(state.score_cache.run.as_of)
+            live.rebuild(state.score_cache.run.as_of, state.score_cache.forgotten)
 
     state.on_new_run = renew_pages
     renew_pages()
@@ -111,7 +106,7 @@ def _mount_pages(
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host.strip("[]"), port), family=family)
     except OSError as error:
         raise BadInput(
             f"serve: expected an address to listen on, got {host}, port {port}: "
@@ -125,25 +120,14 @@ def _listen(host: str, port: int) -> socket.socket:
 def _run_server(
     state: ServerState, pages: ASGIApp | None, listener: socket.socket, host: str
 ) -> None:
-    import uvicorn
-
     from ..serve.api.app import create_app
+    from ..serve.api.connections import create_http_server
     from ..serve.api.middleware import configure_json_logging
 
     configure_json_logging(logging.INFO)
     # They would name kinds of activities that a body holds; what is sent stays out of the log.
     logging.getLogger("mqbg.features").setLevel(logging.ERROR)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(state, pages),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # nothing here depends on who asked through which proxy
-            lifespan="on",
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
-        )
-    )
+    server = create_http_server(create_app(state, pages), state.settings.api)
     model, port = state.champion.model, listener.getsockname()[1]
     shown_host = f"[{host}]" if ":" in host else host
     ERRORS.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,13 @@ import typer
 
 from ..contract import BadInput
 from ..support.terminal import ERRORS
-from .options import Config, read_settings
+from .options import Config, JsonFile, read_settings, write_json
 
 if TYPE_CHECKING:
     from ..serve.batch.scoring import ScoreTables
+    from ..serve.forget.outbox_rows import RemoteCopy
     from ..serve.forget.person import Person
+    from ..serve.forget.staged_files import StagedFiles
     from ..serve.store.connection import Store
     from ..settings import Settings
 
@@ -131,30 +133,73 @@ def forget(
     name: Annotated[
         list[str] | None, typer.Option(help="Another name or address; may be repeated.")
     ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Another file or folder that mqbg wrote: a CSV, a quarantine, the folder of an "
+            "import; may be repeated. The file of [push.jsonl] is searched always."
+        ),
+    ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
-    """Remove a person from the store, the outbox, tables and pages, and say what went."""
-    from ..serve.forget.score_files import forget_in_pages, forget_in_tables
+    """Remove a person from the store, the outbox, tables, pages and files, and say what went.
+
+    Everything is checked before anything changes. What targets and channels were sent is listed.
+    """
+    from ..serve.forget.score_files import require_pages, require_tables
+    from ..serve.forget.staged_files import staged_files
 
     if not contact_id.strip():
         raise BadInput("forget: expected the contact_id of a person, got an empty text")
+    settings = read_settings(config)
     person, in_data = _person(contact_id, data, name or [])
-    if pages is not None and not person.names:
+    others = [*(also or []), *_pushed_lines(settings)]
+    if (pages is not None or others) and not person.names:
         raise BadInput(
-            "forget: expected a name, as pages call people by their names; give the tables with "
-            "--data, or the name with --name"
+            "forget: expected a name, as pages and pushed texts call people by their names; give "
+            "the tables with --data, or the name with --name"
         )
-    removed = _forget_in_store(person, read_settings(config), store)
     if scores is not None:
-        removed[f"tables {scores}"] = forget_in_tables(scores, person)
+        require_tables(scores)
     if pages is not None:
-        removed[f"pages {pages}"] = forget_in_pages(pages, person)
-    if not removed:
+        require_pages(pages)
+    url = _url_of_store(settings, store)
+    if url is None and scores is None and pages is None and not others:
         raise BadInput(
             "forget: expected something to clear, but there is no store here and no folder was "
-            "given; name what holds the person with --store, --scores or --pages"
+            "given; name what holds the person with --store, --scores, --pages or --also"
         )
-    _print_removed(contact_id, removed, data if in_data else None)
+    with staged_files() as files:
+        removed = _stage_files(person, scores, pages, others, files)
+        in_store, copies = _forget_in_store(person, settings, url, files)
+        files.commit()
+    removed = in_store | removed
+    document = {"contact_id": contact_id, "removed": removed, "sent": list(map(str, copies))}
+    write_json(json_file, document)
+    _print_removed(contact_id, removed, copies, data if in_data else None)
+
+
+def _pushed_lines(settings: Settings) -> list[Path]:
+    """The file that the target jsonl wrote, if there is one."""
+    path = Path(settings.push.jsonl.path)
+    return [path] if path.is_file() else []
+
+
+def _stage_files(
+    person: Person, scores: Path | None, pages: Path | None, others: list[Path], files: StagedFiles
+) -> dict[str, Counter[str]]:
+    from ..serve.forget.score_files import forget_in_pages, forget_in_tables
+    from ..serve.forget.written_files import forget_in_files
+
+    removed = {}
+    if scores is not None:
+        removed[f"tables {scores}"] = forget_in_tables(scores, person, files)
+    if pages is not None:
+        removed[f"pages {pages}"] = forget_in_pages(pages, person, files)
+    for path in others:
+        removed[f"files {path}"] = forget_in_files(path, person, files)
+    return removed
 
 
 def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person, bool]:
@@ -172,36 +217,48 @@ def _person(contact_id: str, data: str | None, names: list[str]) -> tuple[Person
     return Person(contact_id, tuple(dict.fromkeys([*known, *names]))), bool(found)
 
 
-def _forget_in_store(
-    person: Person, settings: Settings, store_option: str | None
-) -> dict[str, Counter[str]]:
-    from ..serve.forget.store_rows import forget_in_store
-    from ..serve.store.connection import open_store, store_exists, store_url
-    from ..serve.store.job_lock import hold_job_lock
+def _url_of_store(settings: Settings, store_option: str | None) -> str | None:
+    """Where the store is; None where there is none."""
+    from ..serve.store.connection import store_exists, store_url
 
     url = store_option if store_option is not None else store_url(settings.store)
     if not url or (store_option is None and not store_exists(url)):
-        return {}
+        return None
     if not store_exists(url):
         raise BadInput(
             f"forget: expected a store at {store_option}, found none there; check --store"
         )
+    return url
+
+
+def _forget_in_store(
+    person: Person, settings: Settings, url: str | None, files: StagedFiles
+) -> tuple[dict[str, Counter[str]], tuple[RemoteCopy, ...]]:
+    from ..serve.forget.store_rows import forget_in_store
+    from ..serve.store.connection import open_store
+    from ..serve.store.job_lock import hold_job_lock
+
+    if url is None:
+        return {}, ()
     timeout = settings.store.lock_timeout_seconds
     with open_store(url, lock_timeout_seconds=timeout) as store, hold_job_lock(store, "forget"):
-        return {f"store {store.redacted_url}": forget_in_store(store, person)}
+        forgotten = forget_in_store(store, person, files)
+        return {f"store {store.redacted_url}": forgotten.counts}, forgotten.copies
 
 
-def _print_removed(contact_id: str, removed: Mapping[str, Counter[str]], data: str | None) -> None:
+def _print_removed(
+    contact_id: str,
+    removed: Mapping[str, Counter[str]],
+    copies: Sequence[RemoteCopy],
+    data: str | None,
+) -> None:
     for place, counts in removed.items():
         counts_text = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
         print(f"{place}: {counts_text or 'nothing'}")  # noqa: T201 - the result
+    for copy in copies:
+        print(f"sent, and to be deleted there: {copy}")  # noqa: T201
     if not any(counts.total() for counts in removed.values()):
         _print_hint(f"no trace of contact {contact_id!r} was found; make sure that this is the id")
-    elif any(what.startswith(("tables", "pages")) for what in removed):
-        _print_hint(
-            "what is left does not add up to the scores any more; the next `mqbg score` and "
-            "`mqbg report` make tables and pages again, without the person"
-        )
     if data is not None:
         _print_hint(
             f"the data still has contact {contact_id!r}: delete the person there too, or the next "

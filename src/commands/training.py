@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from contextlib import ExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -64,9 +65,16 @@ def train(
         temporary = outputs.enter_context(replaced_file(json_file)) if json_file else None
         scratch = Path(outputs.enter_context(tempfile.TemporaryDirectory()))
         require_tracking_store()
+        began = time.monotonic()
         trained = _train_on_data(data, settings, first_test_instant, quarantine, trials)
         require_conversions(trained, allow_rules)
-        write_run_folder(trained, scratch, display_name(data), installed_version("mqbg"))
+        write_run_folder(
+            trained,
+            scratch,
+            display_name(data),
+            installed_version("mqbg"),
+            time.monotonic() - began,
+        )
         logged = _log_or_keep(scratch)
         if temporary:
             document = {

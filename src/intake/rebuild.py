@@ -34,7 +34,7 @@ IDENTITY_COLUMNS = (
 FEWEST_MERGES = 50
 """Of the CRM, from which on they move the threshold of identity."""
 
-MOST_STRICT = 0.95
+MOST_STRICT = 0.75
 MOST_PAIRS_ASKED = 500
 
 
@@ -63,12 +63,33 @@ def rebuild(
     _accounts(con)
     con.execute(sql_text("people"))
     _contacts(con, decisions, settings, result)
+    con.execute(sql_text("deals"))
+    if settings.imports.groups == "deals_and_activity":
+        con.execute(sql_text("activity_groups"))
     con.execute(sql_text("groups"))
     con.execute(sql_text("stages"))
     con.execute(sql_text("members"))
     decide_roles(con, decisions, settings, result)
     con.execute(sql_text("tables"))
+    _suggestions(con, settings)
     return result
+
+
+def _suggestions(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """The roles that each group should have: the template's, or else all that members have."""
+    con.execute("CREATE TABLE wanted_roles (role VARCHAR, required INTEGER)")
+    for role, one in settings.roles.items():
+        con.execute("INSERT INTO wanted_roles VALUES (?, ?)", [role, one.required])
+    if not settings.roles:
+        con.execute(
+            "INSERT INTO wanted_roles SELECT DISTINCT role, 1 FROM contract.members "
+            "WHERE role NOT IN ('unknown', 'blocker')"
+        )
+    closing = {"won", "lost", *settings.target.closed_stages}
+    con.execute("CREATE TABLE closing_stages (stage VARCHAR)")
+    for stage in sorted(closing):
+        con.execute("INSERT INTO closing_stages VALUES (?)", [stage])
+    con.execute(sql_text("suggestions"))
 
 
 def _load(con: duckdb.DuckDBPyConnection, staged: Path) -> dict[str, dict[str, Any]]:
@@ -125,10 +146,11 @@ def _settings_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None
         ("solution_names", imports.solutions),
         ("stage_names", imports.stages),
         ("kind_names", imports.kinds),
+        ("content_names", imports.contents),
     ):
         con.execute(f"CREATE TABLE {name} (value VARCHAR, name VARCHAR)")
         for value, mapped in values.items():
-            con.execute(f"INSERT INTO {name} VALUES (?, ?)", [value, mapped])  # noqa: S608 - of three
+            con.execute(f"INSERT INTO {name} VALUES (?, ?)", [value, mapped])  # noqa: S608 - of four
     hosts = [host for (host,) in con.sql(
         "SELECT DISTINCT email_host(email) FROM staged.users WHERE email IS NOT NULL ORDER BY 1"
     ).fetchall() if not is_free_mail(host)]  # fmt: skip
@@ -174,7 +196,7 @@ def _contacts(
             index=False
         )
     ]
-    linked = cluster_contacts(len(nodes), [*known, *decided, *likely], apart)
+    linked = cluster_contacts(len(nodes), [*known, *decided, *likely], apart, list(nodes.email))
     linked.insert(0, "node", nodes.node)
     con.from_df(linked).create("person_clusters")
     unsure = pairs[pairs.probability.between(settings.imports.review_from, threshold, "left")]
@@ -269,6 +291,13 @@ def write_tables(con: duckdb.DuckDBPyConnection, out: Path) -> None:
         ("group_id", "contact_id"),
         side / "roles.parquet",
     )
+    _write(
+        con.table("side.suggestions"),
+        ["group_id", "role", "rank", "contact_id", "probability", "activities_90d",
+         "last_activity_at", "reasons"],
+        ("group_id", "role", "rank"),
+        side / "suggestions.parquet",
+    )  # fmt: skip
     _write(
         con.table("side.unplaced"),
         ["system", "source_table", "source_id", "reason"],

@@ -15,14 +15,17 @@ from ..contract import BadInput
 from ..features.declare.template import Template, TemplateRole
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import RoleRequirement, model_settings_values, settings_from_values
-from .bundle import Bundle, HorizonModel, ReferenceMember, Refit, TrainingSummary
+from .bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from .calibrators import Blend, VennAbers, calibrator_from_dict
+from .data_profile import DataProfile
+from .horizons import HorizonModel, HorizonStep
+from .linear import LinearPart, LinearTerm
 from .thresholds import Thresholds
 from .tree_text import feature_count
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 5  # raised when a bundle can no longer be read by the release before
+FORMAT = 6  # raised when a bundle can no longer be read by the release before
 TREES_FILE, MANIFEST_FILE = "trees.txt", "bundle.json"
 
 
@@ -44,23 +47,22 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "features": bundle.catalogue.feature_names,
         "trees_sha256": _sha256(bundle.trees),
         "blend": asdict(bundle.blend),
-        "horizons": [
-            {
-                "days": horizon.days,
-                "trees_sha256": _sha256(horizon.trees),
-                "calibrator": asdict(horizon.calibrator),
-            }
-            for horizon in bundle.horizon_models
-        ],
+        "horizons": [_horizon_to_dict(horizon) for horizon in bundle.horizon_models],
         "refits": [
-            {"trees_sha256": _sha256(refit.trees), "calibrator": asdict(refit.calibrator)}
+            {
+                "trees_sha256": _sha256(refit.trees),
+                "calibrator": asdict(refit.calibrator),
+                "linear": asdict(refit.linear) if refit.linear else None,
+            }
             for refit in bundle.refits
         ],
+        "linear": asdict(bundle.linear) if bundle.linear else None,
         "category_values": bundle.category_values,
         "calibrator": asdict(bundle.calibrator),
         "interval": asdict(bundle.interval),
         "thresholds": asdict(bundle.thresholds),
         "reference_members": [asdict(member) for member in bundle.reference_members],
+        "profile": asdict(bundle.profile) if bundle.profile else None,
         "training": {
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(bundle.training).items()
@@ -68,7 +70,9 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     }
     (folder / TREES_FILE).write_text(bundle.trees, encoding="utf-8")
     for horizon in bundle.horizon_models:
-        (folder / _horizon_trees_file(horizon.days)).write_text(horizon.trees, encoding="utf-8")
+        if isinstance(horizon, HorizonModel):
+            trees_file = folder / _horizon_trees_file(horizon.days)
+            trees_file.write_text(horizon.trees, encoding="utf-8")
     for number, refit in enumerate(bundle.refits):
         (folder / _refit_trees_file(number)).write_text(refit.trees, encoding="utf-8")
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
@@ -83,14 +87,7 @@ def load_bundle(folder: Path) -> Bundle:
     """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        if manifest["format"] == 3:
-            manifest = _from_format_3(manifest)
-        if manifest["format"] == 4:
-            manifest = {**manifest, "format": FORMAT, "refits": []}
-            logger.warning(
-                "%s: the model is of a release without refits: the interval of a readiness is "
-                "Venn-Abers'; train again for one by other accounts", folder,
-            )  # fmt: skip
+        manifest = _upgrade(manifest, folder)
         if manifest["format"] != FORMAT:
             remedy = "update mqbg to read it" if manifest["format"] > FORMAT else "train again"
             raise BadInput(
@@ -98,18 +95,12 @@ def load_bundle(folder: Path) -> Bundle:
                 f"{remedy}"
             )
         trees = _read_trees(folder / TREES_FILE, manifest["trees_sha256"])
-        horizons = tuple(
-            HorizonModel(
-                tree["days"],
-                _read_trees(folder / _horizon_trees_file(tree["days"]), tree["trees_sha256"]),
-                calibrator_from_dict(tree["calibrator"]),
-            )
-            for tree in manifest["horizons"]
-        )
+        horizons = tuple(_horizon_from_dict(tree, folder) for tree in manifest["horizons"])
         refits = tuple(
             Refit(
                 _read_trees(folder / _refit_trees_file(number), fields["trees_sha256"]),
                 calibrator_from_dict(fields["calibrator"]),
+                _linear_from_dict(fields["linear"]),
             )
             for number, fields in enumerate(manifest["refits"])
         )
@@ -147,6 +138,27 @@ def _with_earlier_catalogue(bundle: Bundle, saved: list[str], folder: Path) -> B
     return replace(bundle, only_features=tuple(saved))
 
 
+def _upgrade(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A manifest of an earlier format in the words of this one; what differs is warned of."""
+    if manifest["format"] == 3:
+        manifest = _from_format_3(manifest)
+    if manifest["format"] == 4:
+        manifest = {**manifest, "format": 5, "refits": []}
+        logger.warning(
+            "%s: the model is of a release without refits: the interval of a readiness is "
+            "Venn-Abers'; train again for one by other accounts", folder,
+        )  # fmt: skip
+    if manifest["format"] == 5:
+        refits = [{**refit, "linear": None} for refit in manifest["refits"]]
+        manifest = {**manifest, "format": FORMAT, "linear": None, "refits": refits}
+        if manifest["horizons"]:
+            logger.warning(
+                "%s: the model is of a release whose further horizons had trees of their own; they "
+                "are scored as they were; train again for horizons that never collapse", folder,
+            )  # fmt: skip
+    return manifest
+
+
 def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest of the format before, which named reference members and thresholds otherwise."""
     renamed = {
@@ -157,6 +169,33 @@ def _from_format_3(manifest: Mapping[str, Any]) -> dict[str, Any]:
     upgraded = {**manifest, "format": 4, "thresholds": thresholds}
     upgraded["reference_members"] = upgraded.pop("typical")
     return upgraded
+
+
+def _horizon_to_dict(horizon: HorizonStep | HorizonModel) -> dict[str, Any]:
+    if isinstance(horizon, HorizonStep):
+        return {"days": horizon.days, "share": asdict(horizon.share)}
+    return {
+        "days": horizon.days,
+        "trees_sha256": _sha256(horizon.trees),
+        "calibrator": asdict(horizon.calibrator),
+    }
+
+
+def _horizon_from_dict(fields: Mapping[str, Any], folder: Path) -> HorizonStep | HorizonModel:
+    if "share" in fields:
+        return HorizonStep(fields["days"], calibrator_from_dict(fields["share"]))
+    return HorizonModel(
+        fields["days"],
+        _read_trees(folder / _horizon_trees_file(fields["days"]), fields["trees_sha256"]),
+        calibrator_from_dict(fields["calibrator"]),
+    )
+
+
+def _linear_from_dict(fields: Mapping[str, Any] | None) -> LinearPart | None:
+    if fields is None:
+        return None
+    terms = tuple(LinearTerm(**term) for term in fields["terms"])
+    return LinearPart(fields["share"], fields["intercept"], terms)
 
 
 def _horizon_trees_file(days: int) -> str:
@@ -182,7 +221,7 @@ def _sha256(text: str) -> str:
 
 
 def _bundle_from_manifest(
-    manifest: Mapping[str, Any], trees: str, horizons: tuple[HorizonModel, ...]
+    manifest: Mapping[str, Any], trees: str, horizons: tuple[HorizonStep | HorizonModel, ...]
 ) -> Bundle:
     time_keys = ("first_as_of", "last_as_of", "test_from")
     training = dict(manifest["training"])
@@ -208,6 +247,8 @@ def _bundle_from_manifest(
         ),
         training=TrainingSummary(**training),
         horizon_models=horizons,
+        profile=DataProfile(**profile) if (profile := manifest.get("profile")) else None,
+        linear=_linear_from_dict(manifest["linear"]),
     )
 
 
@@ -218,6 +259,7 @@ def _role_to_dict(role: TemplateRole) -> dict[str, Any]:
         "default": asdict(role.default) if role.default else None,
         "solutions": {solution: asdict(line) for solution, line in role.solutions.items()},
         "since": role.first_seen_at.isoformat() if role.first_seen_at else None,
+        "rest": role.rest,
     }
 
 
@@ -230,4 +272,5 @@ def _role_from_dict(fields: Mapping[str, Any]) -> TemplateRole:
             solution: RoleRequirement(**line) for solution, line in fields["solutions"].items()
         },
         first_seen_at=datetime.fromisoformat(fields["since"]) if fields["since"] else None,
+        rest=fields.get("rest", False),
     )

@@ -29,8 +29,10 @@ class ApiSettings:
     Attributes:
         keys_file: a file of lines `name scopes sha256hex`, beside the keys of MQBG_API_KEYS; "" is
             none.
-        pages_need_key: pages ask for a key on loopback too, as they should behind a proxy.
+        pages_need_key: refuse to serve pages where no key is configured, as behind a proxy; where
+            keys are, pages ask for one always.
         max_body_bytes: of one request.
+        max_values: of one body, texts that hold commas counted as several.
         max_depth: of tables and lists inside each other in a body.
         max_members: member rows of a body.
         max_activities: activities of a body.
@@ -38,24 +40,31 @@ class ApiSettings:
         workers: requests computed at the same time. Most of the work is Python's, of which one
             process does one thing at a time: more than one serves fairness, not speed.
         waiting: requests that may wait for a worker; the next one is sent away with 503.
+        max_connections: that may be open at a time, fewer where the limit of open files (`ulimit
+            -n`, LimitNOFILE) has no room; the next one takes the place of the one that has waited
+            longest without a request.
+        header_seconds: how long a connection may take to send the headers of a request.
         body_seconds: how long a body may take to arrive.
         reload_seconds: how often the registry is asked for another champion.
-        refresh_seconds: how often the store is asked for another run.
-        cached_answers: answers kept in memory.
+        refresh_seconds: how often the store is asked for another run, and the keys are read again.
+        cached_bytes: of answers kept in memory.
         lock_timeout_seconds: how long a request waits for the store's connection, or its file.
     """
 
     keys_file: Text = ""
     pages_need_key: Flag = False
-    max_body_bytes: Count = 8_000_000
+    max_body_bytes: Count = 24_000_000
+    max_values: Count = 1_000_000
     max_depth: Annotated[Whole, Field(ge=1, le=100)] = 8
     max_members: Count = 1_000
     max_activities: Count = 20_000
     max_rows: Count = 5_000
     workers: Count = 1
     waiting: WholeFromZero = 32
+    max_connections: Count = 512
+    header_seconds: NumberOverZero = 10.0
     body_seconds: NumberOverZero = 10.0
     reload_seconds: NumberOverZero = 60.0
     refresh_seconds: NumberOverZero = 10.0
-    cached_answers: WholeFromZero = 20_000
+    cached_bytes: WholeFromZero = 64_000_000
     lock_timeout_seconds: NumberFromZero = 2.0

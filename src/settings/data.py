@@ -33,8 +33,11 @@ _Spans = Annotated[
 class TargetSettings:
     """What counts as a conversion, and how far ahead the model looks.
 
-    Readiness, thresholds and explanations are of `horizon_days`; each of `more_horizons_days` has
-    a readiness of its own beside it.
+    Attributes:
+        stage: a group converts when a stage event first says it.
+        horizon_days: within which it must come; readiness, thresholds and explanations are of it.
+        closed_stages: that end a group's eligibility beside the target; all but `won` are losses.
+        more_horizons_days: each has a readiness of its own, in the table `horizons`.
     """
 
     stage: Text = "opportunity"
@@ -52,14 +55,27 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class ObservationSettings:
-    """Where the data ends; None means the latest day of ordinary volume in it."""
+    """Where the data begins and ends.
+
+    Attributes:
+        until: where it ends: horizons that reach beyond it are never labelled; None means the
+            latest day of ordinary volume.
+        since: no feature counts an activity before it; None means that training leaves out those
+            that lie alone years before all others.
+    """
 
     until: Instant | None = None
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class SnapshotSettings:
-    """The instants that training looks at; `start` None means the first that has a history."""
+    """The instants that training looks at.
+
+    Attributes:
+        every: the step between them.
+        start: the first; None means the first that has a history.
+    """
 
     every: Literal["1mo", "2w", "1w"] = "1mo"
     start: Instant | None = None
@@ -67,7 +83,13 @@ class SnapshotSettings:
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class RoleRequirement:
-    """One line of a role template; `required` 0 means welcome, not needed for completeness."""
+    """One role of the template.
+
+    Attributes:
+        required: how many members a complete group has of it; 0 means welcome, not needed.
+        weight: of its engagement in the rule score.
+        priority: 1 is the role to fill first where several are missing.
+    """
 
     required: Whole = 1
     weight: Number = 100.0
@@ -82,14 +104,25 @@ class RoleRequirement:
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class SolutionSettings:
-    """What one solution asks for beside the default template."""
+    """What one solution asks for beside the default template.
+
+    Attributes:
+        roles: that differ from the default template's, or come beside them.
+    """
 
     roles: Mapping[Text, RoleRequirement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class ActivityKind:
-    """One activity kind; the defaults are those of a kind that nobody has set."""
+    """One activity kind; the defaults are those of a kind that nobody has set.
+
+    Attributes:
+        points: of one activity in the rule score.
+        direction: whether a contact did it ("inbound") or it was done to them ("outbound").
+        high_intent: it speaks of a purchase near at hand, such as a look at prices.
+        family: under which features count it; None makes the kind a family of its own.
+    """
 
     points: Number = 1.0
     direction: Literal["inbound", "outbound"] = "inbound"

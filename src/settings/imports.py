@@ -56,6 +56,10 @@ class ImportSettings:
         stages: name or id of a stage -> stage of the contract.
         roles: a CRM's value, label or association type -> role, `not_a_buyer`, `negative` or
             `own_side`.
+        groups: `deals`, or `deals_and_activity`: also where several people of an account, or one
+            often, looked at what is about a solution and no deal is open.
+        contents: id or words of the title of a content -> the solution that it is about; default
+            the solution whose name is in the title.
         kinds: an activity kind of ours -> the one to use instead.
         columns: file or table -> how it is mapped, for systems that we do not know.
         inferred_joins: where a member's date is inferred and nothing ties it to the deal: `early`
@@ -71,6 +75,8 @@ class ImportSettings:
     solutions: Mapping[Text, Text] = field(default_factory=dict)
     stages: Mapping[Text, Text] = field(default_factory=dict)
     roles: Mapping[Text, Text] = field(default_factory=dict)
+    groups: Literal["deals", "deals_and_activity"] = "deals"
+    contents: Mapping[Text, Text] = field(default_factory=dict)
     kinds: Mapping[Text, Text] = field(default_factory=dict)
     columns: Mapping[Text, TableMapping] = field(default_factory=dict)
     inferred_joins: Literal["early", "late", "exclude"] = "early"

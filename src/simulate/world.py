@@ -16,6 +16,7 @@ from . import people
 from . import sales_tables as sales
 from .account_tables import accounts_table, contacts_table
 from .activity_table import activities_table
+from .export import SHAPES, write_exports
 from .outcomes import Outcomes, draw_outcomes
 from .parameters import ROLES, TrueParameters
 from .shapley import true_contributions
@@ -64,7 +65,12 @@ class World:
 
 
 def simulate(
-    out: Path, *, groups: int = 3000, seed: int = 7, progress: Progress | None = None
+    out: Path,
+    *,
+    groups: int = 3000,
+    seed: int = 7,
+    exports: tuple[str, ...] = (),
+    progress: Progress | None = None,
 ) -> None:
     """Write a simulated world: the contract's tables as Parquet, and the truth in OUT/truth.
 
@@ -74,6 +80,8 @@ def simulate(
         out: a folder that does not exist yet, or is empty.
         groups: number of buying groups, at least 1.
         seed: 0 or more.
+        exports: shapes (`export.SHAPES`) in which OUT/exports holds the world too, each with its
+            truth in OUT/truth/exports.
         progress: called with what begins and the share (0..1) that is done.
 
     Raises:
@@ -83,17 +91,31 @@ def simulate(
         raise BadInput(f"groups must be 1 or more, got {groups}: ask for at least one group")
     if seed < 0:
         raise BadInput(f"seed must be 0 or more, got {seed}: choose another seed")
+    _require_shapes(exports)
     refuse_unless_empty(out)
     report_progress = progress or (lambda _what, _share: None)
     streams = _RandomStreams(seed)
     with new_folder(out) as aside:
         world = _draw_world(streams, groups, report_progress)
         report_progress("writing the tables", 0.5)
-        write_tables(aside, _tables(streams, world))
+        tables = _tables(streams, world)
+        write_tables(aside, tables)
         report_progress("writing the truth", 0.85)
         write_tables(aside / "truth", _truth_tables(world))
         write_json(aside / "truth" / "parameters.json", world.truth.to_plain())
+        if exports:
+            report_progress("writing the exports", 0.9)
+            write_exports(tables, exports, aside / "exports", aside / "truth" / "exports", seed)
     report_progress("done", 1.0)
+
+
+def _require_shapes(exports: tuple[str, ...]) -> None:
+    for shape in exports:
+        if shape not in SHAPES:
+            raise BadInput(
+                f"expected an export to be one of {', '.join(SHAPES)}, got {shape!r}: choose "
+                "one of them"
+            )
 
 
 def _draw_world(streams: _RandomStreams, count: int, report_progress: Progress) -> World:

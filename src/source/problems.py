@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from ..contract import BUYING_JOBS, JOIN_DATES, ROLE_SOURCES, TABLES, VERDICTS
 
@@ -125,6 +126,23 @@ class Report:
         if self.warnings:
             parts += ["", "Worth knowing:", *(f"  {warning}" for warning in self.warnings)]
         return "\n".join(parts)
+
+    def values(self, source: str) -> dict[str, Any]:
+        """The report as plain values, for JSON: what was read, each problem, each warning.
+
+        Args:
+            source: what the owner of the data calls it.
+        """
+        return {
+            "source": source,
+            "follows_contract": not self.problems,
+            "rows": dict(self.rows),
+            "counts": {"problems": len(self.problems), "warnings": len(self.warnings)},
+            "problems": [
+                {**asdict(problem), "advice": _ADVICE[problem.rule]} for problem in self.problems
+            ],
+            "warnings": list(self.warnings),
+        }
 
     def _headline(self, source: str) -> str:
         if not self.problems:

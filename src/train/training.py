@@ -14,7 +14,7 @@ import pyarrow as pa
 from ..contract import BadInput
 from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import find_vocabulary, require_known_roles
-from ..features.tables.feature_source import FeatureSource
+from ..features.tables.feature_source import FeatureSource, without_lone_activities
 from ..features.time_rules.eligible_groups import (
     end_of_observation,
     later_cutoffs,
@@ -22,11 +22,13 @@ from ..features.time_rules.eligible_groups import (
     training_cutoffs,
 )
 from ..model.bundle import Bundle
+from ..model.data_profile import data_profile
 from ..settings import Settings
 from ..support.progress import Progress, no_progress
 from .data.labels import require_target_stage
 from .data.leak_findings import Finding
 from .data.leakage import find_leaks
+from .data.outcome_probes import near_perfect_methods
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes
@@ -113,10 +115,11 @@ def train(
         BadInput: too little history, no such target stage, no known role, or a part without an
             open group.
     """
+    source = without_lone_activities(source)
     settings = source.settings
     require_policy(settings.thresholds)
     require_target_stage(source.tables["stage_events"], settings.target)
-    split, feature_catalogue = _split_and_catalogue(source, test_from)
+    split, feature_catalogue = split_and_catalogue(source, test_from)
     snapshots = collect_snapshots(source, feature_catalogue, split.cutoffs, progress)
     _require_open_groups(snapshots, split)
     training = snapshots.at_cutoffs(split.train)
@@ -152,14 +155,18 @@ def train(
     )
     touched = touched_per_snapshot(split, settings)
     evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
+    too_good = near_perfect_methods(evaluation.figures)
+    for finding in too_good:
+        logger.warning("%s", finding.sentence)
+    findings = (*findings, *too_good)
     refit, all_snapshots, nights = None, snapshots, None
+    end = end_of_observation(source.tables, settings)
     if evaluation.signal.found:
         if evaluation.level.off:
             logger.warning("%s %s", evaluation.level.sentence, LEVEL_REMEDY)
         nights = measure_held_out_nights(
             source, learned, evaluation, split, feature_catalogue, progress
         )
-        end = end_of_observation(source.tables, settings)
         catalogue_now = _current_catalogue(source, feature_catalogue, end)
         if catalogue_now is not feature_catalogue:
             all_snapshots = collect_snapshots(source, catalogue_now, split.cutoffs, progress)
@@ -176,6 +183,7 @@ def train(
             refits=settings.model.refits,
         )
     bundle = refit.bundle if refit else learned.bundle
+    bundle = replace(bundle, profile=data_profile(source.contract_tables, settings, end))
     names = list(bundle.catalogue.feature_names)
     trained = TrainingResult(
         bundle, learned, evaluation, split, touched,
@@ -250,14 +258,24 @@ def probe_leaks(
     Raises:
         BadInput: too little history for a training.
     """
-    split, feature_catalogue = _split_and_catalogue(source, test_from)
+    source = without_lone_activities(source)
+    split, feature_catalogue = split_and_catalogue(source, test_from)
     snapshots = collect_snapshots(source, feature_catalogue, split.train, progress)
     return find_leaks(source.tables, source.settings, snapshots.features, snapshots.keys, progress)
 
 
-def _split_and_catalogue(
+def split_and_catalogue(
     source: FeatureSource, test_from: datetime | None
 ) -> tuple[Split, Catalogue]:
+    """The cut-offs of each part, and the columns that are known by the start of the test.
+
+    Args:
+        source: prepared tables with their settings.
+        test_from: as in `train`.
+
+    Raises:
+        BadInput: too little history for a training, or no known role.
+    """
     settings = source.settings
     end = end_of_observation(source.tables, settings)
     instants = training_cutoffs(settings, start_of_groups(source.tables), end)
@@ -308,13 +326,15 @@ def _add_refits(
             probability,
             fitted,
             calibrator,
+            learned.fitted_linear,
             **comparison_options,
         )
         trained = replace(trained, monotone_cost=monotone_cost)
     if settings.model.ablation and trained.evaluation.signal.found:
         theme_ablation = ablate_themes(
             learned.bundle.catalogue.features, learned.training_matrix, test, rows, probability,
-            fitted, calibrator, progress=progress, **comparison_options,
+            fitted, calibrator, linear=learned.fitted_linear, progress=progress,
+            **comparison_options,
         )  # fmt: skip
         trained = replace(trained, ablation=theme_ablation)
     return trained

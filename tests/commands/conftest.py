@@ -1,49 +1,43 @@
-"""A working folder with a champion, made once by the command itself."""
+"""A working folder with a champion, and its scores at two cut-offs."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-SETTINGS = """
-[model]
-resamples = 20
-refits = 2
-threads = 1
-few_conversions = 10
-[snapshots]
-start = "2024-06-01"
-"""
+EARLIER, AS_OF = "2025-05-01", "2025-06-01"
 
 
 @pytest.fixture(scope="session")
 def world(simulated: Callable[[int, int], Path]) -> Path:
-    """The tables of a world of 300 groups; not to be written to."""
-    return simulated(300, 3)
+    """The tables of a world of 200 groups; not to be written to."""
+    return simulated(200, 13)
 
 
 @pytest.fixture(scope="session")
-def trained(world: Path, shared_folder: Callable[..., Path]) -> Path:
+def trained(small_champion: Path) -> Path:
     """A working folder with settings, figures.json and a champion; not to be written to."""
+    return small_champion
 
-    def train(folder: Path) -> None:
-        (folder / "mqbg.toml").write_text(SETTINGS)
-        unset = {"MLFLOW_TRACKING_URI", "MQBG_STORE_URL"}
-        environment = {name: value for name, value in os.environ.items() if name not in unset}
-        code = "from mqbg.commands.app import main; main()"
-        ran = subprocess.run(
-            [sys.executable, "-c", code, "train", str(world), "--json", "figures.json"],
-            cwd=folder,
-            env={**environment, "MQBG_STORE_URL": ""},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
 
-    return shared_folder("champion", train)
+@pytest.fixture(scope="session")
+def scored(trained: Path, world: Path, shared_folder: Callable[..., Path]) -> Path:
+    """What `mqbg score` wrote, in a folder for each cut-off; not to be written to."""
+    from mqbg.commands.app import main
+
+    def score(folder: Path) -> None:
+        for as_of in (EARLIER, AS_OF):
+            arguments = ["score", str(world), "--as-of", as_of, "--out", str(folder / as_of)]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+                patch.setenv("MQBG_STORE_URL", "")
+                patch.chdir(trained)
+                patch.setattr(sys, "argv", ["mqbg", *arguments])
+                with pytest.raises(SystemExit) as ended:
+                    main()
+            assert not ended.value.code
+
+    return shared_folder("scored", score)

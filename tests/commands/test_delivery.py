@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from mqbg.commands.app import main
+from mqbg.model.data_fit import DataFit
 from mqbg.serve.batch import scoring_job as job
 from mqbg.serve.batch.score_files import write_score_tables
 
@@ -170,7 +171,8 @@ def nights(monkeypatch):
         yield SimpleNamespace(
             score=lambda _at: tables.pop(0),
             source=None,
-            check_fit=lambda *_: (),
+            check_fit=lambda *_: DataFit(),
+            facts=lambda *_: {"model": {"measured": True}, "data_fit": DataFit().values()},
             capacity=lambda: None,
         )
 
@@ -193,6 +195,8 @@ def test_a_run_scores_pushes_and_tells(mqbg, crm, nights):
     assert "https://pages.example/g0-" in crm.posted[0][1].decode()
     told = json.loads(Path("done.json").read_text())
     assert [one["accepted"] for one in told["pushed"]] == [5, 5, 1]
+    assert told["model"] == {"measured": True}
+    assert told["data_fit"]["warnings"] == []
 
 
 def test_a_run_repeated_does_nothing_twice(mqbg, crm, nights):

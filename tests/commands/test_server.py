@@ -1,4 +1,4 @@
-"""What `mqbg serve` refuses before it listens; that it serves, test_readme.py shows."""
+"""What `mqbg serve` refuses before it listens; that it serves, test_docs.py shows."""
 
 from __future__ import annotations
 

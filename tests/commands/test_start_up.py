@@ -12,20 +12,21 @@ import pyarrow.parquet as pq
 import pytest
 
 
-def imported_by(names: Path, *arguments: str, folder: Path | None = None) -> set[str]:
-    """Packages in memory when a command has ended; `names` is where it writes them."""
+def imported_by(names: Path, *commands: list[str], folder: Path | None = None) -> set[str]:
+    """Packages in memory when the commands have ended; `names` is where they are written."""
     code = (
         "import json, sys\n"
         "from mqbg.commands.app import main\n"
-        "names, sys.argv = sys.argv[1], ['mqbg', *sys.argv[2:]]\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "names, commands = sys.argv[1], json.loads(sys.argv[2])\n"
+        "for sys.argv in commands:\n"
+        "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code\n"
         "packages = sorted({name.split('.')[0] for name in sys.modules})\n"
         "json.dump(packages, open(names, 'w'))\n"
     )
     environment = {**os.environ, "MQBG_STORE_URL": ""}
     environment.pop("MLFLOW_TRACKING_URI", None)
     ran = subprocess.run(
-        [sys.executable, "-c", code, str(names), *arguments],
+        [sys.executable, "-c", code, str(names), json.dumps([["mqbg", *one] for one in commands])],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
@@ -34,7 +35,7 @@ def imported_by(names: Path, *arguments: str, folder: Path | None = None) -> set
 
 def test_help_imports_neither_engines_nor_settings(tmp_path):
     heavy = {"ibis", "duckdb", "numpy", "pandas", "lightgbm", "mlflow", "sqlalchemy"}
-    assert not imported_by(tmp_path / "imported.json", "--help") & heavy
+    assert not imported_by(tmp_path / "imported.json", ["--help"]) & heavy
 
 
 @pytest.mark.parametrize("room", ["contract", "settings", "commands", "commands.app"])
@@ -45,18 +46,19 @@ def test_the_lowest_rooms_import_no_engine(room):
 
 
 def test_a_check_imports_neither_trees_nor_mlflow(world, tmp_path):
-    imported = imported_by(tmp_path / "imported.json", "check", str(world))
+    imported = imported_by(tmp_path / "imported.json", ["check", str(world)])
     assert not imported & {"lightgbm", "mlflow", "sklearn"}
 
 
 def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgbm(
-    world, trained, tmp_path
+    world, trained, scored, tmp_path
 ):
-    def imported(*arguments: str) -> set[str]:
-        return imported_by(tmp_path / "imported.json", *arguments, folder=trained)
-
-    score = ("score", str(world), "--as-of", "2025-09-01", "--no-store", "--out")
-    scoring = imported(*score, str(tmp_path / "out"))
-    group = pq.read_table(tmp_path / "out" / "scores.parquet")["group_id"][0].as_py()
-    explaining = imported("explain", str(world), group, "--as-of", "2025-09-01")
-    assert not (scoring | explaining) & {"mlflow", "lightgbm", "sklearn"}
+    group = pq.read_table(scored / "2025-06-01" / "scores.parquet")["group_id"][0].as_py()
+    data, out = [str(world), "--as-of", "2025-06-01"], str(tmp_path / "out")
+    imported = imported_by(
+        tmp_path / "imported.json",
+        ["score", *data, "--no-store", "--out", out],
+        ["explain", *data, group],
+        folder=trained,
+    )
+    assert not imported & {"mlflow", "lightgbm", "sklearn"}

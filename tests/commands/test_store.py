@@ -93,7 +93,11 @@ def score(mqbg, monkeypatch):
     @contextmanager
     def job(*_arguments, **_options):
         yield SimpleNamespace(
-            score=scored_at, source=None, check_fit=lambda *_: (), capacity=lambda: None
+            score=scored_at,
+            source=None,
+            check_fit=lambda *_: None,
+            facts=lambda *_: {},
+            capacity=lambda: None,
         )
 
     def none_known(_source, _as_of):
@@ -198,7 +202,7 @@ def test_what_other_input_cannot_mend_ends_with_status_1(mqbg, monkeypatch, erro
     def fail(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr(store_commands, "_forget_in_store", fail)
+    monkeypatch.setattr(store_commands, "_url_of_store", fail)
     status, _, err = mqbg("forget", "C1")
     assert status == 1
     assert err.startswith(sentence)
@@ -217,8 +221,20 @@ def test_forget_says_what_it_removed_and_where(score, mqbg, data, pages):
     assert tables == f"tables out: {counts}"
     assert of_pages == f"pages {pages}: pages changed 1, pages removed 1"
     assert "the data still has contact 'C1': delete the person there too" in err
-    assert "does not add up to the scores any more; the next `mqbg score`" in err
     assert "Ann" not in (pages / "index.html").read_text()
+
+
+def test_forget_checks_everything_before_it_removes_anything(score, mqbg, here):
+    score("2024-06-01")
+    before = (here / "out" / "stakeholders.parquet").read_bytes()
+    status, _, err = mqbg("forget", "C1", "--name", "Ann", "--scores", "out", "--pages", "out")
+    assert status == 2
+    assert "expected a folder that `mqbg report` wrote" in err
+    assert (here / "out" / "stakeholders.parquet").read_bytes() == before
+    status, out, _ = mqbg("forget", "C1", "--name", "Ann", "--scores", "out")
+    assert [line.partition(":")[2].count("stakeholders rows 1") for line in out.splitlines()] == [
+        1, 1
+    ]  # fmt: skip
 
 
 def test_forget_finds_nobody_and_says_so(score, mqbg):
@@ -235,7 +251,7 @@ def test_forget_finds_nobody_and_says_so(score, mqbg):
         (["C1"], "expected something to clear"),
         (["  "], "expected the contact_id of a person"),
         (["C1", "--store", "sqlite:///absent.sqlite"], "expected a store at sqlite:///absent"),
-        (["C1", "--pages", "."], "expected a name, as pages call people by their names"),
+        (["C1", "--pages", "."], "expected a name, as pages and pushed texts call people"),
         (["C1", "--scores", "."], "expected a folder that `mqbg score` wrote"),
     ],
 )

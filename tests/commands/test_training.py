@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import sys
 import threading
@@ -27,6 +28,7 @@ from mqbg.train.data.split import Split
 from mqbg.train.evaluate.evaluation import evaluate_bundle, touched_per_snapshot
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.procedure import fit_bundle
+from mqbg.train.report import run_folder
 from mqbg.train.training import TrainingResult
 
 SEED = 8
@@ -96,19 +98,10 @@ def hopeless():
     return training(drawn(shuffled=True), careful)
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect_mlflow().MlflowClient().search_experiments()
-    return file.read_bytes()
-
-
 @pytest.fixture
-def store(empty_store, tmp_path, monkeypatch):
+def store(empty_mlflow, tmp_path, monkeypatch):
     file = tmp_path / "mlflow.db"
-    file.write_bytes(empty_store)
+    shutil.copy(empty_mlflow, file)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
     return file
 
@@ -137,7 +130,8 @@ def mqbg(monkeypatch, capfd, tmp_path):
 
 @pytest.fixture
 def gives(monkeypatch):
-    """`mqbg train` gets this training from its tables, and nothing is fitted."""
+    """`mqbg train` gets this training from its tables; nothing is fitted, and no plot is drawn."""
+    monkeypatch.setattr(run_folder, "draw_plots", lambda _trained: {})
 
     def install(made, meanwhile=lambda: None):
         def ready(*_arguments):
@@ -200,8 +194,9 @@ def test_with_no_signal_a_champion_stays_champion(mqbg, gives, store, trained, h
     assert champion_version(connect_mlflow().MlflowClient(), "mqbg") == "1"
 
 
-# `runs` fails at once, the others after the run has begun.
-@pytest.mark.parametrize("table", ["runs", "metrics", "model_versions"])
+# `runs` fails at once, `model_versions` when all but it is logged, and `metrics`, of which two more
+# tests make use, between them.
+@pytest.mark.parametrize("table", ["runs", "model_versions"])
 def test_a_store_that_fails_in_the_middle_costs_no_training(mqbg, gives, store, trained, table):
     gives(trained, lambda: refused_to_write(store, table))
     ran = mqbg("train", "world", "--json", "figures.json")

@@ -121,9 +121,10 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
+def empty_store(empty_mlflow, tmp_path_factory):
     """A store file with the experiment and the model, and nothing in them."""
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    shutil.copy(empty_mlflow, file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
         client = connect_mlflow().MlflowClient()

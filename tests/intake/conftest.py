@@ -1,6 +1,7 @@
 """Small exports written in the test, imported, and read back."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def take_in(tmp_path, taken_in):
             return taken_in[key]
         place = len(list(tmp_path.iterdir()))
         out = tmp_path / (into or f"out-{place}")
+        if into is not None and key in taken_in and not out.exists():
+            shutil.copytree(taken_in[key].out, out)  # as the same import left it
+            return Imported(out, taken_in[key].report)
         report = import_export(
             kind, str(write_export(tmp_path / f"src-{place}", tables)), out,
             settings=settings_from_values({"import": settings or {}}, "test"), **options,

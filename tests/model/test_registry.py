@@ -33,9 +33,10 @@ NAME = "mqbg"
 
 
 @pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store with a model of three versions; making one takes seconds, copying it does not."""
+def empty_store(empty_mlflow, tmp_path_factory):
+    """A store with a model of three versions."""
     folder = tmp_path_factory.mktemp("store")
+    shutil.copy(empty_mlflow, folder / "mlflow.db")
     before = os.environ.get("MLFLOW_TRACKING_URI")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")

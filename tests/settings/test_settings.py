@@ -295,9 +295,17 @@ def test_a_tree_that_a_bundle_holds_since_version_0_1_is_read(tmp_path):
     assert settings == load_settings(written(tmp_path, WHOLE_FILE))
     # What has been added since has its default.
     model = {**tree["model"], "refits": settings.model.refits}
+    new_probes = {"joins_after_stage": 0.2, "join_shift_auc": 0.05}
+    probe = {**tree["probe"], **new_probes}
     nights = settings.thresholds.held_out_nights
     thresholds = {**tree["thresholds"], "held_out_nights": nights}
-    added = {**tree, "model": model, "thresholds": thresholds, "source": {"normalise": False}}
+    added = {
+        **tree,
+        "model": model,
+        "probe": probe,
+        "thresholds": thresholds,
+        "source": {"normalise": False},
+    }
     assert model_settings_values(settings) == added
 
 

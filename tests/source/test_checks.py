@@ -83,20 +83,21 @@ def test_the_congress_has_no_problem():
         assert check_source(source).problems == ()
 
 
-@pytest.mark.parametrize(
-    ("table", "text"),
-    [
-        ("activities", ACTIVITY + "x1,c1,visit,2024-01-03,,,,\n"),  # the same activity twice
-        ("activities", ACTIVITY + "x3,,meeting,2024-01-03,,g1,,\n"),  # a meeting without a person
-        ("activities", ACTIVITY + "x3,c1,visit,2024-01-03,,,,k9\n"),  # there is no contents table
-        ("members", SOUND["members"] + "g1,c1,boss,2023-01-02,2024-01-02\n"),  # ends, then begins
-        ("members", SOUND["members"] + "g2,c1,boss,2024-01-05,2024-01-05\n"),  # left at once
-        ("stage_events", "group_id,stage,occurred_at\ng1,won,2200-01-01\n"),
-        ("stage_events", "group_id,stage,occurred_at\ng1,won,1990-01-01\n"),
-    ],
-)
-def test_what_the_contract_allows_is_no_problem(tmp_path, table, text):
-    assert report_on(tmp_path, {table: text}).problems == ()
+def test_what_the_contract_allows_is_no_problem(tmp_path):
+    allowed = {
+        "activities": (
+            "x1,c1,visit,2024-01-03,,,,",  # the same activity twice
+            "x3,,meeting,2024-01-03,,g1,,",  # a meeting without a person
+            "x4,c1,visit,2024-01-03,,,,k9",  # there is no contents table
+        ),
+        "members": (
+            "g1,c1,boss,2023-01-02,2024-01-02",  # ends, then begins
+            "g2,c1,boss,2024-01-05,2024-01-05",  # left at once
+        ),
+        "stage_events": ("g1,won,2200-01-01,", "g1,won,1990-01-01,"),
+    }
+    tables = {name: SOUND[name] + "\n".join(rows) + "\n" for name, rows in allowed.items()}
+    assert report_on(tmp_path, tables).problems == ()
 
 
 # ---------------------------------------------------------------- one rule each
@@ -229,9 +230,27 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize(("tables", "problem"), RULES, ids=[r[1][2] for r in RULES])
-def test_a_broken_rule_is_told_once_with_its_place_count_and_example(tmp_path, tables, problem):
-    assert [told(found) for found in report_on(tmp_path, tables).problems] == [problem]
+def in_few_folders():
+    """The cases of `RULES`, those together that break different tables: to open one takes long.
+
+    Contacts are left whole where accounts are broken, on which their rules depend.
+    """
+    folders = []
+    for tables, problem in RULES:
+        read = {*tables} | ({"accounts"} if "contacts" in tables else set())
+        free = [folder for folder in folders if not read & folder[0]]
+        touched, together, problems = free[0] if free else (set(), {}, [])
+        if not free:
+            folders.append((touched, together, problems))
+        touched |= read
+        together |= tables
+        problems.append(problem)
+    return [folder[1:] for folder in folders]
+
+
+@pytest.mark.parametrize(("tables", "problems"), in_few_folders())
+def test_a_broken_rule_is_told_once_with_its_place_count_and_example(tmp_path, tables, problems):
+    assert sorted(told(found) for found in report_on(tmp_path, tables).problems) == sorted(problems)
 
 
 def test_all_problems_stand_in_one_report(tmp_path):
@@ -282,15 +301,15 @@ def test_a_damaged_page_of_parquet_is_a_problem_and_no_crash(tmp_path):
 
 DAY = datetime(2024, 1, 1)
 # Opening a source costs more than a hundred rows: few examples, each with many members.
-CONTACTS = [f"c{i}" for i in range(12)]
+CONTACTS = [f"c{i}" for i in range(30)]
 SPANS = st.lists(
     st.tuples(
         st.sampled_from(CONTACTS),
         st.integers(0, 12),
         st.none() | st.integers(0, 6),
     ),
-    min_size=20,
-    max_size=40,
+    min_size=50,
+    max_size=100,
 )
 
 
@@ -302,7 +321,7 @@ def share_an_instant(one: tuple[str, int, int | None], other: tuple[str, int, in
     return one[0] == other[0] and begin < end
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SPANS)
 def test_quarantine_leaves_no_overlap_and_takes_a_row_only_where_there_was_one(
     tmp_path_factory, spans
@@ -478,7 +497,7 @@ def test_what_quarantine_cannot_mend_is_refused_and_nothing_is_written(tmp_path,
 IDS = st.sampled_from(["", *(f"a{i}" for i in range(1, 16))])
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(IDS, st.sampled_from(["A", "B"])), max_size=30), st.lists(IDS, max_size=30)
 )

@@ -19,6 +19,7 @@ from mqbg.source.observation import (
     end_of_observation,
     first_ordinary_day,
     last_ordinary_day,
+    start_of_activities,
     start_of_groups,
 )
 from mqbg.source.staging import open_source
@@ -103,6 +104,24 @@ def test_the_end_is_the_last_instant_of_the_last_ordinary_day_and_groups_say_the
     assert start_of_groups(data) == noon[30]
 
 
+LONG = [START - timedelta(days=i) for i in range(4000)]
+
+
+@pytest.mark.parametrize(
+    ("occurred", "since"),
+    [
+        ([START, *[START + timedelta(days=i) for i in range(40)]], None),
+        ([START - timedelta(days=3 * 365), *[START] * 40], None),  # as old as may well be
+        ([datetime(1999, 1, 1), *[START] * 40], START - timedelta(days=3 * 365)),
+        ([datetime(1999, 1, 1), *LONG], LONG[-1]),  # a long history of ordinary volume counts
+        (LONG, None),
+        ([datetime(1999, 1, 1), START], None),  # of a few rows all are believed
+    ],
+)
+def test_activities_alone_years_before_all_others_are_where_history_does_not_begin(occurred, since):
+    assert start_of_activities(tables([START] * 40, occurred), START) == since
+
+
 def write(folder: Path, activities: str, stage_events: str = "") -> Path:
     folder.mkdir()
     created = "\n".join(f"g{i},a1,s1,2024-01-{i + 1:02}" for i in range(20))
@@ -134,5 +153,6 @@ def test_rows_out_of_the_data_are_named_with_what_they_would_have_done(tmp_path)
     assert "[observation] until" in late
     (early,) = [s for s in said if "before groups begin" in s]
     assert "z2 (1999-01-01)" in early
+    assert "no feature counts activities before 2021-01-01" in early
     (stage,) = [s for s in said if s.startswith("stage_events.csv: rows after")]
     assert "g2/won (2031-01-01)" in stage

@@ -140,7 +140,17 @@ def test_a_registered_model_scores_feature_tables_as_a_function_of_spark(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained}/mlruns/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{trained}/mlruns/mlflow.db")
-    assert mqbg("features", trained / "world", "--as-of", AS_OF, "--out", "f.parquet")[0] == 0
+    status, _ = mqbg(
+        "features",
+        trained / "world",
+        "--as-of",
+        AS_OF,
+        "--out",
+        "f.parquet",
+        "--version",
+        "champion",
+    )
+    assert status == 0
     model = mlflow.pyfunc.load_model("models:/mqbg@champion")
     names = model.metadata.get_input_schema().input_names()
     features = pq.read_table("f.parquet").to_pandas()

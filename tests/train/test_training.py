@@ -7,18 +7,22 @@ from datetime import datetime, timedelta
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import settings as checks
 from hypothesis import strategies as st
-from mqbg.contract import TABLES, BadInput
+from mqbg.contract import BadInput
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
+from mqbg.features.tables.feature_source import without_lone_activities
+from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.eligible_groups import start_of_history, training_cutoffs
 from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.settings import (
+    ExplainSettings,
     ModelSettings,
     ObservationSettings,
     Settings,
@@ -26,7 +30,6 @@ from mqbg.settings import (
     TargetSettings,
     ThresholdSettings,
 )
-from mqbg.simulate import simulate
 from mqbg.train.data.snapshots import collect_snapshots
 from mqbg.train.data.split import forward_split
 from mqbg.train.evaluate.baselines import BASELINES
@@ -34,17 +37,22 @@ from mqbg.train.evaluate.evaluation import MODEL
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.reference_members import find_reference_members
 from mqbg.train.fit.shrinkage import describe_blend
-from mqbg.train.training import probe_leaks, thin_training_sentence, train
+from mqbg.train.training import (
+    probe_leaks,
+    split_and_catalogue,
+    thin_training_sentence,
+    train,
+)
 
-SEED = 33
-TEST_FROM = datetime(2025, 6, 1)
+TEST_FROM = datetime(2025, 7, 1)
 HORIZON = timedelta(days=150)
-OBSERVED_UNTIL = datetime(2025, 11, 1)
-SETTINGS = Settings(
+OBSERVED_UNTIL = datetime(2025, 12, 1)
+SETTINGS = Settings(  # those of the training that is looked at
     target=TargetSettings(horizon_days=150),
     observation=ObservationSettings(OBSERVED_UNTIL),
-    snapshots=SnapshotSettings(start=datetime(2024, 11, 1)),
-    model=ModelSettings(threads=1, refits=2, resamples=2, few_conversions=1),
+    snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
+    model=ModelSettings(threads=1, refits=2, resamples=20, few_conversions=10),
+    explain=ExplainSettings(min_support=5),
     thresholds=ThresholdSettings(held_out_nights=3),
 )
 
@@ -60,10 +68,8 @@ def quickly_trained(source, **options):
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    out = tmp_path_factory.mktemp("training") / "world"
-    simulate(out, groups=250, seed=SEED)
-    return {name: pq.read_table(out / f"{name}.parquet") for name in TABLES}
+def tables(small_world):
+    return small_world
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +78,8 @@ def source(tables, open_tables):
 
 
 @pytest.fixture(scope="module")
-def trained(source):
-    return quickly_trained(source, test_from=TEST_FROM)
+def trained(small_training):
+    return small_training
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +102,47 @@ def converts(tables, group_id, as_of):
 # Time
 
 
+@pytest.fixture(scope="module")
+def misdated(tables):
+    """The world with an activity of 1999, one of 2029 and one that is planned."""
+    activities = tables["activities"]
+    real = activities.filter(pc.is_valid(activities["contact_id"])).slice(0, 3)
+    times = [datetime(1999, 1, 1), datetime(2029, 1, 1), datetime(2026, 3, 10)]
+    values = {
+        "activity_id": ["odd-1", "odd-2", "odd-3"], "occurred_at": times, "recorded_at": [None] * 3,
+    }  # fmt: skip
+    for name, column in values.items():
+        field = activities.schema.field(name)
+        place = activities.schema.get_field_index(name)
+        real = real.set_column(place, field, pa.array(column, field.type))
+    return {**tables, "activities": pa.concat_tables([activities, real])}
+
+
+def test_misdated_rows_move_neither_the_split_nor_a_feature(tables, misdated, open_tables):
+    settings = replace(SETTINGS, observation=ObservationSettings())
+    sources = [without_lone_activities(open_tables(t, settings)) for t in (tables, misdated)]
+    splits = [split_and_catalogue(source, None) for source in sources]
+    (split, catalogue), (other_split, other_catalogue) = splits
+    assert other_split == split
+    assert other_catalogue.vocabulary == catalogue.vocabulary
+    plain, odd = (feature_table(one, catalogue, split.test[-1:]) for one in sources)
+    assert odd.equals(plain)
+
+
+@pytest.mark.slow
+def test_misdated_rows_change_no_figure(tables, misdated, open_tables):
+    settings = replace(SETTINGS, observation=ObservationSettings())
+    plain, odd = (quickly_trained(open_tables(t, settings)) for t in (tables, misdated))
+    pd.testing.assert_frame_equal(odd.evaluation.figures, plain.evaluation.figures)
+    assert odd.bundle.settings.observation.since == datetime(2021, 1, 2)
+    np.testing.assert_array_equal(
+        odd.evaluation.probabilities[MODEL], plain.evaluation.probabilities[MODEL]
+    )
+
+
 def test_no_training_label_reaches_into_the_test(trained):
     split = trained.split
-    assert len(split.train) == 3  # on the first of November, December and January
+    assert len(split.train) == 3  # on the first of December, January and February
     assert max(split.train) + HORIZON <= split.test_from == TEST_FROM <= min(split.test)
     assert set(trained.evaluation.rows["as_of"]) == set(split.test)
     assert trained.learned.bundle.training.last_as_of == split.train[-1]
@@ -153,16 +197,23 @@ def test_what_was_known_from_the_test_on_shapes_nothing_but_the_fingerprint(
     assert replace(other, training=same) == trained.learned.bundle
 
 
+def held_out_of_both(learned):
+    """Raw scores of trees and, where there is one, the linear part, each without the account."""
+    trees, linear = learned.fitted_trees.held_out, learned.fitted_linear
+    return trees if linear is None else linear.part.blended(trees, linear.held_out)
+
+
 def test_what_is_registered_learned_from_every_label_known(source, trained):
     split, about = trained.split, trained.bundle.training
     every = training_cutoffs(SETTINGS, start_of_history(source.tables), OBSERVED_UNTIL)
     assert set(split.train) < set(split.labelled) == set(every)
-    rows = collect_snapshots(source, trained.bundle.catalogue, every, quiet)
+    few = build_catalogue(trained.bundle.vocabulary, ["members"])  # who converts is the same
+    rows = collect_snapshots(source, few, every, quiet)
     assert (about.rows, about.conversions) == (len(rows.keys), rows.converted.sum())
     assert (about.first_as_of, about.last_as_of) == (every[0], every[-1])
     assert trained.bundle == trained.refit.bundle
     assert set(trained.refit.scored_rows["as_of"]) == set(every)
-    held_out = trained.refit.fitted_trees.held_out
+    held_out = held_out_of_both(trained.refit)
     assert trained.refit.scored_rows["readiness"].tolist() == (
         trained.bundle.calibrator(held_out).tolist()
     )
@@ -257,7 +308,7 @@ def test_the_model_and_every_baseline_are_judged_on_the_same_rows(trained):
 
 def test_the_calibrator_and_the_interval_come_from_held_out_scores(trained):
     for fit_result in (trained.learned, trained.refit):
-        scores = set(fit_result.fitted_trees.held_out.tolist())
+        scores = set(held_out_of_both(fit_result).tolist())
         assert set(fit_result.bundle.interval.scores) <= scores
         assert fit_result.fitted_trees.held_out.size == fit_result.bundle.training.rows
 
@@ -306,8 +357,15 @@ def test_a_sound_world_trains_without_a_finding(trained):
 
 @pytest.fixture(scope="module")
 def leaked(tables, open_tables):
-    """A training on leaky tables without ablation, and how many warnings each label came after."""
-    off = replace(SETTINGS, model=replace(SETTINGS.model, ablation=False))
+    """A training on leaky tables without ablation, and how many warnings each label came after.
+
+    A policy that follows no capacity needs no cut-offs but those of the two parts.
+    """
+    off = replace(
+        SETTINGS,
+        model=replace(SETTINGS.model, ablation=False, resamples=2),
+        thresholds=ThresholdSettings(policy="precision"),
+    )
     source = open_tables(leaky(tables), off)
     said, labels = [], []
     handler = logging.Handler()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ import ibis.expr.types as ir
 
 from ...contract import BUYING_JOBS
 from ...settings import Settings
+from ...source.observation import start_of_activities, start_of_groups
 from ...source.staging import Source
 from ..declare.fixed_point import to_fixed_point
 from ..engines.open_query_runner import open_query_runner
@@ -30,6 +32,7 @@ from ..time_rules.activities_known_before import (
 from .account_history import OUTCOMES, group_outcomes
 from .contact_history import ENDINGS, group_endings
 
+logger = logging.getLogger(__name__)
 NO_CONTENT = 0  # what stands for the number of a content that there is not
 NO_ID = ""  # what stands for the contact of a base row, and for the group of a free activity
 
@@ -146,7 +149,8 @@ def prepare_source(source: Source, settings: Settings) -> FeatureSource:
         (name, str(table.op().name), table.op().namespace)
         for name, table in contract_tables.items()
     ]
-    query_runner = open_query_runner(source.backend, repr((table_names, settings.target)))
+    since = settings.observation.since
+    query_runner = open_query_runner(source.backend, repr((table_names, settings.target, since)))
     numbers = query_runner.materialize("numbers", lambda: member_numbers(contract_tables))
     tables = {
         **contract_tables,
@@ -166,7 +170,7 @@ def prepare_source(source: Source, settings: Settings) -> FeatureSource:
         "contents", lambda: _numbered_contents(contract_tables["contents"])
     )
     activity_facts = _activity_facts(
-        contract_tables["activities"], kind_rows, numbered_contents, numbers, query_runner
+        contract_tables["activities"], kind_rows, numbered_contents, numbers, query_runner, since
     )
     query_runner.drop("numbers", "repeated_id_hashes", "duplicates")
     return FeatureSource(
@@ -181,6 +185,27 @@ def prepare_source(source: Source, settings: Settings) -> FeatureSource:
         ),
         activity_facts, kind_rows, numbered_contents, settings, query_runner,
     )  # fmt: skip
+
+
+def without_lone_activities(source: FeatureSource) -> FeatureSource:
+    """The source whose settings say since when activities count, where some lie alone before.
+
+    A model carries these settings, so that its scores leave out what its training left out.
+    """
+    settings = source.settings
+    if settings.observation.since is not None:
+        return source
+    since = start_of_activities(source.contract_tables, start_of_groups(source.contract_tables))
+    if since is None:
+        return source
+    logger.warning(
+        "activities before %s lie alone, years before all others, and count for no feature; set "
+        "[observation] since to say from when they count",
+        f"{since:%Y-%m-%d}",
+    )
+    observation = replace(settings.observation, since=since)
+    opened = Source(source.backend, source.contract_tables, {}, (), "")
+    return prepare_source(opened, replace(settings, observation=observation))
 
 
 def member_numbers(tables: Mapping[str, ir.Table]) -> ir.Table:
@@ -249,11 +274,13 @@ def _activity_facts(
     contents: ir.Table,
     numbers: ir.Table,
     query_runner: QueryRunner,
+    since: datetime | None,
 ) -> ir.Table:
     """Rows of `FeatureSource.activity_facts`."""
 
     def known() -> ir.Table:
-        return with_known_at(activities.drop("channel"))
+        rows = with_known_at(activities.drop("channel"))
+        return rows if since is None else rows.filter(rows.occurred_at >= since)
 
     repeated_hashes = query_runner.materialize(
         "repeated_id_hashes",

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from ...contract import BadInput
 from ...support.progress import no_progress
 from ..declare.catalogue import Catalogue
 from ..declare.expressions import AsOf
@@ -220,26 +217,3 @@ def update_feature_table(
 
 def _as_of_column(as_of: datetime, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(as_of, pa.timestamp("us")), rows)
-
-
-def read_feature_table(path: Path, as_of: datetime) -> pa.Table:
-    """A feature table that was written as Parquet.
-
-    Raises:
-        BadInput: there is none, or not of that cut-off alone.
-    """
-    try:
-        table = pq.read_table(path)
-        found = pc.unique(table["as_of"]).to_pylist()
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
-        raise BadInput(
-            f"--changed-since: expected a feature table at {path}, could not read it: "
-            f"{str(error).splitlines()[0]}; write it once without --changed-since"
-        ) from None
-    if found != [as_of]:
-        got = ", ".join(f"{instant:%Y-%m-%d %H:%M:%S}" for instant in found) or "no rows"
-        raise BadInput(
-            f"--changed-since: expected {path} to hold the features of "
-            f"{as_of:%Y-%m-%d %H:%M:%S} alone, got {got}; write it once without --changed-since"
-        )
-    return table

@@ -19,6 +19,7 @@ import pyarrow as pa
 from ...settings import Settings
 from ...source.staging import Source
 from ..declare.expressions import AsOf, cutoff_literal
+from ..engines.open_query_runner import open_query_runner
 from ..tables.feature_source import FeatureSource, prepare_source
 from ..tables.group_facts import leaver_counts
 from .activities_known_before import kind_counts, kinds_in, known_before, with_known_at
@@ -116,11 +117,11 @@ def in_memory_source(tables: Mapping[str, pa.Table], settings: Settings) -> Iter
     """
     backend = ibis.duckdb.connect(threads=settings.model.threads)
     try:
-        opened = {name: backend.create_table(name, rows) for name, rows in tables.items()}
-        kinds = {
-            kind: settings.activity_kind(kind)
-            for kind in kinds_in(kind_counts(opened["activities"]).to_pyarrow())
-        }
+        # As every query of a cut-off, these are compiled once: there is a source for each state.
+        queries = open_query_runner(backend, "tables in memory", "given_")
+        opened = {name: queries.load_rows(name, rows) for name, rows in tables.items()}
+        kind_rows = queries.fetch("kind_counts", lambda: kind_counts(opened["activities"]))
+        kinds = {kind: settings.activity_kind(kind) for kind in kinds_in(kind_rows)}
         known = replace(settings, kinds={**kinds, **settings.kinds})
         yield prepare_source(Source(backend, opened, {}, (), "memory"), known)
     finally:

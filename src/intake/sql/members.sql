@@ -27,18 +27,38 @@ evidence AS (
 ),
 -- The n-th contact by evidence takes the n-th increase of the deal's number of contacts.
 increases AS (
-    SELECT system, deal_id, counted_at, unnest(range(before, people)) AS place FROM (
-        SELECT system, deal_id, counted_at, people, coalesce(max(people) OVER (
-            PARTITION BY system, deal_id ORDER BY counted_at, people ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-        FROM staged.deal_counts WHERE counted_at IS NOT NULL)
-    WHERE people > before
+    SELECT system, deal_id, counted_at, row_number() OVER (PARTITION BY system, deal_id ORDER BY counted_at, step) AS place,
+        count(*) OVER (PARTITION BY system, deal_id) AS increases
+    FROM (
+        SELECT system, deal_id, counted_at, unnest(range(before, people)) AS step FROM (
+            SELECT system, deal_id, counted_at, people, coalesce(lag(people) OVER (
+                PARTITION BY system, deal_id ORDER BY counted_at, people), 0) AS before
+            FROM staged.deal_counts WHERE counted_at IS NOT NULL)
+        WHERE people > before)
 ),
-numbered AS (
-    SELECT *, dense_rank() OVER (PARTITION BY system, deal_id ORDER BY first_evidence NULLS LAST, person_table, person_id) - 1 AS place
+ordered AS (
+    SELECT *, dense_rank() OVER (PARTITION BY system, deal_id
+        ORDER BY first_tied_at NULLS LAST, first_evidence NULLS LAST, coalesce(contact_id, person_id)) AS nth
     FROM evidence
+),
+-- Of more increases than contacts, the first may have been of contacts who are gone.
+shifted AS (
+    SELECT o.*, nth + greatest(coalesce(n.increases, 0) - max(nth) OVER (PARTITION BY o.system, o.deal_id), 0) AS nth_increase
+    FROM ordered AS o LEFT JOIN (SELECT DISTINCT system, deal_id, increases FROM increases) AS n USING (system, deal_id)
+),
+-- The first n took the first n increases if all were seen at the deal before the next one. Where that does not tell
+-- them apart each may have been the last of them: the later date is the one that lets no future in.
+numbered AS (
+    SELECT * EXCLUDE (told_apart), min(CASE WHEN told_apart THEN nth_increase END) OVER (
+        PARTITION BY system, deal_id ORDER BY nth RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS place
+    FROM (
+        SELECT s.*, i.counted_at IS NULL OR i.counted_at > max(coalesce(s.first_tied_at, TIMESTAMP '2199-01-01')) OVER (
+            PARTITION BY s.system, s.deal_id ORDER BY s.nth) AS told_apart
+        FROM shifted AS s LEFT JOIN increases AS i ON i.system = s.system AND i.deal_id = s.deal_id AND i.place = s.nth_increase + 1)
 )
-SELECT n.* EXCLUDE (place), i.counted_at,
-    CASE WHEN n.joined_at IS NOT NULL THEN 'exact'
+SELECT n.* EXCLUDE (place, nth, nth_increase), i.counted_at,
+    CASE WHEN n.source_table = 'activity_group' THEN 'inferred'
+         WHEN n.joined_at IS NOT NULL THEN 'exact'
          WHEN n.first_seen_at > n.first_as_of THEN 'first_seen' ELSE 'inferred' END AS joined_is,
     least(n.as_of, CASE WHEN n.joined_at IS NOT NULL THEN n.joined_at
          WHEN n.first_seen_at > n.first_as_of THEN n.first_seen_at

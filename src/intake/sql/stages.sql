@@ -19,6 +19,11 @@ kept AS (
 SELECT system, deal_id, group_id, stage, state, occurred_at, amount, 'exact' AS dated
 FROM kept
 QUALIFY stage IS DISTINCT FROM lag(stage) OVER (PARTITION BY system, deal_id ORDER BY occurred_at, source_id);
+-- A deal that leaves a closing stage for an open one is open again.
+INSERT INTO deal_events
+SELECT DISTINCT system, deal_id, group_id, 'reopened', NULL, occurred_at, NULL, 'exact' FROM (
+    SELECT *, lag(state) OVER (PARTITION BY system, deal_id ORDER BY occurred_at, stage) AS before FROM deal_events)
+WHERE before IN ('won', 'lost') AND state IS NULL AND stage <> 'reopened';
 -- Where no history has the end, the date of closing does.
 INSERT INTO deal_events
 SELECT g.system, g.source_id, g.group_id, coalesce(n.name, g.state), g.state,

@@ -17,6 +17,8 @@ from .responses import JSON
 MAX_EXACT_INTEGER = 2**53
 """Beyond it a number is not the one that was meant: JSON's numbers are doubles to most programs."""
 
+MAX_KEYS = 200  # of an object: tables have fewer columns, and a body fewer tables
+
 # What no name, title or answer holds: control characters but tab and new lines, lone surrogates.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -65,13 +67,15 @@ def _too_large(limit: int) -> HttpProblem:
     )
 
 
-def parse_body(body: bytes, max_depth: int) -> dict[str, Any]:
+def parse_body(body: bytes, settings: ApiSettings) -> dict[str, Any]:
     """The JSON object of a body.
 
     Raises:
         HttpProblem: 422 for anything else, and for NaN, numbers beyond 2^53, control characters, a
-            key that appears twice, or depth.
+            key that appears twice, depth, or more values than [api] max_values.
     """
+    max_depth = settings.max_depth
+    _require_few_values(body, settings.max_values)
     try:
         root = json.loads(
             body.decode("utf-8"),
@@ -99,6 +103,16 @@ def parse_body(body: bytes, max_depth: int) -> dict[str, Any]:
     return root
 
 
+def _require_few_values(body: bytes, max_values: int) -> None:
+    """Counts before anything is made of the bytes: a value of two bytes becomes one of sixty."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > max_values:
+        raise HttpProblem(
+            422,
+            f"expected a body of at most {max_values:,} values, got more; send fewer rows, or "
+            "raise [api] max_values",
+        )
+
+
 def json_type_name(value: Any) -> str:
     """What JSON calls a value."""
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
@@ -106,6 +120,12 @@ def json_type_name(value: Any) -> str:
 
 
 def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise HttpProblem(
+            422,
+            f"expected objects of at most {MAX_KEYS} keys, got one of {len(pairs):,}; a row is "
+            "an object of its own",
+        )
     found = dict(pairs)
     if len(found) < len(pairs):
         raise HttpProblem(422, "expected every key of an object once, got one twice; take one away")

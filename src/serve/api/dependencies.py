@@ -6,13 +6,17 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
+from ...settings.field_types import nearest
 from ..store.queries import GroupFilter
 from .body_parsing import CONTROL_CHARACTERS
-from .keys import ApiKeys, is_loopback
+from .keys import KeyRing, is_loopback
 from .problem_details import HttpProblem
 
+MAX_VALUES = 200  # of one parameter
+MAX_SHOWN_LENGTH = 60  # characters of a name that a refusal repeats
 
-def require_scope(keys: ApiKeys, scope: str) -> Callable[[Request], Awaitable[None]]:
+
+def require_scope(keys: KeyRing, scope: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency that lets through who may do this.
 
     Without keys, anyone at this machine may do everything; a name that is not the machine's
@@ -60,6 +64,43 @@ def require_plain_text(name: str, text: str) -> str:
     return text
 
 
+async def require_known_parameters(request: Request) -> None:
+    """Makes sure that every parameter of the query is one that its route reads.
+
+    Raises:
+        HttpProblem: 422 for another one, with the nearest name.
+    """
+    dependant = request.scope["route"].dependant
+    known = [parameter.alias for parameter in dependant.query_params]
+    for name in request.query_params:
+        if name in known:
+            continue
+        shown = name if len(name) <= MAX_SHOWN_LENGTH else name[: MAX_SHOWN_LENGTH - 1] + "…"
+        advice = f"the nearest known one is {nearest(shown, known)!r}" if known else "leave it out"
+        raise HttpProblem(422, f"unknown parameter {shown!r} in the query; {advice}")
+
+
+def split_values(name: str, texts: list[str]) -> list[str]:
+    """Values that are repeated or have commas between them.
+
+    An id may hold a comma itself, so a text counts as a whole and by its parts.
+
+    Args:
+        name: of the parameter.
+        texts: as the query has them.
+
+    Raises:
+        HttpProblem: 422 for control characters, or too many values.
+    """
+    parts = (part for text in texts for part in (text, *map(str.strip, text.split(","))))
+    values = list(dict.fromkeys(filter(None, parts)))
+    if len(values) > MAX_VALUES:
+        raise HttpProblem(
+            422, f"{name}: expected at most {MAX_VALUES} values, got {len(values):,}; ask in parts"
+        )
+    return [require_plain_text(name, value) for value in values]
+
+
 def build_group_filter(
     status: list[str],
     solution_id: list[str],
@@ -70,14 +111,12 @@ def build_group_filter(
     """Which groups a query asks for.
 
     Raises:
-        HttpProblem: 422 for control characters.
+        HttpProblem: 422 for control characters, or too many values.
     """
-    for name, texts in {
-        "status": status, "solution_id": solution_id, "account_id": account_id, "search": [search],
-    }.items():  # fmt: skip
-        for text in texts:
-            require_plain_text(name, text)
     return GroupFilter(
-        status=status, solution_id=solution_id, account_id=account_id,
-        least_readiness=least_readiness, search=search,
-    )  # fmt: skip
+        status=split_values("status", status),
+        solution_id=split_values("solution_id", solution_id),
+        account_id=split_values("account_id", account_id),
+        least_readiness=least_readiness,
+        search=require_plain_text("search", search),
+    )

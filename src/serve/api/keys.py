@@ -7,14 +7,17 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...contract import BadInput
 from ...settings import API_KEYS, ApiSettings
 from .problem_details import HttpProblem
+
+LOGGER = logging.getLogger("mqbg.serve")
 
 READ, SCORE = "read", "score"
 SCOPES = (READ, SCORE)
@@ -41,12 +44,18 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class ApiKeys:
-    """All keys; without any, everybody who reaches the server may do everything."""
+    """All keys; without any, everybody who reaches the server may do everything.
+
+    Attributes:
+        keys: that may be used.
+        required: a key is needed even where none is left, as all were revoked.
+    """
 
     keys: tuple[ApiKey, ...] = ()
+    required: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.keys)
+        return self.required or bool(self.keys)
 
     def find(self, presented: str) -> ApiKey | None:
         """Whose key it is; None for nobody's.
@@ -70,7 +79,7 @@ class ApiKeys:
         Raises:
             HttpProblem: 401 without a key of ours, 403 with one that may not do this.
         """
-        if not self.keys:
+        if not self:
             return ""
         presented = _presented_key(headers)
         key = None if presented is None else self.find(presented)
@@ -89,6 +98,44 @@ class ApiKeys:
                 f"{' and '.join(sorted(key.scopes))}; ask the operator for another",
             )
         return key.name
+
+
+@dataclass
+class KeyRing:
+    """The keys of a running server, which follow their file.
+
+    Attributes:
+        keys: as they were last read.
+        settings: `keys_file` is read again.
+        environment: of the process, which does not change while it runs.
+    """
+
+    keys: ApiKeys
+    settings: ApiSettings = field(default_factory=ApiSettings)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    def require(self, headers: Mapping[str, str], scope: str) -> str:
+        """As `ApiKeys.require`, by the keys of now."""
+        return self.keys.require(headers, scope)
+
+    def refresh(self) -> bool:
+        """Reads the file again; whether anything changed.
+
+        A server that began with keys never answers without one, whatever becomes of the file. A
+        file that cannot be read leaves the keys as they are, and the log says so.
+        """
+        if not self.keys or not self.settings.keys_file:
+            return False
+        try:
+            found = replace(load_keys(self.settings, self.environment), required=True)
+        except BadInput as error:
+            LOGGER.error("the keys of before stay: %s", error)
+            return False
+        before, self.keys = self.keys, found
+        return found.keys != before.keys
 
 
 def _presented_key(headers: Mapping[str, str]) -> str | None:

@@ -19,16 +19,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
-from ...explain.language import load_language
+from ...explain.language import languages, load_language
 from ...model.known_names import model_spellings
 from ...model.registry import load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source
 from ..pages import INDEX, POLICY, is_report_file, training_record, write_report
 from ..store.connection import open_store, store_url
+from ..store.load_history import load_history, load_previous_cutoff
 from ..store.load_run import load_run
 from .dependencies import require_loopback_host
-from .keys import READ, ApiKeys
+from .keys import READ, KeyRing
 from .problem_details import HttpProblem
 
 LOGGER = logging.getLogger("mqbg.serve")
@@ -51,7 +52,7 @@ NO_PAGES_YET = "expected pages, there are none yet; they come with the first `mq
 class PagesApp:
     """Pages in a folder, for those who have a key; nothing else that lies there."""
 
-    def __init__(self, keys: ApiKeys, folder: Path | None = None) -> None:
+    def __init__(self, keys: KeyRing, folder: Path | None = None) -> None:
         """Serves a folder from now on.
 
         Args:
@@ -66,6 +67,10 @@ class PagesApp:
     def serve_folder(self, folder: Path) -> None:
         """Serves another folder; what is under way is served from the one before."""
         self._files = StaticFiles(directory=folder, html=True)
+
+    def serve_nothing(self) -> None:
+        """Serves no page until there are others."""
+        self._files = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -88,7 +93,7 @@ class PagesApp:
         return await self._files.get_response(path, scope)
 
 
-def open_static_pages(folder: Path, keys: ApiKeys) -> PagesApp:
+def open_static_pages(folder: Path, keys: KeyRing) -> PagesApp:
     """The pages of a folder.
 
     Raises:
@@ -104,23 +109,43 @@ def open_static_pages(folder: Path, keys: ApiKeys) -> PagesApp:
 
 @dataclass
 class LivePages:
-    """Pages that follow the runs of the store, made in another process so that the API goes on."""
+    """Pages that follow the runs of the store, made in another process so that the API goes on.
+
+    Attributes:
+        app: serves them.
+        settings: of the user.
+        data: where the tables are.
+        root_folder: of all that is made.
+        revision: number of the folder that is served, or that is being made.
+        forgotten: of the store, see `rebuild`.
+    """
 
     app: PagesApp
     settings: Settings
     data: str
     root_folder: Path
     revision: int = 0
+    forgotten: object = None
 
-    def rebuild(self, as_of: datetime) -> None:
-        """Makes the pages of a run and shows them; a failure leaves those before."""
+    def rebuild(self, as_of: datetime, forgotten: object = None) -> None:
+        """Makes the pages of a run and shows them; a failure leaves those before.
+
+        Args:
+            as_of: of the run.
+            forgotten: another value than the last time says that somebody was forgotten: pages that
+                may name them are served no more, whether others can be made or not.
+        """
+        if forgotten != self.forgotten:
+            self.app.serve_nothing()
+            shutil.rmtree(self.root_folder / str(self.revision), ignore_errors=True)
+            self.forgotten = forgotten
         self.revision += 1
         out = self.root_folder / str(self.revision)
         try:
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 pool.submit(render_pages, self.settings, self.data, as_of, out).result()
         except (BadInput, BrokenProcessPool, OSError) as error:
-            LOGGER.warning("the pages of before stand: %s", error)
+            LOGGER.warning("no new pages were made: %s", error)
             return
         self.app.serve_folder(out)
         shutil.rmtree(self.root_folder / str(self.revision - 2), ignore_errors=True)
@@ -130,7 +155,7 @@ class LivePages:
         shutil.rmtree(self.root_folder, ignore_errors=True)
 
 
-def create_live_pages(keys: ApiKeys, settings: Settings, data_source: str) -> LivePages:
+def create_live_pages(keys: KeyRing, settings: Settings, data_source: str) -> LivePages:
     """Pages of a server's own, none yet.
 
     Args:
@@ -162,10 +187,14 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
         store.begin() as connection,
     ):
         scored = load_run(connection, as_of)
+        previous = load_previous_cutoff(connection, as_of)
+        before = None if previous is None else load_run(connection, previous)
+        history = load_history(connection, as_of)
     version = scored.scores["model_version"][0].as_py()
     name = settings.model.registered_name
     bundle = load_registered_bundle(name, version).bundle
-    language = load_language(settings.explain.language, settings.explain.languages_folder)
+    codes = dict.fromkeys([settings.explain.language, *languages()])
+    language, *others = (load_language(code, settings.explain.languages_folder) for code in codes)
     with checked_source(
         data_source,
         threads=settings.model.threads,
@@ -173,4 +202,7 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
         known=model_spellings(bundle),
     ) as source:
         record = training_record(name, version)
-        write_report(scored, source, bundle, out, language=language, record=record)
+        write_report(
+            scored, source, bundle, out, language=language, more_languages=others, record=record,
+            before=before, history=history,
+        )  # fmt: skip

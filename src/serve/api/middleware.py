@@ -105,6 +105,9 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD":  # of every GET: the server leaves the body out
+            scope = {**scope, "method": "GET"}
         started = time.perf_counter()
         request_id = current_request_id()
         scope.setdefault("state", {})
@@ -129,19 +132,23 @@ class RequestMiddleware:
                     500, UNEXPECTED_ERROR, request_id, {"Connection": "close"}
                 )
                 await answer(scope, receive, send_with_headers)
-        self._record_request(scope, status, time.perf_counter() - started, request_id, failure)
+        seconds = time.perf_counter() - started
+        self._record_request(scope, method, status, seconds, request_id, failure)
 
     def _record_request(
         self,
         scope: Scope,
+        method: str,
         status: int,
         seconds: float,
         request_id: str,
         failure: Exception | None,
     ) -> None:
-        matched_route = scope["state"].get("route") or getattr(scope.get("route"), "path", None)
+        matched_route = scope["state"].get("route") or getattr(
+            scope.get("route"), "path_format", None
+        )
         route = matched_route or NO_ROUTE
-        method = scope["method"] if scope["method"] in LABELLED_METHODS else "other"
+        method = method if method in LABELLED_METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         log_fields: dict[str, Any] = {

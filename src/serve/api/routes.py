@@ -13,10 +13,15 @@ from ...contract import BadInput
 from ...settings import ApiSettings
 from ..store.errors import StoreFailed
 from .body_parsing import read_body
-from .dependencies import build_group_filter, require_plain_text, require_scope
+from .dependencies import (
+    build_group_filter,
+    require_known_parameters,
+    require_plain_text,
+    require_scope,
+)
 from .keys import READ, SCORE
 from .model_information import describe_model
-from .openapi import request_body, response_descriptions
+from .openapi import request_body, response_descriptions, score_descriptions
 from .problem_details import HttpProblem
 from .responses import encode_json, json_response
 from .server_state import ServerState
@@ -27,7 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Ids = Annotated[list[str], Query(max_length=100)]
-GroupId = Annotated[str, Path(max_length=500)]
+GroupId = Annotated[str, Path(min_length=1, max_length=500)]
 Readiness = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
 Search = Annotated[
     str, Query(max_length=200, description="Part of an id of group, account or solution.")
@@ -45,20 +50,21 @@ def api_routes(state: ServerState) -> APIRouter:
     """
     router = APIRouter(prefix="/v1", tags=["scores"])
     api: ApiSettings = state.settings.api
-    read_access = [Depends(require_scope(state.keys, READ))]
-    score_access = [Depends(require_scope(state.keys, SCORE))]
+    known_parameters = Depends(require_known_parameters)
+    read_access = [Depends(require_scope(state.keys, READ)), known_parameters]
+    score_access = [Depends(require_scope(state.keys, SCORE)), known_parameters]
 
     @router.post(
         "/score",
-        summary="Score a group's own tables; nothing is stored",
+        summary="Score the tables of a group, or of up to 500 groups; nothing is stored",
         dependencies=score_access,
         openapi_extra=request_body(),
-        responses=response_descriptions("score", 400, 401, 403, 408, 413, 415, 422, 503),
+        responses=score_descriptions(400, 401, 403, 408, 413, 415, 422, 503),
     )
     async def score_group(request: Request) -> Response:
-        body = await read_body(request, api)
-        response_values = await state.workers.score_body(body, state.champion.model)
-        return json_response(encode_json(response_values))
+        async with state.workers.place():
+            body = await read_body(request, api)
+            return json_response(await state.workers.score_body(body, state.champion.model))
 
     @router.get(
         "/groups",
@@ -86,8 +92,23 @@ def api_routes(state: ServerState) -> APIRouter:
             raise HttpProblem(422, str(error)) from None
         return json_response(body)
 
+    # Before the route of a group, whose id takes all that follows: ids may hold slashes.
     @router.get(
-        "/groups/{group_id}",
+        "/groups/{group_id:path}/history",
+        summary="A group's score and transitions in every run that is kept",
+        dependencies=read_access,
+        responses=response_descriptions("history", 401, 403, 404, 422, 503),
+    )
+    async def group_history(group_id: GroupId, request: Request) -> Response:
+        if not request.scope["raw_path"].endswith(b"/history"):  # %2Fhistory is part of an id
+            return await group(f"{group_id}/history")
+        body = await _read_store(
+            state.score_cache.history, require_plain_text("group_id", group_id)
+        )
+        return _response_or_not_found(body, "any run")
+
+    @router.get(
+        "/groups/{group_id:path}",
         summary="A group of the latest run: score, stakeholders, actions, states",
         dependencies=read_access,
         responses=response_descriptions("group", 401, 403, 404, 422, 503),
@@ -95,18 +116,6 @@ def api_routes(state: ServerState) -> APIRouter:
     async def group(group_id: GroupId) -> Response:
         body = await _read_store(state.score_cache.group, require_plain_text("group_id", group_id))
         return _response_or_not_found(body, "the latest run")
-
-    @router.get(
-        "/groups/{group_id}/history",
-        summary="A group's score and transitions in every run that is kept",
-        dependencies=read_access,
-        responses=response_descriptions("history", 401, 403, 404, 422, 503),
-    )
-    async def group_history(group_id: GroupId) -> Response:
-        body = await _read_store(
-            state.score_cache.history, require_plain_text("group_id", group_id)
-        )
-        return _response_or_not_found(body, "any run")
 
     @router.get(
         "/model",

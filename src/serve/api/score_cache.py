@@ -30,7 +30,40 @@ from .responses import encode_json
 
 LOGGER = logging.getLogger("mqbg.serve")
 
-ResponseCache = OrderedDict[str, bytes]
+ENTRY_OVERHEAD_BYTES = 200  # of Python, for each answer that is kept
+
+
+class ResponseCache:
+    """Answers that were given, the latest asked for, up to a number of bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Holds nothing yet.
+
+        Args:
+            max_bytes: of answers and their keys; 0 keeps none.
+        """
+        self._max_bytes = max_bytes
+        self._responses: OrderedDict[str, bytes] = OrderedDict()
+        self.size = 0
+
+    def get(self, key: str) -> bytes | None:
+        """The answer that was kept; None where none is."""
+        if key in self._responses:
+            self._responses.move_to_end(key)
+        return self._responses.get(key)
+
+    def put(self, key: str, response: bytes) -> None:
+        """Keeps an answer, and drops those that nobody has asked for the longest."""
+        if key in self._responses:
+            return
+        self._responses[key] = response
+        self.size += _entry_size(key, response)
+        while self.size > self._max_bytes:
+            self.size -= _entry_size(*self._responses.popitem(last=False))
+
+
+def _entry_size(key: str, response: bytes) -> int:
+    return len(key.encode("utf-8", "surrogatepass")) + len(response) + ENTRY_OVERHEAD_BYTES
 
 
 class ScoreCache:
@@ -43,17 +76,18 @@ class ScoreCache:
         """Opens nothing yet; `refresh` does.
 
         Args:
-            settings: [store] says where, [api] how many answers are kept.
+            settings: [store] says where, [api] how many bytes of answers are kept.
         """
         self._url = store_url(settings.store)
         self._lock_timeout_seconds = settings.api.lock_timeout_seconds
-        self._max_responses = settings.api.cached_answers
+        self._max_bytes = settings.api.cached_bytes
         self._store: Store | None = None
         self._open_stores = ExitStack()
         self._signature: tuple[object, ...] = ()
-        self._responses: ResponseCache = OrderedDict()
+        self._responses = ResponseCache(self._max_bytes)
         self._lock, self._opening_lock = threading.Lock(), threading.Lock()
         self.run: BatchRun | None = None
+        self.forgotten: object = None  # another value whenever somebody was forgotten
         self.failure: str | None = None
 
     def refresh(self) -> bool:
@@ -69,7 +103,9 @@ class ScoreCache:
         if signature == self._signature:
             return False
         with self._lock:
-            self.run, self._signature, self._responses = run, signature, OrderedDict()
+            self.run, self._signature = run, signature
+            self.forgotten = signature[-1] if signature else None
+            self._responses = ResponseCache(self._max_bytes)
         return True
 
     def close(self) -> None:
@@ -164,16 +200,12 @@ class ScoreCache:
         """An answer of the run, from memory if it was asked for before."""
         with self._lock:
             run, responses = self.run, self._responses
-            if key in responses:
-                responses.move_to_end(key)
-                return responses[key]
+            if (kept := responses.get(key)) is not None:
+                return kept
         if run is None or (values := load(run)) is None:
             return None
         response = encode_json(values)
         with self._lock:
-            responses[key] = (
-                response  # of the run that was asked: another one has answers of its own
-            )
-            while len(responses) > self._max_responses:
-                responses.popitem(last=False)
+            # Of the run that was asked: another one has answers of its own.
+            responses.put(key, response)
         return response

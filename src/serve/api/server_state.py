@@ -11,12 +11,13 @@ from datetime import UTC
 
 from ...settings import Settings
 from .champion import Champion
-from .keys import ApiKeys
+from .keys import KeyRing
 from .middleware import Metrics
 from .score_cache import ScoreCache
 from .workers import WorkerPool
 
 LOGGER = logging.getLogger("mqbg.serve")
+LONGEST_REFRESH_SECONDS = 60.0  # after which a revoked key is refused, whatever the settings say
 
 
 @dataclass
@@ -34,7 +35,7 @@ class ServerState:
     """
 
     settings: Settings
-    keys: ApiKeys
+    keys: KeyRing
     champion: Champion
     score_cache: ScoreCache
     workers: WorkerPool
@@ -43,7 +44,7 @@ class ServerState:
     _refresh_requested: asyncio.Event = field(default_factory=asyncio.Event)
 
     def refresh_now(self) -> None:
-        """Makes the next look at registry and store come at once."""
+        """Makes the next look at keys, registry and store come at once."""
         self._refresh_requested.set()
 
     def update_gauges(self) -> None:
@@ -58,16 +59,17 @@ class ServerState:
             self.metrics.run_as_of.set(run.as_of.replace(tzinfo=UTC).timestamp())
 
     async def refresh_until_cancelled(self) -> None:
-        """Looks at the store and the registry again and again, until it is cancelled."""
+        """Looks at the keys, the store and the registry again and again, until it is cancelled."""
         api = self.settings.api
         loop = asyncio.get_running_loop()
         next_model_refresh = loop.time() + api.reload_seconds
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(api.refresh_seconds):
+                async with asyncio.timeout(min(api.refresh_seconds, LONGEST_REFRESH_SECONDS)):
                     await self._refresh_requested.wait()
             requested = self._refresh_requested.is_set()
             self._refresh_requested.clear()
+            await self._run_logging_errors(self.keys.refresh)
             await self._run_logging_errors(self._refresh_scores)
             if requested or loop.time() >= next_model_refresh:
                 await self._run_logging_errors(self.champion.refresh)

@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ...contract import BadInput
 from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
-from ...features.tables.feature_source import FeatureSource, prepare_source
+from ...features.tables.feature_source import FeatureSource
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
-from ...model.data_fit import data_fit, require_fit
-from ...model.known_names import model_spellings
+from ...model.data_fit import DataFit, data_fit, require_fit, unmeasured_note
+from ...model.model_source import checked_source_for, model_settings, prepare_for_model
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
-from ...source import Source, checked_source, on_engine
+from ...source import Source
 from ...support.progress import Progress, no_progress
 from .capacity_at_night import CapacityAtNight, capacity_at_night
 from .incremental import empty_score_tables, merge_scores
@@ -41,18 +42,42 @@ class ScoringJob:
     progress: Progress
     force: bool = False
 
-    def check_fit(self, as_of: datetime, command: str) -> tuple[str, ...]:
-        """Sentences on what of the data the model does not know at a cut-off; logged as well.
+    def check_fit(self, as_of: datetime, command: str) -> DataFit:
+        """What of the data the model does not know at a cut-off; logged as well.
 
         Raises:
             BadInput: most roles or kinds are unknown to it, and the job is not forced.
         """
         fit = data_fit(self.source, self.bundle, as_of)
-        for warning in fit.warnings:
-            logger.warning("%s", warning)
-        if not self.force:
-            require_fit(fit, command)
-        return fit.warnings
+        require_fit(fit, command, force=self.force)
+        if note := unmeasured_note(self.bundle):
+            logger.warning("%s", note)
+        return fit
+
+    def facts(self, as_of: datetime, fit: DataFit) -> dict[str, Any]:
+        """What is to be said of a run as a whole, as plain values.
+
+        Args:
+            as_of: the cut-off.
+            fit: of `check_fit`.
+
+        Returns:
+            as_of; model: name, version, measured (whether conversions stand behind a readiness),
+            conversions (groups that it learned from) and note (what is to be said where it is not
+            measured, else None); data_fit: of `DataFit.values`; forced.
+        """
+        return {
+            "as_of": as_of.isoformat(),
+            "model": {
+                "name": self.model.name,
+                "version": self.model.version,
+                "measured": self.bundle.measured,
+                "conversions": self.bundle.blend.effective_conversions,
+                "note": unmeasured_note(self.bundle),
+            },
+            "data_fit": fit.values(),
+            "forced": self.force,
+        }
 
     @property
     def bundle(self) -> Bundle:
@@ -184,18 +209,8 @@ def scoring_job(
         language_code or settings.explain.language, settings.explain.languages_folder
     )
     model = load_registered_bundle(settings.model.registered_name, version)
-    own_settings = _own_settings(model, settings)
-    with (
-        checked_source(
-            data,
-            quarantine=quarantine,
-            threads=settings.model.threads,
-            settings=settings.reading_for(own_settings),
-            known=model_spellings(model.bundle),
-        ) as source,
-        on_engine(source, engine) as engine_source,
-    ):
-        yield job_on(engine_source, model, settings, language, progress, force)
+    with checked_source_for(data, model.bundle, settings, quarantine, engine) as source:
+        yield job_on(source, model, settings, language, progress, force)
 
 
 def job_on(
@@ -207,13 +222,7 @@ def job_on(
     force: bool = False,
 ) -> ScoringJob:
     """A job on a source that is open already; see `scoring_job`."""
-    own_settings = _own_settings(model, settings)
+    own_settings = model_settings(model.bundle, settings)
     fast = with_compiled_trees(replace(model.bundle, settings=own_settings))
-    prepared = prepare_source(source, own_settings)
+    prepared = prepare_for_model(source, model.bundle, settings)
     return ScoringJob(prepared, replace(model, bundle=fast), language, progress, force)
-
-
-def _own_settings(model: RegisteredBundle, settings: Settings) -> Settings:
-    """The model's settings, with the threads of this machine."""
-    threads = replace(model.bundle.settings.model, threads=settings.model.threads)
-    return replace(model.bundle.settings, model=threads)

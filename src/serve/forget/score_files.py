@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...contract import BadInput
-from ...support.atomic_output import replaced_file
 from ..batch.score_tables import SCORE_SCHEMAS
 from .person import PERSON_ID_COLUMNS, REDACTION, REFERENCE_COLUMN, TEXT_COLUMNS, Person
+from .staged_files import StagedFiles, files_below
 
+ID_COLUMNS = ("contact_id",)  # of any table: a row with the person's id is about them
 REPORT_ENTRIES = ("index.html", "groups")  # what tells a folder of pages from any other
 REMOVED_PAGE = (
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Removed</title>\n'
@@ -27,29 +28,51 @@ REMOVED_PAGE = (
 )
 
 
-def forget_in_tables(folder: Path, person: Person) -> Counter[str]:
-    """Removes a person from the tables that `mqbg score` wrote, each of which is replaced whole.
-
-    The contributions that are left do not add up to the scores any more, so no report can be made
-    of the folder until it is scored again.
-
-    Args:
-        folder: of the tables; those that it lacks are passed over.
-        person: whom.
-
-    Returns:
-        How many rows were removed, or texts blanked, by table.
+def require_tables(folder: Path) -> None:
+    """Makes sure that a folder holds tables of `mqbg score`.
 
     Raises:
-        BadInput: it is no such folder.
+        BadInput: it does not.
     """
-    tables = {name: _read_table(folder / f"{name}.parquet") for name in SCORE_SCHEMAS}
-    present = {name: table for name, table in tables.items() if table is not None}
-    if not present:
+    if not any((folder / f"{name}.parquet").is_file() for name in SCORE_SCHEMAS):
         raise BadInput(
             f"{folder}: expected a folder that `mqbg score` wrote, found none of its tables; "
             "choose another folder"
         )
+
+
+def require_pages(folder: Path) -> None:
+    """Makes sure that a folder holds pages of `mqbg report`.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if not all((folder / name).exists() for name in REPORT_ENTRIES):
+        raise BadInput(
+            f"{folder}: expected a folder that `mqbg report` wrote, found no "
+            f"{REPORT_ENTRIES[0]}; choose another folder"
+        )
+
+
+def forget_in_tables(folder: Path, person: Person, files: StagedFiles) -> Counter[str]:
+    """Removes a person from the tables that `mqbg score` wrote, each of which is replaced whole.
+
+    What the person added to a score is told by reports as one part without a name.
+
+    Args:
+        folder: of the tables; those that it lacks are passed over.
+        person: whom.
+        files: takes what changes.
+
+    Returns:
+        How many rows are removed, or texts blanked, by table.
+
+    Raises:
+        BadInput: it is no such folder, or a table cannot be read.
+    """
+    require_tables(folder)
+    tables = {name: folder / f"{name}.parquet" for name in SCORE_SCHEMAS}
+    present = {name: read_parquet(path) for name, path in tables.items() if path.is_file()}
     person_snapshots = {
         snapshot
         for name, table in present.items()
@@ -59,33 +82,29 @@ def forget_in_tables(folder: Path, person: Person) -> Counter[str]:
     for name, table in present.items():
         cleaned, counts = _redact_table(name, table, person, person_snapshots)
         if counts:
-            with replaced_file(folder / f"{name}.parquet") as temporary_path:
-                pq.write_table(cleaned, temporary_path, compression="zstd")
+            with files.replacing(tables[name]) as aside:
+                pq.write_table(cleaned, aside, compression="zstd")
         removed.update(counts)
     return removed
 
 
-def forget_in_pages(folder: Path, person: Person) -> Counter[str]:
+def forget_in_pages(folder: Path, person: Person, files: StagedFiles) -> Counter[str]:
     """Removes a person from a report: pages of groups give way to a notice.
 
     Args:
         folder: that `mqbg report` wrote.
         person: whom, by name: pages hardly say ids. On pages that stay, a dash stands for it.
+        files: takes what changes.
 
     Returns:
-        How many pages were removed, and in how many a dash stands now.
+        How many pages are removed, and in how many a dash takes the name's place.
 
     Raises:
         BadInput: it is no such folder.
     """
-    if not all((folder / name).exists() for name in REPORT_ENTRIES):
-        raise BadInput(
-            f"{folder}: expected a folder that `mqbg report` wrote, found no "
-            f"{REPORT_ENTRIES[0]}; choose "
-            "another folder"
-        )
+    require_pages(folder)
     removed: Counter[str] = Counter()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in files_below(folder):
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
@@ -93,8 +112,8 @@ def forget_in_pages(folder: Path, person: Person) -> Counter[str]:
         if not person.is_named_in(text) and not person.is_named_in(html.unescape(text)):
             continue
         is_group_page = path.parent.name == REPORT_ENTRIES[1]
-        with replaced_file(path) as temporary_path:
-            temporary_path.write_text(
+        with files.replacing(path) as aside:
+            aside.write_text(
                 REMOVED_PAGE if is_group_page else _redact_page(text, person),
                 encoding="utf-8",
                 newline="\n",
@@ -103,14 +122,17 @@ def forget_in_pages(folder: Path, person: Person) -> Counter[str]:
     return removed
 
 
-def _read_table(path: Path) -> pa.Table | None:
-    if not path.is_file():
-        return None
+def read_parquet(path: Path) -> pa.Table:
+    """A table that mqbg wrote.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
     try:
         return pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowInvalid) as error:
         raise BadInput(
-            f"{path}: expected a table that `mqbg score` wrote, could not read it: "
+            f"{path}: expected a table that mqbg wrote, could not read it: "
             f"{str(error).splitlines()[0]}"
         ) from None
 

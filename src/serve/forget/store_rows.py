@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,15 +16,29 @@ from ..store.connection import Store, translate_errors
 from ..store.errors import StoreFailed
 from ..store.queries import FORGOTTEN_KEY, LIST_COLUMNS
 from ..store.schema import DIGEST, EDITED_DIGEST, FIRST_RUN, ROW_ID, STORED_TABLES, UNTIL_RUN, meta
-from .outbox_rows import forget_in_outbox
+from .outbox_rows import RemoteCopy, forget_in_outbox
 from .person import PERSON_ID_COLUMNS, REFERENCE_COLUMN, TEXT_COLUMNS, Person
+from .staged_files import StagedFiles
 from .text_search import may_name
 
 RunSpan = tuple[int, int | None]
 """The first run that a row holds for, and the first one after it that it does not."""
 
 
-def forget_in_store(store: Store, person: Person) -> Counter[str]:
+@dataclass(frozen=True)
+class Forgotten:
+    """What became of a person in a store.
+
+    Attributes:
+        counts: rows removed, or texts blanked, by table: "stakeholders rows", "summaries texts".
+        copies: what targets and channels hold, which a store cannot take back.
+    """
+
+    counts: Counter[str]
+    copies: tuple[RemoteCopy, ...] = ()
+
+
+def forget_in_store(store: Store, person: Person, files: StagedFiles | None = None) -> Forgotten:
     """Removes a person: rows about them, pointers to them, and every text that names them.
 
     A row that holds for several runs is one row. Afterwards a SQLite file is written again from
@@ -32,14 +48,12 @@ def forget_in_store(store: Store, person: Person) -> Counter[str]:
     Args:
         store: held by `job_lock.hold_job_lock`.
         person: whom.
-
-    Returns:
-        How many rows were removed, or texts blanked, by table: "stakeholders rows",
-        "summaries texts".
+        files: that change with the store: they take their places once it is committed.
 
     Raises:
-        StoreFailed: the database refused, went away, or has no room; or readers did not let go of
-            the old rows, which are removed and can still be read from the disk.
+        StoreFailed: the database refused, went away, or has no room, and nothing is removed; or
+            readers did not let go of the old rows, which are removed and can still be read from
+            the disk.
     """
     with store.begin() as connection:
         spans_by_group = _person_spans(connection, person)
@@ -47,17 +61,22 @@ def forget_in_store(store: Store, person: Person) -> Counter[str]:
         for table in TEXT_COLUMNS:
             counts[f"{table} texts"] = _redact_texts(connection, table, person, spans_by_group)
         if +counts:
-            _count_forgotten(connection)
-        counts.update(forget_in_outbox(connection, person, set(spans_by_group)))
+            _renew_revision(connection)
+        outbox_counts, copies = forget_in_outbox(connection, person, set(spans_by_group))
+        counts.update(outbox_counts)
+    if files is not None:
+        files.commit()
     _purge_deleted_rows(store)
-    return +counts
+    return Forgotten(+counts, tuple(copies))
 
 
-def _count_forgotten(connection: sa.Connection) -> None:
-    """Notes that somebody was forgotten, for servers that hold answers in memory."""
-    times = connection.scalar(sa.select(meta.c.value).where(meta.c.key == FORGOTTEN_KEY))
+def _renew_revision(connection: sa.Connection) -> None:
+    """Notes that somebody was forgotten, for servers that hold answers in memory.
+
+    Not a count: a store that is restored from a copy would come to the same count again.
+    """
     connection.execute(sa.delete(meta).where(meta.c.key == FORGOTTEN_KEY))
-    connection.execute(sa.insert(meta).values(key=FORGOTTEN_KEY, value=str(int(times or 0) + 1)))
+    connection.execute(sa.insert(meta).values(key=FORGOTTEN_KEY, value=uuid.uuid4().hex))
 
 
 def _person_spans(connection: sa.Connection, person: Person) -> dict[str, list[RunSpan]]:
@@ -136,19 +155,36 @@ def _redact_value(
 
 def _purge_deleted_rows(store: Store) -> None:
     """Makes what was deleted unreadable, as far as a client can."""
-    with translate_errors(store.redacted_url), store.engine.connect() as connection:
-        if store.database_file is None:
-            autocommit_connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for name in (*STORED_TABLES, outbox.name):
-                autocommit_connection.execute(sa.text(f"VACUUM {name}"))
-            return
-        dbapi: Any = connection.connection.driver_connection
-        dbapi.execute("VACUUM")
-        # What the log holds goes into the file, and the log ends: old pages are in neither.
-        (left, *_) = dbapi.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    try:
+        left = _vacuum(store)
+    except StoreFailed as error:
+        raise StoreFailed(
+            f"store {store.redacted_url}: the person is removed, but old pages of the database "
+            f"could not be cleared ({_cause(error)}): fix that and run the command again"
+        ) from None
     if left:
         raise StoreFailed(
             f"store {store.redacted_url}: the person is removed, but other processes still "
             "read the file as it was, so its old pages are on the disk: run the command again "
             "when they are done"
         )
+
+
+def _vacuum(store: Store) -> bool:
+    """Writes a SQLite file again, or has PostgreSQL clear; whether old pages are left."""
+    with translate_errors(store.redacted_url), store.engine.connect() as connection:
+        if store.database_file is None:
+            autocommit_connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for name in (*STORED_TABLES, outbox.name):
+                autocommit_connection.execute(sa.text(f"VACUUM {name}"))
+            return False
+        dbapi: Any = connection.connection.driver_connection
+        dbapi.execute("VACUUM")
+        # What the log holds goes into the file, and the log ends: old pages are in neither.
+        (left, *_) = dbapi.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return bool(left)
+
+
+def _cause(error: StoreFailed) -> str:
+    cause = error.__cause__
+    return str(getattr(cause, "orig", None) or cause or error).splitlines()[0]

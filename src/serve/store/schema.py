@@ -182,7 +182,7 @@ transitions = sa.Table(
     sa.Column("alert", sa.Boolean(), nullable=False),
 )
 
-meta = sa.Table(  # "lock": the job that holds the store; "forgotten": how often somebody was
+meta = sa.Table(  # "lock": the job that holds the store; "forgotten": renewed when somebody is
     "meta",
     metadata,
     sa.Column("key", sa.Text(), primary_key=True),

@@ -209,9 +209,8 @@ def _horizon_figures(
     if not bundle.horizon_models:
         return pd.DataFrame()
     test = snapshots.at_cutoffs(split.test)
-    probabilities = bundle.readiness_by_horizon(
-        bundle.feature_matrix(test.features), rows["readiness"].to_numpy(np.float64)
-    )
+    matrix = bundle.feature_matrix(test.features)
+    probabilities = bundle.readiness_by_horizon(matrix, bundle.log_odds_of_matrix(matrix))
     # What is labelled by the end of observation: the own horizon of the last test row.
     until = split.test[-1] + pd.Timedelta(days=bundle.settings.target.horizon_days)
     parts = {

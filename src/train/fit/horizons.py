@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...model.bundle import HorizonModel
-from ...support.progress import Progress
-from .calibration import choose_calibrator
-from .trees import (
-    TrainingMatrix,
-    assign_folds,
-    booster_text,
-    enough_to_fit,
-    held_out_scores,
-    train_booster,
-)
+from ...model.calibrators import Platt
+from ...model.horizons import HorizonStep
+from .calibration import fit_platt
+from .trees import TrainingMatrix, enough_to_fit
 
 Floats = NDArray[np.float64]
 
@@ -41,58 +33,69 @@ class HorizonOutcomes:
     known: NDArray[np.bool_]
 
 
-def fit_horizon_models(
+def fit_horizon_steps(
     rows: TrainingMatrix,
+    held_out: Floats,
     outcomes: Sequence[HorizonOutcomes],
-    parameters: Mapping[str, Any],
-    rounds: int,
-    progress: Progress,
+    own_days: int,
+    weight: Floats | None = None,
     rate_shift: float = 0.0,
-) -> tuple[HorizonModel, ...]:
-    """Trees and a calibrator for each horizon, on the rows whose outcome is known.
+) -> tuple[HorizonStep, ...]:
+    """The step to each further horizon from its neighbour, on the raw score of held-out rows.
 
-    They have as many trees as the model's own horizon needed: how fast trees learn depends on the
-    data more than on the horizon.
+    Where another rate is expected, every chance within the own horizon moves, and with it those of
+    shorter ones; the share of a step to a longer one moves by the same log-odds.
 
     Args:
-        rows: the training rows of the model's own horizon.
+        rows: the training rows, with the outcome within the own horizon.
+        held_out: shape (rows,); raw scores by models that did not fit the row's account.
         outcomes: of the training rows, one for each horizon.
-        parameters: of LightGBM.
-        rounds: number of trees.
-        progress: called with a label and the share done.
+        own_days: the model's own horizon.
+        weight: shape (rows,); what each row counts for the calibrator; None for all alike.
         rate_shift: log-odds by which every chance moves to the expected rate.
 
     Returns:
-        One entry for each horizon with conversions enough to fit; the others are left out.
+        The shortest first: one entry for each horizon with conversions enough, of the rows whose
+        outcome is known; the others are left out, and their neighbours step over them.
     """
-    models = []
-    for number, outcome in enumerate(outcomes):
-        progress("horizons", number / len(outcomes))
-        known_rows = _rows_with_known_outcome(rows, outcome)
-        if enough_to_fit(known_rows):
-            fold = assign_folds(known_rows, int(parameters["seed"]))
-            held_out = held_out_scores(known_rows, fold, parameters, rounds)
-            choice = choose_calibrator(held_out, known_rows.converted, fold)
-            booster = train_booster(
-                known_rows, np.arange(known_rows.converted.size), parameters, rounds
-            )
-            calibrator = replace(
-                choice.calibrator, intercept=choice.calibrator.intercept + rate_shift
-            )
-            models.append(HorizonModel(outcome.days, booster_text(booster), calibrator))
-    progress("horizons", 1.0)
-    return tuple(models)
+    enough = [one for one in outcomes if _enough_known(rows, one)]
+    shorter = sorted((one for one in enough if one.days < own_days), key=_days, reverse=True)
+    longer = sorted((one for one in enough if one.days > own_days), key=_days)
+    steps = []
+    within = rows.converted
+    for outcome in shorter:
+        share = _fit_share(held_out, outcome.converted, within & outcome.known, weight, 0.0)
+        steps.append(HorizonStep(outcome.days, share))
+        within = outcome.converted
+    without = ~rows.converted
+    for outcome in longer:
+        share = _fit_share(held_out, outcome.converted, without & outcome.known, weight, rate_shift)
+        steps.append(HorizonStep(outcome.days, share))
+        without = ~outcome.converted
+    return tuple(sorted(steps, key=_days))
 
 
-def _rows_with_known_outcome(rows: TrainingMatrix, outcome: HorizonOutcomes) -> TrainingMatrix:
+def _days(horizon: HorizonOutcomes | HorizonStep) -> int:
+    return horizon.days
+
+
+def _fit_share(
+    held_out: Floats,
+    converted: NDArray[np.bool_],
+    chosen: NDArray[np.bool_],
+    weight: Floats | None,
+    shift: float,
+) -> Platt:
+    """Of the chosen rows, the chance to convert, which never falls as the raw score rises."""
+    part = None if weight is None else weight[chosen] / weight[chosen].mean()
+    fitted = fit_platt(held_out[chosen], converted[chosen], part)
+    return replace(fitted, intercept=fitted.intercept + shift)
+
+
+def _enough_known(rows: TrainingMatrix, outcome: HorizonOutcomes) -> bool:
     known = outcome.known
-    return replace(
-        rows,
-        x=rows.x[known],
-        converted=outcome.converted[known],
-        account_id=rows.account_id[known],
-        group_id=rows.group_id[known],
-        weight=rows.weight[known],
+    return enough_to_fit(
+        replace(rows, converted=outcome.converted[known], group_id=rows.group_id[known])
     )
 
 

@@ -48,6 +48,7 @@ def card_facts(trained: TrainingResult, data: str, package_version: str) -> Card
         sample_size=(sample,),
         findings=tuple(finding.sentence for finding in trained.findings),
         refit=refit_sentence(trained),
+        linear_share=bundle.linear.share if bundle.linear else 0.0,
     )  # fmt: skip
 
 

@@ -11,12 +11,22 @@ import pandas as pd
 
 from ...settings import settings_values
 from ..data.leak_findings import Finding
+from ..evaluate.bootstrap import CAPACITY_METRICS, RANKING_METRICS
 from ..evaluate.comparison import POPULATIONS
 from ..evaluate.evaluation import MODEL
 from ..evaluate.forecast_check import checks_json
 from ..fit.shrinkage import describe_blend as sample_sentence
 from ..fit.tuning import TuningResult
 from ..training import TrainingResult
+
+MAX_HEADLINE_METRICS = 40
+"""On a run, so that MLflow's list of runs can be read; all others are in the run's table."""
+
+
+def run_name(trained: TrainingResult, data: str) -> str:
+    """What a person looks for a run by: the data, and the newest day of which it learned."""
+    place = data.rstrip("/").rpartition("/")[2].partition("?")[0]
+    return f"{place} {trained.bundle.training.last_as_of:%Y-%m-%d}"
 
 
 def run_tags(trained: TrainingResult, data: str, package_version: str) -> dict[str, str]:
@@ -51,6 +61,7 @@ def run_parameters(trained: TrainingResult) -> dict[str, Any]:
         "features": len(bundle.catalogue.feature_names),
         "calibrator": chosen.name if chosen else "none",
         "trees_share": bundle.blend.trees_share,
+        "linear_share": bundle.linear.share if bundle.linear else 0.0,
         "effective_conversions": bundle.blend.effective_conversions,
         "train_from": f"{split.train[0]:%Y-%m-%d}",
         "train_to": f"{split.train[-1]:%Y-%m-%d}",
@@ -62,6 +73,26 @@ def run_parameters(trained: TrainingResult) -> dict[str, Any]:
         "refit_conversions": bundle.training.conversions if trained.refit else 0,
         "touched_per_snapshot": trained.touched_per_snapshot,
     }
+
+
+def headline_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The figures by which runs are compared, at most `MAX_HEADLINE_METRICS` of them.
+
+    Args:
+        metrics: all of them, as `run_metrics` gives them.
+    """
+    model = [f"{name}{end}" for name in RANKING_METRICS for end in ("", "_low", "_high")]
+    unseen = [f"{name} unseen accounts" for name in ("roc_auc", "average_precision")]
+    decided = [name for name in metrics if name in ("threshold", "leak_findings")]
+    estimated = [
+        name
+        for name in metrics
+        if name.startswith(("kept.", "promised.")) and not name.endswith(("_low", "_high"))
+    ]
+    baselines = [name for name in metrics if name.endswith("/roc_auc")]
+    wanted = [*model, *CAPACITY_METRICS, *unseen, *decided, *estimated, *baselines]
+    found = {name: metrics[name] for name in wanted if name in metrics}
+    return dict(list(found.items())[:MAX_HEADLINE_METRICS])
 
 
 def run_metrics(trained: TrainingResult) -> dict[str, float]:

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from ...model.registry import (
 )
 from ...support.progress import Progress, no_progress
 from .run_folder import ARTIFACTS_FOLDER, CARD_FILE, EXAMPLE_FILE, RUN_FILE, RUN_FORMAT
+
+EXPERIMENT_KIND, CLASSIC_LEARNING = "mlflow.experimentKind", "custom_model_development"
+"""By this tag MLflow's pages show runs and models first, and not traces of language models."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,10 @@ def log_run_folder(
     name = run["name"]
     if client.get_experiment_by_name(name) is None:
         client.create_experiment(name, **_artifact_location(mlflow))
-    mlflow.set_experiment(name)
-    with mlflow.start_run() as active_run:
-        run_id: str = active_run.info.run_id
+    experiment = mlflow.set_experiment(name)
+    client.set_experiment_tag(experiment.experiment_id, EXPERIMENT_KIND, CLASSIC_LEARNING)
+    run_id = _create_run(client, experiment.experiment_id, run, move.at)
+    with mlflow.start_run(run_id=run_id):
         mlflow.set_tags({**run["tags"], "mlflow.note.content": _description(run)})
         mlflow.log_params(run["parameters"])
         mlflow.log_metrics(run["metrics"])
@@ -74,6 +79,15 @@ def log_run_folder(
         set_champion(client, name, version, move)
     progress("MLflow", 1.0)
     return LoggedRun(name, run_id, version, is_first)
+
+
+def _create_run(client: Any, experiment_id: str, run: Mapping[str, Any], now: datetime) -> str:
+    """A run that began when the training did, so that MLflow shows how long all of it took."""
+    began = now.replace(tzinfo=UTC).timestamp() - run.get("seconds", 0.0)
+    created = client.create_run(
+        experiment_id, start_time=int(began * 1000), run_name=run.get("run_name")
+    )
+    return str(created.info.run_id)
 
 
 def read_run_file(folder: Path) -> dict[str, Any]:

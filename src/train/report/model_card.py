@@ -104,6 +104,7 @@ class CardFacts:
         findings: what the leak probes warn of.
         limits: what else to know, beside what is true of every version.
         refit: what the registered version learned from, where it is more than the judged one.
+        linear_share: of a regression in the raw score beside the trees.
     """
 
     name: str
@@ -130,6 +131,7 @@ class CardFacts:
     findings: Sequence[str] = ()
     limits: Sequence[str] = ()
     refit: str = ""
+    linear_share: float = 0.0
 
 
 def render_model_card(facts: CardFacts) -> str:
@@ -172,9 +174,15 @@ def _bullets(sentences: Iterable[str], otherwise: str) -> str:
 
 
 def _details(facts: CardFacts) -> str:
+    linear = (
+        f" and, for {facts.linear_share:.0%} of the raw score, a penalised logistic regression"
+        if facts.linear_share
+        else ""
+    )
     return (
         f"Gradient-boosted trees (LightGBM, {facts.trees:,} trees over {facts.features:,} "
-        f"features), calibrated to chances, made by mqbg {escape_markdown(facts.package_version)}. "
+        f"features){linear}, calibrated to chances, "
+        f"made by mqbg {escape_markdown(facts.package_version)}. "
         "For a buying group (an account, a solution and the people who decide together) at an "
         "instant, it gives the chance that the group reaches the stage "
         f"{escape_markdown(facts.target)} within {facts.horizon_days} days. It reads only what was "

@@ -1,7 +1,7 @@
 """A training as a folder: the bundle, and everything that MLflow is to show of it.
 
 Written before MLflow is asked for anything, so that a store that goes away costs nothing but time:
-`tracking.log_folder` logs the folder now or later.
+`mlflow_logging.log_run_folder` logs the folder now or later.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from ...model.bundle import CATEGORICAL, NUMERIC
@@ -18,13 +19,22 @@ from ...model.registry import BUNDLE_FOLDER
 from ...settings import model_settings_values
 from ..training import TrainingResult
 from .card_facts import card_facts
-from .metrics import findings_json, json_records, run_metrics, run_parameters, run_tags
+from .metrics import (
+    findings_json,
+    headline_metrics,
+    json_records,
+    run_metrics,
+    run_name,
+    run_parameters,
+    run_tags,
+)
 from .mlflow_versions import FEATURES_FILE, FIGURES_FILE, ROWS_FILE
 from .model_card import render_model_card
+from .plot_fonts import fonts_for_names
 from .plots import draw_plots
 
 RUN_FILE, ARTIFACTS_FOLDER, EXAMPLE_FILE = "run.json", "artifacts", "example.parquet"
-CARD_FILE = "model_card.md"
+CARD_FILE, METRICS_FILE = "model_card.md", "metrics.csv"
 RUN_FORMAT = 1
 
 TEST_COLUMNS = (
@@ -33,7 +43,11 @@ TEST_COLUMNS = (
 
 
 def write_run_folder(
-    trained: TrainingResult, folder: Path, data: str, package_version: str
+    trained: TrainingResult,
+    folder: Path,
+    data: str,
+    package_version: str,
+    seconds: float = 0.0,
 ) -> None:
     """Writes a training into an existing, empty folder.
 
@@ -44,27 +58,33 @@ def write_run_folder(
         folder: to write into.
         data: name of the data source, for people.
         package_version: of mqbg.
+        seconds: that the training took, from reading the tables on.
     """
     artifacts = folder / ARTIFACTS_FOLDER
     artifacts.mkdir()
     signal = trained.evaluation.signal.found
     features = trained.bundle.catalogue.features
+    metrics = run_metrics(trained)
     run = {
         "format": RUN_FORMAT,
         "name": trained.bundle.settings.model.registered_name,
+        "run_name": run_name(trained, data),
+        "seconds": seconds,
         "package_version": package_version,
         "data": data,
         "fingerprint": trained.bundle.training.fingerprint,
         "signal": signal,
         "tags": run_tags(trained, data, package_version),
         "parameters": run_parameters(trained),
-        "metrics": run_metrics(trained),
+        "metrics": headline_metrics(metrics),
         "folds": _fold_losses(trained),
         "trials": [] if trained.tuned is None else json_records(trained.tuned.trials),
         "columns": {f.name: CATEGORICAL if f.categorical else NUMERIC for f in features},
     }
     _write_json(run, folder / RUN_FILE)
     _write_frames(trained, artifacts)
+    every_metric = pd.DataFrame({"metric": list(metrics), "value": list(metrics.values())})
+    every_metric.to_csv(artifacts / METRICS_FILE, index=False)
     _write_json_files(trained, artifacts)
     card = render_model_card(card_facts(trained, data, package_version))
     (artifacts / CARD_FILE).write_text(card, encoding="utf-8")
@@ -131,6 +151,7 @@ def _write_plots(trained: TrainingResult, folder: Path) -> None:
     if trained.evaluation.rows["converted"].nunique() < 2:
         return  # no curve of one class says anything
     (folder / "plots").mkdir()
-    for name, (figure, data) in draw_plots(trained).items():
-        figure.savefig(folder / "plots" / f"{name}.png", dpi=120, bbox_inches="tight")
-        data.to_csv(folder / "plots" / f"{name}.csv", index=False)
+    with fonts_for_names():
+        for name, (figure, data) in draw_plots(trained).items():
+            figure.savefig(folder / "plots" / f"{name}.png", dpi=120, bbox_inches="tight")
+            data.to_csv(folder / "plots" / f"{name}.csv", index=False)

@@ -31,13 +31,13 @@ def world(small_world):
 
 
 @pytest.fixture(scope="module")
-def source(small_model):
-    return small_model[0]
+def source(slim_model):
+    return slim_model[0]
 
 
 @pytest.fixture(scope="module")
-def bundle(small_model):
-    return with_compiled_trees(small_model[1])
+def bundle(slim_model):
+    return with_compiled_trees(slim_model[1])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def people_of(tables, group_id):
 
 
 def some(scores):
-    return sorted(scores)[:4]
+    return sorted(scores)[:2]
 
 
 def test_the_ends_are_the_scores_to_the_bit_and_the_parts_sum(source, bundle, scores):

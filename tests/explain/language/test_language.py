@@ -105,12 +105,13 @@ def test_every_placeholder_is_declared_and_used_somewhere():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("sentence", sorted(SENTENCES))
-def test_every_sentence_can_be_said_with_every_sample(sentence, language):
-    for values in sample_values(sentence):
-        said = load_language(language).render(sentence, **values)
-        assert said
-        assert not any(odd in said for odd in ("{", "None", "nan", "\n", "  "))
+def test_every_sentence_can_be_said_with_every_sample(language):
+    for sentence in sorted(SENTENCES):
+        for values in sample_values(sentence):
+            said = load_language(language).render(sentence, **values)
+            assert said, (sentence, values)
+            odd = [odd for odd in ("{", "None", "nan", "\n", "  ") if odd in said]
+            assert not odd, (sentence, values, said)
 
 
 @pytest.mark.parametrize("table", ["labels", "status", "populations", "plurals"])
@@ -311,12 +312,13 @@ def test_a_value_with_a_line_break_does_not_break_a_sentence():
     assert said == "a (b c): +1.0 points."
 
 
-@pytest.mark.parametrize(
-    "sentence", sorted(n for n in SENTENCES if "{" in load_language("en").sentences[n])
-)
-def test_a_sentence_without_its_values_is_refused(sentence):
-    with pytest.raises((UndefinedError, TypeError)):
-        load_language("en").render(sentence)
+def test_a_sentence_without_its_values_is_refused():
+    english = load_language("en")
+    with_values = [name for name in SENTENCES if "{" in english.sentences[name]]
+    assert len(with_values) > len(SENTENCES) / 2
+    for sentence in with_values:
+        with pytest.raises((UndefinedError, TypeError)):
+            english.render(sentence)
 
 
 # Features

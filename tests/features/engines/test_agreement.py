@@ -18,7 +18,7 @@ from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.features.tables.group_features import GROUP_KEY
 
 AS_OF = datetime(2024, 6, 1)
-CUTOFFS = (AS_OF - timedelta(days=30), AS_OF, AS_OF + timedelta(days=7))
+CUTOFFS = (AS_OF, AS_OF + timedelta(days=7))
 SEED = 5
 
 

@@ -46,7 +46,7 @@ from mqbg.settings import FeatureSettings, RoleRequirement
 AS_OF = datetime(2024, 6, 1)
 SEEDS = (5, pytest.param(6, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow))
 ROLES = ("decision_maker", "情報 システム", "user")
-QUICK = settings(max_examples=25, deadline=None, derandomize=True)
+QUICK = settings(max_examples=15, deadline=None, derandomize=True)
 
 
 def words():

@@ -95,7 +95,7 @@ ROWS = st.lists(
             "at": st.none() | INSTANTS,
         }
     ),
-    max_size=8,
+    max_size=14,
 )
 
 
@@ -174,7 +174,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_an_operation_answers_as_duckdb_does(name, duck, data):
     tables = [
@@ -198,7 +198,7 @@ def duck():
 
 
 @given(rows=ROWS, ascending=st.booleans(), nulls_first=st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_rows_are_sorted_as_duckdb_sorts_them(duck, rows, ascending, nulls_first):
     table = pa.Table.from_pylist(rows, ibis.schema(SCHEMA).to_pyarrow())
     engine = PythonEngine({"sorted": list_table_from_arrow(table)})

@@ -14,6 +14,7 @@ from mqbg.settings import Settings, TargetSettings
 
 AS_OF = datetime(2024, 6, 1)
 DAY = timedelta(days=1)
+RATES = ("account_conversion_rate", "industry_conversion_rate")
 SETTINGS = Settings(target=TargetSettings(closed_stages=("won", "lost", "dropped")))
 STAGES = ("demo", "demo", "opportunity", "opportunity", "won", "lost", "dropped", "reopened")
 
@@ -159,13 +160,14 @@ def test_rates_are_drawn_towards_the_prior(features_at):
             for number in range(3)
         ],
     }
-    row = features_at(tables, AS_OF)["alone"]
+    row = features_at(tables, AS_OF, names=RATES)["alone"]
     assert row["account_conversion_rate"] == 0.05
     assert row["industry_conversion_rate"] == (3 + 1) / (5 + 20)
 
 
 def test_an_account_of_unknown_industry_has_no_industry_to_compare_with(features_at):
-    row = features_at({"buying_groups": [{"group_id": "g1"}, {"group_id": "g2"}]}, AS_OF)["g1"]
+    tables = {"buying_groups": [{"group_id": "g1"}, {"group_id": "g2"}]}
+    row = features_at(tables, AS_OF, names=RATES)["g1"]
     assert row["industry_conversion_rate"] is None
 
 
@@ -180,6 +182,7 @@ def test_shared_members_are_those_of_two_groups_at_the_cutoff(features_at):
             {"group_id": "g1", "contact_id": "only"},
         ]
     }
-    row = features_at(tables, AS_OF)["g1"]
+    names = ["shared_members", "shared_members_share"]
+    row = features_at(tables, AS_OF, names=names)["g1"]
     assert row["shared_members"] == 1
     assert row["shared_members_share"] == pytest.approx(1 / 3)

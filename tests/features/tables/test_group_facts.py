@@ -79,51 +79,48 @@ def rows(features_at):
             )
         ],
     }
-    return features_at(tables, AS_OF)
+    of_accounts = ("account_conversion_rate", "account_loss_rate")
+    return features_at(tables, AS_OF, names=[*{*OF_BUSY, *OF_QUIET, *of_accounts}])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("group_age_days", 10),
-        ("stage_changes", 2),
-        ("days_in_stage", 4),
-        ("stage", "demo"),
-        ("closings", 0),
-        ("verdicts_rejected", 1),
-        ("days_since_verdict", 3),
-        ("questions_answered", 2),  # an answer given again is the same question
-        ("days_since_answer", 2),
-        ("solution", "s1"),
-        ("industry", "鉄鋼"),
-        ("employees", 300),
-        ("tier", "1"),
-        ("country", None),
-        ("month", 6),
-        ("quarter", 2),
-        ("days_to_fiscal_year_end", 303),  # 31 March 2025
-    ],
-)
-def test_facts_are_those_known_before_the_cutoff(rows, name, value):
-    assert rows["busy"][name] == value
+OF_BUSY = {
+    "group_age_days": 10,
+    "stage_changes": 2,
+    "days_in_stage": 4,
+    "stage": "demo",
+    "closings": 0,
+    "verdicts_rejected": 1,
+    "days_since_verdict": 3,
+    "questions_answered": 2,  # an answer given again is the same question
+    "days_since_answer": 2,
+    "solution": "s1",
+    "industry": "鉄鋼",
+    "employees": 300,
+    "tier": "1",
+    "country": None,
+    "month": 6,
+    "quarter": 2,
+    "days_to_fiscal_year_end": 303,  # 31 March 2025
+}
+OF_QUIET = {
+    "stage_changes": 0,
+    "stage": None,
+    "days_in_stage": None,
+    "verdicts_rejected": 0,
+    "days_since_verdict": None,
+    "questions_answered": 0,
+    "days_since_answer": None,
+    "members_left_90d": 0,
+    "employees": None,
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("stage_changes", 0),
-        ("stage", None),
-        ("days_in_stage", None),
-        ("verdicts_rejected", 0),
-        ("days_since_verdict", None),
-        ("questions_answered", 0),
-        ("days_since_answer", None),
-        ("members_left_90d", 0),
-        ("employees", None),
-    ],
-)
-def test_nothing_is_zero_for_counts_and_null_for_the_rest(rows, name, value):
-    assert rows["quiet"][name] == value
+def test_facts_are_those_known_before_the_cutoff(rows):
+    assert {name: rows["busy"][name] for name in OF_BUSY} == OF_BUSY
+
+
+def test_nothing_is_zero_for_counts_and_null_for_the_rest(rows):
+    assert {name: rows["quiet"][name] for name in OF_QUIET} == OF_QUIET
 
 
 def test_a_reopened_group_knows_how_often_it_was_closed(rows):
@@ -207,8 +204,8 @@ def test_facts_of_a_few_groups_are_those_of_the_same_groups_among_all(
     source = open_tables(random_tables(seed, AS_OF, 12))
     everybody = facts_of(source)
     assert facts_of(source, few=True) == everybody
-    for group_id, facts in everybody.items():
-        assert facts_of(source, group_id, few=True) == {group_id: facts}
+    for group_id in [*everybody][::3]:
+        assert facts_of(source, group_id, few=True) == {group_id: everybody[group_id]}
 
 
 @pytest.mark.parametrize("few", [True, False])

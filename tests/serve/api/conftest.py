@@ -18,14 +18,14 @@ import httpx
 import pandas as pd
 import pytest
 import structlog
-import uvicorn
 from mqbg.contract import TABLES
 from mqbg.explain.language import load_language
 from mqbg.features.time_rules.tables_as_of import rows_of_group
 from mqbg.model.registry import RegisteredBundle
 from mqbg.serve.api.app import create_app
+from mqbg.serve.api.connections import create_http_server
 from mqbg.serve.api.group_tables import ROW_LIST_KEYS, SINGLE_ROW_KEYS
-from mqbg.serve.api.keys import ApiKeys, load_keys
+from mqbg.serve.api.keys import ApiKeys, KeyRing, load_keys
 from mqbg.serve.api.middleware import Metrics, configure_json_logging
 from mqbg.serve.api.score_cache import ScoreCache
 from mqbg.serve.api.scorer import prepare_for_serving
@@ -176,7 +176,9 @@ def _standing(settings: Settings, keys: ApiKeys, model: RegisteredBundle) -> Ite
         shelf = ScoreCache(settings)
     workers = WorkerPool(settings)
     try:
-        standing = ServerState(settings, keys, Held(model), shelf, workers, Metrics())
+        standing = ServerState(
+            settings, KeyRing(keys, settings.api), Held(model), shelf, workers, Metrics()
+        )
         standing.score_cache.refresh()
         yield standing
     finally:
@@ -184,11 +186,9 @@ def _standing(settings: Settings, keys: ApiKeys, model: RegisteredBundle) -> Ite
 
 
 @contextmanager
-def _running(app) -> Iterator[str]:
+def _running(app, api: ApiSettings) -> Iterator[str]:
     """A real server on loopback, in a thread of its own; gives its address."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False)
-    )
+    server = create_http_server(app, api)
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -211,7 +211,7 @@ def client_of(model):
     def client(settings, keys=None, pages=None):
         with (
             _standing(settings, keys or ApiKeys(), model) as standing,
-            _running(create_app(standing, pages)) as url,
+            _running(create_app(standing, pages), settings.api) as url,
             httpx.Client(base_url=url, timeout=60) as asking,
         ):
             asking.standing = standing

@@ -125,7 +125,7 @@ def test_more_requests_than_may_wait_are_sent_away(client_of, with_limits, monke
         def slow(_body, _model):
             begun.release()
             hold.wait(120)
-            return {"done": True}
+            return b'{"done": true}'
 
         monkeypatch.setattr(client.standing.workers, "_score_in_thread", slow)
 
@@ -173,7 +173,7 @@ def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, c
         )
     lines = logged(capfd, 2)
     assert [(one["route"], one["status"], one["key"]) for one in lines] == [
-        ("/v1/groups/{group_id}", 404, "reader"), ("/v1/score", 422, "both")
+        ("/v1/groups/{group_id}", 422, "reader"), ("/v1/score", 422, "both")
     ]  # fmt: skip
     assert lines[0]["request_id"] == "night-7"
     assert not re.search("secret|Mai|0123456789", json.dumps(lines))

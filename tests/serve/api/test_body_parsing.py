@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mqbg.serve.api.body_parsing import CONTROL_CHARACTERS, parse_body
 from mqbg.serve.api.problem_details import HttpProblem
+from mqbg.settings import ApiSettings
 
 DEPTH = 4
+LIMITS = ApiSettings(max_depth=DEPTH)
 FINE = st.text().filter(lambda text: not CONTROL_CHARACTERS.search(text))
 LEAVES = st.none() | st.booleans() | FINE | st.integers(-(2**53), 2**53)
 LEAVES |= st.floats(allow_nan=False, allow_infinity=False)
@@ -21,13 +23,13 @@ def nested(depth):
 
 @given(st.dictionaries(FINE, LEAVES | st.lists(LEAVES)))
 def test_an_object_comes_back_as_it_was(tree):
-    assert parse_body(json.dumps(tree).encode(), DEPTH) == tree
+    assert parse_body(json.dumps(tree).encode(), LIMITS) == tree
 
 
 @given(st.binary())
 def test_whatever_comes_is_read_or_refused(body):
     with suppress(HttpProblem):
-        assert isinstance(parse_body(body, DEPTH), dict)
+        assert isinstance(parse_body(body, LIMITS), dict)
 
 
 @pytest.mark.parametrize(
@@ -54,14 +56,34 @@ def test_whatever_comes_is_read_or_refused(body):
 )
 def test_what_tables_cannot_hold_is_refused(body, says):
     with pytest.raises(HttpProblem) as refused:
-        parse_body(body, DEPTH)
+        parse_body(body, LIMITS)
     assert refused.value.status == 422
     assert says in refused.value.detail
 
 
 def test_the_depth_that_is_allowed_is_read():
-    assert parse_body(nested(DEPTH).encode(), DEPTH)
+    assert parse_body(nested(DEPTH).encode(), LIMITS)
 
 
 def test_tabs_and_new_lines_are_text():
-    assert parse_body(b'{"a": "1\\t2\\r\\n3"}', DEPTH) == {"a": "1\t2\r\n3"}
+    assert parse_body(b'{"a": "1\\t2\\r\\n3"}', LIMITS) == {"a": "1\t2\r\n3"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b",".join([b"1"] * 1001) + b"]",
+        b'{"members":[' + b",".join([b"{}"] * 501) + b"]}",
+        b"[" + b",".join([b"[" * 300 + b"]" * 300] * 4) + b"]",
+    ],
+)
+def test_more_values_than_the_limit_are_refused_before_they_are_made(body, monkeypatch):
+    monkeypatch.setattr("mqbg.serve.api.body_parsing.json.loads", None)
+    with pytest.raises(HttpProblem, match="max_values"):
+        parse_body(body, ApiSettings(max_values=1000))
+
+
+def test_an_object_of_more_keys_than_any_table_has_is_refused():
+    body = json.dumps({f"k{number}": 1 for number in range(201)}).encode()
+    with pytest.raises(HttpProblem, match="at most 200 keys"):
+        parse_body(body, LIMITS)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from mqbg.serve.api.score_cache import ResponseCache
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.store_rows import forget_in_store
 from mqbg.serve.store.connection import open_store
@@ -55,6 +56,8 @@ def test_a_filter_leaves_what_it_says(client, stored):
         f"solution_id={solution}": lambda row: row["solution_id"] == solution,
         "status=qualified": lambda row: row["status"] == "qualified",
         "status=qualified&status=nurture": lambda _row: True,
+        "status=qualified,nurture": lambda _row: True,
+        "status=qualified%2C%20none": lambda row: row["status"] == "qualified",
         "least_readiness=0.1": lambda row: row["readiness"] >= 0.1,
         f"account_id={rows[0]['account_id']}": lambda r: r["account_id"] == rows[0]["account_id"],
         "search=g0001": lambda row: "G0001" in row["group_id"],
@@ -80,6 +83,53 @@ def test_a_query_that_cannot_be_meant_is_refused(client, query):
     answer = client.get(f"/v1/groups?{query}")
     assert answer.status_code == 422
     assert "expected" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("/v1/groups?state=qualified", "the nearest known one is 'status'"),
+     ("/v1/groups?accounts=a", "the nearest known one is 'account_id'"),
+     ("/v1/model?x=1", "leave it out"), ("/v1/groups/g?" + "y" * 90, "yy…'"),
+     ("/v1/groups?status=" + ",".join(map(str, range(300))), "at most 200 values, got 301")],
+)  # fmt: skip
+def test_what_no_query_reads_is_refused_with_the_nearest_name(client, path, says):
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("a%2Fb", "group a/b"), ("a/b", "group a/b"), ("a%2Fb/history", "history a/b"),
+     ("a%2Fhistory", "group a/history"), ("a%2Fhistory/history", "history a/history"),
+     ("a/b/history", "history a/b"), ("history", "group history")],
+)  # fmt: skip
+def test_an_id_may_hold_slashes(client, monkeypatch, path, found):
+    cache = client.standing.score_cache
+    monkeypatch.setattr(cache, "group", lambda group_id: json.dumps(f"group {group_id}").encode())
+    monkeypatch.setattr(cache, "history", lambda group_id: f'"history {group_id}"'.encode())
+    url = client.base_url.copy_with(raw_path=f"/v1/groups/{path}".encode())
+    assert client.send(client.build_request("GET", url)).json() == found
+
+
+@pytest.mark.parametrize("path", ["/v1/groups", "/v1/model", "/healthz", "/readyz", "/metrics"])
+def test_head_answers_as_get_does_without_a_body(client, path):
+    answer = client.head(path)
+    assert answer.status_code == 200
+    assert answer.content == b""
+    if path != "/metrics":
+        assert answer.headers["content-length"] == client.get(path).headers["content-length"]
+
+
+def test_answers_are_kept_up_to_a_number_of_bytes():
+    cache = ResponseCache(max_bytes=1000)
+    for number in range(3):
+        cache.put(str(number), b"x" * 200)  # with its key some 400
+        assert cache.get("0")  # asked for again, so the others go first
+    assert [cache.get(str(number)) is not None for number in range(3)] == [True, False, True]
+    assert cache.size <= 1000
+    cache.put("large", b"x" * 2000)
+    assert cache.size == 0
 
 
 def test_a_group_is_told_with_all_its_rows(client, stored):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from mqbg.contract import BadInput
-from mqbg.serve.api.keys import ApiKeys
+from mqbg.serve.api.keys import ApiKeys, KeyRing
 from mqbg.serve.api.live_pages import create_live_pages, open_static_pages
 from mqbg.settings import Settings
 
@@ -16,13 +16,13 @@ PAGES = ("index.html", "model.html", "style.css", "groups/g1-0.html")
 
 @pytest.fixture
 def looking(client_of, settings, pages_folder):
-    with client_of(settings, pages=open_static_pages(pages_folder, ApiKeys())) as client:
+    with client_of(settings, pages=open_static_pages(pages_folder, KeyRing(ApiKeys()))) as client:
         yield client
 
 
 @pytest.fixture
 def guarded(client_of, settings, keys, pages_folder):
-    with client_of(settings, keys, open_static_pages(pages_folder, keys)) as client:
+    with client_of(settings, keys, open_static_pages(pages_folder, KeyRing(keys))) as client:
         yield client
 
 
@@ -77,7 +77,26 @@ def test_the_api_keeps_its_paths(looking):
 
 def test_a_folder_without_pages_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"index\.html"):
-        open_static_pages(tmp_path, ApiKeys())
+        open_static_pages(tmp_path, KeyRing(ApiKeys()))
+
+
+def test_pages_that_may_name_who_was_forgotten_are_served_no_more(
+    client_of, settings, pages_folder, as_of, monkeypatch
+):
+    def stopped(*_arguments):
+        raise OSError("no process")
+
+    monkeypatch.setattr("mqbg.serve.api.live_pages.ProcessPoolExecutor", stopped)
+    live = create_live_pages(KeyRing(ApiKeys()), settings, "none")
+    try:
+        with client_of(settings, pages=live.app) as client:
+            live.app.serve_folder(pages_folder)
+            live.rebuild(as_of)
+            assert client.get("/index.html").status_code == 200
+            live.rebuild(as_of, "somebody")
+            assert client.get("/index.html").status_code == 404
+    finally:
+        live.close()
 
 
 @pytest.mark.slow
@@ -85,7 +104,7 @@ def test_pages_that_cannot_be_made_leave_those_before(
     client_of, settings, pages_folder, tmp_path, as_of, caplog
 ):
     live = create_live_pages(
-        ApiKeys(), replace(settings, explain=Settings().explain), str(tmp_path / "none")
+        KeyRing(ApiKeys()), replace(settings, explain=Settings().explain), str(tmp_path / "none")
     )
     try:
         with client_of(settings, pages=live.app) as client:
@@ -95,5 +114,5 @@ def test_pages_that_cannot_be_made_leave_those_before(
             assert client.get("/index.html").status_code == 200
     finally:
         live.close()
-    assert "the pages of before stand" in caplog.text
+    assert "no new pages were made" in caplog.text
     assert not live.root_folder.exists()

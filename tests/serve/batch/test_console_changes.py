@@ -20,9 +20,9 @@ SINCE, AS_OF = datetime(2025, 5, 1), datetime(2025, 7, 1, 9, 30)
 
 
 @pytest.fixture(scope="module")
-def groups(small_model):
+def groups(slim_model):
     """Some groups that are open at both cut-offs."""
-    source, bundle = small_model
+    source, bundle = slim_model
     then, now = (
         feature_table(source, bundle.catalogue, [at])["group_id"].to_pylist()
         for at in (SINCE, AS_OF)
@@ -31,9 +31,9 @@ def groups(small_model):
 
 
 @pytest.fixture
-def sheet(small_model):
+def sheet(slim_model):
     """`sheet(group_id, version, language)`: the text of the sheet."""
-    source, bundle = small_model
+    source, bundle = slim_model
 
     def text(group_id, version=None, language="en"):
         registered = RegisteredBundle(bundle, "mqbg", "2", "run")
@@ -51,16 +51,18 @@ def amounts(text):
     return [float(found) for found in re.findall(r"([+-]\d+\.\d{3}) ", text)]
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_rows_lead_from_one_score_to_the_other(sheet, groups, language):
+@pytest.mark.parametrize(("language", "time"), [("en", "Time alone"), ("ja", "時間の経過")])
+def test_the_rows_lead_from_one_score_to_the_other(sheet, groups, language, time):
     for group_id in groups:
-        start, *parts, end = amounts(sheet(group_id, language=language))
+        text = sheet(group_id, language=language)
+        assert time in text
+        start, *parts, end = amounts(text)
         assert start + sum(parts) == pytest.approx(end, abs=0.0005 * (len(parts) + 2))
 
 
 @pytest.mark.slow
-def test_people_are_called_by_their_names(sheet, small_model, groups):
-    contacts = small_model[0].contract_tables["contacts"].to_pyarrow().to_pylist()
+def test_people_are_called_by_their_names(sheet, slim_model, groups):
+    contacts = slim_model[0].contract_tables["contacts"].to_pyarrow().to_pylist()
     names = [row["full_name"] for row in contacts if row["full_name"]]
     assert any(f"New activity: {name}" in sheet(group) for group in groups for name in names)
 
@@ -72,8 +74,8 @@ def test_a_time_of_day_is_said_where_there_is_one(sheet, groups):
 
 
 @pytest.mark.slow
-def test_the_model_is_a_row_only_where_it_is_another(sheet, small_model, groups, monkeypatch):
-    bundle = small_model[1]
+def test_the_model_is_a_row_only_where_it_is_another(sheet, slim_model, groups, monkeypatch):
+    bundle = slim_model[1]
     older = replace(bundle, trees=bundle.booster.model_to_string(num_iteration=5))
     stored = {
         "1": RegisteredBundle(older, "mqbg", "1", "run"),

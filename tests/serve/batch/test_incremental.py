@@ -18,9 +18,9 @@ SINCE = AS_OF - timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
-def by_hand(small_model):
+def by_hand(slim_model):
     """Scores at both cut-offs, and of the changed groups alone at the later one."""
-    source, bundle = small_model
+    source, bundle = slim_model
 
     def scored(as_of, only=None):
         return score(

@@ -26,14 +26,14 @@ def quiet(_label, _share):
 
 
 @pytest.fixture(scope="module")
-def source(small_model):
-    return small_model[0]
+def source(slim_model):
+    return slim_model[0]
 
 
 @pytest.fixture(scope="module")
-def bundle(small_model):
+def bundle(slim_model):
     """The model as it stood when nothing had followed yet, with little capacity."""
-    whole = small_model[1]
+    whole = slim_model[1]
     strict = replace(whole.settings.thresholds, capacity_per_week=1.5)
     return replace(
         whole,

@@ -34,10 +34,13 @@ def opened(open_tables, events, **target):
     return open_tables(rows, Settings(target=TargetSettings(**target)))
 
 
+NAMES = ("members", "inbound_30d", "rule_engagement", "solution", "tier", "industry", "country")
+
+
 def collected(source, cutoffs=CUTOFFS):
-    return collect_snapshots(
-        source, build_catalogue(find_vocabulary(source, AS_OF)), cutoffs, quiet
-    )
+    """Snapshots with some features: what is kept of a group does not depend on which."""
+    words = build_catalogue(find_vocabulary(source, AS_OF), NAMES)
+    return collect_snapshots(source, words, cutoffs, quiet)
 
 
 def labels(snapshots, converted):

@@ -1,89 +1,108 @@
-"""Readiness within several horizons: a longer one is never less likely, and knows no more."""
+"""Readiness within several horizons: a longer one is always likelier, and knows no more."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.model.bundle import HorizonModel
 from mqbg.model.calibrators import Platt
-from mqbg.train.fit.horizons import HorizonOutcomes, fit_horizon_models, rows_by_horizon
+from mqbg.model.horizons import HorizonStep, chances_by_steps
+from mqbg.train.fit.calibration import base_rate_shift
+from mqbg.train.fit.horizons import HorizonOutcomes, fit_horizon_steps, rows_by_horizon
 from mqbg.train.fit.procedure import build_training_matrix
-from mqbg.train.fit.trees import TrainingMatrix, lightgbm_parameters
-
-ROUNDS = 5
-
-
-def quiet(_label, _share):
-    pass
-
-
-def random_trees(columns, seed):
-    draw = np.random.default_rng(seed)
-    x = draw.normal(size=(60, columns))
-    data = lgb.Dataset(x, draw.random(60) < 0.4)
-    how = {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 3}
-    return lgb.train({**how, "seed": seed}, data, 3).model_to_string()
-
-
-@pytest.fixture(scope="module")
-def trees(with_signal):
-    columns = len(with_signal.bundle.catalogue.feature_names)
-    return [random_trees(columns, seed) for seed in range(4)]
+from mqbg.train.fit.trees import TrainingMatrix
+from scipy.special import expit
 
 
 @given(
     days=st.lists(st.integers(1, 200).filter(lambda d: d != 60), max_size=4, unique=True),
     seed=st.integers(0, 2**32 - 1),
+    expected_rate=st.none() | st.floats(0.001, 0.6),
 )
-@settings(max_examples=40, deadline=None, derandomize=True)
-def test_a_longer_horizon_is_never_less_likely_whatever_its_trees_say(
-    with_signal, trees, days, seed
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_a_longer_horizon_is_always_likelier_and_no_two_are_equal(
+    with_signal, days, seed, expected_rate
 ):
     draw = np.random.default_rng(seed)
-    horizons = tuple(
-        HorizonModel(one, trees[n], Platt(float(draw.uniform(0.1, 3)), float(draw.normal())))
-        for n, one in enumerate(sorted(days))
+    shift = 0.0 if expected_rate is None else base_rate_shift(0.2, expected_rate)
+    steps = tuple(
+        HorizonStep(one, Platt(float(draw.uniform(0.01, 1)), float(draw.uniform(-2, 2) + shift)))
+        for one in days
     )
-    bundle = replace(with_signal.bundle, horizon_models=horizons)
-    matrix = draw.normal(size=(30, len(bundle.catalogue.feature_names)))
-    readiness = bundle.readiness(bundle.log_odds_of_matrix(matrix))
-    chances = bundle.readiness_by_horizon(matrix, readiness)
+    calibrator = Platt(float(draw.uniform(0.1, 1)), float(draw.uniform(-2, 2) + shift))
+    bundle = replace(with_signal.bundle, horizon_models=steps, calibrator=calibrator)
+    log_odds = np.sort(draw.uniform(-5, 5, 40))  # beyond, chances of nearly 1 round to 1
+    matrix = np.empty((40, len(bundle.catalogue.feature_names)))
+    chances = bundle.readiness_by_horizon(matrix, log_odds)
     assert list(chances) == sorted([*days, 60])
-    assert chances[60].tolist() == readiness.tolist()
-    assert (np.diff(list(chances.values()), axis=0) >= 0).all()
+    assert chances[60].tolist() == bundle.readiness(log_odds).tolist()
+    assert (np.diff(list(chances.values()), axis=0) > 0).all()
+    assert all((np.diff(chance) > 0).all() for chance in chances.values())  # ranks agree
 
 
-def test_horizons_that_agree_already_stay_as_their_trees_say(with_signal, trees):
-    matrix = np.random.default_rng(1).normal(
-        size=(30, len(with_signal.bundle.catalogue.feature_names))
-    )
-    raw = lgb.Booster(model_str=trees[0]).predict(matrix, raw_score=True)
-    ends = (
-        HorizonModel(30, trees[0], Platt(1.0, -9.0)),
-        HorizonModel(90, trees[0], Platt(1.0, 9.0)),
-    )
-    bundle = replace(with_signal.bundle, horizon_models=ends)
-    chances = bundle.readiness_by_horizon(
-        matrix, bundle.readiness(bundle.log_odds_of_matrix(matrix))
-    )
-    assert chances[30] == pytest.approx(1 / (1 + np.exp(9 - raw)))
-    assert chances[90] == pytest.approx(1 / (1 + np.exp(-9 - raw)))
+def test_steps_multiply_out_from_the_own_horizon():
+    log_odds, readiness = np.array([0.0, 1.0]), np.array([0.2, 0.4])
+    even = Platt(1e-6, 0.0)  # a half, nearly
+    steps = [HorizonStep(n, even) for n in (180, 30, 7, 360)]
+    chances = chances_by_steps(steps, 90, log_odds, readiness)
+    assert list(chances) == [7, 30, 90, 180, 360]
+    assert chances[30] == pytest.approx([0.1, 0.2], rel=1e-5)
+    assert chances[7] == pytest.approx([0.05, 0.1], rel=1e-5)
+    assert chances[180] == pytest.approx([0.6, 0.7], rel=1e-5)
+    assert chances[360] == pytest.approx([0.8, 0.85], rel=1e-5)
 
 
-def test_no_rows_have_no_chances(with_signal, trees):
-    bundle = replace(
-        with_signal.bundle, horizon_models=(HorizonModel(30, trees[0], Platt(1.0, 0.0)),)
-    )
+def test_no_rows_have_no_chances(with_signal):
+    bundle = replace(with_signal.bundle, horizon_models=(HorizonStep(30, Platt(1.0, 0.0)),))
     empty = np.empty((0, len(bundle.catalogue.feature_names)))
     chances = bundle.readiness_by_horizon(empty, np.empty(0))
     assert {days: len(chance) for days, chance in chances.items()} == {30: 0, 60: 0}
+
+
+def nested_outcomes(count=60_000, seed=11):
+    """Raw scores and, for 30, 60 and 150 days, outcomes of hazards that know them."""
+    draw = np.random.default_rng(seed)
+    raw = draw.normal(-1.0, 1.5, count)
+    hazard = expit(raw - 1.0)  # of each 30 days
+    waits = draw.geometric(hazard)
+    names = np.array([f"g{n}" for n in range(count)], dtype=object)
+    matrix = TrainingMatrix(raw[:, None], waits <= 2, names, names, np.ones(count), ("a",), ())
+    everywhere = np.ones(count, dtype=bool)
+    outcomes = [
+        HorizonOutcomes(150, waits <= 5, everywhere),
+        HorizonOutcomes(30, waits <= 1, everywhere),
+    ]
+    return raw, hazard, matrix, outcomes
+
+
+def test_the_chances_are_those_that_the_outcomes_came_from():
+    raw, hazard, matrix, outcomes = nested_outcomes()
+    steps = fit_horizon_steps(matrix, raw, outcomes, 60)
+    assert [step.days for step in steps] == [30, 150]
+    chances = chances_by_steps(steps, 60, raw, 1 - (1 - hazard) ** 2)
+    middle = np.abs(raw + 1) < 2
+    for days, months in ((30, 1), (150, 5)):
+        true = 1 - (1 - hazard) ** months
+        assert np.abs(chances[days] - true)[middle].mean() < 0.02
+        assert chances[days].mean() == pytest.approx(true.mean(), abs=0.01)
+
+
+def test_another_expected_rate_moves_every_horizon_and_collapses_none():
+    raw, hazard, matrix, outcomes = nested_outcomes(5_000)
+    own = 1 - (1 - hazard) ** 2
+    shift = -1.0
+    moved = expit(np.log(own / (1 - own)) + shift)
+    before = chances_by_steps(fit_horizon_steps(matrix, raw, outcomes, 60), 60, raw, own)
+    steps = fit_horizon_steps(matrix, raw, outcomes, 60, rate_shift=shift)
+    after = chances_by_steps(steps, 60, raw, moved)
+    for days in (30, 60, 150):
+        assert (after[days] < before[days]).all()
+    assert (np.diff([after[days] for days in (30, 60, 150)], axis=0) > 0).all()
 
 
 def rows(count=200, seed=3):
@@ -94,35 +113,43 @@ def rows(count=200, seed=3):
     return TrainingMatrix(x, converted, names, names, np.ones(count), ("a", "b", "c"), ())
 
 
-def how(made_settings):
-    return lightgbm_parameters(made_settings.model, ())
-
-
-def test_rows_of_unknown_outcome_teach_a_horizon_nothing(made_settings):
+def test_rows_of_unknown_outcome_teach_a_horizon_nothing():
     given_rows = rows()
     known = np.arange(200) % 3 > 0
     converted = given_rows.x[:, 1] > 0
-    one = fit_horizon_models(
-        given_rows, [HorizonOutcomes(90, converted, known)], how(made_settings), ROUNDS, quiet
-    )
+    scores = given_rows.x[:, 0]
+    one = fit_horizon_steps(given_rows, scores, [HorizonOutcomes(90, converted, known)], 60)
     lies = np.where(known, converted, ~converted)
-    other_rows = replace(given_rows, x=np.where(known[:, None], given_rows.x, 99.0))
-    two = fit_horizon_models(
-        other_rows, [HorizonOutcomes(90, lies, known)], how(made_settings), ROUNDS, quiet
+    other = fit_horizon_steps(
+        given_rows, np.where(known, scores, 99.0), [HorizonOutcomes(90, lies, known)], 60
     )
-    assert one == two
+    assert one == other
+    assert len(one) == 1
 
 
-def test_a_horizon_with_too_few_conversions_is_left_out(made_settings):
+def test_a_horizon_with_too_few_conversions_is_left_out_and_stepped_over():
     given_rows = rows()
     everywhere = np.ones(200, dtype=bool)
-    outcomes = [
-        HorizonOutcomes(30, np.arange(200) < 9, everywhere),
-        HorizonOutcomes(90, given_rows.converted, everywhere),
-        HorizonOutcomes(180, given_rows.converted, np.zeros(200, dtype=bool)),
-    ]
-    found = fit_horizon_models(given_rows, outcomes, how(made_settings), ROUNDS, quiet)
-    assert [horizon.days for horizon in found] == [90]
+    few = HorizonOutcomes(80, np.arange(200) < 9, everywhere)
+    far = HorizonOutcomes(90, given_rows.converted | (given_rows.x[:, 1] > 0.5), everywhere)
+    unknown = HorizonOutcomes(180, given_rows.converted, np.zeros(200, dtype=bool))
+    found = fit_horizon_steps(given_rows, given_rows.x[:, 0], [few, far, unknown], 60)
+    assert found == fit_horizon_steps(given_rows, given_rows.x[:, 0], [far], 60)
+    assert [step.days for step in found] == [90]
+
+
+def test_newer_rows_count_more_where_the_calibrator_follows_them():
+    given_rows = rows()
+    everywhere = np.ones(200, dtype=bool)
+    old = np.arange(200) < 100
+    late = given_rows.converted | (~old & (given_rows.x[:, 1] > 0))
+    outcomes = [HorizonOutcomes(90, late, everywhere)]
+    scores = given_rows.x[:, 0]
+    alike, newest = (
+        fit_horizon_steps(given_rows, scores, outcomes, 60, weight)[0].share
+        for weight in (None, np.where(old, 0.1, 1.9))
+    )
+    assert newest(np.zeros(1)) > alike(np.zeros(1))
 
 
 def test_training_labels_of_a_longer_horizon_do_not_reach_into_the_test(

@@ -25,9 +25,12 @@ from mqbg.model.registry import (
 from mqbg.train.evaluate.signal import Signal
 from mqbg.train.fit.trees import FOLDS
 from mqbg.train.fit.tuning import TuningResult
+from mqbg.train.report import run_folder
+from mqbg.train.report.metrics import MAX_HEADLINE_METRICS, run_metrics
 from mqbg.train.report.mlflow_logging import log_run_folder, read_run_file
 from mqbg.train.report.run_folder import ARTIFACTS_FOLDER, RUN_FILE, write_run_folder
 
+SECONDS = 321.5
 MOVE = ChampionChange(FIRST, "佐藤", datetime(2024, 5, 1), "the first version")
 TRIALS = pd.DataFrame(
     [
@@ -37,19 +40,9 @@ TRIALS = pd.DataFrame(
 )
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A store file; making one takes seconds, copying it does not."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
-        connect_mlflow().MlflowClient().search_experiments()
-    return file
-
-
 def kept(trained, folder):
     folder.mkdir()
-    write_run_folder(trained, folder, "world", "0.1")
+    write_run_folder(trained, folder, "data/world", "0.1", SECONDS)
     return folder
 
 
@@ -60,10 +53,10 @@ def folder(with_signal, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def once_logged(empty_store, folder, tmp_path_factory):
+def once_logged(empty_mlflow, folder, tmp_path_factory):
     """(address, what was logged) of a store with one training."""
     place = tmp_path_factory.mktemp("logged")
-    shutil.copy(empty_store, place / "mlflow.db")
+    shutil.copy(empty_mlflow, place / "mlflow.db")
     address = f"sqlite:///{place / 'mlflow.db'}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", address)
@@ -81,9 +74,9 @@ def store(once_logged, monkeypatch):
 
 
 @pytest.fixture
-def fresh(empty_store, tmp_path, monkeypatch):
+def fresh(empty_mlflow, tmp_path, monkeypatch):
     """A client of a store without a training."""
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return connect_mlflow().MlflowClient()
 
@@ -116,6 +109,30 @@ def test_the_run_holds_the_metrics_the_parameters_and_the_tags(store, folder):
     assert told["tags"].items() <= run.data.tags.items()
 
 
+def test_the_run_is_found_by_data_and_day_and_began_when_the_training_did(store, with_signal):
+    client, logged = store
+    info = client.get_run(logged.run_id).info
+    assert info.run_name == f"world {with_signal.bundle.training.last_as_of:%Y-%m-%d}"
+    assert info.end_time - info.start_time >= SECONDS * 1000
+
+
+def test_the_experiment_is_one_of_models_and_not_of_language_models(store):
+    client, logged = store
+    tags = client.get_experiment_by_name(logged.name).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_run_has_few_metrics_and_the_table_beside_it_has_all(store, folder, with_signal):
+    client, logged = store
+    shown = client.get_run(logged.run_id).data.metrics
+    assert len(shown) <= MAX_HEADLINE_METRICS
+    assert {"roc_auc", "roc_auc_low", "average_precision", "ece", "threshold"} <= set(shown)
+    table = pd.read_csv(folder / ARTIFACTS_FOLDER / "metrics.csv").set_index("metric")["value"]
+    everything = run_metrics(with_signal)
+    assert dict(table) == pytest.approx(everything)
+    assert shown.items() <= everything.items()
+
+
 def test_every_fold_is_a_nested_run_with_its_loss_tree_by_tree(store, folder):
     client, _logged = store
     folds = children(store, "fold")
@@ -137,7 +154,7 @@ def test_the_tables_are_the_data_set_of_the_run(store, with_signal):
     [one] = client.get_run(logged.run_id).inputs.dataset_inputs
     assert [tag.value for tag in one.tags] == ["training and testing"]
     given = one.dataset
-    assert (given.name, given.digest) == ("world", with_signal.bundle.training.fingerprint)
+    assert (given.name, given.digest) == ("data/world", with_signal.bundle.training.fingerprint)
     columns = {one["name"] for one in json.loads(given.schema)["mlflow_colspec"]}
     assert columns == set(with_signal.bundle.catalogue.feature_names)
 
@@ -188,18 +205,21 @@ def test_no_pickle_is_stored_anywhere(store):
 
 
 def test_a_second_training_is_a_version_beside_the_champion(
-    once_logged, with_signal, tmp_path, monkeypatch
+    once_logged, folder, tmp_path, monkeypatch
 ):
     shutil.copy(once_logged[0].removeprefix("sqlite:///"), tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    second = log_run_folder(kept(with_signal, tmp_path / "kept"), MOVE)
+    second = log_run_folder(folder, MOVE)
     client = connect_mlflow().MlflowClient()
     assert (second.version, second.champion) == ("2", False)
     assert champion_version(client, second.name) == "1"
     assert len(champion_history(client, second.name)) == 1
 
 
-def test_without_signal_the_run_is_logged_and_nothing_is_registered(fresh, with_signal, tmp_path):
+def test_without_signal_the_run_is_logged_and_nothing_is_registered(
+    fresh, with_signal, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run_folder, "draw_plots", lambda _trained: {})
     nothing = Signal(False, "No signal: the interval of the AUC covers 0.5.")
     judged = replace(with_signal.evaluation, signal=nothing)
     logged = log_run_folder(kept(replace(with_signal, evaluation=judged), tmp_path / "kept"), MOVE)

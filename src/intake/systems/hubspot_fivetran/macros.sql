@@ -12,3 +12,7 @@ SELECT stageid, label, CASE WHEN flag(closedwon) THEN 'won'
     WHEN isclosed IS NULL AND closedwon IS NULL THEN CASE WHEN number_of(probability) = 1 THEN 'won'
         ELSE coalesce(stage_state(stageid), stage_state(label)) END END AS state
 FROM src."deal_pipeline_stage";
+-- Ids of contacts that gave way: what names them is the remaining contact's.
+CREATE VIEW merged_contacts AS
+SELECT split_part(unnest(ids_of(coalesce(hsmergedobjectids, hscalculatedmergedvids))), ':', 1) AS id FROM src."contact"
+UNION SELECT vidtomerge FROM src."contact_merge_audit";

@@ -15,11 +15,12 @@ SELECT 'deal_company' AS source_table, concat_ws(':', dealid, companyid, typeid)
          WHEN companyid NOT IN (SELECT id FROM src."company") THEN 'unplaced: company not in the export' END AS fate FROM src."deal_company"
 UNION ALL BY NAME
 SELECT 'contact_company' AS source_table, concat_ws(':', contactid, companyid, typeid) AS source_id,
-    CASE WHEN contactid NOT IN (SELECT id FROM src."contact") THEN 'unplaced: contact not in the export'
+    CASE WHEN contactid NOT IN (SELECT id FROM src."contact") AND contactid NOT IN (FROM merged_contacts) THEN 'unplaced: contact not in the export'
          WHEN companyid NOT IN (SELECT id FROM src."company") THEN 'unplaced: company not in the export' END AS fate FROM src."contact_company"
 UNION ALL BY NAME
 SELECT 'engagement_contact' AS source_table, concat_ws(':', engagementid, contactid) AS source_id,
-    CASE WHEN contactid NOT IN (SELECT id FROM src."contact") THEN 'unplaced: contact not in the export' END AS fate FROM src."engagement_contact"
+    CASE WHEN contactid NOT IN (SELECT id FROM src."contact") AND contactid NOT IN (FROM merged_contacts)
+        THEN 'unplaced: contact not in the export' END AS fate FROM src."engagement_contact"
 UNION ALL BY NAME
 SELECT 'engagement_deal' AS source_table, concat_ws(':', engagementid, dealid) AS source_id,
     CASE WHEN dealid NOT IN (SELECT dealid FROM src."deal") THEN 'unplaced: deal not in the export' END AS fate FROM src."engagement_deal"

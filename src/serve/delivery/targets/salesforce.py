@@ -6,6 +6,7 @@ Developer Guide.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -164,8 +165,18 @@ def _error_reasons(rows: Any) -> str:
 
 
 def stakeholder_id(group_id: str, contact_id: str) -> str:
-    """The external id of a stakeholder, different for every pair."""
-    return f"{quote(group_id, safe='')}:{quote(contact_id, safe='')}"
+    """The external id of a stakeholder, different for every pair; it does not hold the contact's.
+
+    Args:
+        group_id: of the group.
+        contact_id: of the person.
+    """
+    return f"{quote(group_id, safe='')}:{contact_digest(contact_id)}"
+
+
+def contact_digest(contact_id: str) -> str:
+    """What stands for a contact in keys that outlive the contact: 32 hexadecimal digits."""
+    return hashlib.blake2b(contact_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _stakeholder_columns(

@@ -24,7 +24,8 @@ def test_three_required_and_none_to_four_assigned_fill_0_33_67_100_and_100_perce
         "buying_groups": [{"group_id": f"g{n}"} for n in range(5)],
         "members": [row for n in range(5) for row in members(f"g{n}", *["buyer"] * n)],
     }
-    features = features_at(tables, AS_OF, Settings(roles={"buyer": RoleRequirement(3)}))
+    settings = Settings(roles={"buyer": RoleRequirement(3)})
+    features = features_at(tables, AS_OF, settings, names=["completeness", "roles_missing"])
     filled = [round(100 * features[f"g{n}"]["completeness"]) for n in range(5)]
     assert filled == [0, 33, 67, 100, 100]
     assert [features[f"g{n}"]["roles_missing"] for n in range(5)] == [1, 1, 1, 0, 0]
@@ -57,7 +58,8 @@ def filled(features_at):
         ],
         "activities": [{"contact_id": "half 1", "occurred_at": RECENTLY}],
     }
-    return features_at(tables, AS_OF, settings)
+    names = ["completeness", "weighted_completeness", "engaged_completeness", "roles_missing"]
+    return features_at(tables, AS_OF, settings, names=names)
 
 
 def test_completeness_is_the_unweighted_mean_over_required_roles(filled):
@@ -84,7 +86,7 @@ def test_a_solution_overrides_its_lines_of_the_default_template(filled):
 
 def test_without_settings_every_role_in_the_data_is_required_once(features_at):
     tables = {"members": [*members("g1", "a", "b", "b"), *members("g2", "c")]}
-    features = features_at(tables, AS_OF)
+    features = features_at(tables, AS_OF, names=["completeness"])
     assert features["g1"]["completeness"] == pytest.approx(2 / 3)
     assert features["g2"]["completeness"] == pytest.approx(1 / 3)
 
@@ -92,8 +94,8 @@ def test_without_settings_every_role_in_the_data_is_required_once(features_at):
 def test_a_role_joins_the_template_once_a_member_had_it(features_at):
     tables = {"members": [*members("g1", "a"), *members("g2", "b", joined_at=RECENTLY)]}
     later = AS_OF + timedelta(days=1)
-    at_joining = features_at(tables, RECENTLY, before=later)["g1"]
-    after = features_at(tables, AS_OF, before=later)["g1"]
+    at_joining = features_at(tables, RECENTLY, before=later, names=["completeness"])["g1"]
+    after = features_at(tables, AS_OF, before=later, names=["completeness"])["g1"]
     assert (at_joining["completeness"], after["completeness"]) == (1.0, 0.5)
 
 
@@ -146,6 +148,7 @@ def test_a_change_of_role_is_no_joining_and_a_return_is(features_at):
         {"group_id": "returned", "contact_id": "c2", **before, "left_at": AS_OF - timedelta(50)},
         {"group_id": "returned", "contact_id": "c2", "joined_at": yesterday, "role": "user"},
     ]
-    rows = features_at({"members": [*changed, *returned]}, AS_OF)
+    members = [*changed, *returned]
+    rows = features_at({"members": members}, AS_OF, names=["members_joined_90d"])
     joined = {group_id: row["members_joined_90d"] for group_id, row in rows.items()}
     assert joined == {"changed": 0.0, "returned": 1.0}

@@ -6,6 +6,9 @@ import math
 from datetime import datetime, timedelta
 
 import pytest
+from mqbg.features.declare.template import Template
+from mqbg.features.declare.themes import contact_history
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.settings import Settings, TargetSettings
 
 AS_OF = datetime(2024, 6, 1, 9)
@@ -13,6 +16,11 @@ DAY = datetime(2024, 6, 1)
 SETTINGS = Settings(target=TargetSettings(horizon_days=30))
 ENDS = ("opportunity", "won", "lost")
 SCOPES = ("any", "first", "account", "role")
+NAMES = [
+    f"contact_history_{scope}_{what}"
+    for scope in SCOPES
+    for what in ("mean", "best", "worst", "pooled")
+]
 
 
 def first_at(tables, group_id, stages):
@@ -71,7 +79,7 @@ def log_rate(hits, exposure, base):
 @pytest.mark.parametrize("seed", range(4))
 def test_histories_are_those_of_plain_python(random_tables, features_at, seed):
     tables = random_tables(seed, AS_OF)
-    found = features_at(tables, AS_OF, SETTINGS)
+    found = features_at(tables, AS_OF, SETTINGS, names=NAMES)
     base, told = base_rate(tables), 0
     for group_id, row in found.items():
         members = [
@@ -97,41 +105,34 @@ def test_histories_are_those_of_plain_python(random_tables, features_at, seed):
     assert told
 
 
-def shared(converted_at, joined_at=DAY - timedelta(days=60)):
-    """A group whose member was in another one, which may have converted."""
-    events = [] if converted_at is None else [converted_at]
-    return {
-        "members": [
-            {"group_id": "g", "contact_id": "c"},
-            {"group_id": "other", "contact_id": "c", "joined_at": joined_at},
-        ],
-        "stage_events": [
-            {"group_id": "other", "stage": "opportunity", "occurred_at": at} for at in events
-        ],
+def test_a_conversion_counts_from_joining_until_the_day_begins(features_at):
+    """By when another group of the member converted, if ever; the member joined 60 days ago."""
+    above = {
+        DAY - timedelta(days=1): True,
+        DAY: False,  # today's news counts from tomorrow
+        DAY + timedelta(days=9): False,
+        DAY - timedelta(days=61): False,  # before the person joined
+        None: False,
     }
-
-
-@pytest.mark.parametrize(
-    ("converted_at", "above"),
-    [
-        (DAY - timedelta(days=1), True),
-        (DAY, False),  # today's news counts from tomorrow
-        (DAY + timedelta(days=9), False),
-        (DAY - timedelta(days=61), False),  # before the person joined
-        (None, False),
-    ],
-)
-def test_a_conversion_counts_from_joining_until_the_day_begins(features_at, converted_at, above):
-    row = features_at(shared(converted_at), AS_OF, SETTINGS)["g"]
-    assert (row["contact_history_any_pooled"] > 0) is above
+    tables = {"members": [], "stage_events": []}
+    for at in above:
+        other, person = {"group_id": f"other {at}"}, {"contact_id": f"c {at}"}
+        tables["members"] += [
+            {"group_id": f"{at}", **person},
+            {**other, **person, "joined_at": DAY - timedelta(days=60)},
+        ]
+        if at is not None:
+            tables["stage_events"].append({**other, "stage": "opportunity", "occurred_at": at})
+    rows = features_at(tables, AS_OF, SETTINGS, names=NAMES)
+    assert {at: rows[f"{at}"]["contact_history_any_pooled"] > 0 for at in above} == above
 
 
 def test_members_without_history_are_average(features_at):
+    declared = [feature.name for feature in contact_history.features(Vocabulary(Template(())))]
+    assert len(declared) == 16
     tables = {"members": [{"group_id": "g", "contact_id": "c"}]}
-    row = features_at(tables, AS_OF, SETTINGS)["g"]
-    told = {name: v for name, v in row.items() if name.startswith("contact_history_")}
-    assert len(told) == 16
-    assert set(told.values()) == {0.0}
+    row = features_at(tables, AS_OF, SETTINGS, names=declared)["g"]
+    assert {row[name] for name in declared} == {0.0}
 
 
 def test_the_group_itself_says_nothing_of_its_members(features_at):
@@ -142,5 +143,5 @@ def test_the_group_itself_says_nothing_of_its_members(features_at):
             for n, stage in ((9, "opportunity"), (8, "reopened"))
         ],
     }
-    row = features_at(tables, AS_OF, SETTINGS)["g"]
+    row = features_at(tables, AS_OF, SETTINGS, names=["contact_history_any_mean"])["g"]
     assert row["contact_history_any_mean"] == 0.0

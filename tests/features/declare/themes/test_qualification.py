@@ -42,24 +42,25 @@ def row(features_at):
         ],
         "buying_groups": [{"group_id": "g2"}],
     }
-    return features_at(tables, AS_OF, before=AS_OF + 2 * DAY)
+    return features_at(
+        tables, AS_OF, before=AS_OF + 2 * DAY, names=[*GIVEN, "touches_answered_share"]
+    )
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("answer_予算_年", "approved"),
-        ("answer_rival", "B"),  # two at one instant: the last by its text
-        ("answer_timing", None),  # not known yet
-        ("questions_answered", 2),
-        ("questions_share", 2 / 3),
-        ("answering_people", 2),
-        ("answers_with_person_share", 3 / 5),
-        ("days_since_answer", 4),
-    ],
-)
-def test_answers_are_those_given_before_the_cutoff(row, name, value):
-    assert row["g1"][name] == value
+GIVEN = {
+    "answer_予算_年": "approved",
+    "answer_rival": "B",  # two at one instant: the last by its text
+    "answer_timing": None,  # not known yet
+    "questions_answered": 2,
+    "questions_share": 2 / 3,
+    "answering_people": 2,
+    "answers_with_person_share": 3 / 5,
+    "days_since_answer": 4,
+}
+
+
+def test_answers_are_those_given_before_the_cutoff(row):
+    assert {name: row["g1"][name] for name in GIVEN} == GIVEN
 
 
 def test_without_answers_counts_are_zero_and_the_rest_is_null(row):

@@ -38,7 +38,7 @@ def activity(contact_id, kind, days=1.0, **more):
 
 def group_value(features_at, tables, settings):
     """The sum over members of person engagement x role share, before root and rescaling."""
-    features = features_at(tables, AS_OF, settings)
+    features = features_at(tables, AS_OF, settings, names=["rule_engagement", "points_75_25"])
     return {group_id: (row["rule_engagement"] / 10) ** 2 for group_id, row in features.items()}
 
 
@@ -65,7 +65,7 @@ def test_role_totals_of_52_28_and_17_make_35_25(features_at):
         "activities": [activity(role, role) for role in ROLES],
     }
     assert group_value(features_at, tables, settings)["g1"] == pytest.approx(35.25, abs=1e-5)
-    row = features_at(tables, AS_OF, settings)["g1"]
+    row = features_at(tables, AS_OF, settings, names=["rule_engagement", "points_75_25"])["g1"]
     assert row["rule_engagement"] == pytest.approx(10 * 35.25**0.5, abs=1e-5)
     assert row["points_75_25"] == pytest.approx(0.75 * row["rule_engagement"] + 25, abs=1e-9)
 
@@ -103,7 +103,7 @@ def person(features_at):
             for kind, instant in rows
         ],
     }
-    features = features_at(tables, as_of, settings)
+    features = features_at(tables, as_of, settings, names=["rule_engagement"])
     return {name: (features[name]["rule_engagement"] / 10) ** 2 for name in cases}
 
 
@@ -132,7 +132,8 @@ def test_a_role_that_no_template_names_adds_no_points(features_at):
         "members": [{"group_id": "g1", "contact_id": "c1", "role": "outsider"}],
         "activities": [activity("c1", "meeting")],
     }
-    row = features_at(tables, AS_OF, Settings(roles=ROLES))["g1"]
+    names = ["rule_engagement", "completeness", "inbound_30d", "active_members_30d"]
+    row = features_at(tables, AS_OF, Settings(roles=ROLES), names=names)["g1"]
     assert (row["rule_engagement"], row["completeness"]) == (0, 0)
     assert row["inbound_30d"] == row["active_members_30d"] == 1
 
@@ -162,15 +163,18 @@ def test_silent_members_buy_no_score(features_at):
     assert {name: doubled[name] / few[name] for name in falls} == dict.fromkeys(falls, 0.5)
 
 
-@pytest.mark.parametrize(
-    ("days", "points"),
-    [(1 / 24, 10), (30, 5), (45, 2.5), (60, 0), (75, 0)],
-)
-def test_linear_points_lose_half_a_month_and_end_after_two(features_at, days, points):
+def test_linear_points_lose_half_a_month_and_end_after_two(features_at):
+    points = {1 / 24: 10, 30: 5, 45: 2.5, 60: 0, 75: 0}  # by age in days
     tables = {
-        "members": [{"group_id": "g1", "contact_id": name} for name in ("acting", "silent")],
-        "activities": [activity("acting", "visit", days)],
+        "members": [
+            {"group_id": f"{days}", "contact_id": f"{who} {days}"}
+            for days in points
+            for who in ("acting", "silent")
+        ],
+        "activities": [activity(f"acting {days}", "visit", days) for days in points],
     }
-    row = features_at(tables, AS_OF, settings_with(visit=10.0))["g1"]
-    assert row["rule_linear"] == pytest.approx(points, abs=2**-20)
-    assert row["rule_linear_mean"] == row["rule_linear"] / 2
+    names = ["rule_linear", "rule_linear_mean"]
+    rows = features_at(tables, AS_OF, settings_with(visit=10.0), names=names)
+    found = {days: rows[f"{days}"]["rule_linear"] for days in points}
+    assert found == pytest.approx(points, abs=2**-20)
+    assert all(row["rule_linear_mean"] == row["rule_linear"] / 2 for row in rows.values())
