@@ -304,6 +304,8 @@ threads = 1
 refits = 2
 resamples = 20
 few_conversions = 10
+[thresholds]
+held_out_nights = 3
 [explain]
 min_support = 5
 """

@@ -159,8 +159,8 @@ def _score_and_save(
     force: bool,
 ) -> tuple[ScoreTables, dict[str, Any]]:
     """The scores of a night, in the folder and in the store, and what is to be said of them."""
+    from ..features.time_rules.verdicts import verdicts_as_of
     from ..serve.batch.score_files import is_score_file, write_facts, write_score_tables
-    from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run
     from ..support.atomic_output import replaced_folder
 

@@ -54,6 +54,7 @@ def score(
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
+    from ..features.time_rules.verdicts import verdicts_as_of
     from ..serve.batch.incremental import require_matching_scores
     from ..serve.batch.score_files import (
         is_score_file,
@@ -61,7 +62,6 @@ def score(
         write_facts,
         write_score_tables,
     )
-    from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run_if_stored
     from ..support.atomic_output import replaced_folder
 

@@ -33,12 +33,12 @@ NUMERIC, CATEGORICAL = "number", "category"  # kinds of feature columns
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMember:
-    """The median engaged member of a role in groups that converted, as of the training data.
+    """An engaged member of a role in a group that converted, the most central of them (medoid).
 
     Attributes:
         role: the role's name.
         signals: value of each signal of stage 1.
-        members: how many engaged members the median is over.
+        members: how many engaged members it is the medoid of.
         snapshots: training snapshots, converted or not, with an engaged member in the role.
     """
 

@@ -37,8 +37,9 @@ def update_threshold(
     The first snapshot is stock: those who qualify there by the line in force are not new. At each
     later one the newly qualified are counted. The line stays if they are within 5 % of what sales
     can take between two snapshots, and otherwise it becomes the readiness of the last group that
-    sales can take; what rounding to whole groups left over is made up for at the next. It never
-    falls under `thresholds.floor`: where supply is short, capacity stays free.
+    sales can take; what rounding to whole groups left over is made up for at the next. Where far
+    more are equal to that one it lies just above them. It never falls under `thresholds.floor`:
+    where supply is short, capacity stays free.
 
     The line of a snapshot depends on that snapshot and those before it, never on outcomes and
     never on what came later. Snapshots that the schedule has already keep their line.
@@ -93,6 +94,11 @@ def _next_threshold(
         elif entries.size:
             threshold = just_above(max(float(entries[0]), floor))
         admitted = int((entries >= threshold).sum())
+        if admitted - target > max(CAPACITY_TOLERANCE * capacity, 1.0):
+            # Equal ones, more than sales can take: which of them enter, only a run can tell that
+            # knows who entered before it (see `entry_budget`).
+            threshold = just_above(threshold)
+            admitted = int((entries >= threshold).sum())
     return threshold, admitted
 
 

@@ -57,6 +57,8 @@ class ThresholdSettings:
         precision: share of the newly qualified that must convert within the horizon.
         confidence: of the one-sided bound that holds `precision`.
         shrinkage: a segment's own line counts half where this many cases speak for it.
+        held_out_nights: nights at the end of the test that training scores and replays, to measure
+            what the nightly job brings; 0 measures it at the cut-offs alone.
     """
 
     policy: Literal["capacity", "value", "precision"] = "capacity"
@@ -73,6 +75,7 @@ class ThresholdSettings:
     precision: OpenShare = 0.3
     confidence: Annotated[Number, Field(ge=0.5, lt=1)] = 0.95
     shrinkage: NumberFromZero = 20.0
+    held_out_nights: WholeFromZero = 14
 
     @field_validator("capacity_by_segment")
     @classmethod

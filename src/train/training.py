@@ -33,11 +33,12 @@ from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes
 from .evaluate.evaluation import MODEL, Evaluation, evaluate_bundle, touched_per_snapshot
+from .evaluate.held_out_nights import HeldOutNights, measure_held_out_nights
 from .fit.monotone import cost_of_monotone_constraints
 from .fit.procedure import FitResult, build_training_matrix, fit_bundle
 from .fit.trees import max_refit_rounds
 from .fit.tuning import TuningResult, tune
-from .thresholds.learn import require_policy
+from .thresholds.learn import require_known_segments, require_policy
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class TrainingResult:
         ablation: frame of `ablation.ablate_themes`; None where it was not made.
         monotone_cost: frame of `monotone.cost_of_monotone_constraints`; None without directions.
         tuned: what the trials found; None without trials.
+        nights: what the judged thresholds brought night by night at the end of the test; None where
+            it was not measured.
         refit: how the registered bundle came about: fitted by the procedure that the test judged,
             to every label known; None where nothing is registered.
     """
@@ -74,6 +77,7 @@ class TrainingResult:
     monotone_cost: pd.DataFrame | None = None
     tuned: TuningResult | None = None
     refit: FitResult | None = None
+    nights: HeldOutNights | None = None
 
     @property
     def registered(self) -> FitResult:
@@ -119,6 +123,7 @@ def train(
     snapshots = collect_snapshots(source, feature_catalogue, split.cutoffs, progress)
     _require_open_groups(snapshots, split)
     training = snapshots.at_cutoffs(split.train)
+    require_known_segments(snapshots.keys_with_segments(), settings.thresholds)
     findings = find_leaks(source.tables, settings, training.features, training.keys, progress)
     for finding in findings:
         logger.warning("%s", finding.sentence)
@@ -154,11 +159,14 @@ def train(
     for finding in too_good:
         logger.warning("%s", finding.sentence)
     findings = (*findings, *too_good)
-    refit, all_snapshots = None, snapshots
+    refit, all_snapshots, nights = None, snapshots, None
     end = end_of_observation(source.tables, settings)
     if evaluation.signal.found:
         if evaluation.level.off:
             logger.warning("%s %s", evaluation.level.sentence, LEVEL_REMEDY)
+        nights = measure_held_out_nights(
+            source, learned, evaluation, split, feature_catalogue, progress
+        )
         catalogue_now = _current_catalogue(source, feature_catalogue, end)
         if catalogue_now is not feature_catalogue:
             all_snapshots = collect_snapshots(source, catalogue_now, split.cutoffs, progress)
@@ -183,7 +191,7 @@ def train(
         _sample_rows(
             all_snapshots.at_cutoffs(split.test).features.select(names), settings.model.seed
         ),
-        findings, tuned=tuned, refit=refit,
+        findings, tuned=tuned, refit=refit, nights=nights,
     )  # fmt: skip
     return _add_refits(trained, snapshots, progress)
 

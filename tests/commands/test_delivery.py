@@ -177,7 +177,7 @@ def nights(monkeypatch):
         )
 
     monkeypatch.setattr(job, "scoring_job", opened)
-    monkeypatch.setattr("mqbg.serve.batch.verdicts.verdicts_as_of", lambda *_: NO_VERDICTS)
+    monkeypatch.setattr("mqbg.features.time_rules.verdicts.verdicts_as_of", lambda *_: NO_VERDICTS)
     return tables
 
 

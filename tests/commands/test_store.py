@@ -92,7 +92,7 @@ def mqbg(monkeypatch, capfd):
 def score(mqbg, monkeypatch):
     """`score(day, ...)`: the command, with a job whose scores are made up."""
     from mqbg.commands import scoring
-    from mqbg.serve.batch import verdicts
+    from mqbg.features.time_rules import verdicts
 
     @contextmanager
     def job(*_arguments, **_options):

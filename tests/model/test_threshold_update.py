@@ -81,6 +81,15 @@ def test_the_line_stays_where_no_other_would_let_in_a_rounder_number():
     assert lines(update_threshold(rows, LINE, per_week(0.6))) == [0.5]  # 2.4 groups
 
 
+def test_more_equal_groups_than_sales_can_take_are_never_all_let_in():
+    equal = {f"G{n:02d}": 0.7 for n in range(40)}
+    rows = snapshots({"z": 0.1}, {"a": 0.9, "b": 0.8, **equal})
+    followed = update_threshold(rows, LINE, per_week(2))  # eight groups between two snapshots
+    assert entries_by_hand(rows, followed) == [2]
+    one_more = snapshots({"z": 0.1}, {"a": 0.9, "b": 0.7, "c": 0.7})
+    assert lines(update_threshold(one_more, replace(LINE, pooled=0.1), per_week(0.5))) == [0.7]
+
+
 def test_who_qualified_before_takes_no_capacity():
     rows = snapshots({"a": 0.9, "b": 0.9}, {"a": 0.9, "b": 0.9, "c": 0.8, "d": 0.7})
     assert lines(update_threshold(rows, LINE, per_week(0.25))) == [0.8]

@@ -297,7 +297,15 @@ def test_a_tree_that_a_bundle_holds_since_version_0_1_is_read(tmp_path):
     model = {**tree["model"], "refits": settings.model.refits}
     new_probes = {"joins_after_stage": 0.2, "join_shift_auc": 0.05}
     probe = {**tree["probe"], **new_probes}
-    added = {**tree, "model": model, "probe": probe, "source": {"normalise": False}}
+    nights = settings.thresholds.held_out_nights
+    thresholds = {**tree["thresholds"], "held_out_nights": nights}
+    added = {
+        **tree,
+        "model": model,
+        "probe": probe,
+        "thresholds": thresholds,
+        "source": {"normalise": False},
+    }
     assert model_settings_values(settings) == added
 
 

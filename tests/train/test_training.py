@@ -53,6 +53,7 @@ SETTINGS = Settings(  # those of the training that is looked at
     snapshots=SnapshotSettings(start=datetime(2024, 12, 1)),
     model=ModelSettings(threads=1, refits=2, resamples=20, few_conversions=10),
     explain=ExplainSettings(min_support=5),
+    thresholds=ThresholdSettings(held_out_nights=3),
 )
 
 
@@ -476,3 +477,19 @@ def test_a_target_stage_that_never_occurs_is_refused_before_any_work(tables, ope
             progress=lambda *told: worked.append(told),
         )
     assert not worked
+
+
+def test_the_thresholds_are_measured_on_nights_that_nothing_was_learned_from(trained):
+    nights = trained.nights
+    last = trained.split.test[-1]
+    assert (nights.count, nights.first, nights.last) == (3, last - timedelta(days=3), last)
+    assert last + HORIZON <= OBSERVED_UNTIL  # all of their outcomes are known
+    capacity = SETTINGS.thresholds.capacity_per_week
+    assert 0 <= nights.performance.per_week.value <= capacity * 3.5 / 3
+
+
+def test_a_capacity_of_a_segment_without_groups_is_refused(source):
+    own = ThresholdSettings(segment="tier", capacity_by_segment={"Z": 5.0})
+    other = replace(source, settings=replace(source.settings, thresholds=own))
+    with pytest.raises(BadInput, match=r"values of tier that groups have \(A, B, C\), got 'Z'"):
+        quickly_trained(other)

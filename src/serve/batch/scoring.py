@@ -24,6 +24,7 @@ from ...explain.shapley.theme_attribution import catalogue_themes
 from ...explain.summaries import MemberFacts, action_text, group_summary, member_summary
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
+from ...features.time_rules.verdicts import latest_verdicts
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from ...support.progress import Progress, no_progress
@@ -38,7 +39,6 @@ from .summary_inputs import (
 )
 from .theme_contributions import theme_contributions
 from .thresholds_in_force import row_segments, thresholds_in_force
-from .verdicts import latest_verdicts
 
 Row = dict[str, Any]
 

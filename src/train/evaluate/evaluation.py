@@ -108,7 +108,12 @@ def evaluate_bundle(
         settings.thresholds,
     )
     realised = measure_performance(
-        rows, thresholds, settings.thresholds, states=settings.states, **bootstrap_options
+        rows,
+        thresholds,
+        settings.thresholds,
+        resamples=settings.model.resamples,
+        seed=settings.model.seed,
+        states=settings.states,
     )
     evaluation = Evaluation(
         rows=rows,

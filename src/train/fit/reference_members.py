@@ -1,4 +1,4 @@
-"""The typical engaged member of each role, whom what-ifs put where somebody is missing."""
+"""The reference member of each role, whom what-ifs put where somebody is missing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from ...features.declare.catalogue import Catalogue
 from ...features.tables.feature_table import Snapshot
 from ...model.bundle import ReferenceMember
+
+Floats = NDArray[np.float64]
 
 
 def engaged_members(snapshot: Snapshot, catalogue: Catalogue, converted: pa.Array) -> pd.DataFrame:
@@ -29,13 +33,18 @@ def engaged_members(snapshot: Snapshot, catalogue: Catalogue, converted: pa.Arra
     return frame.assign(converted=frame["group_id"].isin(converted.to_pylist()))
 
 
+MEDOID_CANDIDATES = 64
+"""Members nearest to the median, among whom the medoid is looked for."""
+
+
 def find_reference_members(
     engaged: pd.DataFrame, catalogue: Catalogue
 ) -> tuple[ReferenceMember, ...]:
-    """The median engaged member of each role in snapshots that converted.
+    """The medoid of the engaged members of each role in snapshots that converted.
 
-    Each signal's median is an observed value (the lower one of an even number), so counts stay
-    whole. A role without an engaged member in any converted snapshot has no typical member.
+    It is a real one: the member from whom all others are least far away. Medians of each signal by
+    itself make somebody who cannot be: active this week, and silent since months. A role without an
+    engaged member in any converted snapshot has no reference member.
 
     Args:
         engaged: rows of `engaged_members`, of the training cut-offs.
@@ -47,16 +56,39 @@ def find_reference_members(
         rows = engaged[engaged["role"] == role.name]
         converted = rows[rows["converted"]]
         if len(converted):
-            median = converted[names].quantile(0.5, interpolation="lower")
+            signals = converted[names].to_numpy(np.float64, na_value=np.nan)
+            chosen = signals[medoid(signals)]
             members.append(
                 ReferenceMember(
                     role.name,
                     {
-                        name: None if np.isnan(median[name]) else float(median[name])
-                        for name in names
+                        name: None if np.isnan(value) else float(value)
+                        for name, value in zip(names, chosen, strict=True)
                     },
                     len(converted),
                     len(rows[["group_id", "as_of"]].drop_duplicates()),
                 )
             )
     return tuple(members)
+
+
+def medoid(signals: Floats) -> int:
+    """Place of the row with the least sum of distances to all others; of equal ones the first.
+
+    Signals count by their ranks, so that none counts more for its unit; a missing one lies below
+    all others. The distance is the sum of absolute differences, which the median of each signal
+    makes least, so the medoid is looked for among the rows nearest to it.
+
+    Args:
+        signals: shape (members, signals); NaN where missing.
+    """
+    ranks = np.column_stack(
+        [
+            rankdata(np.where(np.isnan(column), -np.inf, column), method="average")
+            for column in signals.T
+        ]
+    )
+    from_median = np.abs(ranks - np.median(ranks, axis=0)).sum(axis=1)
+    nearest = np.sort(np.argsort(from_median, kind="stable")[:MEDOID_CANDIDATES])
+    distances = [float(np.abs(ranks - ranks[place]).sum()) for place in nearest]
+    return int(nearest[int(np.argmin(distances))])

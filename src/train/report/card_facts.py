@@ -98,10 +98,16 @@ def threshold_sentences(trained: TrainingResult) -> tuple[str, ...]:
     thresholds = trained.bundle.thresholds
     sentences = [thresholds.description(trained.split.cutoffs[-1])]
     checked = forecast_sentence(trained.evaluation.forecast_checks)
-    for heading, performance in (
-        ("To be expected", thresholds.forecast),
-        *(() if checked else (("On the test part it brought", trained.evaluation.realised),)),
-    ):
+    nights = trained.nights
+    measured = [("To be expected", thresholds.forecast)]
+    if nights is not None:
+        held_out = (
+            f"On the {nights.count} nights up to {nights.last:%Y-%m-%d}, held out, it brought"
+        )
+        measured.append((held_out, nights.performance))
+    if not checked:
+        measured.append(("On the test part it brought", trained.evaluation.realised))
+    for heading, performance in measured:
         if performance is not None:
             shown = [
                 f"{label} {estimate.value:{number_format}} "

@@ -237,6 +237,13 @@ def training_json(trained: TrainingResult) -> dict[str, Any]:
         else None,
         "kept": asdict(evaluation.realised),
         "forecast": checks_json(evaluation.forecast_checks),
+        "nights": None
+        if trained.nights is None
+        else {
+            "first": str(trained.nights.first),
+            "last": str(trained.nights.last),
+            **asdict(trained.nights.performance),
+        },
     }
 
 

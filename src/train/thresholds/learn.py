@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from ...contract import BadInput
-from ...model.threshold_update import qualifying_thresholds, segment_values
+from ...model.threshold_update import SEGMENT_COLUMNS, qualifying_thresholds, segment_values
 from ...model.thresholds import UNREACHABLE, Thresholds, shift_threshold
 from ...settings import ThresholdSettings
 from .capacity import capacity_threshold
@@ -80,6 +81,29 @@ def require_policy(settings: ThresholdSettings) -> None:
             '[thresholds] policy = "value" needs gain (of a conversion) and cost (of a touch), '
             "got none: set both in account currency"
         )
+
+
+def require_known_segments(rows: pd.DataFrame, settings: ThresholdSettings) -> None:
+    """Makes sure that every segment with a capacity of its own has groups.
+
+    Args:
+        rows: the columns of the segments.
+        settings: whose capacities count.
+
+    Raises:
+        BadInput: a segment has no group.
+    """
+    if settings.segment == "none" or not settings.capacity_by_segment:
+        return
+    known = sorted({str(value) for value in rows[SEGMENT_COLUMNS[settings.segment]].dropna()})
+    for name in settings.capacity_by_segment:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; take it out"
+            raise BadInput(
+                f"[thresholds] capacity_by_segment: expected values of {settings.segment} that "
+                f"groups have ({', '.join(known[:10]) or 'there are none'}), got {name!r}{hint}"
+            )
 
 
 def learn_thresholds(

@@ -21,7 +21,7 @@ from .new_entries import (
     find_new_entries,
     require_scored_rows,
 )
-from .nights import replay_nights
+from .nights import Verdicts, no_verdicts, replay_nights
 from .rate_weights import rate_weights
 
 MEASURES = ("per_week", "precision", "recall", "value_per_week")
@@ -58,6 +58,7 @@ def measure_performance(
     seed: int,
     expected_rate: float | None = None,
     states: StateSettings = DEFAULT_STATES,
+    verdicts: Verdicts = no_verdicts,
 ) -> ThresholdPerformance:
     """What the thresholds, as they are in force at each snapshot, bring on these rows.
 
@@ -74,12 +75,13 @@ def measure_performance(
         seed: of the draws; the same seed gives the same intervals.
         expected_rate: share of the rows that is expected to convert, where it is another.
         states: lower line, dwell and recycling.
+        verdicts: what sales had said by a snapshot.
 
     Raises:
         ValueError: as `require_scored_rows`.
     """
     require_scored_rows(rows, LABELLED_COLUMNS)
-    replayed = replay_nights(rows, thresholds, settings, states)
+    replayed = replay_nights(rows, thresholds, settings, states, verdicts)
     return _measure_replayed(replayed, settings, resamples, seed, expected_rate)
 
 

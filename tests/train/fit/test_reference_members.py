@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.settings import RoleRequirement
-from mqbg.train.fit.reference_members import engaged_members, find_reference_members
+from mqbg.train.fit.reference_members import engaged_members, find_reference_members, medoid
 
 AS_OF = datetime(2024, 6, 1)
 
@@ -39,7 +42,7 @@ def engaged(*rows):
     )  # fmt: skip
 
 
-def test_each_signal_is_the_median_of_the_engaged_members_who_converted():
+def test_the_reference_member_is_a_real_one_of_those_who_converted():
     found = find_reference_members(
         engaged(
             ("g1", 1, "user", True, 3.0, 9.0),
@@ -56,18 +59,53 @@ def test_each_signal_is_the_median_of_the_engaged_members_who_converted():
     assert list(found[0].signals) == SIGNALS
 
 
-def test_the_median_of_an_even_number_is_the_lower_observed_value():
-    rows = engaged(*(("g1", 1, "user", True, inbound, 1.0) for inbound in (2.0, 9.0, 4.0, 3.0)))
-    assert find_reference_members(rows, WORDS)[0].signals["inbound_7d"] == 3.0
+def test_it_is_no_mixture_of_members_that_nobody_is_like():
+    rows = engaged(
+        *(
+            ("g1", 1, "user", True, x, y)
+            for x, y in [(1.0, 8.0), (2.0, 9.0), (8.0, 1.0), (9.0, 2.0), (5.0, 1.0)]
+        )
+    )
+    signals = find_reference_members(rows, WORDS)[0].signals
+    pairs = set(zip(rows["inbound_7d"], rows["days_since_outbound"], strict=True))
+    assert (signals["inbound_7d"], signals["days_since_outbound"]) in pairs
 
 
-@pytest.mark.parametrize(
-    ("values", "median"), [([None, None], None), ([None, 6.0], 6.0), ([None, 6.0, 2.0], 2.0)]
-)
-def test_a_signal_with_nothing_to_say_is_none(values, median):
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.none() | st.integers(0, 5), st.integers(0, 9)),
+        min_size=1, max_size=20,
+    )
+)  # fmt: skip
+def test_no_member_is_nearer_to_all_others_than_the_medoid(rows):
+    signals = np.array([[np.nan if x is None else float(x) for x in row] for row in rows])
+    plain = [[-1.0 if x is None else float(x) for x in row] for row in rows]
+    ranks = [
+        [
+            sum(other[j] < row[j] for other in plain)
+            + sum(other[j] == row[j] for other in plain) / 2
+            for j in range(3)
+        ]
+        for row in plain
+    ]
+    sums = [
+        sum(abs(a - b) for other in ranks for a, b in zip(row, other, strict=True)) for row in ranks
+    ]
+    assert sums[medoid(signals)] == pytest.approx(min(sums))
+
+
+def test_of_many_members_the_medoid_is_found_near_the_median():
+    signals = np.random.default_rng(2).gamma(1.0, 3.0, (400, 5))
+    ranks = np.argsort(np.argsort(signals, axis=0), axis=0)
+    sums = np.abs(ranks[:, None, :] - ranks[None, :, :]).sum(axis=(1, 2))
+    assert medoid(signals) == np.argmin(sums)
+
+
+@pytest.mark.parametrize("values", [[None, None], [None, 6.0, None]])
+def test_a_signal_that_the_reference_member_lacks_is_none(values):
     rows = engaged(*(("g1", 1, "user", True, 1.0, value) for value in values))
     rows = rows.astype({"days_since_outbound": float})
-    assert find_reference_members(rows, WORDS)[0].signals["days_since_outbound"] == median
+    assert find_reference_members(rows, WORDS)[0].signals["days_since_outbound"] is None
 
 
 def test_members_count_the_converted_and_snapshots_all_that_had_the_role_engaged():

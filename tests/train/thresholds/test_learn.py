@@ -5,14 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mqbg.contract import BadInput
 from mqbg.model.thresholds import UNREACHABLE, just_above
-from mqbg.settings import ThresholdSettings
+from mqbg.settings import ModelSettings, ThresholdSettings
 from mqbg.train.thresholds.capacity import capacity_threshold
 from mqbg.train.thresholds.counts_by_account import (
     MAX_THRESHOLDS,
     candidate_thresholds,
     count_by_account,
 )
-from mqbg.train.thresholds.learn import MAX_SHIFT, MIN_DECIDED, learn_thresholds
+from mqbg.train.thresholds.learn import (
+    MAX_SHIFT,
+    MIN_DECIDED,
+    learn_thresholds,
+    require_known_segments,
+)
 from mqbg.train.thresholds.new_entries import find_new_entries
 from mqbg.train.thresholds.value_and_precision import (
     lines_to_test,
@@ -376,3 +381,29 @@ def _expected_rate_rows(count=3000):
             "converted": draw.random(count) < readiness,
         }
     )
+
+
+def test_a_capacity_of_a_segment_that_no_group_has_is_refused():
+    own = ThresholdSettings(segment="tier", capacity_by_segment={"A": 2, "a": 3})
+    with pytest.raises(BadInput, match=r"\(A, B, C\), got 'a'"):
+        require_known_segments(ROWS, own)
+    require_known_segments(ROWS, ThresholdSettings(segment="tier", capacity_by_segment={"A": 2}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"capacity_per_week": 0},
+        {"capacity_by_month": {"3": 0}},
+        {"segment": "tier", "capacity_by_segment": {"A": 0}},
+    ],
+)
+def test_a_capacity_of_nothing_is_refused(values):
+    with pytest.raises(ValueError, match="above 0"):
+        ThresholdSettings(**values)
+
+
+@pytest.mark.parametrize("rate", [0, 1])
+def test_an_expected_rate_of_none_or_all_is_refused(rate):
+    with pytest.raises(ValueError, match="expected_rate"):
+        ModelSettings(expected_rate=rate)

@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from ...features.tables.feature_source import FeatureSource
-from ...features.time_rules.eligible_groups import REOPENED
+from ..tables.feature_source import FeatureSource
+from .eligible_groups import REOPENED
 
 _INSTANT = pa.timestamp("us")
 _SCHEMA = pa.schema(

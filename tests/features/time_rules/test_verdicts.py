@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from mqbg.serve.batch.verdicts import latest_verdicts
+from mqbg.features.time_rules.verdicts import latest_verdicts
 
 JUNE = datetime(2024, 6, 1)
 
