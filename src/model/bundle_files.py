@@ -156,8 +156,8 @@ def _upgrade(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
         if refits:
             logger.warning(
                 "%s: the model is of a release whose intervals of a readiness are too narrow in "
-                "most cases: models of other accounts lay in some 58 %% of them, not in 80 %%; they are "
-                "as they were; train again for right ones", folder,
+                "most cases: models of other accounts lay in some 58 %% of them, not in 80 %%; "
+                "they are as they were; train again for right ones", folder,
             )  # fmt: skip
         if manifest["horizons"]:
             logger.warning(
