@@ -18,6 +18,7 @@ from . import (
     flood,
     fuzz,
     game,
+    intervals,
     lookup,
     nights,
     push,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "cut": lambda given: cut.run(given.congress),
     "rival": lambda given: believed.rival(given.congress),
     "noise": lambda given: believed.noise(given.congress),
+    "intervals": lambda given: intervals.run(given.worlds),
     "training": lambda given: believed.training(given.congress),
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
     "game": lambda given: game.run(given.congress),
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument(
         "--rows", nargs="+", choices=SIZES, default=["1m", "10m"], help="activities of `features`"
     )
+    parser.add_argument("--worlds", type=int, default=20, help="small worlds of `intervals`")
     parser.add_argument("--scratch", type=Path, help="keeps the data of `features` between runs")
     parser.add_argument(
         "--featuretools-python", type=Path, help="an interpreter that has featuretools"

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -188,3 +189,36 @@ def test_the_truth_of_a_horizon_is_the_chance_to_convert_in_one_of_its_weeks(ben
     half = bench("world").horizon_chance(hazards, weeks[2] + pd.Timedelta(days=3.5), 3)
     assert half["a"] == pytest.approx(1 - 0.5 ** (3 / 7))
     assert half["b"] == 0
+
+
+class _Fixed:
+    """A model of fixed chances and intervals."""
+
+    def __init__(self, chances: list[float], low: list[float], high: list[float]) -> None:
+        self.chances, self.ends = np.array(chances), (np.array(low), np.array(high))
+
+    def feature_matrix(self, _features: object) -> object:
+        return None
+
+    def log_odds_of_matrix(self, _matrix: object) -> object:
+        return None
+
+    def readiness(self, _log_odds: object) -> object:
+        return self.chances
+
+    def readiness_interval(self, _matrix: object, _log_odds: object) -> object:
+        return self.ends
+
+
+def test_coverage_counts_the_chances_of_other_models_inside_an_interval(bench):
+    models = [
+        _Fixed([0.2, 0.5], [0.1, 0.5], [0.3, 0.6]),
+        _Fixed([0.3, 0.7], [0.25, 0.4], [0.35, 0.8]),
+        _Fixed([0.9, 0.55], [0.8, 0.5], [0.95, 0.6]),
+    ]
+    found = bench("intervals").coverage(models, pa.table({}))
+    # The first holds 0.3 and 0.55 of four, the second 0.5 and 0.55, the third 0.5.
+    assert found.by_world == pytest.approx((0.5, 0.5, 0.25))
+    assert found.inside == pytest.approx(5 / 12)
+    assert found.on_an_end == pytest.approx(1 / 6)
+    assert found.width == pytest.approx(np.mean([0.2, 0.1, 0.1, 0.4, 0.15, 0.1]))

@@ -20,6 +20,7 @@ from .calibrators import Blend, Calibrator, VennAbers
 from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
+from .intervals import drawn_spread, half_width
 from .linear import LinearPart
 from .thresholds import Thresholds
 from .tree_text import split_features
@@ -76,10 +77,6 @@ class Refit:
     linear: LinearPart | None = None
 
 
-INTERVAL_SHARE = 0.8
-"""Of refits to other accounts, the share whose readiness the interval is to hold."""
-
-
 class TreeEngine(Protocol):
     """What runs the trees in LightGBM's place, with the same numbers (see `explain.treeshap`)."""
 
@@ -114,6 +111,8 @@ class Bundle:
             had fewer; None for all.
         refits: the model had it learned from other accounts.
         profile: what the training's data looked like; None for a model of a release without it.
+        paired_refits: each two refits share the accounts among them; not so in bundles up to
+            format 5, whose refits learned from accounts drawn with replacement.
         linear: what a regression says of the raw score beside the trees; None where the trees
             alone do better.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
@@ -134,6 +133,7 @@ class Bundle:
     only_features: tuple[str, ...] | None = None
     refits: tuple[Refit, ...] = ()
     profile: DataProfile | None = None
+    paired_refits: bool = True
     linear: LinearPart | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
     refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
@@ -198,9 +198,10 @@ class Bundle:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Where the readiness would lie in four of five cases, had the model learned elsewhere.
 
-        The refits' spread around their mean, in log-odds of readiness, laid around the readiness
-        itself, which is inside by construction. Without refits the Venn-Abers interval, stretched
-        to the readiness where that lies outside.
+        The refits come in pairs to disjoint halves of the accounts. How far those of a pair differ
+        says how far this model and one of as many other accounts would (`model.intervals`); that
+        is laid around the readiness, which is inside by construction. Without refits it is the
+        Venn-Abers interval, stretched to the readiness where that lies outside.
 
         Args:
             matrix: shape (rows, features).
@@ -213,20 +214,21 @@ class Bundle:
         if not (self.refits and len(matrix)):
             low, high = self.interval.bounds(log_odds)
             return np.minimum(low, readiness), np.maximum(high, readiness)
-        spread = np.empty((len(self.refits), len(matrix)))
-        total = np.zeros(len(matrix))  # added one by one: the same bits for one row and for many
-        for number, refit in enumerate(self.refits):
-            raw = self._blended(matrix, self._predict_refit(number, matrix), refit.linear)
-            spread[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
-            total += spread[number]
-        spread -= total / len(self.refits)
-        tail = (1 - INTERVAL_SHARE) / 2
-        ends = np.quantile(spread, (tail, 1 - tail), axis=0, method="weibull")
+        by_refit = self._refitted_log_odds(matrix)
+        below, above = half_width(by_refit) if self.paired_refits else drawn_spread(by_refit)
         centre = logit(np.clip(readiness, MIN_CHANCE, 1 - MIN_CHANCE))
         return (
-            np.minimum(expit(centre + ends[0]), readiness),
-            np.maximum(expit(centre + ends[1]), readiness),
+            np.minimum(expit(centre + below), readiness),
+            np.maximum(expit(centre + above), readiness),
         )
+
+    def _refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of readiness by each refit, shape (refits, rows)."""
+        found = np.empty((len(self.refits), len(matrix)))
+        for number, refit in enumerate(self.refits):
+            raw = self._blended(matrix, self._predict_refit(number, matrix), refit.linear)
+            found[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
+        return found
 
     @cached_property
     def _refit_boosters(self) -> tuple[lgb.Booster, ...]:

@@ -111,8 +111,8 @@ class ModelSettings:
         few_conversions: with fewer converted groups the trees are blended with the rule score.
         expected_rate: the share of open groups that convert within the horizon, where it is known
             to be another than in training; readiness is moved to it.
-        refits: to accounts drawn with replacement, behind the interval of a readiness; 0 takes the
-            Venn-Abers interval, which knows only how many labels there are at a score.
+        refits: to halves of the accounts, in pairs, behind the interval of a readiness; 0 takes
+            the Venn-Abers interval, which knows only how many labels there are at a score.
         tuning_minutes: after so long `--trials` starts no further trial.
     """
 

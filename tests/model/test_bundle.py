@@ -458,6 +458,28 @@ def test_a_bundle_of_a_release_with_trees_of_horizons_is_scored_as_it_was_with_a
     assert chances[180] == pytest.approx(held, rel=1e-12)
 
 
+def test_refits_of_a_release_before_keep_their_intervals_with_a_warning(
+    bundle, table, tmp_path, caplog
+):
+    drawn = replace(
+        bundle,
+        refits=tuple(Refit(bundle.trees, Platt(1.0, one)) for one in (-0.5, 0.1, 0.9)),
+        paired_refits=False,
+    )
+    save_bundle(drawn, tmp_path)
+    card = card_of(tmp_path)
+    del card["linear"], card["paired_refits"]
+    for refit in card["refits"]:
+        del refit["linear"]
+    rewrite(tmp_path, {**card, "format": 5})
+    other = load_bundle(tmp_path)
+    assert other == drawn
+    assert "too narrow in most cases" in caplog.text
+    x = other.feature_matrix(table)
+    before, after = (one.readiness_interval(x, one.log_odds_of_matrix(x)) for one in (drawn, other))
+    assert [end.tolist() for end in before] == [end.tolist() for end in after]
+
+
 def test_steps_of_horizons_survive_saving_without_a_file_of_their_own(bundle, tmp_path):
     steps = (HorizonStep(30, Platt(0.5, -2.0)), HorizonStep(180, Platt(0.2, -1.0)))
     stepped = replace(bundle, horizon_models=steps)

@@ -226,21 +226,6 @@ def _best_step(held_out: Floats, converted: NDArray[np.bool_]) -> int:
     return int(np.argmin([np.mean(_row_losses(scores, converted)) for scores in held_out]))
 
 
-def held_out_scores(
-    rows: TrainingMatrix,
-    fold: NDArray[np.intp],
-    parameters: Mapping[str, Any],
-    rounds: int,
-) -> Floats:
-    """Log-odds of every row from trees that did not fit its fold, shape (rows,)."""
-    scores = np.empty(rows.converted.size)
-    for number in np.unique(fold):
-        held_out_rows = np.flatnonzero(fold == number)
-        booster = train_booster(rows, np.flatnonzero(fold != number), parameters, rounds)
-        scores[held_out_rows] = booster.predict(rows.x[held_out_rows], raw_score=True)
-    return scores
-
-
 def train_booster(
     rows: TrainingMatrix,
     row_indices: NDArray[np.intp],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...model.bundle import INTERVAL_SHARE
+from ...model.intervals import INTERVAL_SHARE
 from ..evaluate.evaluation import MODEL
 from ..evaluate.forecast_check import forecast_sentence
 from ..fit.shrinkage import describe_blend as sample_sentence

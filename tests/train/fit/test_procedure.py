@@ -204,7 +204,7 @@ def test_other_policies_than_capacity_have_no_schedule(
     assert learned.bundle.thresholds.forecast is not None
 
 
-def test_refits_learn_from_drawn_accounts_and_spread_around_the_model(
+def test_refits_learn_from_halves_of_the_accounts_and_spread_around_the_model(
     made_snapshots, made_settings, made_split, quickly_learned
 ):
     snapshots = made_snapshots(groups=120)

@@ -24,7 +24,6 @@ from mqbg.train.fit.trees import (
     TrainingMatrix,
     fit_trees,
     group_weights,
-    held_out_scores,
     lightgbm_parameters,
 )
 
@@ -319,10 +318,3 @@ def test_the_held_out_loss_of_every_fold_is_told_tree_by_tree(spied):
         loss = -np.mean(np.where(inside, np.log(chance), np.log(1 - chance)))
         assert row["log_loss"] == pytest.approx(loss)
         assert (row["rows"], row["conversions"]) == (inside.size, inside.sum())
-
-
-def test_held_out_scores_of_given_folds_are_those_of_the_fit(few_rounds):
-    given_rows = rows()
-    fitted = fit_trees(given_rows, how(threads=1), quiet)
-    again = held_out_scores(given_rows, fitted.fold, fitted.parameters, fitted.rounds)
-    assert again.tolist() == fitted.held_out.tolist()
