@@ -13,10 +13,10 @@ from .options import Config, read_settings
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),
-    groups: Annotated[int, typer.Option(help="Buying groups.")] = 2000,
+    groups: Annotated[int, typer.Option(help="Buying groups.")] = 1200,
     config: Config = None,
 ) -> None:
-    """Simulate, check, train, score and report, in under two minutes."""
+    """Simulate, check, train, score four weeks and report, in under two minutes."""
     from .demonstration import demonstration_output, run_demonstration
 
     settings = read_settings(config)

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -17,14 +17,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..contract import BadInput
-from ..explain.language import Language, load_language
-from ..features.tables.feature_source import prepare_source
+from ..explain.language import Language, languages, load_language
+from ..features.tables.feature_source import FeatureSource, prepare_source
+from ..model.bundle import Bundle
 from ..model.registry import FIRST
 from ..serve.batch.names import read_names
 from ..serve.batch.score_files import write_score_tables
-from ..serve.batch.scoring import score
-from ..serve.pages import training_record, write_report
+from ..serve.batch.score_history import ScoreHistory
+from ..serve.batch.scoring import ScoreTables, score
+from ..serve.batch.verdicts import verdicts_as_of
+from ..serve.pages import INDEX, training_record, write_report
 from ..serve.pages.portfolio import PortfolioGroup, portfolio
+from ..serve.store.connection import open_store
+from ..serve.store.job_lock import hold_job_lock
+from ..serve.store.load_history import load_history
+from ..serve.store.save_run import save_run
 from ..settings import ActivityKind, Settings
 from ..simulate import simulate
 from ..simulate.parameters import PORTAL_KIND
@@ -39,7 +46,15 @@ from .versions import new_move
 
 MARKER_FILE = ".mqbg-demo"  # tells a folder of ours from a project that happens to look like it
 SHOWN_GROUPS = 10
+PAGES = 200
+"""Groups with a page of their own, in each language."""
+
 MIN_GROUPS = 100
+EARLIER_RUNS = 3
+"""Weekly runs before the last one, so that there are trends, changes and states to see."""
+
+CAPACITY_PER_WEEK = 3.0
+"""Groups that the sales team of the demonstration can take: so few that the threshold binds."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,8 @@ class Demonstration:
         version: its version in the registry of the demonstration.
         readiest_rows: the readiest groups.
         page: the first page of the report.
+        other_pages: the first pages in further languages, with their names.
+        store: URL of the store that holds the runs.
     """
 
     out: Path
@@ -61,12 +78,14 @@ class Demonstration:
     version: str
     readiest_rows: tuple[PortfolioGroup, ...]
     page: Path
+    other_pages: tuple[tuple[str, Path], ...]
+    store: str
 
 
 def run_demonstration(
     out: Path, groups: int, settings: Settings, progress: Progress
 ) -> Demonstration:
-    """Simulate, check, train, score, report; an earlier demonstration in `out` gives way.
+    """Simulate, check, train, score some weeks, report; an earlier demonstration gives way.
 
     The model goes to a registry of its own, beside the data: made data has no place in a real one.
 
@@ -78,12 +97,11 @@ def run_demonstration(
     if not (out / MARKER_FILE).is_file():
         refuse_unless_empty(out)
     shutil.rmtree(out, ignore_errors=True)
-    # The world's own kind has settings as any other would: nothing is to be warned of.
-    settings = replace(settings, kinds={PORTAL_KIND: ActivityKind(), **settings.kinds})
-    store = out / "mlruns" / "mlflow.db"
-    store.parent.mkdir(parents=True)
+    tracking = out / "mlruns" / "mlflow.db"
+    tracking.parent.mkdir(parents=True)
     (out / MARKER_FILE).touch()
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{tracking}"
+    settings = demonstration_settings(settings)
     simulate(
         out / "data",
         groups=groups,
@@ -101,14 +119,11 @@ def run_demonstration(
             write_run_folder(trained, temporary, str(out / "data"), installed_version("mqbg"))
         logged = log_run_folder(out / "run", new_move(FIRST, "the demonstration"), progress)
         as_of, language = trained.split.test[-1], _summary_language(settings)
-        scored = score(
-            prepared,
-            trained.bundle,
-            as_of,
-            model_version=str(logged.version),
-            language=language,
-            progress=progress,
+        store_url = f"sqlite:///{out / 'store.sqlite'}"
+        runs = _weekly_runs(
+            prepared, trained.bundle, as_of, str(logged.version), settings, store_url, progress
         )
+        scored, before = runs.latest, runs.before
         with new_folder(out / "scores") as temporary:
             write_score_tables(scored, temporary)
         page = write_report(
@@ -117,26 +132,93 @@ def run_demonstration(
             trained.bundle,
             out / "report",
             language=language,
+            more_languages=[load_language(code) for code in languages() if code != language.code],
             figures=trained.evaluation.figures,
+            before=before,
+            history=runs.history,
+            pages=PAGES,
             record=training_record(settings.model.registered_name, str(logged.version)),
             progress=progress,
         )
         rows = portfolio(scored, read_names(scored, source), language).listed_groups[:SHOWN_GROUPS]
-    return Demonstration(out, as_of, trained, str(logged.version), rows, page)
+    others = tuple(
+        (
+            load_language(code).locale.get_language_name(code) or code,
+            page.parent / f"lang-{code}" / INDEX,
+        )
+        for code in languages()
+        if code != language.code
+    )
+    return Demonstration(out, as_of, trained, str(logged.version), rows, page, others, store_url)
+
+
+@dataclass(frozen=True)
+class _WeeklyRuns:
+    """The latest run, the one before, and the history of all."""
+
+    latest: ScoreTables
+    before: ScoreTables
+    history: ScoreHistory
+
+
+def _weekly_runs(
+    source: FeatureSource,
+    bundle: Bundle,
+    as_of: datetime,
+    version: str,
+    settings: Settings,
+    store_url: str,
+    progress: Progress,
+) -> _WeeklyRuns:
+    """Scores some weeks in order, as the nightly job would, and keeps them in a store."""
+    language, runs = _summary_language(settings), []
+    with open_store(store_url) as store, hold_job_lock(store, "the demonstration"):
+        for week in range(EARLIER_RUNS, -1, -1):
+            at = as_of - timedelta(weeks=week)
+            scored = score(
+                source, bundle, at, model_version=version, language=language, progress=progress
+            )
+            with save_run(store, scored, verdicts_as_of(source, at), settings, at) as saved:
+                runs.append(saved.scored)
+        with store.reading() as connection:
+            history = load_history(connection, as_of)
+    return _WeeklyRuns(runs[-1], runs[-2], history)
+
+
+def demonstration_settings(settings: Settings) -> Settings:
+    """The settings of the demonstration: those given, or a sales team that few groups fit into.
+
+    What takes long and no page of the report shows, the refits without each theme, is left out.
+    The world's own kind has settings as any other would, so that nothing is warned of.
+    """
+    kinds = {PORTAL_KIND: ActivityKind(), **settings.kinds}
+    if settings != Settings():
+        return replace(settings, kinds=kinds)
+    return replace(
+        settings,
+        kinds=kinds,
+        thresholds=replace(settings.thresholds, capacity_per_week=CAPACITY_PER_WEEK),
+        model=replace(settings.model, ablation=False),
+    )
 
 
 def demonstration_output(
     demonstrated: Demonstration, settings: Settings
 ) -> Iterator[RenderableType]:
-    """What the command prints: the comparison, the ten readiest groups, what to open next."""
+    """What the command prints: the comparison, ten groups to work on first, what to open next."""
     yield comparison_table(demonstrated.trained)
     yield demonstrated.trained.evaluation.verdict
     yield readiest_table(demonstrated.readiest_rows, _summary_language(settings))
     out, first = demonstrated.out, demonstrated.readiest_rows[0].score["group_id"]
     store = os.environ["MLFLOW_TRACKING_URI"]
+    others = "".join(
+        f"  {page}   the same in another language: {name}\n"
+        for name, page in demonstrated.other_pages
+    )
     yield (
         "[bold]What to open next[/bold]\n"
         f"  {demonstrated.page}   every group, its stakeholders and why\n"
+        f"{others}"
         f"  {out}/scores/scores.parquet   the same as tables\n"
         f"  MLFLOW_TRACKING_URI={store} {_command_path('mqbg')} explain {out}/data {first} "
         f"--as-of {demonstrated.as_of:%Y-%m-%d}\n"
@@ -157,8 +239,8 @@ def _command_path(name: str) -> str:
 
 
 def readiest_table(rows: Sequence[PortfolioGroup], language: Language) -> Table:
-    """The readiest groups, each with its strongest stakeholder."""
-    table = Table(title="The ten readiest groups", box=box.SIMPLE_HEAD, pad_edge=False)
+    """The groups to work on first, each with its strongest stakeholder."""
+    table = Table(title="The ten groups to work on first", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("account", overflow="fold")
     table.add_column("solution")
     table.add_column("readiness", justify="right")

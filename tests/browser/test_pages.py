@@ -138,6 +138,8 @@ def test_filters_and_search_work_by_keyboard_and_tell_how_many_are_left(tab, fol
     page.keyboard.type("ａＲＲＯＷ 13")  # wide letters and capitals do not matter
     page.get_by_text(f"Groups found: 1 / {GROUPS}").wait_for()
     assert shown_accounts(page) == ["Arrow 13 K.K."]
+    page.keyboard.type(" nobody")
+    page.get_by_text("No group matches.").wait_for()
     tab_to(page, page.get_by_role("button", name="Show all"))
     page.keyboard.press("Enter")
     page.get_by_text(f"Groups found: {GROUPS} / {GROUPS}").wait_for()

@@ -84,7 +84,7 @@ function filled(template, one, { dataset }) {
   return row;
 }
 
-function portfolio(table, form, told, more, template, rows) {
+function portfolio(table, form, told, more, nothing, template, rows) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
   const search = form.querySelector("input[type=search]");
@@ -137,6 +137,7 @@ function portfolio(table, form, told, more, template, rows) {
     body.replaceChildren(...found.slice(0, limit).map((one) => filled(template, one, table)));
     told.querySelector("b").textContent = whole.format(found.length);
     more.hidden = found.length <= limit;
+    nothing.hidden = found.length > 0;
     keep();
   }
 
@@ -223,7 +224,7 @@ function copying(button, box, told) {
 function start() {
   const table = document.getElementById("groups");
   if (table && globalThis.portfolioData) {
-    const parts = ["filters", "found", "more", "row"].map((id) => document.getElementById(id));
+    const parts = ["filters", "found", "more", "none", "row"].map((id) => document.getElementById(id));
     portfolio(table, ...parts, unpacked(globalThis.portfolioData));
   }
   const button = document.getElementById("copy");
