@@ -19,13 +19,14 @@ from rich.table import Table
 from ..contract import BadInput
 from ..explain.language import Language, languages, load_language
 from ..features.tables.feature_source import FeatureSource, prepare_source
+from ..features.time_rules.verdicts import verdicts_as_of
 from ..model.bundle import Bundle
 from ..model.registry import FIRST
+from ..serve.batch.capacity_at_night import capacity_at_night
 from ..serve.batch.names import read_names
 from ..serve.batch.score_files import write_score_tables
 from ..serve.batch.score_history import ScoreHistory
 from ..serve.batch.scoring import ScoreTables, score
-from ..serve.batch.verdicts import verdicts_as_of
 from ..serve.pages import INDEX, training_record, write_report
 from ..serve.pages.portfolio import PortfolioGroup, portfolio
 from ..serve.store.connection import open_store
@@ -172,13 +173,16 @@ def _weekly_runs(
 ) -> _WeeklyRuns:
     """Scores some weeks in order, as the nightly job would, and keeps them in a store."""
     language, runs = _summary_language(settings), []
+    capacity = capacity_at_night(source, bundle)
     with open_store(store_url) as store, hold_job_lock(store, "the demonstration"):
         for week in range(EARLIER_RUNS, -1, -1):
             at = as_of - timedelta(weeks=week)
             scored = score(
                 source, bundle, at, model_version=version, language=language, progress=progress
             )
-            with save_run(store, scored, verdicts_as_of(source, at), settings, at) as saved:
+            with save_run(
+                store, scored, verdicts_as_of(source, at), settings, at, capacity=capacity
+            ) as saved:
                 runs.append(saved.scored)
         with store.reading() as connection:
             history = load_history(connection, as_of)

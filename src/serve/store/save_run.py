@@ -86,7 +86,7 @@ def save_run(
     Args:
         store: held by `job_lock.hold_job_lock`.
         scored: of one cut-off.
-        verdicts: as `verdicts.verdicts_as_of` gives them.
+        verdicts: as `time_rules.verdicts.verdicts_as_of` gives them.
         settings: [states] and [store] are read.
         as_of: the cut-off.
         replay: drop the runs after the cut-off.
