@@ -27,6 +27,8 @@ test-slow: setup ## the tests marked slow
 	MQBG_SLOW=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-browser: setup ## the pages in headless Chromium
+	@npm install --silent --no-save --no-audit --no-fund --prefix .venv/axe axe-core@4.11.0 \
+	  || echo "no axe-core: the accessibility test skips"
 	MQBG_BROWSER=1 $(BIN)/pytest -q tests/browser
 
 test-spark: setup ## the tests on a local Spark; needs Java 17

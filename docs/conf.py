@@ -29,6 +29,7 @@ myst_heading_anchors = 3
 # Outputs come from `make test-notebooks`, which runs every notebook; building the site runs none.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # tables of the model card
 suppress_warnings = ["mystnb.unknown_mime_type"]  # widgets' own types, beside the text they carry
 
 autodoc_member_order = "bysource"

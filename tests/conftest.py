@@ -40,6 +40,10 @@ from mqbg.model.calibrators import Blend
 from mqbg.settings import Settings, settings_from_values
 from mqbg.simulate import simulate
 from mqbg.source import Source
+from mqbg.support.disk_cache import CACHE_VARIABLE
+
+# No test reads what another one left; those of the cache name a folder of their own.
+os.environ[CACHE_VARIABLE] = ""
 
 Row = dict[str, Any]
 Tables = Mapping[str, Sequence[Row] | pa.Table]

@@ -168,7 +168,5 @@ def _feature_rows(
     with checked_source_for(data, model.bundle, settings, quarantine, engine) as source:
         rows = model_columns(source, model, settings)
         fit = data_fit(rows.source, model.bundle, before)
-        fit.log()
-        if not force:
-            require_fit(fit, "features")
+        require_fit(fit, "features", force=force)
         yield rows

@@ -129,10 +129,11 @@ def run(
         with store_for(settings, at, replay=replay) as store:
             if store is None:
                 raise BadInput(_no_store_message("run"))
-            scored = _score_and_save(
+            scored, facts = _score_and_save(
                 data, at, out, version, lang, engine, quarantine, settings, store, replay, force
             )
         document["groups"] = scored.scores.num_rows
+        document |= {"model": facts["model"], "data_fit": facts["data_fit"]}
         print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
         # Locked again for each target, once it has let us in: nobody waits for a login.
         with _open_store(settings) as store, progress_shown() as progress:
@@ -156,10 +157,9 @@ def _score_and_save(
     store: Store,
     replay: bool,
     force: bool,
-) -> ScoreTables:
-    """The scores of a night, in the folder and in the store."""
-    from ..serve.batch.capacity_at_night import capacity_at_night
-    from ..serve.batch.score_files import is_score_file, write_score_tables
+) -> tuple[ScoreTables, dict[str, Any]]:
+    """The scores of a night, in the folder and in the store, and what is to be said of them."""
+    from ..serve.batch.score_files import is_score_file, write_facts, write_score_tables
     from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run
     from ..support.atomic_output import replaced_folder
@@ -168,14 +168,14 @@ def _score_and_save(
         replaced_folder(out, is_score_file) as temporary,
         open_scoring_job(data, version, lang, quarantine, settings, engine, force=force) as job,
     ):
-        job.check_fit(at, "run")
+        facts = job.facts(at, job.check_fit(at, "run"))
         scored, verdicts = job.score(at), verdicts_as_of(job.source, at)
-        capacity = capacity_at_night(job.source, job.bundle)
         with save_run(
-            store, scored, verdicts, settings, at, replay=replay, capacity=capacity
+            store, scored, verdicts, settings, at, replay=replay, capacity=job.capacity()
         ) as saved:
             write_score_tables(saved.scored, temporary)
-        return saved.scored
+            write_facts(facts, temporary)
+        return saved.scored, facts
 
 
 def _now() -> datetime:
@@ -283,8 +283,8 @@ def _requeue_dead(store: Store, to: str) -> None:
 
 
 def _list_rejected(store: Store, results: Sequence[PushResult], path: Path | None) -> None:
-    from ..serve.delivery.csv_export import write_csv
     from ..serve.delivery.outbox.outbox import load_refused_records
+    from ..support.csv_export import write_csv
 
     if path is None:
         return
@@ -304,6 +304,7 @@ def _summarized(path: Path | None, as_of: str) -> Iterator[dict[str, Any]]:
     """What a run did, written however it ends: with its exit status, and why where it failed."""
     document: dict[str, Any] = {
         "as_of": as_of, "status": 0, "error": None, "groups": None, "pushed": [],
+        "model": None, "data_fit": None,
     }  # fmt: skip
     try:
         yield document

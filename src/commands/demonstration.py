@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -25,8 +25,9 @@ from ..serve.batch.score_files import write_score_tables
 from ..serve.batch.scoring import score
 from ..serve.pages import training_record, write_report
 from ..serve.pages.portfolio import PortfolioGroup, portfolio
-from ..settings import Settings
+from ..settings import ActivityKind, Settings
 from ..simulate import simulate
+from ..simulate.parameters import PORTAL_KIND
 from ..source import checked_source
 from ..support.atomic_output import new_folder, refuse_unless_empty
 from ..support.progress import Progress
@@ -77,6 +78,8 @@ def run_demonstration(
     if not (out / MARKER_FILE).is_file():
         refuse_unless_empty(out)
     shutil.rmtree(out, ignore_errors=True)
+    # The world's own kind has settings as any other would: nothing is to be warned of.
+    settings = replace(settings, kinds={PORTAL_KIND: ActivityKind(), **settings.kinds})
     store = out / "mlruns" / "mlflow.db"
     store.parent.mkdir(parents=True)
     (out / MARKER_FILE).touch()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,7 +43,30 @@ ChangedSince = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Score although the model knows few of the data's names.")
 ]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the result here, too, as JSON.")
+]
 Version = Annotated[str, typer.Option(help="Model version: champion, latest, or a number.")]
+
+
+def write_json(file: Path | None, document: Mapping[str, Any]) -> None:
+    """Writes what `--json` asked for; nothing without it.
+
+    Args:
+        file: of the option.
+        document: instants are written as ISO 8601.
+    """
+    if file is None:
+        return
+    from ..support.atomic_output import replaced_file
+
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False, default=_json_value)
+    with replaced_file(file) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _json_value(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def read_settings(config: Path | None) -> Settings:

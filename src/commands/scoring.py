@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,16 +19,21 @@ from .options import (
     Data,
     Engine,
     Force,
+    JsonFile,
     Language,
     Quarantine,
     Version,
     parse_changed_since,
     parse_instant,
     read_settings,
+    write_json,
 )
 from .store import Replay, UseStore, store_for, warn_if_rescored
 
 if TYPE_CHECKING:
+    from ..explain.language import Language as SpokenLanguage
+    from ..serve.batch.score_history import ScoreHistory
+    from ..serve.batch.scoring import ScoreTables
     from ..serve.batch.scoring_job import ScoringJob
     from ..settings import Settings
 
@@ -44,12 +50,17 @@ def score(
     store: UseStore = True,
     replay: Replay = False,
     force: Force = False,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
-    from ..serve.batch.capacity_at_night import capacity_at_night
     from ..serve.batch.incremental import require_matching_scores
-    from ..serve.batch.score_files import is_score_file, read_score_tables, write_score_tables
+    from ..serve.batch.score_files import (
+        is_score_file,
+        read_score_tables,
+        write_facts,
+        write_score_tables,
+    )
     from ..serve.batch.verdicts import verdicts_as_of
     from ..serve.store.save_run import save_run_if_stored
     from ..support.atomic_output import replaced_folder
@@ -62,21 +73,32 @@ def score(
         open_scoring_job(data, version, lang, quarantine, settings, engine, force=force) as job,
         store_for(settings, at, use=store, replay=replay, skip_if_past=True) as opened_store,
     ):
-        job.check_fit(at, "score")
+        facts = job.facts(at, job.check_fit(at, "score"))
         if earlier is None or previous is None:
             scored = job.score(at)
         else:
             require_matching_scores(previous, earlier, job.model.version, str(out))
             scored = job.score_changed(at, earlier, previous)
         verdicts = verdicts_as_of(job.source, at)
-        capacity = capacity_at_night(job.source, job.bundle)
         with save_run_if_stored(
-            opened_store, scored, verdicts, settings, at, replay=replay, capacity=capacity
+            opened_store, scored, verdicts, settings, at, replay=replay, capacity=job.capacity()
         ) as saved:
             write_score_tables(saved.scored, temporary)
+            write_facts(facts, temporary)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
+    changed_groups = len(saved.transitions)
+    write_json(
+        json_file,
+        {
+            "as_of": at,
+            "model_version": job.model.version,
+            "groups": scored.scores.num_rows,
+            "statuses": dict(Counter(saved.scored.scores["status"].to_pylist())),
+            "changed_states": None if opened_store is None else changed_groups,
+            "out": str(out),
+        },
+    )
     if opened_store is not None:
-        changed_groups = len(saved.transitions)
         changed = (
             "1 changed its state"
             if changed_groups == 1
@@ -99,23 +121,33 @@ def explain(
     ] = None,
     version: Version = "champion",
     lang: Language = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show every stakeholder, role and step as well.")
+    ] = False,
+    json_file: JsonFile = None,
     quarantine: Quarantine = None,
     config: Config = None,
 ) -> None:
-    """Explain one group's score: who adds what, why, and what goes with a higher one."""
+    """Explain one group's score in a few lines: how likely, who, why, what next; `--full`: all."""
     from ..serve.batch.console_changes import change_report, require_earlier_cutoff
-    from ..serve.batch.console_report import group_report
+    from ..serve.batch.console_report import group_document, group_report
 
     at, earlier = parse_instant(as_of), None if since is None else parse_instant(since)
     settings = read_settings(config)
     require_earlier_cutoff(earlier, since_version, at)
+    if earlier is not None and json_file is not None:
+        raise BadInput(
+            "--json: expected no --since beside it, got both; the file holds one score, so ask for "
+            "each cut-off by itself"
+        )
     with open_scoring_job(data, version, lang, quarantine, settings) as job:
         if earlier is None:
             job.require_open_group(group_id, at)
             scored = job.score(at, group_ids=[group_id])
             warn_if_rescored(settings, scored)
             people = job.contact_names(scored.stakeholders["contact_id"].to_pylist())
-            parts = list(group_report(scored, people, job.bundle, job.language))
+            parts = list(group_report(scored, people, job.bundle, job.language, full=full))
+            write_json(json_file, group_document(scored))
         else:
             parts = list(change_report(job, group_id, earlier, at, since_version))
     console = results()
@@ -159,25 +191,41 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for the pages.")],
     before: Annotated[
         Path | None,
-        typer.Option(help="The folder of an earlier `mqbg score`, to show what changed."),
+        typer.Option(
+            help="The folder of an earlier `mqbg score`, to show what changed; default: the "
+            "store's run before."
+        ),
     ] = None,
-    lang: Language = None,
+    lang: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lang",
+            help="Language of the pages; given again, further ones that a switch leads to. "
+            "Default: the settings', and the others that come with mqbg.",
+        ),
+    ] = None,
     quarantine: Quarantine = None,
+    store: Annotated[
+        bool, typer.Option("--store/--no-store", help="Show history from the store.")
+    ] = True,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
-    """Write the scores as pages that open without a server."""
-    from ..explain.language import load_language
+    """Write the scores as pages that open without a server, in any language."""
     from ..model.known_names import model_spellings
     from ..model.registry import load_registered_bundle
     from ..serve.batch.score_files import read_score_tables
+    from ..serve.batch.score_history import NO_HISTORY
     from ..serve.pages import training_record, write_report
     from ..source import checked_source
 
     settings = read_settings(config)
-    language = load_language(lang or settings.explain.language, settings.explain.languages_folder)
+    page_languages = report_languages(lang, settings)
     scored = read_score_tables(scores)
     if not scored.scores.num_rows:
         raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")
+    earlier = None if before is None else read_score_tables(before)
+    stored, history = stored_history(settings, scored) if store else (None, NO_HISTORY)
     version = scored.scores["model_version"][0].as_py()
     name = settings.model.registered_name
     bundle = load_registered_bundle(name, version).bundle
@@ -196,9 +244,61 @@ def report(
             source,
             bundle,
             out,
-            language=language,
+            language=page_languages[0],
+            more_languages=page_languages[1:],
             record=training_record(name, version),
-            before=None if before is None else read_score_tables(before),
+            before=earlier or stored,
+            history=history,
             progress=progress,
         )
     print(f"open {page}")  # noqa: T201 - the result
+    languages = [one.code for one in page_languages]
+    write_json(json_file, {"page": str(page), "languages": languages, "model_version": version})
+
+
+def report_languages(codes: list[str] | None, settings: Settings) -> list[SpokenLanguage]:
+    """The languages of a report, that of the pages first.
+
+    Args:
+        codes: those asked for; None for the settings' own and those that come with mqbg.
+        settings: [explain] is read.
+    """
+    from ..explain.language import languages as known_languages
+    from ..explain.language import load_language
+
+    own = [settings.explain.language, *known_languages()]
+    return [
+        load_language(code, settings.explain.languages_folder)
+        for code in dict.fromkeys(codes or own)
+    ]
+
+
+def stored_history(
+    settings: Settings, scored: ScoreTables
+) -> tuple[ScoreTables | None, ScoreHistory]:
+    """The run before the scores, and the history up to them; nothing where the store lacks them.
+
+    Args:
+        settings: [store] is read.
+        scored: of one cut-off.
+    """
+    from ..serve.batch.score_history import NO_HISTORY
+    from ..serve.store.connection import open_store, store_exists, store_url
+    from ..serve.store.load_history import holds_run, load_history, load_previous_cutoff
+    from ..serve.store.load_run import load_run
+
+    url = store_url(settings.store)
+    if not url or not store_exists(url):
+        return None, NO_HISTORY
+    first = scored.scores.slice(0, 1).to_pylist()[0]
+    as_of, version = first["as_of"], first["model_version"]
+    timeout = settings.store.lock_timeout_seconds
+    with (
+        open_store(url, lock_timeout_seconds=timeout, read_only=True) as store,
+        store.reading() as connection,
+    ):
+        if not holds_run(connection, as_of, version, scored.scores.num_rows):
+            return None, NO_HISTORY
+        previous = load_previous_cutoff(connection, as_of)
+        earlier = None if previous is None else load_run(connection, previous)
+        return earlier, load_history(connection, as_of)

@@ -14,7 +14,7 @@ import typer
 
 from ..contract import BadInput
 from ..support.terminal import ERRORS
-from .options import Config, read_settings
+from .options import Config, JsonFile, read_settings, write_json
 
 if TYPE_CHECKING:
     from ..serve.batch.scoring import ScoreTables
@@ -140,6 +140,7 @@ def forget(
             "import; may be repeated. The file of [push.jsonl] is searched always."
         ),
     ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Remove a person from the store, the outbox, tables, pages and files, and say what went.
@@ -173,7 +174,10 @@ def forget(
         removed = _stage_files(person, scores, pages, others, files)
         in_store, copies = _forget_in_store(person, settings, url, files)
         files.commit()
-    _print_removed(contact_id, in_store | removed, copies, data if in_data else None)
+    removed = in_store | removed
+    document = {"contact_id": contact_id, "removed": removed, "sent": list(map(str, copies))}
+    write_json(json_file, document)
+    _print_removed(contact_id, removed, copies, data if in_data else None)
 
 
 def _pushed_lines(settings: Settings) -> list[Path]:

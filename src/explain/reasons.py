@@ -5,7 +5,8 @@ This answers another question than the stakeholder game, which asks what each pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -27,6 +28,37 @@ NO_REASON_THEMES = frozenset({"rule scores"})
 
 IDENTITIES = frozenset({"account", "solution"})
 """Features that say which group it is, and not what anybody did."""
+
+UNSPEAKABLE_UNITS = frozenset({"points", "points per member", "points of 100", "nats", "month"})
+"""Units whose numbers tell a salesperson nothing: weighted points, entropies, times of the year."""
+
+RELATIVE_UNIT = "log of a ratio"  # said in words: its sign is all that can be understood
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a group is above or below the average, as a fact of no language.
+
+    Attributes:
+        theme: of the feature.
+        feature: its name.
+        value: of the group; a number or a category.
+        up: whether the theme raises the score.
+    """
+
+    theme: str
+    feature: str
+    value: float | str
+    up: bool
+
+    def to_json(self) -> str:
+        """As the tables of scores keep it."""
+        return json.dumps([self.theme, self.feature, self.value, self.up], ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Reason:
+        """From what `to_json` wrote."""
+        return cls(*json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -56,7 +88,9 @@ class FeatureContributions:
         """Shape (features,); what a salesperson can be given as a reason."""
         return np.array(
             [
-                feature.theme not in NO_REASON_THEMES and feature.name not in IDENTITIES
+                feature.theme not in NO_REASON_THEMES
+                and feature.name not in IDENTITIES
+                and feature.unit not in UNSPEAKABLE_UNITS
                 for feature in self.features
             ]
         )
@@ -82,21 +116,21 @@ def feature_contributions(
     return FeatureContributions(bundle.catalogue.features, bundle.contributions(matrix))
 
 
-def top_reasons(
+def strongest_reasons(
     bundle: Bundle,
     features: pa.Table,
-    language: Language,
+    missing_roles: Sequence[Sequence[str]] | None = None,
     matrix: NDArray[np.float64] | None = None,
-) -> list[list[str]]:
-    """For each row the strongest themes in words, each with its strongest feature.
+) -> list[list[Reason]]:
+    """For each row the strongest themes, each with its strongest feature.
 
-    A rule score, an identity and what is unknown are no reasons; a theme of which nothing else
-    pulls its way is left out.
+    A rule score, an identity and what is unknown are no reasons, nor does anything in favour speak
+    of a role that is missing; a theme of which nothing else pulls its way is left out.
 
     Args:
         bundle: the model.
         features: the feature table, any number of rows.
-        language: the language.
+        missing_roles: of each row; None where they are not known.
         matrix: of the feature table, where it is known.
     """
     if not features.num_rows:
@@ -106,8 +140,13 @@ def top_reasons(
     order = np.argsort(-np.abs(contributions.by_theme), axis=1, kind="stable")
     return [
         [
-            _reason_sentence(feature, features[feature.name][row].as_py(), total, language)
-            for feature, total in islice(_reasons(contributions, order, row, matrix), TOP_REASONS)
+            Reason(feature.theme, feature.name, features[feature.name][row].as_py(), total > 0)
+            for feature, total in islice(
+                _reasons(
+                    contributions, order, row, matrix, missing_roles[row] if missing_roles else ()
+                ),
+                TOP_REASONS,
+            )
         ]
         for row in range(features.num_rows)
     ]
@@ -118,13 +157,23 @@ def _reasons(
     order: NDArray[np.intp],
     row: int,
     matrix: NDArray[np.float64],
+    missing_roles: Sequence[str],
 ) -> Iterator[tuple[Feature, float]]:
     """Of each theme, the strongest first: the feature that pulls it its way most, and its total."""
     known = contributions.reason_mask & ~np.isnan(matrix[row])
+    missing = np.array(
+        [
+            feature.subject is not None
+            and feature.subject[0] == "roles"
+            and feature.subject[1] in missing_roles
+            for feature in contributions.features
+        ]
+    )
     for theme in order[row]:
         total = float(contributions.by_theme[row, theme])
         pull = contributions.values[row] * np.sign(total)
-        pull = np.where(contributions.theme_mask[theme] & known, pull, 0.0)
+        speaking = known & ~missing if total > 0 else known
+        pull = np.where(contributions.theme_mask[theme] & speaking, pull, 0.0)
         strongest = int(np.argmax(pull))
         if pull[strongest] > 0:
             yield contributions.features[strongest], total
@@ -176,18 +225,44 @@ def reasons_of_row(bundle: Bundle, features: pa.Table, *, strongest: int = 2) ->
     )
 
 
-def _reason_sentence(feature: Feature, value: object, total: float, language: Language) -> str:
+def features_by_name(bundle: Bundle) -> dict[str, Feature]:
+    """The features of a model by name."""
+    return {feature.name: feature for feature in bundle.catalogue.features}
+
+
+def reason_sentences(
+    reasons: Sequence[Reason], features: Mapping[str, Feature], language: Language
+) -> list[str]:
+    """Reasons in words, those of features that the model does not have left out.
+
+    Args:
+        reasons: the strongest first.
+        features: of the model that scored, by name.
+        language: the language.
+    """
+    return [
+        _reason_sentence(reason, features[reason.feature], language)
+        for reason in reasons
+        if reason.feature in features
+    ]
+
+
+def _reason_sentence(reason: Reason, feature: Feature, language: Language) -> str:
+    name, value = language.feature_name(feature), reason.value
     return language.render(
         "reason",
         theme=language.word("themes", feature.theme),
-        up=bool(total > 0),
-        feature=language.feature_name(feature),
+        up=reason.up,
+        feature=name,
         value=_format_value(value, feature.unit, language),
         counter=language.unit_counter(feature.unit),
+        counted=None if isinstance(value, str) else language.counted_feature(name, value),
     )
 
 
 def _format_value(value: object, unit: str, language: Language) -> str:
+    if isinstance(value, int | float) and unit == RELATIVE_UNIT:
+        return language.word("labels", "more_often" if value > 0 else "less_often")
     if isinstance(value, float) and unit == "share":
         # A small share needs its decimal, a large one would only pretend to be exact.
         return language.formats.percent(value, 0 if abs(value) >= 0.1 else 1)

@@ -6,6 +6,7 @@ name, a title or a role never breaks a line, whatever it holds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,12 @@ from .language.names import display_name
 
 MAX_NAMED = 3
 """People named one by one in a group's summary; the others are counted."""
+
+MAX_KINDS = 2
+"""Kinds of activity that a group's summary names."""
+
+BETWEEN_FORMS = "\n\n"
+"""Between the short form of a group's summary and its details."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class GroupFacts:
         missing_roles: required roles with too few members.
         members: the members, in any order.
         best_action: the best step, if there is one.
+        measured: whether conversions stand behind the readiness; else a rule alone ranks.
     """
 
     account: str
@@ -121,6 +129,7 @@ class GroupFacts:
     missing_roles: Sequence[str]
     members: Sequence[MemberFacts]
     best_action: ActionFacts | None = None
+    measured: bool = True
 
 
 def contact_text(contact: Contact, language: Language, sentence: str = "person") -> str:
@@ -207,12 +216,21 @@ def _last_activity(member: MemberFacts, language: Language) -> str:
 
 
 def group_summary(facts: GroupFacts, language: Language) -> str:
-    """A group in a few lines: where it stands, who carries it, who is silent, what to do next.
+    """A group in words: first the short form, then, after an empty line, the details.
+
+    The short form is five lines at most: which group, how likely, who was active, who carries the
+    score, what to do next. The details are the roles, who is silent, and on whom it rests.
 
     It names neither the cut-off nor the threshold, so that it stays the same from night to night
     where the group does; `dated_summary` names them to those who read it.
     """
-    return "\n".join(_group_sentences(facts, language))
+    short = "\n".join(_short_sentences(facts, language))
+    return f"{short}{BETWEEN_FORMS}{chr(10).join(_detail_sentences(facts, language))}"
+
+
+def short_form(summary: str) -> str:
+    """The short form of a group's summary: its first lines."""
+    return summary.partition(BETWEEN_FORMS)[0]
 
 
 def dated_summary(summary: str, as_of: datetime, threshold: float, language: Language) -> str:
@@ -231,7 +249,7 @@ def dated_summary(summary: str, as_of: datetime, threshold: float, language: Lan
     return f"{dated}{separator}{rest}"
 
 
-def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
+def _short_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
     yield language.render(
         "heading",
         account=display_name(facts.account) or facts.account,
@@ -246,12 +264,28 @@ def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
         status=language.word("status", facts.status),
         days=facts.horizon_days,
     )
+    if not facts.measured:
+        yield language.render("not_measured")
+    if facts.members:
+        yield active_members(facts.members, language)
+        yield _strongest_members(facts, language)
+    else:
+        yield language.word("labels", "no_stakeholders")
+    yield _next_step(facts, language)
+
+
+def _next_step(facts: GroupFacts, language: Language) -> str:
+    if facts.best_action is None:
+        return language.render("group_no_step")
+    contact = facts.best_action.contact
+    action = replace(facts.best_action, contact=contact and without_company(contact, facts.account))
+    return language.render("group_step", step=action_text(action, language))
+
+
+def _detail_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
     yield _role_sentence(facts, language)
     if facts.members:
-        yield _strongest_members(facts, language)
         yield _silent_members(facts, language)
-    else:
-        yield language.word_tables["labels"]["no_stakeholders"]
     for member in facts.members:
         if member.single_point:
             yield language.render(
@@ -260,12 +294,38 @@ def _group_sentences(facts: GroupFacts, language: Language) -> Iterator[str]:
                 role=language.word("roles", member.role),
                 points=abs(member.if_leaves),
             )
-    if facts.best_action is not None:
-        contact = facts.best_action.contact
-        action = replace(
-            facts.best_action, contact=contact and _without_own_company(contact, facts)
-        )
-        yield language.render("group_step", step=action_text(action, language))
+
+
+def active_members(members: Sequence[MemberFacts], language: Language) -> str:
+    """How many of each role were active in the last 30 days, and what they did most.
+
+    Args:
+        members: of one group, at least one.
+        language: the language.
+    """
+    active = [member for member in members if member.activities_30d]
+    if not active:
+        return language.render("group_all_silent")
+    in_role, active_in_role = (
+        Counter(member.role for member in some) for some in (members, active)
+    )
+    kinds = Counter(kind for member in active for kind in member.top_kinds[:1])
+    return language.render(
+        "group_active",
+        roles=[
+            language.render(
+                "active_role",
+                role=language.word("roles", role),
+                count=count,
+                members=in_role[role],
+            )
+            for role, count in sorted(active_in_role.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        kinds=[
+            language.word("kinds", kind)
+            for kind, _count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        ][:MAX_KINDS],
+    )
 
 
 def _role_sentence(facts: GroupFacts, language: Language) -> str:
@@ -321,12 +381,12 @@ def _silent_members(facts: GroupFacts, language: Language) -> str:
 
 
 def _short_contact_text(member: MemberFacts, facts: GroupFacts, language: Language) -> str:
-    return contact_text(_without_own_company(member.contact, facts), language, "person_brief")
+    return contact_text(without_company(member.contact, facts.account), language, "person_brief")
 
 
-def _without_own_company(contact: Contact, facts: GroupFacts) -> Contact:
-    """The contact without the company, where that is the group's, which the heading names."""
-    return replace(contact, company=None) if contact.company == facts.account else contact
+def without_company(contact: Contact, account: str) -> Contact:
+    """The contact without the company, where that is the account of the group spoken of."""
+    return replace(contact, company=None) if contact.company == account else contact
 
 
 def _rounds_to_zero(points: float) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import datetime as dt
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,13 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from ..contract import BadInput
 from ..source import display_name
+from ..source.csv_dialect import DELIMITERS
+from ..source.csv_files import is_gzip
+from ..source.encodings import EncodingFault, find_encoding, open_text
 
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _BOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _SAMPLE_BYTES = 1 << 18
-_DELIMITERS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,11 @@ def _unpacked(path: Path, scratch: Path) -> Iterator[Path]:
     yield from _files(folder, scratch)
 
 
-def _read_file(con, path, scratch, keep) -> None:  # type: ignore[no-untyped-def]
+Keep = Callable[[str, duckdb.DuckDBPyRelation], None]
+"""Takes a table under its name."""
+
+
+def _read_file(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path, keep: Keep) -> None:
     suffix = path.suffix.lower()
     try:
         if suffix in _TEXT_SUFFIXES or path.name.lower().endswith(".csv.gz"):
@@ -169,7 +174,7 @@ def _delimited(
         return
     with text.open(encoding="utf-8-sig", newline="") as file:
         sample = file.read(_SAMPLE_BYTES)
-    delimiter = max(_DELIMITERS, key=lambda one: _regular(sample, one))
+    delimiter = max(DELIMITERS, key=lambda one: _regular(sample, one))
     skipped = _lines_before_header(sample, delimiter)
     names = _header(sample, delimiter, skipped)
     if not any(names):
@@ -182,40 +187,24 @@ def _delimited(
 
 
 def _as_utf8(path: Path, scratch: Path) -> Path:
-    """The file itself if it is UTF-8, else a copy that is."""
-    if path.suffix.lower() == ".gz":
-        import gzip
-
-        plain = scratch / f"{path.stem}-{sum(1 for _ in scratch.iterdir())}"
-        plain.write_bytes(gzip.decompress(path.read_bytes()))
-        path = plain
-    encoding = _encoding(path)
-    if encoding == "utf-8":
-        return path
-    copy = scratch / f"utf8-{sum(1 for _ in scratch.iterdir())}.csv"
-    with (
-        path.open(encoding=encoding, newline="") as old,
-        copy.open("w", encoding="utf-8", newline="") as new,
-    ):
-        while block := old.read(1 << 20):
-            new.write(block)
+    """The file itself if it is plain UTF-8, else a copy that is."""
+    try:
+        encoding = find_encoding(path)
+        if encoding.is_utf8 and not is_gzip(path):
+            return path
+        copy = scratch / f"utf8-{sum(1 for _ in scratch.iterdir())}.csv"
+        with (
+            open_text(path, encoding.name) as old,
+            copy.open("w", encoding="utf-8", newline="") as new,
+        ):
+            while block := old.read(1 << 20):
+                new.write(block)
+    except (EncodingFault, UnicodeError, EOFError, OSError) as error:
+        raise BadInput(
+            f"import: expected text in UTF-8, UTF-16 or Shift_JIS, {path.name} is none: {error}; "
+            "export it again as UTF-8"
+        ) from None
     return copy
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    for encoding in ("utf-8", "cp932", "utf-16", "latin-1"):
-        try:
-            with path.open(encoding=encoding, newline="") as file:
-                while file.read(1 << 20):
-                    pass
-        except UnicodeError:
-            continue
-        return encoding
-    raise BadInput(f"import: expected UTF-8 or Shift_JIS in {path.name}, it is neither")
 
 
 def _records(sample: str, delimiter: str) -> list[list[str]]:
@@ -318,8 +307,8 @@ def _cell(value: object) -> str | None:
     return str(value)
 
 
-def _read_duckdb(con, path, keep) -> None:  # type: ignore[no-untyped-def]
-    others = con.execute("SELECT count(*) FROM duckdb_databases()").fetchone()[0]
+def _read_duckdb(con: duckdb.DuckDBPyConnection, path: Path, keep: Keep) -> None:
+    others = con.execute("SELECT count(*) FROM duckdb_databases()").fetchall()[0][0]
     alias = f"attached_{others}"
     con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS {alias} (READ_ONLY)")
     found = con.execute(
@@ -333,7 +322,7 @@ def _read_duckdb(con, path, keep) -> None:  # type: ignore[no-untyped-def]
         keep(table, con.table(f'{alias}."{schema}"."{table}"'))
 
 
-def _read_database(con, url, keep) -> None:  # type: ignore[no-untyped-def]
+def _read_database(con: duckdb.DuckDBPyConnection, url: str, keep: Keep) -> None:
     import ibis
 
     try:

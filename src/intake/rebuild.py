@@ -34,7 +34,7 @@ IDENTITY_COLUMNS = (
 FEWEST_MERGES = 50
 """Of the CRM, from which on they move the threshold of identity."""
 
-MOST_STRICT = 0.95
+MOST_STRICT = 0.75
 MOST_PAIRS_ASKED = 500
 
 
@@ -196,7 +196,7 @@ def _contacts(
             index=False
         )
     ]
-    linked = cluster_contacts(len(nodes), [*known, *decided, *likely], apart)
+    linked = cluster_contacts(len(nodes), [*known, *decided, *likely], apart, list(nodes.email))
     linked.insert(0, "node", nodes.node)
     con.from_df(linked).create("person_clusters")
     unsure = pairs[pairs.probability.between(settings.imports.review_from, threshold, "left")]

@@ -17,8 +17,10 @@ from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import Settings
 from .calibrators import Blend, Calibrator, VennAbers
+from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
+from .linear import LinearPart
 from .thresholds import Thresholds
 from .tree_text import split_features
 
@@ -66,10 +68,12 @@ class Refit:
     Attributes:
         trees: the LightGBM model as text.
         calibrator: raw log-odds to readiness.
+        linear: the linear part, where the model has one.
     """
 
     trees: str
     calibrator: Calibrator
+    linear: LinearPart | None = None
 
 
 INTERVAL_SHARE = 0.8
@@ -109,6 +113,9 @@ class Bundle:
         only_features: those of the catalogue that the trees read, where they are of a release that
             had fewer; None for all.
         refits: the model had it learned from other accounts.
+        profile: what the training's data looked like; None for a model of a release without it.
+        linear: what a regression says of the raw score beside the trees; None where the trees
+            alone do better.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
         refit_engines: the same for each of the refits; empty for LightGBM itself.
     """
@@ -126,6 +133,8 @@ class Bundle:
     horizon_models: tuple[HorizonStep | HorizonModel, ...] = ()
     only_features: tuple[str, ...] | None = None
     refits: tuple[Refit, ...] = ()
+    profile: DataProfile | None = None
+    linear: LinearPart | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
     refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
 
@@ -133,6 +142,11 @@ class Bundle:
     def catalogue(self) -> Catalogue:
         """The catalogue that the trees were trained on."""
         return build_catalogue(self.vocabulary, self.only_features)
+
+    @property
+    def measured(self) -> bool:
+        """Whether conversions say what a readiness is worth; without one a rule alone ranks."""
+        return self.training.conversions > 0
 
     @cached_property
     def booster(self) -> lgb.Booster:
@@ -152,20 +166,23 @@ class Bundle:
         return self.log_odds_of_matrix(self.feature_matrix(features))
 
     def log_odds_of_matrix(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw score for rows of `matrix`, shape (rows,): the trees', or their blend with the rule.
+        """Raw score for rows of `matrix`, shape (rows,): trees, linear part and rule, blended.
 
-        With conversions enough the trees stand alone (design.md, few labels).
+        With conversions enough the rule says nothing (design.md, few labels), and without a gain
+        on held-out folds no linear part does.
         """
         if not len(matrix):
             return np.empty(0)
         if not self.blend.trees_share:
-            return self._blended(matrix, np.zeros(len(matrix)))
-        return self._blended(matrix, self._predict_trees(matrix))
+            return self._blended(matrix, np.zeros(len(matrix)), None)
+        return self._blended(matrix, self._predict_trees(matrix), self.linear)
 
     def _blended(
-        self, matrix: NDArray[np.float64], trees: NDArray[np.float64]
+        self, matrix: NDArray[np.float64], trees: NDArray[np.float64], linear: LinearPart | None
     ) -> NDArray[np.float64]:
-        """The raw score of trees that say so, shape (rows,), as `blend` has it."""
+        """The raw score of trees and a linear part that say so, shape (rows,)."""
+        if linear is not None:
+            trees = linear.blended(trees, linear.log_odds(matrix, self._column))
         trees_share = self.blend.trees_share
         if trees_share == 1:
             return trees
@@ -199,7 +216,7 @@ class Bundle:
         spread = np.empty((len(self.refits), len(matrix)))
         total = np.zeros(len(matrix))  # added one by one: the same bits for one row and for many
         for number, refit in enumerate(self.refits):
-            raw = self._blended(matrix, self._predict_refit(number, matrix))
+            raw = self._blended(matrix, self._predict_refit(number, matrix), refit.linear)
             spread[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
             total += spread[number]
         spread -= total / len(self.refits)
@@ -223,13 +240,13 @@ class Bundle:
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the raw score, above the average, shape (rows, features).
 
-        TreeSHAP of the trees as LightGBM computes it (path-dependent), times their share, and the
-        two columns of the rule score times the rest.
+        TreeSHAP of the trees as LightGBM computes it (path-dependent), the terms of the linear
+        part, and the two columns of the rule score, each times its share.
         """
         blend = self.blend
         contributions = np.zeros(matrix.shape)
         if blend.trees_share and len(matrix):
-            contributions = blend.trees_share * self._tree_contributions(matrix)[:, :-1]
+            contributions = blend.trees_share * self._learned_contributions(matrix)
         if blend.trees_share < 1:
             rule_columns = self._rule_columns
             rule_contributions = blend.rule_contributions(
@@ -238,6 +255,16 @@ class Bundle:
             for index, contribution in zip(rule_columns, rule_contributions, strict=True):
                 contributions[:, index] += contribution
         return contributions
+
+    def _learned_contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        trees = self._tree_contributions(matrix)[:, :-1]
+        if self.linear is None:
+            return trees
+        return self.linear.blended(trees, self.linear.contributions(matrix, self._column))
+
+    @cached_property
+    def _column(self) -> Mapping[str, int]:
+        return {name: index for index, name in enumerate(self.catalogue.feature_names)}
 
     @cached_property
     def used_features(self) -> frozenset[str]:
@@ -248,6 +275,7 @@ class Bundle:
         )
         if self.blend.trees_share:
             used |= {names[index] for index in split_features(self.trees)}
+            used |= {term.feature for term in self.linear.terms} if self.linear else set()
         return frozenset(used)
 
     @cached_property

@@ -17,7 +17,9 @@ from ..features.declare.vocabulary import Vocabulary
 from ..settings import RoleRequirement, model_settings_values, settings_from_values
 from .bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from .calibrators import Blend, VennAbers, calibrator_from_dict
+from .data_profile import DataProfile
 from .horizons import HorizonModel, HorizonStep
+from .linear import LinearPart, LinearTerm
 from .thresholds import Thresholds
 from .tree_text import feature_count
 
@@ -47,14 +49,20 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "blend": asdict(bundle.blend),
         "horizons": [_horizon_to_dict(horizon) for horizon in bundle.horizon_models],
         "refits": [
-            {"trees_sha256": _sha256(refit.trees), "calibrator": asdict(refit.calibrator)}
+            {
+                "trees_sha256": _sha256(refit.trees),
+                "calibrator": asdict(refit.calibrator),
+                "linear": asdict(refit.linear) if refit.linear else None,
+            }
             for refit in bundle.refits
         ],
+        "linear": asdict(bundle.linear) if bundle.linear else None,
         "category_values": bundle.category_values,
         "calibrator": asdict(bundle.calibrator),
         "interval": asdict(bundle.interval),
         "thresholds": asdict(bundle.thresholds),
         "reference_members": [asdict(member) for member in bundle.reference_members],
+        "profile": asdict(bundle.profile) if bundle.profile else None,
         "training": {
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(bundle.training).items()
@@ -92,6 +100,7 @@ def load_bundle(folder: Path) -> Bundle:
             Refit(
                 _read_trees(folder / _refit_trees_file(number), fields["trees_sha256"]),
                 calibrator_from_dict(fields["calibrator"]),
+                _linear_from_dict(fields["linear"]),
             )
             for number, fields in enumerate(manifest["refits"])
         )
@@ -140,7 +149,8 @@ def _upgrade(manifest: dict[str, Any], folder: Path) -> dict[str, Any]:
             "Venn-Abers'; train again for one by other accounts", folder,
         )  # fmt: skip
     if manifest["format"] == 5:
-        manifest = {**manifest, "format": FORMAT}
+        refits = [{**refit, "linear": None} for refit in manifest["refits"]]
+        manifest = {**manifest, "format": FORMAT, "linear": None, "refits": refits}
         if manifest["horizons"]:
             logger.warning(
                 "%s: the model is of a release whose further horizons had trees of their own; they "
@@ -179,6 +189,13 @@ def _horizon_from_dict(fields: Mapping[str, Any], folder: Path) -> HorizonStep |
         _read_trees(folder / _horizon_trees_file(fields["days"]), fields["trees_sha256"]),
         calibrator_from_dict(fields["calibrator"]),
     )
+
+
+def _linear_from_dict(fields: Mapping[str, Any] | None) -> LinearPart | None:
+    if fields is None:
+        return None
+    terms = tuple(LinearTerm(**term) for term in fields["terms"])
+    return LinearPart(fields["share"], fields["intercept"], terms)
 
 
 def _horizon_trees_file(days: int) -> str:
@@ -230,6 +247,8 @@ def _bundle_from_manifest(
         ),
         training=TrainingSummary(**training),
         horizon_models=horizons,
+        profile=DataProfile(**profile) if (profile := manifest.get("profile")) else None,
+        linear=_linear_from_dict(manifest["linear"]),
     )
 
 
@@ -240,6 +259,7 @@ def _role_to_dict(role: TemplateRole) -> dict[str, Any]:
         "default": asdict(role.default) if role.default else None,
         "solutions": {solution: asdict(line) for solution, line in role.solutions.items()},
         "since": role.first_seen_at.isoformat() if role.first_seen_at else None,
+        "rest": role.rest,
     }
 
 
@@ -252,4 +272,5 @@ def _role_from_dict(fields: Mapping[str, Any]) -> TemplateRole:
             solution: RoleRequirement(**line) for solution, line in fields["solutions"].items()
         },
         first_seen_at=datetime.fromisoformat(fields["since"]) if fields["since"] else None,
+        rest=fields.get("rest", False),
     )

@@ -11,10 +11,9 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
-SQLITE = "sqlite:///"
+from .moved_registry import SQLITE, folder_beside, local_path
+
 LATEST = "latest"
 BUNDLE_PATH = Path("data") / "bundle"
 """Where a logged model holds its bundle."""
@@ -63,10 +62,11 @@ def find_local_version(registry_uri: str, name: str, version: str) -> LocalVersi
     if len(records) != 1 or number is None:
         return None
     run_id, location = records[0]
-    folder = _local_path(location)
-    if not run_id or folder is None or not (folder / BUNDLE_PATH).is_dir():
+    recorded = local_path(location)
+    if not run_id or recorded is None:
         return None
-    return LocalVersion(str(number), run_id, folder / BUNDLE_PATH)
+    folder = folder_beside(database, recorded) / BUNDLE_PATH
+    return LocalVersion(str(number), run_id, folder) if folder.is_dir() else None
 
 
 def _version_number(store: sqlite3.Connection, name: str, version: str) -> int | None:
@@ -77,11 +77,3 @@ def _version_number(store: sqlite3.Connection, name: str, version: str) -> int |
     else:
         found = store.execute(_VERSION_OF_ALIAS, (name, version)).fetchall()
     return found[0][0] if len(found) == 1 else None
-
-
-def _local_path(location: str | None) -> Path | None:
-    """The folder of a `file:` URL or of a plain path; None for one that is elsewhere."""
-    parts = urlsplit(location or "")
-    if parts.scheme == "file" and not parts.netloc:
-        return Path(url2pathname(parts.path))
-    return Path(location) if location and not parts.scheme else None

@@ -15,7 +15,8 @@ from typing import Any
 from ..contract import BadInput
 from .bundle import Bundle
 from .bundle_files import load_bundle
-from .local_registry import BUNDLE_PATH, LATEST, SQLITE, find_local_version
+from .local_registry import BUNDLE_PATH, LATEST, find_local_version
+from .moved_registry import SQLITE, adopt_artifacts
 
 CHAMPION = "champion"
 DEFAULT_TRACKING_DB = Path("mlruns") / "mlflow.db"
@@ -102,6 +103,7 @@ def connect_mlflow() -> Any:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         DEFAULT_TRACKING_DB.parent.mkdir(parents=True, exist_ok=True)
+    adopt_artifacts(_tracking_uri())
     mlflow.set_tracking_uri(_tracking_uri())
     return mlflow
 

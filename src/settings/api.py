@@ -53,7 +53,7 @@ class ApiSettings:
 
     keys_file: Text = ""
     pages_need_key: Flag = False
-    max_body_bytes: Count = 8_000_000
+    max_body_bytes: Count = 24_000_000
     max_values: Count = 1_000_000
     max_depth: Annotated[Whole, Field(ge=1, le=100)] = 8
     max_members: Count = 1_000

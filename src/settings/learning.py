@@ -157,9 +157,11 @@ class ProbeSettings:
     Shares are compared by the cautious end of their 95 % interval, so small counts do not warn.
 
     Attributes:
-        feature_auc: a single feature that ranks outcomes at least so well, in either direction.
-        min_conversions: nothing is said of a feature, a back-filled kind, a column or members
-            unless it is known of this many converted groups (of a column: accounts or contacts).
+        feature_auc: a single feature that ranks outcomes at least so well, in either direction; one
+            with 0.97 is always named.
+        min_conversions: nothing else is said of a feature, a back-filled kind or members unless it
+            is known of this many converted groups; a column that is filled for fewer converted
+            accounts is judged by an exact test.
         kind_share: groups that had a kind before the cut-off and then converted; it must also
             lie nearer to all than to the share of all groups.
         backfilled_share: activities of the horizon before a conversion that were recorded after
@@ -168,6 +170,10 @@ class ProbeSettings:
         filled_difference: how much more often a column is filled where groups converted.
         members_at_outcome: members of converted groups who joined on the day of the conversion,
             or converted groups without a member before it.
+        joins_after_stage: members who joined within three days after a change of the group's stage;
+            chance must be rarer than one in a thousand, too.
+        join_shift_auc: what the AUC of the number of filled roles loses where everybody joins a
+            week later.
         placeholder_groups: this many groups make an account of one outcome suspect ...
         placeholder_share: ... or such a share of all groups.
     """
@@ -179,5 +185,7 @@ class ProbeSettings:
     recorded_delay_days: NumberOverZero = 7.0
     filled_difference: Share = 0.3
     members_at_outcome: Share = 0.2
+    joins_after_stage: Share = 0.2
+    join_shift_auc: Share = 0.05
     placeholder_groups: Count = 1000
     placeholder_share: Share = 0.2

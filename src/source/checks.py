@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 from ..contract import TABLES, BadInput, Table
 from ..settings import Settings
 from ..support.atomic_output import refuse_unless_empty
+from .compiled_queries import fetch_rows
 from .near_keys import near_keys_hint
 from .number_formats import ambiguous_numbers
 from .problems import MAX_EXAMPLES, Problem, Report, Rule, sort_problems
@@ -58,7 +59,7 @@ def check_source(source: Source, settings: Settings | None = None) -> Report:
     return (
         report
         if report.structural
-        else Report(report.problems, source_warnings(source, settings), rows)
+        else Report(report.problems, source_warnings(source, settings, rows), rows)
     )
 
 
@@ -103,11 +104,13 @@ def checked_source(
 def _check_table(
     backend: Any, table: Table, staged: StagedTable, parents: Mapping[str, ir.Table]
 ) -> tuple[int, list[Problem]]:
-    rows = with_rule_columns(table, staged)
-    rules = row_rules(table, staged, rows, parents)
-    total, counts = _violation_counts(backend, rows, rules)
+    total, counts = _violation_counts(backend, table, staged, parents)
     if total == 0 and table.filled:
         return 0, [Problem(table.name, "", Rule.NO_ROWS, 0, (staged.name,), structural=True)]
+    if not any(counts):
+        return total, []
+    rows = with_rule_columns(table, staged)
+    rules = row_rules(table, staged, rows, parents)
     return total, [
         Problem(
             table.name,
@@ -134,13 +137,20 @@ def _hint(
 
 
 def _violation_counts(
-    backend: Any, rows: ir.Table, rules: Sequence[RowRule]
+    backend: Any, table: Table, staged: StagedTable, parents: Mapping[str, ir.Table]
 ) -> tuple[int, list[int]]:
-    flags = {f"broken_{i}": rule.violated for i, rule in enumerate(rules)}
-    flagged = rows.select(**flags)
-    sums = {name: flagged[name].sum().fill_null(0) for name in flags}
-    found = backend.to_pyarrow(flagged.aggregate(total=flagged.count(), **sums)).to_pylist()[0]
-    return int(found["total"]), [int(found[name]) for name in flags]
+    """Number of rows, and of those that break each of `row_rules`, in one scan."""
+
+    def counts() -> ir.Table:
+        rows = with_rule_columns(table, staged)
+        rules = row_rules(table, staged, rows, parents)
+        flagged = rows.select(**{f"broken_{i}": rule.violated for i, rule in enumerate(rules)})
+        sums = {name: flagged[name].sum().fill_null(0) for name in flagged.columns}
+        return flagged.aggregate(total=flagged.count(), **sums)
+
+    key = f"violations {table.name} {staged.shape} {sorted(parents)}"
+    found = fetch_rows(backend, key, counts)[0]
+    return int(found.pop("total")), [int(count) for count in found.values()]
 
 
 def _examples(backend: Any, table: Table, rows: ir.Table, rule: RowRule) -> tuple[str, ...]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..contract import Table
+from .compiled_queries import fetch_count, fetch_rows
 from .problems import MAX_EXAMPLES, Problem, Rule
 from .staging import ROW_NUMBER, StagedTable
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 # Groups of three after one to three digits that begin with none of zero: 0.125, 1234.567 and 12.5
 # are decimals beyond doubt.
@@ -24,15 +29,13 @@ def ambiguous_numbers(backend: Any, table: Table, staged: StagedTable) -> Iterat
             continue
         if column.between is not None:  # a share: 1.000 is one
             continue
-        text = staged.table["given_" + column.name]
-        dotted = staged.table.filter(text.contains("."))
-        given = dotted["given_" + column.name]
+        key = f"{table.name} {column.name} {staged.shape}"
+        dotted = partial(_dotted, staged, column.name)
         # Binary numbers are written with as many digits as they need, and end the search at once.
-        proof = dotted.filter(~given.re_search(_GROUPED)).limit(1)
-        if backend.to_pyarrow(proof.select(ROW_NUMBER)).num_rows:
+        if fetch_rows(backend, f"decimal {key}", partial(_decimal, staged, column.name)):
             continue
-        if count := int(backend.to_pyarrow(dotted.count()).as_py()):
-            first = dotted.order_by(ROW_NUMBER).limit(MAX_EXAMPLES)
+        if count := fetch_count(backend, f"dotted {key}", dotted):
+            first = dotted().order_by(ROW_NUMBER).limit(MAX_EXAMPLES)
             shown = first.select(*table.key, given=first["given_" + column.name])
             rows = backend.to_pyarrow(shown).to_pylist()
             examples = tuple(
@@ -41,3 +44,15 @@ def ambiguous_numbers(backend: Any, table: Table, staged: StagedTable) -> Iterat
             yield Problem(
                 table.name, column.name, Rule.AMBIGUOUS_NUMBER, count, examples, structural=True
             )
+
+
+def _dotted(staged: StagedTable, column: str) -> ir.Table:
+    """The rows whose text has a dot."""
+    return staged.table.filter(staged.table["given_" + column].contains("."))
+
+
+def _decimal(staged: StagedTable, column: str) -> ir.Table:
+    """A row whose dot can only be a decimal point, if there is one."""
+    dotted = _dotted(staged, column)
+    proof = dotted.filter(~dotted["given_" + column].re_search(_GROUPED))
+    return proof.limit(1).select(ROW_NUMBER)

@@ -6,9 +6,12 @@ training: groups whose horizon is not over would count as lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -19,6 +22,16 @@ from ..settings import Settings
 
 LONG_BEFORE = timedelta(days=3 * 365)
 """History that somebody may well have before the first group."""
+
+_KNOWN_SINCE = {
+    "stage_events": "occurred_at",
+    "members": "joined_at",
+    "buying_groups": "created_at",
+    "verdicts": "decided_at",
+    "answers": "answered_at",
+}
+OBSERVED_TABLES = ("activities", *_KNOWN_SINCE)
+"""Tables whose rows tell that somebody was still looking."""
 
 _WEEK = timedelta(days=7)
 _FEW_ROWS = 30  # fewer tell nothing of what is ordinary
@@ -42,45 +55,53 @@ def known_times(tables: Mapping[str, ir.Table]) -> dict[str, tuple[ir.Table, ir.
     A member's `left_at` may be planned, so it does not count.
     """
     activities = tables["activities"]
+    known = ibis.coalesce(activities.recorded_at, activities.occurred_at)
     return {
-        "activities": (
-            activities,
-            ibis.coalesce(activities.recorded_at, activities.occurred_at),
-        ),
-        **{
-            name: (tables[name], tables[name][column])
-            for name, column in (
-                ("stage_events", "occurred_at"),
-                ("members", "joined_at"),
-                ("buying_groups", "created_at"),
-                ("verdicts", "decided_at"),
-                ("answers", "answered_at"),
-            )
-        },
+        "activities": (activities, known),
+        **{name: (tables[name], tables[name][column]) for name, column in _KNOWN_SINCE.items()},
     }
 
 
 def count_by_day(*times: tuple[ir.Table, ir.TimestampValue]) -> list[Day]:
     """Rows by day over all of some times, in order; a time that is null or out of range is none."""
-    counts: dict[datetime, Day] = {}
-    for table, time in times:
-        rows = table.select(at=time)
-        days = rows.filter(rows.at.between(EARLIEST, LATEST)).group_by(
-            day=lambda t: t.at.truncate("D")
-        )
-        found = days.agg(
-            rows=lambda t: t.count(), first=lambda t: t.at.min(), last=lambda t: t.at.max()
-        )
-        for row in found.to_pyarrow().to_pylist():
-            day = Day(row["day"], row["rows"], row["first"], row["last"])
-            other = counts.get(day.day, day)
-            counts[day.day] = Day(
+    named = {str(place): time for place, time in enumerate(times)}
+    return merge_days(*days_by_name(rows_by_day(named).to_pyarrow().to_pylist()).values())
+
+
+def rows_by_day(times: Mapping[str, tuple[ir.Table, ir.TimestampValue]]) -> ir.Table:
+    """name, day, rows, first, last: the days of each of some times, in one query."""
+    return ibis.union(*(_days(name, table, time) for name, (table, time) in times.items()))
+
+
+def _days(name: str, table: ir.Table, time: ir.TimestampValue) -> ir.Table:
+    rows = table.select(at=time)
+    days = rows.filter(rows.at.between(EARLIEST, LATEST)).group_by(
+        name=ibis.literal(name), day=lambda t: t.at.truncate("D")
+    )
+    return days.agg(rows=lambda t: t.count(), first=lambda t: t.at.min(), last=lambda t: t.at.max())
+
+
+def days_by_name(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Day]]:
+    """Rows of `rows_by_day` as days, in no order, by the name of their time."""
+    days: defaultdict[str, list[Day]] = defaultdict(list)
+    for row in rows:
+        days[row["name"]].append(Day(row["day"], row["rows"], row["first"], row["last"]))
+    return dict(days)
+
+
+def merge_days(*series: Iterable[Day]) -> list[Day]:
+    """The days of several times as those of all, in order."""
+    merged: dict[datetime, Day] = {}
+    for day in chain(*series):
+        if other := merged.get(day.day):
+            day = Day(
                 day.day,
-                day.rows + (other.rows if other is not day else 0),
+                day.rows + other.rows,
                 min(day.first, other.first),
                 max(day.last, other.last),
             )
-    return [counts[day] for day in sorted(counts)]
+        merged[day.day] = day
+    return [merged[day] for day in sorted(merged)]
 
 
 def last_ordinary_day(days: Sequence[Day]) -> Day:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import ibis.expr.types as ir
 
 from ..settings import Settings
+from .compiled_queries import fetch_count, fetch_rows
 from .staging import Source, count_rows
 from .table_reader import nearest_name
 
@@ -17,14 +18,18 @@ _MIN_GROUPS = 20
 
 def outcome_warnings(source: Source, settings: Settings) -> Iterator[str]:
     """Sentences on what keeps a training from learning."""
-    events, groups = source.tables["stage_events"], source.tables["buying_groups"]
     stage = settings.target.stage
-    counts = events.group_by("stage").agg(rows=events.count())
-    stages = {row["stage"]: row["rows"] for row in source.backend.to_pyarrow(counts).to_pylist()}
+
+    def by_stage() -> ir.Table:
+        events = source.tables["stage_events"]
+        return events.group_by("stage").agg(rows=events.count())
+
+    counts = fetch_rows(source.backend, "stages", by_stage)
+    stages = {row["stage"]: row["rows"] for row in counts}
     yield from _stages(stages, settings)
     if stage in stages:
-        yield from _unseen_outcomes(source, events.filter(events.stage == stage), groups, stage)
-    yield from _creation_days(source, groups)
+        yield from _unseen_outcomes(source, stage)
+    yield from _creation_days(source)
 
 
 def _stages(stages: dict[str, int], settings: Settings) -> Iterator[str]:
@@ -49,23 +54,33 @@ def _stages(stages: dict[str, int], settings: Settings) -> Iterator[str]:
         )
 
 
-def _unseen_outcomes(
-    source: Source, targets: ir.Table, groups: ir.Table, stage: str
-) -> Iterator[str]:
-    first = targets.group_by("group_id").agg(at=targets.occurred_at.min())
-    both = first.join(groups.select("group_id", "created_at"), "group_id")
-    unseen = count_rows(source, both.filter(both.at <= both.created_at))
+def _unseen_outcomes(source: Source, stage: str) -> Iterator[str]:
+    def first_times() -> ir.Table:
+        events = source.tables["stage_events"]
+        targets = events.filter(events.stage == stage)
+        return targets.group_by("group_id").agg(at=targets.occurred_at.min())
+
+    def unseen_groups() -> ir.Table:
+        groups = source.tables["buying_groups"].select("group_id", "created_at")
+        both = first_times().join(groups, "group_id")
+        return both.filter(both.at <= both.created_at)
+
+    unseen = fetch_count(source.backend, f"unseen outcomes {stage}", unseen_groups)
     if unseen:
+        reached = count_rows(source, first_times())
         yield (
             f"groups that reached {stage!r} at or before their created_at, so that no cut-off can "
-            f"see it coming: {unseen:,} of {count_rows(source, first):,}; give the date on which "
+            f"see it coming: {unseen:,} of {reached:,}; give the date on which "
             "the group began, not that of the deal's record"
         )
 
 
-def _creation_days(source: Source, groups: ir.Table) -> Iterator[str]:
-    by_day = groups.group_by(day=groups.created_at.truncate("D")).agg(rows=groups.count())
-    counts = source.backend.to_pyarrow(by_day).to_pylist()
+def _creation_days(source: Source) -> Iterator[str]:
+    def by_day() -> ir.Table:
+        groups = source.tables["buying_groups"]
+        return groups.group_by(day=groups.created_at.truncate("D")).agg(rows=groups.count())
+
+    counts = fetch_rows(source.backend, "creation days", by_day)
     total = sum(row["rows"] for row in counts)
     largest = sorted(counts, key=lambda row: (-row["rows"], row["day"]))[:_FEW_DAYS]
     on_few = sum(row["rows"] for row in largest)

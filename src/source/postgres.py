@@ -38,6 +38,8 @@ _SESSION_STATEMENTS = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "SET LOCAL client_encoding = 'UTF8'",  # Arrow holds nothing else, whatever the database does
     "SET LOCAL TimeZone = 'UTC'",  # a view that casts times gives the contract's
+    "SET LOCAL lock_timeout = '60s'",  # of a table that somebody is changing
+    "SET LOCAL statement_timeout = '2h'",  # of the whole of a table, as it is streamed
 )
 _RELATIONS_QUERY = """
     SELECT DISTINCT ON (c.relname) c.relname, n.nspname, c.oid::bigint

@@ -94,7 +94,8 @@ def _unflagged_relation(table: str) -> str:
 def _unflagged_staged(source: Source, table: str) -> StagedTable:
     staged = source.staged[table]
     flagged = source.backend.table(table, database=_QUARANTINED)
-    return replace(staged, table=staged.table.anti_join(flagged, ROW_NUMBER))
+    rows = staged.table.anti_join(flagged, ROW_NUMBER)
+    return replace(staged, table=rows, without_flagged_rows=True)
 
 
 def _require_rows_left(source: Source, clean: Mapping[str, ir.Table], folder: Path) -> None:

@@ -56,6 +56,7 @@ class StagedTable:
         extra_columns: the source's other columns.
         null_texts: by column, how many texts stood for no value, where there were any.
         notes: sentences on how the table was read.
+        without_flagged_rows: rows in quarantine are left out of `table`.
     """
 
     table: ir.Table
@@ -65,6 +66,13 @@ class StagedTable:
     extra_columns: tuple[str, ...]
     null_texts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    without_flagged_rows: bool = False
+
+    @property
+    def shape(self) -> str:
+        """What the text of a query on `table` follows from, beside the contract."""
+        columns = f"{sorted(self.present_columns)} {sorted(self.converted_columns)}"
+        return f"{columns} without flagged rows" if self.without_flagged_rows else columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,32 +10,60 @@ import ibis.expr.types as ir
 
 from ..contract import EARLIEST, LATEST, TABLES
 from ..settings import Settings
+from .compiled_queries import fetch_rows
 from .observation import (
     LONG_BEFORE,
-    end_of_observation,
+    OBSERVED_TABLES,
+    Day,
+    days_by_name,
+    first_ordinary_day,
     known_times,
+    last_ordinary_day,
+    merge_days,
+    rows_by_day,
     start_of_activities,
-    start_of_groups,
 )
 from .staging import Source, count_rows
 
 _MAX_SHOWN = 3
+_COUNTED_FROM = "activities, from where they count"
 
 
 def time_warnings(source: Source, settings: Settings) -> Iterator[str]:
     """Sentences on rows after the end of observation, and long before groups begin."""
-    groups = source.tables["buying_groups"]
-    if not count_rows(source, groups.filter(groups.created_at.between(EARLIEST, LATEST))):
+    days = _days_of(source)
+    groups = merge_days(days.get("buying_groups", ()))
+    if not groups:
         return  # what is wrong with every group is a problem of its own
-    end, start = end_of_observation(source.tables, settings), start_of_groups(source.tables)
-    for name, (table, known) in known_times(source.tables).items():
+    known = [days[name] for name in OBSERVED_TABLES if name in days]
+    end = settings.observation.until or last_ordinary_day(merge_days(*known)).last
+    start = first_ordinary_day(groups).first
+    for name in OBSERVED_TABLES:
         if name not in source.staged:
             continue
-        time = known
-        if name == "activities":
-            time = ibis.greatest(known, table.occurred_at)
-        yield from _after(source, name, table.mutate(known=time), end)
-        yield from _before(source, name, table.mutate(known=time), start, settings)
+        of_table = days.get(_COUNTED_FROM if name == "activities" else name, [])
+        if any(day.last > end for day in of_table):
+            yield from _after(source, name, _with_known(source, name), end)
+        if any(day.first < start - LONG_BEFORE for day in of_table):
+            yield from _before(source, name, _with_known(source, name), start, settings)
+
+
+def _days_of(source: Source) -> dict[str, list[Day]]:
+    """The days of all times that are known, and of those from which activities count."""
+
+    def query() -> ir.Table:
+        times = known_times(source.tables)
+        counted = _with_known(source, "activities")
+        return rows_by_day({**times, _COUNTED_FROM: (counted, counted.known)})
+
+    return days_by_name(fetch_rows(source.backend, "days", query))
+
+
+def _with_known(source: Source, name: str) -> ir.Table:
+    """The rows of a table with `known`; an activity is also not known before it occurred."""
+    table, known = known_times(source.tables)[name]
+    time = ibis.greatest(known, table.occurred_at) if name == "activities" else known
+    return table.mutate(known=time)
 
 
 def _after(source: Source, name: str, rows: ir.Table, end: datetime) -> Iterator[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ibis.expr.types as ir
 
 from ..contract import TABLES
 from ..settings import Settings
+from .compiled_queries import fetch_count, fetch_rows
 from .outcome_warnings import outcome_warnings
 from .repeats import repeat_warnings
 from .spelling_warnings import spelling_warnings
-from .staging import Source, StagedTable, count_rows
+from .staging import Source, StagedTable
 from .table_reader import nearest_name
 from .time_warnings import time_warnings
 
@@ -20,8 +21,14 @@ from .time_warnings import time_warnings
 _ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
 
 
-def source_warnings(source: Source, settings: Settings) -> tuple[str, ...]:
-    """Sentences on the rows and columns of a source whose structure is sound."""
+def source_warnings(source: Source, settings: Settings, rows: Mapping[str, int]) -> tuple[str, ...]:
+    """Sentences on the rows and columns of a source whose structure is sound.
+
+    Args:
+        source: opened.
+        settings: what the data is compared with.
+        rows: how many each table has.
+    """
     return (
         *source.notes,
         *(note for staged in source.staged.values() for note in staged.notes),
@@ -31,8 +38,8 @@ def source_warnings(source: Source, settings: Settings) -> tuple[str, ...]:
         *spelling_warnings(source, settings),
         *time_warnings(source, settings),
         *outcome_warnings(source, settings),
-        *repeat_warnings(source),
-        *_row_warnings(source),
+        *repeat_warnings(source, rows),
+        *_row_warnings(source, rows),
     )
 
 
@@ -65,16 +72,23 @@ def _mixed_zone_warnings(source: Source) -> Iterator[str]:
             if column.dtype == "timestamp" and column.name in staged.converted_columns
         ]
         if columns:
-            yield from _mixed_zone_columns(source.backend, staged, columns)
+            yield from _mixed_zone_columns(source.backend, name, staged, columns)
 
 
-def _mixed_zone_columns(backend: Any, staged: StagedTable, columns: list[str]) -> Iterator[str]:
-    counts = {}
-    for column in columns:
-        original = staged.table["given_" + column]
-        counts["given_" + column] = original.count()
-        counts["zoned_" + column] = original.re_search(_ZONE_SUFFIX).sum().fill_null(0)
-    found = backend.to_pyarrow(staged.table.aggregate(**counts)).to_pylist()[0]
+def _mixed_zone_columns(
+    backend: Any, table: str, staged: StagedTable, columns: list[str]
+) -> Iterator[str]:
+
+    def count() -> ir.Table:
+        counts = {}
+        for column in columns:
+            original = staged.table["given_" + column]
+            counts["given_" + column] = original.count()
+            counts["zoned_" + column] = original.re_search(_ZONE_SUFFIX).sum().fill_null(0)
+        return staged.table.aggregate(**counts)
+
+    key = f"zones {table} {staged.shape}"
+    found = fetch_rows(backend, key, count)[0]
     for column in columns:
         given_count, zoned = found["given_" + column], found["zoned_" + column]
         if 0 < zoned < given_count:
@@ -84,24 +98,31 @@ def _mixed_zone_columns(backend: Any, staged: StagedTable, columns: list[str]) -
             )
 
 
-def _row_warnings(source: Source) -> Iterator[str]:
-    groups, members = source.tables["buying_groups"], source.tables["members"]
-    activities = source.tables["activities"]
-    without_members = groups.filter(~groups.group_id.isin(members.group_id))
-    if number := count_rows(source, without_members):
-        total = count_rows(source, groups)
+def _row_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
+    backend, tables = source.backend, source.tables
+    if number := fetch_count(backend, "without members", lambda: _without_members(tables)):
+        total = rows["buying_groups"]
         yield f"buying groups without a member, scored as empty: {number:,} of {total:,}"
-    silent = members.filter(~members.contact_id.isin(_active_contacts(activities)))
-    if number := count_rows(source, silent):
-        total = count_rows(source, members)
+    if number := fetch_count(backend, "silent members", lambda: _silent_members(tables)):
+        total = rows["members"]
         yield f"member rows whose contact has no activity, so silent: {number:,} of {total:,}"
-    if not count_rows(source, activities):
+    if not rows["activities"]:
         yield "activities has no rows, so nobody is engaged: only roles and stages tell"
-    recorded_early = activities.filter(activities.recorded_at < activities.occurred_at)
-    if number := count_rows(source, recorded_early):
+    if number := fetch_count(backend, "recorded early", lambda: _recorded_early(tables)):
         yield f"activities recorded before they occurred: {number:,}"
 
 
-def _active_contacts(activities: ir.Table) -> ir.Column:
-    contacts = activities.filter(activities.contact_id.notnull())
-    return contacts.select("contact_id").distinct().contact_id
+def _without_members(tables: Mapping[str, ir.Table]) -> ir.Table:
+    groups = tables["buying_groups"]
+    return groups.filter(~groups.group_id.isin(tables["members"].group_id))
+
+
+def _silent_members(tables: Mapping[str, ir.Table]) -> ir.Table:
+    members, activities = tables["members"], tables["activities"]
+    active = activities.filter(activities.contact_id.notnull()).select("contact_id").distinct()
+    return members.filter(~members.contact_id.isin(active.contact_id))
+
+
+def _recorded_early(tables: Mapping[str, ir.Table]) -> ir.Table:
+    activities = tables["activities"]
+    return activities.filter(activities.recorded_at < activities.occurred_at)

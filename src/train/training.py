@@ -22,11 +22,13 @@ from ..features.time_rules.eligible_groups import (
     training_cutoffs,
 )
 from ..model.bundle import Bundle
+from ..model.data_profile import data_profile
 from ..settings import Settings
 from ..support.progress import Progress, no_progress
 from .data.labels import require_target_stage
 from .data.leak_findings import Finding
 from .data.leakage import find_leaks
+from .data.outcome_probes import near_perfect_methods
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes
@@ -148,11 +150,15 @@ def train(
     )
     touched = touched_per_snapshot(split, settings)
     evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
+    too_good = near_perfect_methods(evaluation.figures)
+    for finding in too_good:
+        logger.warning("%s", finding.sentence)
+    findings = (*findings, *too_good)
     refit, all_snapshots = None, snapshots
+    end = end_of_observation(source.tables, settings)
     if evaluation.signal.found:
         if evaluation.level.off:
             logger.warning("%s %s", evaluation.level.sentence, LEVEL_REMEDY)
-        end = end_of_observation(source.tables, settings)
         catalogue_now = _current_catalogue(source, feature_catalogue, end)
         if catalogue_now is not feature_catalogue:
             all_snapshots = collect_snapshots(source, catalogue_now, split.cutoffs, progress)
@@ -169,6 +175,7 @@ def train(
             refits=settings.model.refits,
         )
     bundle = refit.bundle if refit else learned.bundle
+    bundle = replace(bundle, profile=data_profile(source.contract_tables, settings, end))
     names = list(bundle.catalogue.feature_names)
     trained = TrainingResult(
         bundle, learned, evaluation, split, touched,
@@ -311,13 +318,15 @@ def _add_refits(
             probability,
             fitted,
             calibrator,
+            learned.fitted_linear,
             **comparison_options,
         )
         trained = replace(trained, monotone_cost=monotone_cost)
     if settings.model.ablation and trained.evaluation.signal.found:
         theme_ablation = ablate_themes(
             learned.bundle.catalogue.features, learned.training_matrix, test, rows, probability,
-            fitted, calibrator, progress=progress, **comparison_options,
+            fitted, calibrator, linear=learned.fitted_linear, progress=progress,
+            **comparison_options,
         )  # fmt: skip
         trained = replace(trained, ablation=theme_ablation)
     return trained

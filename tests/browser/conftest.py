@@ -17,6 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # crowd.py
 from crowd import AS_OF, made_source, scored_groups
 from made_report import record, written
 
+AXE = Path(__file__).parents[2] / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+"""Where `make test-browser` puts axe-core, which finds what keeps people from using a page."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -62,6 +65,14 @@ def tab(chromium):
     yield open_tab
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script of axe-core."""
+    if not AXE.is_file():
+        pytest.skip("needs axe-core, which `make test-browser` brings where there is npm")
+    return AXE.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from crowd import GROUPS
+from crowd import GROUPS, made_source
+from made_report import member_row, score_row, tables, written
 from mqbg.explain.language import load_language
 from mqbg.serve.batch.page_name import page_name
 from mqbg.serve.pages import POLICY
@@ -30,7 +31,8 @@ def tab_to(page, target):
     raise AssertionError(f"Tab does not lead to {target}")
 
 
-SUMMARY = "About g5., as of May 1, 2024 (threshold 20.0%)\nAs it is."
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk"  # of group 3
+SUMMARY = "Arrow 5 K.K.: Product 1, as of May 1, 2024 (threshold 20.0%)\nChance of conversion"
 
 
 def shown_accounts(page):
@@ -39,8 +41,7 @@ def shown_accounts(page):
 
 def column(page, name):
     """The values of a column by which rows are sorted, from top to bottom."""
-    heads = page.locator("#groups thead th").all_text_contents()
-    cells = page.locator(f"#groups tbody tr :nth-child({heads.index(name) + 1})[data-value]")
+    cells = page.locator(f"#groups tbody td[data-cell={name}]")
     return [float(text) for text in cells.evaluate_all("all => all.map(e => e.dataset.value)")]
 
 
@@ -97,7 +98,7 @@ def test_pages_work_on_a_server_below_a_path_of_its_own(tab, folder):
 
 @pytest.mark.parametrize(
     ("name", "first"),
-    [("rank", "ascending"), *((name, "descending") for name in ("readiness", "score"))],
+    [("rank", "ascending"), *((name, "descending") for name in ("readiness", "completeness"))],
 )
 def test_columns_are_sorted_by_keyboard_and_say_so(tab, folder, name, first):
     page = tab().page
@@ -145,7 +146,7 @@ def test_filters_and_search_work_by_keyboard_and_tell_how_many_are_left(tab, fol
 def test_of_very_many_groups_the_first_are_shown_and_more_when_asked(tab, folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     script = tmp_path / "copy" / "pages.js"
-    script.write_text(script.read_text().replace("STEP = 200", "STEP = 15"))
+    script.write_text(script.read_text().replace("STEP = 100", "STEP = 15"))
     page = tab().page
     page.goto((tmp_path / "copy" / "index.html").as_uri())
     more = page.get_by_role("button", name="Show more")
@@ -168,7 +169,7 @@ def test_the_way_back_leads_to_the_same_choice(tab, folder):
     page = tab().page
     page.goto((folder / "index.html").as_uri())
     page.get_by_role("combobox", name="tier").select_option("B")
-    page.get_by_role("button", name="change").press("Enter")
+    page.get_by_role("button", name="change", exact=True).press("Enter")
     before = shown_accounts(page)
     assert len(before) == GROUPS // 2
     page.locator(f"{FIRST} a").first.click()
@@ -194,7 +195,7 @@ def test_the_summary_is_copied_by_keyboard_and_the_page_says_so(tab, folder):
     tab_to(page, page.get_by_role("button", name="Copy"))
     page.keyboard.press("Enter")
     page.get_by_text("Copied.").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == SUMMARY
+    assert page.evaluate("navigator.clipboard.readText()").startswith(SUMMARY)
     assert page.get_by_role("status").text_content() == "Copied."
 
 
@@ -205,7 +206,7 @@ def test_without_a_clipboard_the_summary_is_selected_instead(tab, folder):
     page.goto((folder / "groups" / page_name("g5")).as_uri())
     page.get_by_role("button", name="Copy").press("Enter")
     page.get_by_text(load_language("en").word_tables["labels"]["not_copied"]).wait_for()
-    assert page.evaluate("getSelection().toString()") == SUMMARY
+    assert page.evaluate("getSelection().toString()").startswith(SUMMARY)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -241,3 +242,84 @@ def test_everything_that_can_be_used_has_a_name_and_shows_its_focus(tab, folder)
             page.keyboard.press("Tab")
             style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
             assert style == "solid"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_axe_finds_nothing_that_keeps_people_from_using_a_page(tab, folders, axe, language, scheme):
+    page = tab(bypass_csp=True, color_scheme=scheme).page  # the policy would refuse axe itself
+    folder = folders[language]
+    for name in ("index.html", "model.html", *(f"groups/{page_name(g)}" for g in ("g0", "g39"))):
+        page.goto((folder / name).as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")
+        assert len(found["passes"]) > 20
+        assert [
+            (one["impact"], one["id"], one["nodes"][0]["html"]) for one in found["violations"]
+        ] == []
+
+
+def test_every_control_is_reached_by_tab(tab, folder):
+    page = tab().page
+    for name in ("index.html", f"groups/{page_name('g39')}"):
+        page.goto((folder / name).as_uri())
+        page.evaluate("window.reached = new Set()")
+        controls = "a[href], button, input, select, textarea, summary"
+        wanted = page.evaluate(
+            f"[...document.querySelectorAll('{controls}')].filter(e => e.checkVisibility() && "
+            "(e.type !== 'radio' || e.checked)).length"
+        )
+        for _step in range(wanted + 20):
+            page.keyboard.press("Tab")
+            page.evaluate(
+                f"(e => e.matches('{controls}') && reached.add(e))(document.activeElement)"
+            )
+        assert page.evaluate("reached.size") == wanted
+
+
+def test_the_page_of_four_hundred_members_is_short_before_it_is_unfolded(tab, folder):
+    page = tab(viewport={"width": 1440, "height": 900}).page
+    page.goto((folder / "groups" / page_name(f"g{GROUPS - 1}")).as_uri())
+    assert page.evaluate("document.documentElement.scrollHeight") < 3000
+
+
+def test_rows_of_the_script_are_those_of_the_page(tab, folders):
+    """The page's own rows are written by Python, the script's by itself; both show the same."""
+    for folder in folders.values():
+        without, with_script = tab(java_script_enabled=False).page, tab().page
+        shown = []
+        for page in (without, with_script):
+            page.goto((folder / "index.html").as_uri())
+            shown.append(page.locator("#groups tbody tr").all_inner_texts())
+        assert shown[0] == shown[1]
+        assert len(shown[0]) == GROUPS
+
+
+def test_accepted_and_rejected_groups_are_a_choice_of_their_own(tab, tmp_path):
+    statuses = ("accepted", "nurture", "rejected", "qualified")
+    rows = [score_row(f"g{n}", -3.0, 0.0, n + 1, account_id=f"a{n}", status=s)
+            for n, s in enumerate(statuses)]  # fmt: skip
+    written(tables(rows), made_source(), tmp_path / "out")
+    page = tab().page
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    assert shown_accounts(page) == [LONG, "Arrow 1 K.K."]
+    tab_to(page, page.get_by_role("radio").first)
+    page.keyboard.press("ArrowRight")
+    assert shown_accounts(page) == ["Arrow 0 K.K."]
+    page.get_by_role("searchbox", name="search").fill("donau")
+    page.get_by_role("link", name=LONG).wait_for()
+    assert shown_accounts(page) == [LONG]  # what is looked for is found wherever it is listed
+
+
+def test_the_index_of_ten_thousand_groups_is_small_and_finds_the_last_of_them(tab, tmp_path):
+    rows = [score_row(f"g{n:05}", -3.0, -n / 10_000, n + 1, status="qualified")
+            for n in range(10_000)]  # fmt: skip
+    members = [member_row(row, "c1", -n / 10_000) for n, row in enumerate(rows) if n]
+    written(tables(rows, members), made_source(), tmp_path / "out", pages=1)
+    assert (tmp_path / "out" / "index.html").stat().st_size < 1_000_000
+    page = tab().page
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    page.get_by_role("searchbox", name="search").fill("g09999")
+    page.get_by_text("Groups found: 1 / 10,000").wait_for()
+    assert "g09999" in page.locator("#groups tbody tr").inner_text()

@@ -440,7 +440,10 @@ def test_columns_of_a_model_are_carried_over_for_that_model_alone(
 def test_score_writes_its_tables_and_they_sum(scored):
     names = sorted(path.name for path in (scored / AS_OF).iterdir())
     tables = ["actions", "horizons", "scores", "stakeholders", "summaries", "themes"]
-    assert names == [f"{table}.parquet" for table in tables]
+    assert names == sorted([*(f"{table}.parquet" for table in tables), "facts.json"])
+    facts = json.loads((scored / AS_OF / "facts.json").read_text(encoding="utf-8"))
+    assert facts["model"]["measured"]
+    assert facts["data_fit"]["refusal"] is None
     scores = pq.read_table(scored / AS_OF / "scores.parquet").to_pandas()
     members = pq.read_table(scored / AS_OF / "stakeholders.parquet").to_pandas()
     added = members.groupby("group_id")["contribution"].sum()
@@ -483,7 +486,9 @@ def test_score_refuses_bad_tables_before_anything_is_written(
     assert not (tmp_path / "scores").exists()
 
 
-def test_explain_names_everybody_and_sums_to_the_score(trained, world, scored, mqbg, monkeypatch):
+def test_explain_names_everybody_and_sums_to_the_score(
+    trained, world, scored, mqbg, monkeypatch, tmp_path
+):
     monkeypatch.chdir(trained)
     best = pq.read_table(scored / AS_OF / "scores.parquet").sort_by("rank").to_pylist()[0]
     contacts = {
@@ -491,18 +496,28 @@ def test_explain_names_everybody_and_sums_to_the_score(trained, world, scored, m
         for row in pq.read_table(world / "contacts.parquet").to_pylist()
     }
     members = pq.read_table(scored / AS_OF / "stakeholders.parquet").to_pylist()
-    ran = mqbg("explain", world, best["group_id"], "--as-of", AS_OF)
+    asked = ("explain", world, best["group_id"], "--as-of", AS_OF)
+    ran = mqbg(*asked, "--full", "--json", tmp_path / "group.json")
     assert ran.status == 0
     for member in members:
         if member["group_id"] == best["group_id"]:
             assert contacts[member["contact_id"]] in ran.out
     assert f"{best['log_odds']:+.3f}" in ran.out
+    document = json.loads((tmp_path / "group.json").read_text(encoding="utf-8"))
+    assert document["score"]["log_odds"] == best["log_odds"]
+    assert {row["contact_id"] for row in document["stakeholders"]} == {
+        row["contact_id"] for row in members if row["group_id"] == best["group_id"]
+    }
+    short = mqbg(*asked)
+    assert f"{best['log_odds']:+.3f}" not in short.out
+    assert len(short.out.splitlines()) < 14  # heading, four lines, and three reasons, some wrapped
+    assert short.out.splitlines()[:5] == ran.out.splitlines()[:5]
 
 
 def test_explain_speaks_japanese(trained, world, scored, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
     group = pq.read_table(scored / AS_OF / "scores.parquet")["group_id"][0].as_py()
-    ran = mqbg("explain", world, group, "--as-of", AS_OF, "--lang", "ja")
+    ran = mqbg("explain", world, group, "--as-of", AS_OF, "--lang", "ja", "--full")
     assert "関係者" in ran.out
     assert "案件化の見込み" in ran.out
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from mqbg.commands.app import main
+from mqbg.model.data_fit import DataFit
 from mqbg.serve.batch import scoring_job as job
 from mqbg.serve.batch.score_files import write_score_tables
 
@@ -167,7 +168,13 @@ def nights(monkeypatch):
 
     @contextmanager
     def opened(*_arguments, **_options):
-        yield SimpleNamespace(score=lambda _at: tables.pop(0), source=None, check_fit=lambda *_: ())
+        yield SimpleNamespace(
+            score=lambda _at: tables.pop(0),
+            source=None,
+            check_fit=lambda *_: DataFit(),
+            facts=lambda *_: {"model": {"measured": True}, "data_fit": DataFit().values()},
+            capacity=lambda: None,
+        )
 
     monkeypatch.setattr(job, "scoring_job", opened)
     monkeypatch.setattr("mqbg.serve.batch.verdicts.verdicts_as_of", lambda *_: NO_VERDICTS)
@@ -188,6 +195,8 @@ def test_a_run_scores_pushes_and_tells(mqbg, crm, nights):
     assert "https://pages.example/g0-" in crm.posted[0][1].decode()
     told = json.loads(Path("done.json").read_text())
     assert [one["accepted"] for one in told["pushed"]] == [5, 5, 1]
+    assert told["model"] == {"measured": True}
+    assert told["data_fit"]["warnings"] == []
 
 
 def test_a_run_repeated_does_nothing_twice(mqbg, crm, nights):

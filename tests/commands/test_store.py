@@ -92,7 +92,13 @@ def score(mqbg, monkeypatch):
 
     @contextmanager
     def job(*_arguments, **_options):
-        yield SimpleNamespace(score=scored_at, source=None, check_fit=lambda *_: ())
+        yield SimpleNamespace(
+            score=scored_at,
+            source=None,
+            check_fit=lambda *_: None,
+            facts=lambda *_: {},
+            capacity=lambda: None,
+        )
 
     def none_known(_source, _as_of):
         import pandas as pd

@@ -8,7 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from mqbg.explain.language import load_language
-from mqbg.explain.reasons import TOP_REASONS, reasons_of_row, top_reasons
+from mqbg.explain.reasons import (
+    TOP_REASONS,
+    Reason,
+    features_by_name,
+    reason_sentences,
+    reasons_of_row,
+    strongest_reasons,
+)
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
@@ -67,6 +74,12 @@ def parts(bundle, table):
     return bundle.booster.predict(bundle.feature_matrix(table), pred_contrib=True)
 
 
+def top_reasons(bundle, table, language):
+    """The strongest reasons of each row in words."""
+    features = features_by_name(bundle)
+    return [reason_sentences(one, features, language) for one in strongest_reasons(bundle, table)]
+
+
 def by_theme(parts_of_row):
     """The parts of a row, added up by theme in plain Python."""
     sums = {}
@@ -92,6 +105,9 @@ def shown(value, unit):
     return text.replace("-", MINUS)
 
 
+UNSPEAKABLE = ("points", "points per member", "points of 100", "nats", "month")
+
+
 def test_themes_and_the_average_sum_to_the_log_odds(bundle, table, parts):
     sums = [sum(by_theme(row).values()) + row[-1] for row in parts]
     np.testing.assert_allclose(sums, bundle.log_odds(table), atol=1e-9)
@@ -106,6 +122,7 @@ def expected_reasons(parts_of_row, values):
             for feature, part in zip(FEATURES, parts_of_row, strict=False)
             if feature.theme == theme != "rule scores"
             and feature.name not in ("account", "solution")
+            and feature.unit not in UNSPEAKABLE
             and values[feature.name] is not None
         }
         if pulls and max(pulls.values()) > 0:
@@ -118,37 +135,94 @@ def test_reasons_are_the_strongest_themes_each_with_the_feature_that_pulls_its_w
     bundle, table, parts, language
 ):
     chosen, rows = load_language(language), table.to_pylist()
-    opening = {
-        "en": "{way} the score: {theme} (",
-        "ja": "{theme}がスコアを{way}います（",
+    ways = {
+        "en": {False: "Speaks against it: ", True: "Speaks for it: "},
+        "ja": {False: "が、見込みを低めています。", True: "が、見込みを高めています。"},
     }[language]
-    way = {"en": ("Lowers", "Raises"), "ja": ("押し下げて", "押し上げて")}[language]
     for sentences, row, values in zip(top_reasons(bundle, table, chosen), parts, rows, strict=True):
         expected = expected_reasons(row, values)
         assert len(sentences) == len(expected)
-        for sentence, (theme, name, raises) in zip(sentences, expected, strict=True):
+        for sentence, (_theme, name, raises) in zip(sentences, expected, strict=True):
             feature = FEATURES[NAMES.index(name)]
-            word = chosen.word("themes", theme)
-            assert sentence.startswith(opening.format(theme=word, way=way[int(raises)]))
+            assert ways[raises] in sentence
             assert described(feature, language) in sentence
-            assert shown(values[name], feature.unit) in sentence
+            if feature.unit != "log of a ratio":
+                assert shown(values[name], feature.unit) in sentence
+
+
+def decided_by(name, bundle, table):
+    """Trees that look at one feature: the more of it, the better."""
+    matrix = bundle.feature_matrix(table)
+    values = np.nan_to_num(matrix[:, NAMES.index(name)], nan=-1.0)
+    data = lgb.Dataset(matrix, values > np.median(values), feature_name=NAMES)
+    how = {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5}
+    return replace(bundle, trees=lgb.train(how, data, 5).model_to_string())
 
 
 @pytest.mark.parametrize("name", ["rule_engagement", "account", "solution"])
 def test_a_rule_score_and_an_identity_are_no_reasons_even_where_they_decide_all(
     bundle, table, name
 ):
-    matrix = bundle.feature_matrix(table)
-    values = np.nan_to_num(matrix[:, NAMES.index(name)], nan=-1.0)
-    data = lgb.Dataset(matrix, values > np.median(values), feature_name=NAMES)
-    how = {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5}
-    decided = replace(bundle, trees=lgb.train(how, data, 5).model_to_string())
+    matrix, decided = bundle.feature_matrix(table), decided_by(name, bundle, table)
     theme = FEATURES[NAMES.index(name)].theme
     parts = decided.booster.predict(matrix, pred_contrib=True)
     assert any(max(sums, key=lambda t: abs(sums[t])) == theme for sums in map(by_theme, parts))
     told = described(FEATURES[NAMES.index(name)], "en")
     for sentences in top_reasons(decided, table, load_language("en")):
         assert not any(told in sentence for sentence in sentences)
+
+
+def told(name, value, *, up=True, language="en"):
+    reason = Reason(FEATURES[NAMES.index(name)].theme, name, value, up)
+    assert Reason.from_json(reason.to_json()) == reason
+    features = dict(zip(NAMES, FEATURES, strict=True))
+    (sentence,) = reason_sentences([reason], features, load_language(language))
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("inbound_7d", 12, "Speaks for it: 12 activities in the last 7 days."),
+        ("inbound_7d", 1, "Speaks for it: 1 activity in the last 7 days."),
+        ("active_members_14d", 0, "Speaks for it: no members active in 14 days."),
+        ("high_intent_30d", 1, "Speaks for it: 1 high-intent activity in the last 30 days."),
+        ("completeness", 0.75, "Speaks for it: share of roles filled (75%)."),
+        (
+            "contact_history_any_mean",
+            0.4,
+            (
+                "Speaks for it: how often the members' other groups went on, on average (more "
+                "often than usual)."
+            ),
+        ),
+    ],
+)
+def test_a_reason_says_what_was_counted(name, value, sentence):
+    assert told(name, value) == sentence
+
+
+def test_a_japanese_reason_names_the_feature_with_its_counter():
+    said = told("inbound_7d", 12, up=False, language="ja")
+    assert said == "直近7日間の活動件数（12件）が、見込みを低めています。"
+
+
+def test_a_reason_of_a_feature_that_the_model_does_not_have_is_left_out():
+    gone = Reason("engagement", "gone", 1.0, up=True)
+    assert reason_sentences([gone], {}, load_language("en")) == []
+
+
+def test_nothing_in_favour_speaks_of_a_role_that_is_missing(bundle, table):
+    decided = decided_by("members_user", bundle, table)
+    free = strongest_reasons(decided, table)
+    bound = strongest_reasons(decided, table, [("user",)] * ROWS)
+
+    def of_the_role(reasons):
+        found = [one for row in reasons for one in row if one.up and one.feature.endswith("_user")]
+        return len(found)
+
+    assert of_the_role(free) > 0
+    assert of_the_role(bound) == 0
 
 
 def test_a_row_has_the_same_reasons_alone_and_among_others(bundle, table):

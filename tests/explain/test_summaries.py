@@ -15,10 +15,12 @@ from mqbg.explain.summaries import (
     GroupFacts,
     MemberFacts,
     action_text,
+    active_members,
     contact_text,
     dated_summary,
     group_summary,
     member_summary,
+    short_form,
 )
 
 LANGUAGES = ("en", "ja")
@@ -197,9 +199,17 @@ def test_a_group_of_nobody_says_so():
     )
     assert said == [
         "Arrow: Ledger",
-        ("Readiness within 90 days: 12.3% (10.1% to 14.0%), below the threshold. Status: nurture."),
-        "Completeness 67% (60% needed). Missing: decision maker and user.",
+        (
+            "Chance of conversion within 90 days: 12.3% (10.1% to 14.0%), below the threshold. "
+            "Status: nurture."
+        ),
         "Nobody is in this group yet: the score is the account's alone.",
+        (
+            "Next step: none is worth naming; none with enough support goes with a clearly higher "
+            "score."
+        ),
+        "",
+        "Completeness 67% (60% needed). Missing: decision maker and user.",
     ]
 
 
@@ -224,25 +234,27 @@ def test_a_japanese_group_reads_as_a_salesperson_would_write():
         "株式会社山川商事／データ基盤",
         (
             "今後90日以内の案件化の見込みは25.0%（10.1%〜14.0%）で、しきい値に達しています。"
-            "現在の状態は「有望（MQBG）」です。"
+            "現在の状態は「営業対象（MQBG）」です。"
         ),
-        (
-            "役割の充足率は67%です（必要な充足率は60%）。充足している役割は、決裁者、利用者です。"
-            "技術評価担当が不足しています。"
-        ),
+        ("直近30日間に活動したのは、決裁者（1名中1名）です。主な活動は、価格ページの閲覧です。"),
         (
             "スコアを支えているのは、情報システム部 部長 佐藤花子様（決裁者、+8.3ポイント）、"
             "購買部 課長 鈴木一郎様（利用者、+0.5ポイント）です。"
-        ),
-        "直近30日間に活動がないのは、購買部 課長 鈴木一郎様（利用者）です。",
-        (
-            "スコアは情報システム部 部長 佐藤花子様（決裁者）に大きく依存しています。"
-            "このような方がいないグループでは、スコアが8.3ポイント低い傾向があります。"
         ),
         (
             "次の一手：購買部 課長 鈴木一郎様（利用者）は、直近30日間に活動がありません。"
             "改めてのご連絡をお勧めします。このような方が活動しているグループでは、"
             "スコアが2.0ポイント高い傾向があります（学習データの類似例：40件）。"
+        ),
+        "",
+        (
+            "役割の充足率は67%です（必要な充足率は60%）。充足している役割は、決裁者、利用者です。"
+            "技術評価担当が不足しています。"
+        ),
+        "直近30日間に活動がないのは、購買部 課長 鈴木一郎様（利用者）です。",
+        (
+            "スコアは情報システム部 部長 佐藤花子様（決裁者）に大きく依存しています。"
+            "このような方がいないグループでは、スコアが8.3ポイント低い傾向があります。"
         ),
     ]
 
@@ -254,7 +266,29 @@ def test_the_strongest_three_are_named_and_the_others_counted():
         "The score is carried by Name5 (user, +5.0 points), Name4 (user, +4.0 points), "
         "Name3 (user, +3.0 points), and 2 others (+3.0 points together)."
     )
-    assert said[4] == "Everybody was active in the last 30 days."
+    assert said[-1] == "Everybody was active in the last 30 days."
+
+
+def test_who_was_active_is_counted_by_role_and_what_they_did_most_is_named():
+    people = [
+        person(1, role="user"),
+        person(2, role="user", active=0),
+        person(3, role="champion", top_kinds=("meeting", "web_visit")),
+        person(4, role="user", top_kinds=("web_visit",)),
+        person(5, role="user", top_kinds=("web_visit",)),
+    ]
+    assert active_members(people, load_language("en")) == (
+        "Active in the last 30 days: user (3 of 4) and champion (1 of 1). "
+        "Mostly: web visit and meeting."
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_short_form_is_five_lines_and_the_whole_begins_with_it(language):
+    whole = group_summary(facts(person(1), person(2, active=0)), load_language(language))
+    assert len(lines(short_form(whole))) == 5
+    assert whole.startswith(short_form(whole))
+    assert short_form(short_form(whole)) == short_form(whole)
 
 
 def test_those_who_lower_the_score_do_not_carry_it():
@@ -274,7 +308,7 @@ def test_a_group_of_one_member_names_them():
 def test_a_group_of_400_members_is_as_short_as_one_of_seven(language):
     people = [person(n, points=n / 100, active=n % 2) for n in range(1, 401)]
     said = group_summary(facts(*people), load_language(language))
-    assert len(lines(said)) == 5
+    assert len(lines(said)) == 8
     named = set(re.findall(r"Name\d+", said))
     assert len(named) <= 2 * MAX_NAMED
     counts = {"en": ("397 others", "197 others"), "ja": ("ほか397名", "ほか197名")}[language]
@@ -379,10 +413,11 @@ def test_a_group_has_the_same_lines_whatever_the_data_holds(people, step, accoun
     said = group_summary(
         facts(*people, best_action=step, account=account or "a"), load_language(language)
     )
-    expected = 4 + bool(people) + (step is not None)
-    assert len(lines(said)) == expected
+    short, details = said.split("\n\n")
+    assert len(lines(short)) == 4 + bool(people)
+    assert len(lines(details)) == 1 + bool(people)
     assert not CONTROL.search(said)
-    assert all(line.strip() for line in lines(said))
+    assert all(line.strip() for line in (*lines(short), *lines(details)))
 
 
 def test_braces_and_tags_of_a_name_are_shown_and_not_run():
@@ -390,3 +425,15 @@ def test_braces_and_tags_of_a_name_are_shown_and_not_run():
         person(contact=Contact("c1", "{{ points }} <b>x</b>")), load_language("en")
     )
     assert said.startswith("{{ points }} <b>x</b> (user): +1.0 points.")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("en", "not a measured chance"), ("ja", "実測に基づく見込みではありません")]
+)
+def test_a_summary_by_a_rule_says_that_it_is_no_measured_chance(code, said):
+    language = load_language(code)
+    measured = group_summary(facts(), language)
+    by_rule = group_summary(facts(measured=False), language)
+    assert said not in measured
+    (line,) = set(by_rule.split("\n")) - set(measured.split("\n"))
+    assert said in line

@@ -3,6 +3,7 @@
 
 import csv
 import doctest
+from itertools import product
 
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from mqbg.intake.identity.accounts import link_companies
 from mqbg.intake.identity.company_names import corporate_number, split_company_name
 from mqbg.intake.identity.contacts import Edge, cluster_contacts, email_edges
 from mqbg.intake.identity.mail_domains import is_free_mail, is_shared_box
-from mqbg.intake.identity.matching import probable_pairs
+from mqbg.intake.identity.matching import model_of_persons, probable_pairs
 from mqbg.intake.identity.readings import readings_of_name, spell_alike
 from small_exports import SHARED
 
@@ -180,3 +181,73 @@ def test_the_model_joins_scripts_in_one_company_and_not_homonyms_in_two():
     pairs = probable_pairs(frame)
     sure = {(left, right) for left, right, p in pairs.itertuples(index=False) if p >= 0.65}
     assert sure == {(200, 201), (202, 203)}
+
+
+def _contacts(rows):
+    frame = pd.DataFrame(rows, columns=["full_name", "account_id", "email", "phone"])
+    frame["node"] = range(len(frame))
+    frame["email_host"] = frame.email.str.partition("@")[2].where(frame.email.notna(), None)
+    return frame
+
+
+def _clusters(people):
+    pairs = probable_pairs(people)
+    threshold = model_of_persons()["threshold"]
+    edges = email_edges(people) + [
+        Edge(int(left), int(right), float(found), "model")
+        for left, right, found in pairs[pairs.probability >= threshold].itertuples(index=False)
+    ]
+    return list(cluster_contacts(len(people), edges, [], list(people.email)).cluster)
+
+
+OTHERS = [
+    (f"{family} {given}", f"A{place % 40}", f"p{place}@a{place % 40}.co.jp", None)
+    for place, (family, given) in enumerate(
+        product(("中村", "小林", "加藤", "吉田", "山田", "松本", "井上", "木村", "林", "清水"),
+                ("大輔", "直子", "健一", "恵子", "由美", "拓也", "裕子", "陽子", "美咲", "和也"))
+    )
+]  # fmt: skip
+
+
+def test_namesakes_with_two_addresses_of_one_company_are_two_people():
+    people = _contacts([
+        ("佐藤 太郎", "A1", "t.sato@a1.co.jp", None), ("佐藤 太郎", "A1", "taro2@a1.co.jp", None),
+        *OTHERS,
+    ])  # fmt: skip
+    clusters = _clusters(people)
+    assert len(set(clusters)) == len(people)
+
+
+def test_a_record_that_fits_two_namesakes_is_neither_of_them():
+    people = _contacts([
+        ("佐藤 太郎", "A1", "t.sato@a1.co.jp", None), ("佐藤 太郎", "A1", "taro2@a1.co.jp", None),
+        ("サトウ タロウ", "A1", None, None), *OTHERS,
+    ])  # fmt: skip
+    assert len(set(_clusters(people))) == len(people)
+
+
+def test_a_second_record_of_one_company_without_an_address_is_the_same_person():
+    people = _contacts([
+        ("佐藤 栄一", "A1", "e.sato@a1.co.jp", None), ("Eichi Sato", "A1", None, None), *OTHERS,
+    ])  # fmt: skip
+    clusters = _clusters(people)
+    assert clusters[0] == clusters[1]
+    assert len(set(clusters)) == len(people) - 1
+
+
+def test_one_person_at_many_companies_joins_no_two_of_them():
+    # A consultant whose card was taken at forty customers, each time with the customer's address.
+    people = _contacts(
+        [("高橋 花子", f"B{place}", f"h{place}@b{place}.co.jp", None) for place in range(40)]
+    )
+    assert len(set(_clusters(people))) == 40
+
+
+def test_a_thousand_contacts_on_one_free_mail_domain_are_a_thousand_people():
+    people = _contacts([
+        (f"{family} {given}", None, f"box{place}@gmail.com", None)
+        for place, (family, given) in enumerate(product([f"姓{one}" for one in range(40)],
+                                                        [f"名{one}" for one in range(25)]))
+    ])  # fmt: skip
+    people["email_host"] = None
+    assert len(set(_clusters(people))) == 1000

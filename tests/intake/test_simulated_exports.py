@@ -1,5 +1,6 @@
 """Exports of a simulated world in every shape, imported and compared with the truth beside them."""
 
+import pandas as pd
 import pytest
 from exports_beside_truth import DATES_JOINS, KINDS, Compared
 from mqbg.simulate import simulate
@@ -89,3 +90,28 @@ def test_recorded_roles_are_those_of_the_members(compared):
         assert (
             recorded.role == recorded.role_true
         ).mean() >= 0.97  # of two deals in one group, one
+
+
+@pytest.mark.slow
+def test_systems_that_know_the_same_people_and_deals_make_one_world(simulated_world, tmp_path):
+    out = tmp_path / "out"
+    systems = {"salesforce_export": "salesforce", "account_engagement": "account_engagement",
+               "marketo_bulk": "marketo"}  # fmt: skip
+    for shape in systems:
+        compared = Compared(simulated_world, shape, out)
+    for table in ("contacts", "accounts"):
+        rows = pd.concat(
+            [
+                pd.read_parquet(
+                    simulated_world / "truth" / "exports" / shape / "identities.parquet"
+                ).assign(system=system)
+                for shape, system in systems.items()
+            ]
+        )
+        rows = rows[rows.table == table].rename(columns={"id": "true"}).merge(
+            compared.identities, on=["table", "system", "source_table", "source_id"]
+        )  # fmt: skip
+        assert (rows.groupby("true").id.nunique() == 1).all(), table
+        assert (rows.groupby("id").true.nunique() == 1).all(), table
+    deals = pd.read_parquet(simulated_world / "buying_groups.parquet")
+    assert len(compared.table("buying_groups")) == len(deals)

@@ -14,11 +14,13 @@ from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.template import Template, TemplateRole
 from mqbg.features.declare.vocabulary import Vocabulary
-from mqbg.model.bundle import Bundle, ReferenceMember, TrainingSummary
+from mqbg.model.bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from mqbg.model.bundle_files import FORMAT, MANIFEST_FILE, TREES_FILE, load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
+from mqbg.model.data_profile import DataProfile
 from mqbg.model.feature_matrix import feature_matrix
 from mqbg.model.horizons import HorizonModel, HorizonStep
+from mqbg.model.linear import LinearPart, LinearTerm
 from mqbg.model.pyfunc import _load_pyfunc
 from mqbg.model.thresholds import Thresholds
 from mqbg.model.tree_text import feature_count, split_features
@@ -112,6 +114,7 @@ def bundle(table):
         training=TrainingSummary(
             "0f0f", 300, 90, SINCE, datetime(2024, 6, 1), datetime(2024, 9, 1), 17
         ),
+        profile=DataProfile(41, {"web_visit": 90, "面談": 3}, {"accounts.industry": 1 / 3}),
     )
 
 
@@ -388,6 +391,54 @@ def test_a_bundle_of_the_format_before_is_read_by_its_old_names(bundle, saved):
     card["typical"] = card.pop("reference_members")
     rewrite(saved, {**card, "format": 3})
     assert load_bundle(saved) == bundle
+
+
+LINEAR = LinearPart(
+    0.25,
+    -1.5,
+    (
+        LinearTerm("inbound_7d", 1.2, 0.8, 0.7, 0.05),
+        LinearTerm("members", 0.9, 0.5, -0.3, -0.01),
+    ),
+)
+
+
+def with_linear_part(bundle):
+    return replace(bundle, linear=LINEAR, refits=(Refit(bundle.trees, Platt(1.0, 0.1), LINEAR),))
+
+
+def test_a_linear_part_says_its_share_of_the_raw_score(bundle, table):
+    both = with_linear_part(bundle)
+    x = bundle.feature_matrix(table)
+    names = bundle.catalogue.feature_names
+    column = {name: index for index, name in enumerate(names)}
+    expected = 0.75 * bundle.log_odds(table) + 0.25 * LINEAR.log_odds(x, column)
+    assert both.log_odds(table) == pytest.approx(expected, rel=1e-12)
+    assert {"inbound_7d", "members"} <= both.used_features
+    rule = replace(bundle, blend=replace(ALONE, trees_share=0.0)).log_odds(table)
+    few = replace(both, blend=replace(ALONE, trees_share=0.3))
+    assert few.log_odds(table) == pytest.approx(0.3 * expected + 0.7 * rule)
+
+
+def test_contributions_cover_the_linear_part(bundle, table):
+    both = with_linear_part(bundle)
+    x = bundle.feature_matrix(table)
+    base = both.log_odds(table) - both.contributions(x).sum(axis=1)
+    assert base == pytest.approx(np.full(len(x), base[0]), abs=1e-9)
+
+
+def test_a_row_scores_alike_alone_and_among_others_with_a_linear_part(bundle, table):
+    both = with_linear_part(bundle)
+    alone = [both.log_odds(table.slice(row, 1))[0] for row in range(20)]
+    assert alone == both.log_odds(table)[:20].tolist()
+
+
+def test_a_linear_part_survives_saving_and_mlflow_serves_its_numbers(bundle, table, tmp_path):
+    both = with_linear_part(bundle)
+    save_bundle(both, tmp_path)
+    assert load_bundle(tmp_path) == both
+    served = _load_pyfunc(str(tmp_path)).predict(table.to_pandas())
+    assert served["log_odds"].tolist() == both.log_odds(table).tolist()
 
 
 def test_a_bundle_of_a_release_with_trees_of_horizons_is_scored_as_it_was_with_a_warning(

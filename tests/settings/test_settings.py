@@ -295,7 +295,9 @@ def test_a_tree_that_a_bundle_holds_since_version_0_1_is_read(tmp_path):
     assert settings == load_settings(written(tmp_path, WHOLE_FILE))
     # What has been added since has its default.
     model = {**tree["model"], "refits": settings.model.refits}
-    added = {**tree, "model": model, "source": {"normalise": False}}
+    new_probes = {"joins_after_stage": 0.2, "join_shift_auc": 0.05}
+    probe = {**tree["probe"], **new_probes}
+    added = {**tree, "model": model, "probe": probe, "source": {"normalise": False}}
     assert model_settings_values(settings) == added
 
 

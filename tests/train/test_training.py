@@ -133,7 +133,7 @@ def test_misdated_rows_change_no_figure(tables, misdated, open_tables):
     settings = replace(SETTINGS, observation=ObservationSettings())
     plain, odd = (quickly_trained(open_tables(t, settings)) for t in (tables, misdated))
     pd.testing.assert_frame_equal(odd.evaluation.figures, plain.evaluation.figures)
-    assert odd.bundle.settings.observation.since == datetime(2021, 1, 1)
+    assert odd.bundle.settings.observation.since == datetime(2021, 1, 2)
     np.testing.assert_array_equal(
         odd.evaluation.probabilities[MODEL], plain.evaluation.probabilities[MODEL]
     )
@@ -196,6 +196,12 @@ def test_what_was_known_from_the_test_on_shapes_nothing_but_the_fingerprint(
     assert replace(other, training=same) == trained.learned.bundle
 
 
+def held_out_of_both(learned):
+    """Raw scores of trees and, where there is one, the linear part, each without the account."""
+    trees, linear = learned.fitted_trees.held_out, learned.fitted_linear
+    return trees if linear is None else linear.part.blended(trees, linear.held_out)
+
+
 def test_what_is_registered_learned_from_every_label_known(source, trained):
     split, about = trained.split, trained.bundle.training
     every = training_cutoffs(SETTINGS, start_of_history(source.tables), OBSERVED_UNTIL)
@@ -207,7 +213,7 @@ def test_what_is_registered_learned_from_every_label_known(source, trained):
     assert (about.first_as_of, about.last_as_of) == (every[0], every[-1])
     assert trained.bundle == trained.refit.bundle
     assert set(trained.refit.scored_rows["as_of"]) == set(every)
-    held_out = trained.refit.fitted_trees.held_out
+    held_out = held_out_of_both(trained.refit)
     assert trained.refit.scored_rows["readiness"].tolist() == (
         trained.bundle.calibrator(held_out).tolist()
     )
@@ -302,7 +308,7 @@ def test_the_model_and_every_baseline_are_judged_on_the_same_rows(trained):
 
 def test_the_calibrator_and_the_interval_come_from_held_out_scores(trained):
     for fit_result in (trained.learned, trained.refit):
-        scores = set(fit_result.fitted_trees.held_out.tolist())
+        scores = set(held_out_of_both(fit_result).tolist())
         assert set(fit_result.bundle.interval.scores) <= scores
         assert fit_result.fitted_trees.held_out.size == fit_result.bundle.training.rows
 

@@ -18,11 +18,14 @@ from .placeholders import SENTENCES, sample_values
 from .sentences import Language
 
 SUFFIX = ".toml"
-FIXED_KEY_TABLES = ("sentences", "labels", "status", "tasks", "populations", "plurals")
+FIXED_KEY_TABLES = (
+    "sentences", "labels", "status", "tasks", "transitions", "populations", "plurals",
+)  # fmt: skip
 """Tables that must have the same keys in every language."""
 
 OPEN_KEY_TABLES = (
     "themes", "roles", "kinds", "families", "questions", "methods", "units", "counters", "features",
+    "counted_nouns",
 )  # fmt: skip
 """Tables whose keys are names of the data or the catalogue; one without a word shows itself."""
 

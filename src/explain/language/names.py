@@ -18,7 +18,8 @@ _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 def on_one_line(text: str) -> str:
     """A text on one line: line breaks and other control characters become a space."""
-    return _CONTROL_CHARACTERS.sub(" ", text)
+    # No control character is printable, and most texts are.
+    return text if text.isprintable() else _CONTROL_CHARACTERS.sub(" ", text)
 
 
 @lru_cache(maxsize=10_000)

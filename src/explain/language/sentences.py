@@ -8,6 +8,7 @@ from functools import cached_property
 
 from babel import Locale
 from jinja2 import StrictUndefined, Template
+from jinja2.runtime import new_context
 from jinja2.sandbox import SandboxedEnvironment
 
 from ...features.declare.feature import Feature
@@ -44,7 +45,9 @@ class Language:
         if template is None:
             template = self.environment.from_string(self.sentences[sentence])
             self._templates[sentence] = template
-        return template.render(values)
+        # As `template.render`, which copies the values and all globals, of which there are none.
+        context = new_context(self.environment, None, template.blocks, values, shared=True)
+        return "".join(template.root_render_func(context))
 
     def join_sentences(self, sentences: Iterable[str]) -> str:
         """Sentences one after the other."""
@@ -73,6 +76,24 @@ class Language:
         if own is None:
             return feature.describe(self.code, subject)
         return own.replace("{subject}", subject or "")
+
+    def counted_feature(self, feature_name: str, value: float) -> str | None:
+        """A count with what it counts, such as "1 activity in the last 7 days".
+
+        Args:
+            feature_name: as `feature_name` gives it.
+            value: the count.
+
+        Returns:
+            None where the name does not begin with a noun that `[counted_nouns]` knows.
+        """
+        nouns = self.word_tables.get("counted_nouns", {})
+        beginnings = (noun for noun in nouns if f"{feature_name} ".startswith(f"{noun} "))
+        noun = max(beginnings, key=len, default=None)
+        if noun is None:
+            return None
+        number = self.formats.compact(value) if value else self.word("labels", "zero")
+        return f"{number} {nouns[noun] if value == 1 else noun}{feature_name[len(noun) :]}"
 
     def contact_name(self, full_name: str | None, contact_id: str) -> str:
         """A contact's name, or what stands for it."""

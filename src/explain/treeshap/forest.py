@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...support.disk_cache import read_cache, write_cache
 from .layout import (
     CATEGORY,
     DE_BRUIJN,
@@ -74,10 +77,37 @@ class _Tree:
 def parse_forest(text: str) -> Forest:
     """The trees in a model's text, as `Booster.model_to_string` writes it.
 
+    The arrays are kept in the user's cache folder: a model is read many times.
+
     Raises:
         NotCoveredError: linear trees, counts of rows that are absent or zero, or nodes in an order
             that LightGBM does not write.
     """
+    key = f"forest {sha256(text.encode()).hexdigest()}"
+    if kept := read_cache(key):
+        return _forest_from_bytes(kept)
+    forest = _parse(text)
+    write_cache(key, _forest_to_bytes(forest))
+    return forest
+
+
+def _forest_to_bytes(forest: Forest) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **vars(forest))
+    return file.getvalue()
+
+
+def _forest_from_bytes(content: bytes) -> Forest:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        values: dict[str, Any] = dict(arrays)
+    for name, kind in (("trees", TREE), ("nodes", NODE)):
+        values[name] = values[name].view(kind)  # the file does not say that fields are aligned
+    for name in ("features", "outputs"):
+        values[name] = int(values[name])
+    return Forest(**values)
+
+
+def _parse(text: str) -> Forest:
     head, *sections = text.partition("\nend of trees")[0].split("\nTree=")
     header = _key_values(head)
     outputs = int(header["num_tree_per_iteration"])

@@ -8,6 +8,7 @@ is an expression over the reduced terms and the facts of the group (`themes`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,7 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
+from ...support.disk_cache import read_cache, write_cache
 from ..tables.group_facts import fact_types
 from .feature import Feature
 from .signals import Aggregation, Signal, signals
@@ -111,20 +113,41 @@ def _build(wanted: _Wanted) -> Catalogue:
         )
     selected = tuple(f for f in all_features if only is None or f.name in only)
     all_terms, all_signals = terms(vocabulary), signals(vocabulary)
-    columns_read = _columns_read(
-        unbound_aggregates(vocabulary, all_terms), [feature.value for feature in selected]
-    )
-    terms_read = tuple(term for term in all_terms if term.name in columns_read)
-    signals_read = _columns_read(
-        unbound_member_rows(all_signals), [term.value for term in terms_read]
-    )
+    key = f"columns read {vocabulary!r} {[feature.name for feature in selected]}"
+    if kept := read_cache(key):
+        of_features, of_terms = map(set, json.loads(kept))
+    else:
+        of_features, of_terms = _columns_of_both_stages(
+            vocabulary, all_terms, all_signals, selected
+        )
+        write_cache(key, json.dumps([sorted(of_features), sorted(of_terms)]).encode())
     return Catalogue(
         vocabulary,
-        tuple(signal for signal in all_signals if signal.name in signals_read),
-        terms_read,
+        tuple(signal for signal in all_signals if signal.name in of_terms),
+        tuple(term for term in all_terms if term.name in of_features),
         selected,
-        bool(columns_read & fact_types(vocabulary).keys()),
+        bool(of_features & fact_types(vocabulary).keys()),
     )
+
+
+def _columns_of_both_stages(
+    vocabulary: Vocabulary,
+    all_terms: Sequence[Term],
+    all_signals: Sequence[Signal],
+    features: Sequence[Feature],
+) -> tuple[set[str], set[str]]:
+    """The columns that some features read, and those that the terms among them read.
+
+    To know, every expression is built, which takes half a second for the whole catalogue.
+    """
+    of_features = _columns_read(
+        unbound_aggregates(vocabulary, all_terms), [feature.value for feature in features]
+    )
+    of_terms = _columns_read(
+        unbound_member_rows(all_signals),
+        [term.value for term in all_terms if term.name in of_features],
+    )
+    return of_features, of_terms
 
 
 def unbound_member_rows(signals: Sequence[Signal]) -> ir.Table:

@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 MAX_ROLES = 64
 """Roles found in the data that are told apart; each has columns of its own."""
 
+REST_NAMES = ("other", *(f"other {number}" for number in range(2, MAX_ROLES + 3)))
+"""What the role is called that stands for all others: the first that no role has."""
+
 # The catalogue has `engagement_max`, `members_left_90d`, `days_since_verdict` ... beside the
 # columns of roles: a role of such a name gets a number.
 RESERVED_PARTS = frozenset(
@@ -43,6 +46,7 @@ class TemplateRole:
         solutions: overrides, by solution_id.
         first_seen_at: for a role found in the data, the first instant at which a member had it:
             before it was known to exist, it is in no template. None for a role of the settings.
+        rest: it stands for every role that no other of the template is.
     """
 
     name: str
@@ -50,6 +54,7 @@ class TemplateRole:
     default: RoleRequirement | None
     solutions: Mapping[str, RoleRequirement]
     first_seen_at: datetime | None = None
+    rest: bool = False
 
     def requirement(self, solution_id: str | None, as_of: datetime) -> RoleRequirement | None:
         """This role's line in a solution's template at `as_of`; None where it has none."""
@@ -63,6 +68,11 @@ class Template:
     """The roles of all templates, in a fixed order."""
 
     roles: tuple[TemplateRole, ...]
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether a role stands for all that are not named."""
+        return any(role.rest for role in self.roles)
 
     @property
     def overridden_solutions(self) -> tuple[str, ...]:
@@ -80,9 +90,12 @@ def resolve_template(settings: Settings, members: ir.Table, before: datetime) ->
     """
     named = dict(settings.roles)
     first_seen: dict[str, datetime] = {}
+    rest: str | None = None
     if not named:
-        first_seen = _first_seen_roles(members, before)
-        named = {role: RoleRequirement() for role in first_seen}
+        first_seen, rest = _first_seen_roles(members, before)
+        named = {role: RoleRequirement() for role in first_seen if role != rest}
+        if rest:
+            named[rest] = RoleRequirement(required=0)
     overrides: dict[str, dict[str, RoleRequirement]] = {}
     for solution_id, solution in settings.solutions.items():
         for role, requirement in solution.roles.items():
@@ -92,29 +105,38 @@ def resolve_template(settings: Settings, members: ir.Table, before: datetime) ->
     return Template(
         tuple(
             TemplateRole(
-                name, parts[name], named.get(name), overrides.get(name, {}), first_seen.get(name)
+                name,
+                parts[name],
+                named.get(name),
+                overrides.get(name, {}),
+                first_seen.get(name),
+                rest is not None and name == rest,
             )
             for name in names
         )
     )
 
 
-def _first_seen_roles(members: ir.Table, before: datetime) -> dict[str, datetime]:
-    """When each role was first seen; of very many, the most frequent ones alone."""
+def _first_seen_roles(
+    members: ir.Table, before: datetime
+) -> tuple[dict[str, datetime], str | None]:
+    """When each role was first seen, and the name that stands for the rest of very many."""
     known = members.filter(members.joined_at < before)
     found = known.group_by("role").agg(since=known.joined_at.min(), rows=known.count())
     rows = found.to_pyarrow().to_pylist()
     rows.sort(key=lambda row: (-row["rows"], row["role"]))
-    kept = rows[:MAX_ROLES]
-    if len(rows) > MAX_ROLES:
-        folded = sum(row["rows"] for row in rows[MAX_ROLES:])
-        logger.warning(
-            "members have %s different roles: the %d most frequent are told apart, and %s rows of "
-            "members fill none; are they titles? Infer roles from titles when importing, or name "
-            "the roles in [roles]",
-            f"{len(rows):,}", MAX_ROLES, f"{folded:,}",
-        )  # fmt: skip
-    return {row["role"]: row["since"] for row in sorted(kept, key=lambda row: row["role"])}
+    kept, folded = rows[:MAX_ROLES], rows[MAX_ROLES:]
+    seen = {row["role"]: row["since"] for row in sorted(kept, key=lambda row: row["role"])}
+    if not folded:
+        return seen, None
+    rest = next(name for name in REST_NAMES if name not in seen)
+    logger.warning(
+        "members have %s different roles: the %d most frequent are told apart, and %s rows of "
+        "members count as %r; are they titles? Infer roles from titles when importing, or name "
+        "the roles in [roles]",
+        f"{len(rows):,}", MAX_ROLES, f"{sum(row['rows'] for row in folded):,}", rest,
+    )  # fmt: skip
+    return {**seen, rest: min(row["since"] for row in folded)}, rest
 
 
 def slugs(names: Sequence[str], reserved: Collection[str] = ()) -> dict[str, str]:

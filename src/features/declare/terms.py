@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -13,7 +13,7 @@ from ..tables.contact_history import SCOPES
 from .expressions import Expression, column, indicator, total
 from .fixed_point import to_fixed_point
 from .signals import FIXED_WINDOWS_DAYS, JOB_WEEKS_TRACKED, Aggregation
-from .template import TemplateRole
+from .template import Template, TemplateRole
 from .vocabulary import Vocabulary
 
 JOINT_WEEKS = 8  # weeks of which each member is asked whether they were active
@@ -63,7 +63,7 @@ def _member_value(name: str) -> Expression:
 
 def terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
     """Every term of a vocabulary."""
-    settings = vocabulary.settings
+    settings, template = vocabulary.settings, vocabulary.template
     windows = sorted({*FIXED_WINDOWS_DAYS, *settings.windows_days})
     counts = [
         *(f"{what}_{days}d" for what in ("inbound", "high_intent", "outbound") for days in windows),
@@ -103,8 +103,8 @@ def terms(vocabulary: Vocabulary) -> tuple[Term, ...]:
         ),
         *(
             term
-            for role in vocabulary.template.roles
-            for term in _role_terms(role, f"engagement_{settings.half_life_days}")
+            for role in template.roles
+            for term in _role_terms(role, template, f"engagement_{settings.half_life_days}")
         ),
     )
 
@@ -246,9 +246,21 @@ def _active_in_fortnight(role: str, fortnight: int) -> Condition:
     return lambda row: (row.role == role) & ((row.weeks_active & both) > 0)
 
 
-def _role_terms(role: TemplateRole, engagement: str) -> tuple[Term, ...]:
+def _has_any_role(row: ir.Table, names: Sequence[str]) -> ir.BooleanValue:
+    """Whether the role is one of some; a balanced tree, for Ibis walks expressions recursively."""
+    if len(names) == 1:
+        return (row.role == names[0]).fill_null(False)
+    middle = len(names) // 2
+    return _has_any_role(row, names[:middle]) | _has_any_role(row, names[middle:])
+
+
+def _role_terms(role: TemplateRole, template: Template, engagement: str) -> tuple[Term, ...]:
+    others = [other.name for other in template.roles if other.name != role.name]
+
     def has_role(row: ir.Table) -> ir.BooleanValue:
-        return (row.role == role.name).fill_null(False)
+        if role.rest:
+            return row.role.notnull() & ~_has_any_role(row, others)
+        return _has_any_role(row, [role.name])
 
     def of_role(value: Expression, otherwise: object = 0.0) -> Expression:
         return lambda row: has_role(row).ifelse(value(row), otherwise)

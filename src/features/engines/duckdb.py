@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from ..declare.expressions import AsOf
 from .as_of_variable import AS_OF_VARIABLE, as_of_variable
+from .compiled_sql import load_columns, load_query, save_columns, save_query
 from .query_runner import Build, CompiledCatalogue, CompiledCatalogues, QueryRunner
 
 # Rules of the optimizer that take longer than looking a few groups up.
@@ -25,10 +27,10 @@ _compiled: CompiledCatalogues[str] = CompiledCatalogues()
 
 @dataclass
 class DuckDBQueryRunner(QueryRunner):
-    """Queries of DuckDB, whose SQL is compiled once for every source and cut-off.
+    """Queries of DuckDB, whose SQL is compiled once for every source, cut-off and run.
 
     Kept tables have fixed names and the cut-off is a session variable, a constant wherever it is
-    read; so the SQL of a query is one text.
+    read; so the SQL of a query is one text, which the user's cache folder holds between runs.
     """
 
     bounds_memory: ClassVar[bool] = True
@@ -98,7 +100,17 @@ class DuckDBQueryRunner(QueryRunner):
         self._tables.clear()
 
     def _compile(self, label: str, build: Build) -> tuple[str, pa.Schema]:
-        return self._known.compile(label, build, lambda rows: str(self.backend.compile(rows)))
+        queries, key = self._known.queries, self._key(label)
+        if label not in queries and (kept := load_query(key)):
+            queries[label] = kept
+        if label not in queries:
+            compiled = self._known.compile(label, build, lambda r: str(self.backend.compile(r)))
+            save_query(key, *compiled)
+        return queries[label]
+
+    def _key(self, label: str) -> str:
+        """What all that is kept of a query depends on."""
+        return repr((self.cache_key, label))
 
     def _create_table(self, label: str, sql: str) -> ir.Table:
         """A new table. To ask for its columns takes a millisecond, so it is done once.
@@ -109,5 +121,10 @@ class DuckDBQueryRunner(QueryRunner):
         self.backend.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
         self._tables.add(label)
         if label not in columns:
-            columns[label] = self.backend.table(name).schema()
+            columns[label] = load_columns(self._key(label)) or self._read_columns(label)
         return ops.DatabaseTable(name, columns[label], self.backend).to_expr()
+
+    def _read_columns(self, label: str) -> ibis.Schema:
+        columns = self.backend.table(self.table_name(label)).schema()
+        save_columns(self._key(label), columns)
+        return columns

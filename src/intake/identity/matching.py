@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from .mail_domains import is_shared_box
@@ -24,6 +25,9 @@ from .readings import readings_of_name, script_of
 FEWEST_RECORDS = 2
 LEAST_KEPT = 0.05
 """Pairs below this probability are not even asked for."""
+
+MOST_USUAL_READINGS = 3
+LEAST_RARITY = -12
 
 
 def model_of_persons() -> dict[str, Any]:
@@ -77,10 +81,28 @@ def _records(people: pd.DataFrame) -> pd.DataFrame:
         }
     )  # fmt: skip
     records = records[records.name_key.notna()].reset_index(drop=True)
-    # In how many companies a name stands: in one or two it is rare.
-    records["spread"] = records.groupby("name_key").account.transform("nunique")
+    accounts = records.account.fillna(records.node.astype(str))
+    records["name_rarity"] = _rarity(records.name_key, records.name_key, accounts)
+    first = records.readings.str[0]
+    usual = records.readings.str[:MOST_USUAL_READINGS].explode()
+    records["reading_rarity"] = _rarity(first, usual, accounts.reindex(usual.index))
     records["phone_names"] = records.groupby("phone").name_key.transform("nunique")
     return records
+
+
+def _rarity(of: pd.Series, values: pd.Series, accounts: pd.Series) -> pd.Series:
+    """How rare each value is among people, in half powers of ten: -6 is one person in a thousand.
+
+    Counted over other companies than the record's own, as its namesakes there may be itself; the
+    shipped model says how rare a value is that is seen nowhere else, so that a small file does not
+    take all names for common.
+    """
+    prior = model_of_persons()["rarity"]
+    spread = accounts.groupby(values.to_numpy()).nunique()
+    elsewhere = (of.map(spread).fillna(1) - 1).clip(lower=0)
+    share = (elsewhere + prior["seen"]) / (len(of) + prior["people"])
+    halves = np.round(2 * np.log10(share.to_numpy(dtype="float64"))).clip(LEAST_RARITY, -2)
+    return pd.Series(halves, index=of.index).astype("int64")
 
 
 def _digits(phone: object) -> str | None:
@@ -150,16 +172,27 @@ def _comparison(name: str, *levels: dict[str, Any]) -> dict[str, Any]:
     return {"output_column_name": name, "comparison_levels": [*levels, other]}
 
 
+def _rarity_levels(
+    label: str, condition: str, rarity: str, of_records: pd.Series, agree: float
+) -> list[dict[str, Any]]:
+    """Levels by rarity: two people agree in a value as often as it is common.
+
+    Both shares are of the records of that rarity, so that their ratio is what counts.
+    """
+    shares = of_records.value_counts(normalize=True).sort_index()
+    return [
+        _level(f"{condition} AND {rarity} = {one}", f"{label}, one in {10 ** (-one / 2):.0f}",
+               agree * float(share), max(float(share) * 10 ** (one / 2), 1e-9))
+        for one, share in zip(shares.index.astype(int).tolist(), shares.tolist(), strict=True)
+    ]  # fmt: skip
+
+
 def _settings(records: pd.DataFrame) -> dict[str, Any]:
     model = model_of_persons()
     agree = model["agree"]
-    first = records.assign(
-        reading=pd.Series([one[0] if one else None for one in records.readings], dtype="str")
-    )
-    same_name = _chance(first, "name_key", "account")
-    same_reading = min(0.5, 3 * _chance(first, "reading", "account"))
-    same_phone = _chance(first, "phone", "name_key")
-    same_account = _chance(first, "account", "name_key")
+    same_name = _chance(records, "name_key", "account")
+    same_phone = _chance(records, "phone", "name_key")
+    same_account = _chance(records, "account", "name_key")
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "node",
@@ -176,15 +209,18 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
             _comparison(
                 "name",
                 _null("name_key"),
-                _level("name_key_l = name_key_r AND spread_l <= 2", "same rare name",
-                       0.75 * agree["name"], max(same_name / 10, 1e-6)),
-                _level("name_key_l = name_key_r", "same name",
-                       0.25 * agree["name"], same_name, "name_key"),
-                _level("script_l <> script_r AND list_has_any(readings_l, readings_r)",
-                       "same reading in another script", agree["reading"], same_reading),
-                _level("script_l = script_r AND script_l <> 'kanji' "
-                       "AND list_has_any(readings_l, readings_r)",
-                       "same reading", agree["same_script"], same_reading),
+                *_rarity_levels("same name", "name_key_l = name_key_r", "name_rarity_l",
+                                records.name_rarity, agree["name"]),
+                *_rarity_levels(
+                    "same reading in another script",
+                    "script_l <> script_r AND list_has_any(readings_l, readings_r)",
+                    "CASE WHEN script_l = 'kanji' THEN reading_rarity_r ELSE reading_rarity_l END",
+                    records.reading_rarity, agree["reading"]),
+                *_rarity_levels(
+                    "same reading",
+                    "script_l = script_r AND script_l <> 'kanji' "
+                    "AND list_has_any(readings_l, readings_r)",
+                    "reading_rarity_l", records.reading_rarity, agree["same_script"]),
                 _level("script_l = script_r AND script_l <> 'kanji' "
                        "AND jaro_winkler_similarity(name_key_l, name_key_r) >= 0.94",
                        "a typing error apart", agree["typing_error"], 3 * same_name),
@@ -205,8 +241,11 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
             ),
             _comparison(
                 "phone", _null("phone"),
-                _level("phone_l = phone_r AND phone_names_l <= 2", "same number of one or two",
+                _level("phone_l = phone_r AND phone_names_l <= 2 AND (account_l <> account_r "
+                       "OR regexp_matches(phone_l, '^0[789]0'))", "same number of one or two",
                        agree["phone"], min(same_phone, 1e-4)),
+                _level("phone_l = phone_r AND phone_names_l <= 2",
+                       "same number of one or two of a company", agree["few_phone"], 0.015),
                 # A company's own number says no more than the company does.
                 _level("phone_l = phone_r AND account_l = account_r "
                        "AND NOT regexp_matches(phone_l, '^0[789]0')",

@@ -79,7 +79,7 @@ def spell_alike(text: str) -> str:
     plain = re.sub(r"m(?=[bpm])", "n", plain)
     plain = re.sub(r"oh(?=[^aeiou]|$)", "o", plain)
     plain = re.sub(r"ou|oo", "o", plain)
-    plain = re.sub(r"uu", "u", plain)
+    plain = re.sub(r"([aeiu])\1", r"\1", plain)
     return re.sub(r"([bcdfghjkmprstwyz])\1", r"\1", plain)
 
 

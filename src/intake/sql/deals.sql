@@ -1,11 +1,28 @@
 -- The account and the solution of each deal.
 -- A marketing tool's copy of a CRM's deal, by the CRM's id, is that deal.
+-- Without an id, one whose name is that of a single deal on either side is it: such tools take theirs from the CRM.
 CREATE TABLE foreign_deals AS
-SELECT d.system, d.source_table, d.source_id, any_value(c.system) AS crm, any_value(c.source_id) AS deal
-FROM staged.deals AS d JOIN systems AS s ON s.system = d.system AND s.kind <> 'salesforce'
-JOIN staged.deals AS c ON left(c.source_id, 15) = left(d.source_id, 15) AND length(d.source_id) IN (15, 18)
-JOIN systems AS t ON t.system = c.system AND t.kind = 'salesforce'
-GROUP BY ALL;
+WITH crm AS (
+    SELECT c.*, count(*) OVER (PARTITION BY lower(trim(c.name))) AS of_name FROM staged.deals AS c
+    JOIN systems AS t ON t.system = c.system AND t.kind = 'salesforce'
+),
+tools AS (
+    SELECT d.*, l.other_id, count(*) OVER (PARTITION BY d.system, lower(trim(d.name))) AS of_name FROM staged.deals AS d
+    JOIN systems AS s ON s.system = d.system AND s.kind IN ('marketo', 'account_engagement')
+    LEFT JOIN staged.links AS l ON l.object = 'deals' AND l.other_kind = 'salesforce' AND l.system = d.system AND l.source_id = d.source_id
+),
+by_id AS (
+    SELECT d.system, d.source_table, d.source_id, any_value(c.system) AS crm, any_value(c.source_id) AS deal
+    FROM tools AS d JOIN crm AS c ON left(c.source_id, 15) = left(coalesce(d.other_id, d.source_id), 15)
+        AND length(coalesce(d.other_id, d.source_id)) IN (15, 18)
+    GROUP BY ALL
+)
+FROM by_id
+UNION ALL
+SELECT d.system, d.source_table, d.source_id, c.system AS crm, c.source_id AS deal
+FROM tools AS d JOIN crm AS c ON lower(trim(c.name)) = lower(trim(d.name)) AND c.of_name = 1
+WHERE d.of_name = 1 AND NOT EXISTS (FROM by_id AS b WHERE b.system = d.system AND b.source_id = d.source_id)
+    AND NOT EXISTS (FROM by_id AS b WHERE b.system = d.system AND b.crm = c.system AND b.deal = c.source_id);
 CREATE TABLE deals_placed AS
 WITH stages AS (
     SELECT system, deal_id, arg_max(state, occurred_at) AS last_state, max(occurred_at) FILTER (WHERE state IN ('won', 'lost')) AS ended

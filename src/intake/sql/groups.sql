@@ -14,7 +14,8 @@ CREATE TABLE group_deals AS
 SELECT d.*, coalesce(least(b.first_seen_at, s.as_of), s.as_of) AS first_seen_at,
     first_value(record_id(d.system, d.source_table, d.source_id)) OVER (
         PARTITION BY account_id, solution_id, island
-        ORDER BY coalesce(least(b.first_seen_at, s.as_of), s.as_of), created_at, d.system, d.source_table, d.source_id) AS group_id
+        ORDER BY coalesce(least(b.first_seen_at, s.as_of), s.as_of),
+            b.first_seen_at IS NULL AND d.system IN (SELECT system FROM seen_before), created_at, d.system, d.source_table, d.source_id) AS group_id
 FROM deal_islands AS d
 JOIN systems AS s ON s.system = d.system
 LEFT JOIN seen_before AS b ON b.tbl = 'buying_groups' AND b.system = d.system AND b.source_table = d.source_table AND b.source_id = d.source_id;

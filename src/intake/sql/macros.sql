@@ -8,7 +8,7 @@ CREATE MACRO number_of(x) AS TRY_CAST(regexp_replace(x, '[,¥￥$€£\s円]', '
 CREATE MACRO naive_time(x) AS coalesce(
     TRY_CAST(x AS TIMESTAMP),
     try_strptime(x, ['%Y/%m/%d %H:%M:%S', '%Y/%m/%d %H:%M', '%Y/%m/%d', '%Y年%m月%d日 %H:%M:%S', '%Y年%m月%d日 %H:%M',
-                     '%Y年%m月%d日', '%Y年%m月%d日%H時%M分', '%m/%d/%Y %I:%M %p', '%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S',
+                     '%Y年%m月%d日', '%Y年%m月%d日%H時%M分', '%Y年%m月%d日 %H時%M分', '%Y年%m月%d日 %H時%M分%S秒', '%m/%d/%Y %I:%M %p', '%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y %H:%M:%S',
                      '%m/%d/%Y %H:%M', '%m/%d/%Y', '%b %d, %Y %I:%M %p', '%b %d, %Y', '%d-%b-%Y']));
 CREATE MACRO is_day(x) AS
     regexp_full_match(x, '\d{4}[-/年]\d{1,2}[-/月]\d{1,2}日?([ T]00:00(:00(\.0+)?)?( ?UTC|Z|\+00(:?00)?)?)?|\d{1,2}/\d{1,2}/\d{4}|\d{5}');

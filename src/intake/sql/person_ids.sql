@@ -1,5 +1,7 @@
 CREATE TABLE person_seen AS
 SELECT n.*, k.cluster, k.decided_by, k.probability, coalesce(least(b.first_seen_at, s.as_of), s.as_of) AS first_seen_at,
+    -- Of records of one date, one that an earlier import of its system had keeps its id.
+    b.first_seen_at IS NULL AND n.system IN (SELECT system FROM seen_before) AS is_new,
     EXISTS (FROM person_links AS l WHERE l.node = n.node) AS gave_way
 FROM person_nodes AS n
 JOIN person_clusters AS k ON k.node = n.node
@@ -9,7 +11,7 @@ CREATE TABLE person_ids AS
 SELECT * REPLACE (CASE WHEN record_id(system, source_table, source_id) = id THEN 'own' ELSE decided_by END AS decided_by,
     CASE WHEN record_id(system, source_table, source_id) = id THEN 1.0 ELSE probability END AS probability) FROM (
 SELECT *, first_value(record_id(system, source_table, source_id)) OVER (
-    PARTITION BY cluster ORDER BY first_seen_at, created_at NULLS LAST, system, source_table, source_id) AS id
+    PARTITION BY cluster ORDER BY first_seen_at, is_new, created_at NULLS LAST, system, source_table, source_id) AS id
 FROM person_seen);
 -- What is said of a person: by the record that remains, the newest first.
 CREATE TABLE people_known AS

@@ -152,7 +152,14 @@ _TRANSITIONS = [
     }
 ]
 
-SCORE_RESPONSE = {"model": {"name": "mqbg", "version": "7"}, "score": _SCORE, **_PARTS}
+SCORE_RESPONSE = {
+    "model": {"name": "mqbg", "version": "7"},
+    "score": _SCORE,
+    **_PARTS,
+    "warnings": [
+        "account: the column 'industri' is not read; the nearest one of the contract is 'industry'"
+    ],
+}
 GROUPS_RESPONSE = {"as_of": AS_OF, "model_version": "7", "total": 1, "groups": [_SCORE]}
 GROUP_RESPONSE = {"score": _SCORE, **_PARTS, "transitions": _TRANSITIONS}
 HISTORY_RESPONSE = {"group_id": "g1", "scores": [_SCORE], "transitions": _TRANSITIONS}

@@ -1,9 +1,9 @@
-"""One group's tables in a body: their shape, and the contract's tables as they were given."""
+"""Groups' tables in a body: their shape, and the contract's tables as they were given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,10 @@ REQUIRED_KEYS = (
     "members",
     "activities",
 )
+KEYS: Mapping[str, str] = {**SINGLE_ROW_KEYS, **ROW_LIST_KEYS}
 OPTION_KEYS = ("as_of", "language")
+GROUPS_KEY = "groups"  # of a body with several groups
+MAX_GROUPS = 500  # of a body
 KNOWN_KEYS = (*OPTION_KEYS, *SINGLE_ROW_KEYS, *ROW_LIST_KEYS)
 BODY_TABLES = tuple(dict.fromkeys((*SINGLE_ROW_KEYS.values(), *ROW_LIST_KEYS.values())))
 """Tables that a body can fill."""
@@ -76,12 +79,14 @@ class GroupTables:
         language: of the words; None leaves it to the settings.
         group_id: of the group to score.
         tables: of the contract, the values as JSON has them, of a kind that the column takes.
+        columns_not_read: by key of the body, columns that no table has.
     """
 
     as_of: datetime
     language: str | None
     group_id: str
     tables: Mapping[str, ListTable]
+    columns_not_read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupTables:
@@ -91,7 +96,31 @@ def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupT
         HttpProblem: 422 for another shape, a value of another kind, or too many rows.
     """
     _require_keys(body)
-    as_of = to_instant(body["as_of"]) if isinstance(body["as_of"], str) else None
+    as_of, language = _parse_options(body)
+    rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in BODY_TABLES}
+    locations: dict[str, list[str]] = {name: [] for name in BODY_TABLES}
+    for key, table in SINGLE_ROW_KEYS.items():
+        rows[table].append(_require_object(body[key], key))
+        locations[table].append(key)
+    for key, table in ROW_LIST_KEYS.items():
+        listed = _require_rows(body.get(key), key, _row_limit(table, settings))
+        rows[table] += listed
+        locations[table] += [f"{key}[{number}]" for number in range(len(listed))]
+    return GroupTables(
+        as_of,
+        language,
+        str(rows["buying_groups"][0].get("group_id")),
+        {name: _to_columns(TABLES[name], rows[name], locations[name]) for name in BODY_TABLES},
+        {
+            key: found
+            for key, table in KEYS.items()
+            if (found := _columns_not_read(body, key, table))
+        },
+    )
+
+
+def _parse_options(body: Mapping[str, Any]) -> tuple[datetime, str | None]:
+    as_of = to_instant(body["as_of"]) if isinstance(body.get("as_of"), str) else None
     if as_of is None:
         raise HttpProblem(
             422, "as_of: expected a date or time from 1990 to 2199 such as 2025-09-01T09:00:00Z"
@@ -101,21 +130,70 @@ def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupT
         raise HttpProblem(
             422, f"language: expected a text such as en, got {json_type_name(language)}"
         )
-    rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in BODY_TABLES}
-    locations: dict[str, list[str]] = {name: [] for name in BODY_TABLES}
-    for key, table in SINGLE_ROW_KEYS.items():
-        rows[table].append(_require_object(body[key], key))
-        locations[table].append(key)
-    for key, table in ROW_LIST_KEYS.items():
-        found = _require_rows(body.get(key), key, _row_limit(table, settings))
-        rows[table] += found
-        locations[table] += [f"{key}[{number}]" for number in range(len(found))]
-    return GroupTables(
-        as_of,
-        language,
-        str(rows["buying_groups"][0].get("group_id")),
-        {name: _to_columns(TABLES[name], rows[name], locations[name]) for name in BODY_TABLES},
-    )
+    return as_of, language
+
+
+def parse_group_list(
+    body: Mapping[str, Any], settings: ApiSettings
+) -> list[GroupTables | HttpProblem]:
+    """Reads a body with several groups; a group that cannot be read is refused by itself.
+
+    Args:
+        body: `as_of`, `groups` and perhaps `language`; each group has the keys of a body of its
+            own but these.
+        settings: [api] limits, of each group.
+
+    Raises:
+        HttpProblem: 422 for another shape, or more groups than `MAX_GROUPS`.
+    """
+    for key in body:
+        if key not in (*OPTION_KEYS, GROUPS_KEY):
+            raise HttpProblem(
+                422,
+                f"expected the keys {', '.join((*OPTION_KEYS, GROUPS_KEY))} beside a list of "
+                f"groups, got {_truncate(key)!r}; a group's tables are in its own object",
+            )
+    _parse_options(body)
+    groups = body[GROUPS_KEY]
+    if not isinstance(groups, list):
+        raise HttpProblem(
+            422, f"{GROUPS_KEY}: expected a list of objects, got {json_type_name(groups)}"
+        )
+    if len(groups) > MAX_GROUPS:
+        raise HttpProblem(
+            422,
+            f"{GROUPS_KEY}: expected at most {MAX_GROUPS} groups, got {len(groups):,}; send them "
+            "in several bodies",
+        )
+    options = {key: body[key] for key in OPTION_KEYS if key in body}
+    return [
+        _parse_listed_group(group, options, number, settings) for number, group in enumerate(groups)
+    ]
+
+
+def _parse_listed_group(
+    group: Any, options: Mapping[str, Any], number: int, settings: ApiSettings
+) -> GroupTables | HttpProblem:
+    own = _require_object(group, f"{GROUPS_KEY}[{number}]")
+    for key in OPTION_KEYS:
+        if key in own:
+            raise HttpProblem(
+                422,
+                f"{GROUPS_KEY}[{number}]: expected {key} beside the list of groups, where it is "
+                "of all of them, got it in a group; move it",
+            )
+    try:
+        return parse_group_tables({**own, **options}, settings)
+    except HttpProblem as problem:
+        return problem
+
+
+def _columns_not_read(body: Mapping[str, Any], key: str, table: str) -> tuple[str, ...]:
+    value = body.get(key) or ()
+    rows = (value,) if isinstance(value, dict) else value
+    known = frozenset(TABLES[table].column_names)
+    names = dict.fromkeys(name for row in rows if not known.issuperset(row) for name in row)
+    return tuple(name for name in names if name not in known)
 
 
 def row_location(table: str, row: int) -> str:

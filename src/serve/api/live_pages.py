@@ -19,13 +19,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
-from ...explain.language import load_language
+from ...explain.language import languages, load_language
 from ...model.known_names import model_spellings
 from ...model.registry import load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source
 from ..pages import INDEX, POLICY, is_report_file, training_record, write_report
 from ..store.connection import open_store, store_url
+from ..store.load_history import load_history, load_previous_cutoff
 from ..store.load_run import load_run
 from .dependencies import require_loopback_host
 from .keys import READ, KeyRing
@@ -186,10 +187,14 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
         store.begin() as connection,
     ):
         scored = load_run(connection, as_of)
+        previous = load_previous_cutoff(connection, as_of)
+        before = None if previous is None else load_run(connection, previous)
+        history = load_history(connection, as_of)
     version = scored.scores["model_version"][0].as_py()
     name = settings.model.registered_name
     bundle = load_registered_bundle(name, version).bundle
-    language = load_language(settings.explain.language, settings.explain.languages_folder)
+    codes = dict.fromkeys([settings.explain.language, *languages()])
+    language, *others = (load_language(code, settings.explain.languages_folder) for code in codes)
     with checked_source(
         data_source,
         threads=settings.model.threads,
@@ -197,4 +202,7 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
         known=model_spellings(bundle),
     ) as source:
         record = training_record(name, version)
-        write_report(scored, source, bundle, out, language=language, record=record)
+        write_report(
+            scored, source, bundle, out, language=language, more_languages=others, record=record,
+            before=before, history=history,
+        )  # fmt: skip

@@ -19,7 +19,14 @@ from .examples import (
     REQUEST,
     SCORE_RESPONSE,
 )
-from .group_tables import REQUIRED_KEYS, ROW_LIST_KEYS, SINGLE_ROW_KEYS
+from .group_tables import (
+    GROUPS_KEY,
+    MAX_GROUPS,
+    OPTION_KEYS,
+    REQUIRED_KEYS,
+    ROW_LIST_KEYS,
+    SINGLE_ROW_KEYS,
+)
 from .problem_details import PROBLEM_MEDIA_TYPE
 from .responses import JSON
 
@@ -141,6 +148,10 @@ _GROUP_ARRAYS = {
     name: _ROW_ARRAYS[name] for name in ("stakeholders", "actions", "horizons", "themes")
 }
 _SUMMARY_SCHEMA = {"type": ["string", "null"]}
+_WARNINGS_SCHEMA = {
+    "type": "array", "items": {"type": "string"},
+    "description": "Names in the body that the model does not know, and what its numbers are not.",
+}  # fmt: skip
 _MODEL_SCHEMA = _object_schema({"name": {"type": "string"}, "version": {"type": "string"}})
 
 RESPONSE_SCHEMAS: Mapping[str, tuple[Schema, Any]] = {
@@ -148,7 +159,7 @@ RESPONSE_SCHEMAS: Mapping[str, tuple[Schema, Any]] = {
         _object_schema(
             {
                 "model": _MODEL_SCHEMA, "score": _SCORE_SCHEMA, **_GROUP_ARRAYS,
-                "summary": _SUMMARY_SCHEMA,
+                "summary": _SUMMARY_SCHEMA, "warnings": _WARNINGS_SCHEMA,
             }
         ),
         SCORE_RESPONSE,
@@ -232,7 +243,38 @@ def response_descriptions(
     }
 
 
+def score_descriptions(*error_statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What `POST /v1/score` may answer: about one group, or about each of several.
+
+    Args:
+        error_statuses: statuses of `ERROR_DESCRIPTIONS`.
+    """
+    described = response_descriptions("score", *error_statuses)
+    content = described[200]["content"][JSON]
+    content["schema"] = {"anyOf": [content["schema"], scores_answer_schema()]}
+    return described
+
+
+def scores_body_schema() -> Schema:
+    """The body of `POST /v1/score` with several groups."""
+    one = score_body_schema()
+    options = {key: one["properties"].pop(key) for key in OPTION_KEYS}
+    one["required"] = [key for key in one["required"] if key not in OPTION_KEYS]
+    groups = {**_array_schema(one), "maxItems": MAX_GROUPS}
+    return _object_schema({**options, GROUPS_KEY: groups}, ("as_of", GROUPS_KEY)) | {
+        "additionalProperties": False
+    }
+
+
+def scores_answer_schema() -> Schema:
+    """The answer about several groups, in their order."""
+    refusal = _object_schema({"error": {"type": "string"}})
+    answers = _array_schema({"anyOf": [RESPONSE_SCHEMAS["score"][0], refusal]})
+    return _object_schema({"model": _MODEL_SCHEMA, GROUPS_KEY: answers})
+
+
 def request_body() -> dict[str, Any]:
     """The body of `POST /v1/score` as FastAPI takes it."""
-    content = {JSON: {"schema": score_body_schema(), "example": REQUEST}}
+    schema = {"anyOf": [score_body_schema(), scores_body_schema()]}
+    content = {JSON: {"schema": schema, "example": REQUEST}}
     return {"requestBody": {"required": True, "content": content}}

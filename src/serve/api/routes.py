@@ -21,7 +21,7 @@ from .dependencies import (
 )
 from .keys import READ, SCORE
 from .model_information import describe_model
-from .openapi import request_body, response_descriptions
+from .openapi import request_body, response_descriptions, score_descriptions
 from .problem_details import HttpProblem
 from .responses import encode_json, json_response
 from .server_state import ServerState
@@ -56,15 +56,15 @@ def api_routes(state: ServerState) -> APIRouter:
 
     @router.post(
         "/score",
-        summary="Score a group's own tables; nothing is stored",
+        summary="Score the tables of a group, or of up to 500 groups; nothing is stored",
         dependencies=score_access,
         openapi_extra=request_body(),
-        responses=response_descriptions("score", 400, 401, 403, 408, 413, 415, 422, 503),
+        responses=score_descriptions(400, 401, 403, 408, 413, 415, 422, 503),
     )
     async def score_group(request: Request) -> Response:
-        body = await read_body(request, api)
-        response_values = await state.workers.score_body(body, state.champion.model)
-        return json_response(encode_json(response_values))
+        async with state.workers.place():
+            body = await read_body(request, api)
+            return json_response(await state.workers.score_body(body, state.champion.model))
 
     @router.get(
         "/groups",

@@ -1,13 +1,14 @@
-"""One group's tables to one group's answer, by the batch's own `score`."""
+"""Groups' tables to their answers, by the batch's own `score`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from ...contract import LATEST, BadInput
-from ...explain.language import load_language
+from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
 from ...features.tables.feature_source import prepare_source
 from ...model.bundle import Bundle
@@ -16,11 +17,16 @@ from ...settings import Settings
 from ..batch.score_tables import SCORE_SCHEMAS
 from ..batch.scoring import ScoreTables, score
 from .body_parsing import parse_body
-from .group_tables import GroupTables, parse_group_tables
+from .group_tables import GROUPS_KEY, GroupTables, parse_group_list, parse_group_tables
+from .merged_groups import merge_groups, mergeable_runs
 from .problem_details import HttpProblem
 from .request_tables import RequestTables
+from .responses import encode_json
+from .unknown_names import name_warnings
 
 ScoreResponse = dict[str, Any]
+Rows = Mapping[str, list[dict[str, Any]]]
+"""Rows of the tables of a run, by name."""
 
 OVERFLOW_DETAIL = (
     "expected amounts and durations that can be added up, got one that is too large; check its unit"
@@ -70,29 +76,112 @@ class Scorer:
         """Lets go of the engine."""
         self._request_tables.close()
 
-    def score_body(self, body: bytes, model: RegisteredBundle) -> ScoreResponse:
-        """The answer to a body.
+    def score_body(self, body: bytes, model: RegisteredBundle) -> bytes:
+        """The answer to a body, as JSON.
 
         Args:
-            body: JSON.
+            body: JSON, of one group or with a list of groups.
             model: of `prepare_for_serving`.
 
         Raises:
-            HttpProblem: 422 for what is not one group's tables, or for a group that is not open.
+            HttpProblem: 422 for what is neither, or for one group that cannot be scored.
         """
-        api, explain = self._settings.api, self._settings.explain
-        request = parse_group_tables(parse_body(body, api), api)
+        root = parse_body(body, self._settings.api)
+        if GROUPS_KEY in root:
+            requests = parse_group_list(root, self._settings.api)
+            return self._score_groups(requests, model)
+        request = parse_group_tables(root, self._settings.api)
+        return encode_json(self._score_one(request, model, self._language(request.language)))
+
+    def _score_groups(
+        self, requests: Sequence[GroupTables | HttpProblem], model: RegisteredBundle
+    ) -> bytes:
+        """One answer for each group, in their order: its scores, or why it has none."""
+        groups = [request for request in requests if isinstance(request, GroupTables)]
+        language = self._language(groups[0].language if groups else None)
+        answers: list[bytes] = []
+        for places in mergeable_runs(groups):
+            run = [groups[place] for place in places]
+            answers += self._score_run(run, model, language)
+        scored = iter(answers)
+        parts = [
+            next(scored) if isinstance(request, GroupTables) else _refusal(request)
+            for request in requests
+        ]
+        head = encode_json({"model": {"name": model.name, "version": model.version}})
+        return head[:-1] + b', "groups": [' + b", ".join(parts) + b"]}"
+
+    def _score_run(
+        self, run: list[GroupTables], model: RegisteredBundle, language: Language
+    ) -> list[bytes]:
+        """Scores groups together; where one of them cannot be scored, each half by itself."""
+        if len(run) == 1:
+            try:
+                return [encode_json(self._score_one(run[0], model, language))]
+            except HttpProblem as problem:
+                return [_refusal(problem)]
         try:
-            language = load_language(request.language or explain.language, explain.languages_folder)
+            return self._score_merged(run, model, language)
+        except HttpProblem:
+            middle = len(run) // 2
+            return [
+                *self._score_run(run[:middle], model, language),
+                *self._score_run(run[middle:], model, language),
+            ]
+
+    def _score_merged(
+        self, run: list[GroupTables], model: RegisteredBundle, language: Language
+    ) -> list[bytes]:
+        merged = merge_groups(run)
+        tables = GroupTables(merged.as_of, None, "", merged.tables)
+        scored = self._score_tables(tables, merged.group_ids, model, language)
+        rows = _rows_by_group(scored)
+        answers = []
+        for request, group_id, mark in zip(run, merged.group_ids, merged.marks, strict=True):
+            own = rows.get(group_id)
+            if own is None:
+                answers.append(_refusal(_not_open(request.as_of, model.bundle)))
+            elif any(row["contribution_se"] for row in own["stakeholders"]):
+                # Sampled by a stream that belongs to the id, which has a mark here.
+                answers += self._score_run([request], model, language)
+            else:
+                own["scores"][0]["rank"] = 1  # among those scored together, of which it knows none
+                answer = score_response(own, model, name_warnings(request, model.bundle))
+                answers.append(encode_json(answer).replace(mark.encode(), b""))
+        return answers
+
+    def _score_one(
+        self, request: GroupTables, model: RegisteredBundle, language: Language
+    ) -> ScoreResponse:
+        scored = self._score_tables(request, (request.group_id,), model, language)
+        rows = {name: getattr(scored, name).to_pylist() for name in SCORE_SCHEMAS}
+        return score_response(rows, model, name_warnings(request, model.bundle))
+
+    def _language(self, name: str | None) -> Language:
+        explain = self._settings.explain
+        try:
+            return load_language(name or explain.language, explain.languages_folder)
         except BadInput as error:
             raise HttpProblem(422, f"language: {error}") from None
+
+    def _score_tables(
+        self,
+        request: GroupTables,
+        group_ids: Sequence[str],
+        model: RegisteredBundle,
+        language: Language,
+    ) -> ScoreTables:
         try:
-            return score_response(self._score_tables(request, model, language), model)
+            return self._score_checked_tables(request, group_ids, model, language)
         except OverflowError:
             raise HttpProblem(422, OVERFLOW_DETAIL) from None
 
-    def _score_tables(
-        self, request: GroupTables, model: RegisteredBundle, language: Any
+    def _score_checked_tables(
+        self,
+        request: GroupTables,
+        group_ids: Sequence[str],
+        model: RegisteredBundle,
+        language: Language,
     ) -> ScoreTables:
         bundle = model.bundle
         with self._request_tables.open_source(request) as source:
@@ -104,12 +193,32 @@ class Scorer:
                     request.as_of,
                     model_version=model.version,
                     language=language,
-                    group_ids=[request.group_id],
+                    group_ids=group_ids,
                 )
             except BadInput:
-                raise HttpProblem(422, _not_open_detail(request.as_of, bundle)) from None
+                raise _not_open(request.as_of, bundle) from None
             finally:
                 source_features.query_runner.release()
+
+
+def _refusal(problem: HttpProblem) -> bytes:
+    return encode_json({"error": problem.detail})
+
+
+def _rows_by_group(scored: ScoreTables) -> dict[str, Rows]:
+    """The rows of each group, table by table."""
+    found: dict[str, Rows] = {}
+    for row in scored.scores.to_pylist():
+        found[row["group_id"]] = {**{name: [] for name in SCORE_SCHEMAS}, "scores": [row]}
+    for name in SCORE_SCHEMAS:
+        if name != "scores":
+            for row in getattr(scored, name).to_pylist():
+                found[row["group_id"]][name].append(row)
+    return found
+
+
+def _not_open(as_of: datetime, bundle: Bundle) -> HttpProblem:
+    return HttpProblem(422, _not_open_detail(as_of, bundle))
 
 
 def _not_open_detail(as_of: datetime, bundle: Bundle) -> str:
@@ -122,14 +231,16 @@ def _not_open_detail(as_of: datetime, bundle: Bundle) -> str:
     )
 
 
-def score_response(scored: ScoreTables, model: RegisteredBundle) -> ScoreResponse:
+def score_response(
+    rows: Rows, model: RegisteredBundle, warnings: Sequence[str] = ()
+) -> ScoreResponse:
     """The rows of one group as an answer tells them.
 
     Args:
-        scored: of one group.
+        rows: of one group, by table.
         model: that scored.
+        warnings: what of the tables the model does not know.
     """
-    rows = {name: getattr(scored, name).to_pylist() for name in SCORE_SCHEMAS}
     return {
         "model": {"name": model.name, "version": model.version},
         "score": rows["scores"][0],
@@ -138,4 +249,5 @@ def score_response(scored: ScoreTables, model: RegisteredBundle) -> ScoreRespons
         "actions": rows["actions"],
         "horizons": rows["horizons"],
         "summary": rows["summaries"][0]["summary"],
+        "warnings": list(warnings),
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from .problem_details import HttpProblem
-from .scorer import Scorer, ScoreResponse
+from .scorer import Scorer
 
 RETRY_SECONDS = 1
 
@@ -30,11 +32,12 @@ class WorkerPool:
         self._pool = ThreadPoolExecutor(settings.api.workers, "mqbg-score")
         self.in_progress = 0
 
-    async def score_body(self, body: bytes, model: RegisteredBundle) -> ScoreResponse:
-        """Scores a body.
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place among those who may wait, taken before a body is read into memory.
 
         Raises:
-            HttpProblem: 503 where too many wait already; else as `Scorer.score_body`.
+            HttpProblem: 503 where too many wait already.
         """
         if self.in_progress >= self._max_requests:
             raise HttpProblem(
@@ -45,17 +48,25 @@ class WorkerPool:
             )
         self.in_progress += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._score_in_thread, body, model)
+            yield
         finally:
             self.in_progress -= 1
 
-    def _score_in_thread(self, body: bytes, model: RegisteredBundle) -> ScoreResponse:
+    async def score_body(self, body: bytes, model: RegisteredBundle) -> bytes:
+        """Scores a body; the answer is JSON.
+
+        Raises:
+            HttpProblem: as `Scorer.score_body`.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._score_in_thread, body, model)
+
+    def _score_in_thread(self, body: bytes, model: RegisteredBundle) -> bytes:
         scorer = getattr(self._thread_local, "scorer", None)
         if scorer is None:
             scorer = self._thread_local.scorer = Scorer(self._settings)
             self._scorers.append(scorer)
-        response: ScoreResponse = scorer.score_body(body, model)
+        response: bytes = scorer.score_body(body, model)
         return response
 
     def close(self) -> None:

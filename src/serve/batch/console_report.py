@@ -11,30 +11,42 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...explain.language import Language
-from ...explain.summaries import dated_summary
+from ...explain.summaries import dated_summary, short_form
 from ...model.bundle import Bundle
 from .scoring import ScoreTables
 
 
 def group_report(
-    scored: ScoreTables, names: Mapping[str, str], bundle: Bundle, language: Language
+    scored: ScoreTables,
+    names: Mapping[str, str],
+    bundle: Bundle,
+    language: Language,
+    *,
+    full: bool = True,
 ) -> Iterator[RenderableType]:
-    """What `mqbg explain` prints of the one group in `scored`: its summary, then the sum.
+    """What `mqbg explain` prints of the one group in `scored`.
+
+    First the short form of its summary and the reasons; with `full` also the details, the sum from
+    the account to the score, every stakeholder, and every step.
 
     Args:
         scored: the tables of one group.
         names: names by contact_id.
         bundle: for the score of the account with nobody in the group.
         language: the language.
+        full: more than the short form.
     """
     score = scored.scores.to_pylist()[0]
     labels = language.word_tables["labels"]
     summary = scored.summaries["summary"][0].as_py()
-    dated = dated_summary(summary, score["as_of"], score["threshold"], language)
+    shown = summary if full else short_form(summary)
+    dated = dated_summary(shown, score["as_of"], score["threshold"], language)
     heading, *lines = dated.split("\n")
     yield f"[bold]{escape(heading)}[/bold]"
     yield from map(escape, lines)
     yield from _bullet_section(labels["reasons"], score["top_reasons"])
+    if not full:
+        return
     yield ""
     members = sorted(
         scored.stakeholders.to_pylist(), key=lambda row: (-row["contribution"], row["contact_id"])
@@ -42,6 +54,18 @@ def group_report(
     yield _contribution_table(score, members, names, bundle, language)
     yield from _bullet_section(labels["stakeholders"], [member["summary"] for member in members])
     yield from _bullet_section(labels["actions"], scored.actions["text"].to_pylist())
+
+
+def group_document(scored: ScoreTables) -> dict[str, Any]:
+    """The rows of the one group in `scored`, as `mqbg explain --json` writes them."""
+    return {
+        "score": scored.scores.to_pylist()[0],
+        "stakeholders": scored.stakeholders.to_pylist(),
+        "actions": scored.actions.to_pylist(),
+        "horizons": scored.horizons.to_pylist(),
+        "themes": scored.themes.to_pylist(),
+        "summary": scored.summaries["summary"][0].as_py(),
+    }
 
 
 def _bullet_section(title: str, sentences: list[str]) -> Iterator[str]:

@@ -45,6 +45,8 @@ class Names:
         contacts: full_name, title and department by contact_id.
         tiers: of the accounts that have one, by account_id.
         records: of the groups in the CRM, by group_id.
+        workplaces: name of the account that each contact works at, by contact_id, where both are
+            known.
     """
 
     accounts: Mapping[str, str]
@@ -52,6 +54,7 @@ class Names:
     contacts: Mapping[str, ContactDetails]
     tiers: Mapping[str, str]
     records: Mapping[str, CrmRecord] = field(default_factory=dict)
+    workplaces: Mapping[str, str] = field(default_factory=dict)
 
     def record(self, group_id: str) -> CrmRecord:
         """The group's record in the CRM, as far as it is known."""
@@ -79,31 +82,35 @@ def read_names(scored: ScoreTables, source: Source) -> Names:
         BadInput: not one of the accounts is in the source.
     """
     tables, scores = source.tables, scored.scores
-    accounts = _rows_with_ids(
-        tables["accounts"], ("account_id", "name", "tier"), scores["account_id"]
+    fields = ("contact_id", "full_name", "title", "department", "account_id")
+    contacts = _rows_with_ids(tables["contacts"], fields, scored.stakeholders["contact_id"])
+    wanted = pa.chunked_array(
+        [*scores["account_id"].chunks, *contacts["account_id"].chunks], pa.string()
     )
+    accounts = _rows_with_ids(tables["accounts"], ("account_id", "name", "tier"), wanted)
     solutions = _rows_with_ids(tables["solutions"], ("solution_id", "name"), scores["solution_id"])
-    if scores.num_rows and not accounts.num_rows:
+    scored_accounts = pc.is_in(accounts["account_id"], value_set=pc.unique(scores["account_id"]))
+    if scores.num_rows and not pc.any(scored_accounts).as_py():
         raise BadInput(
             f"report: expected the tables that the scores were made from, but none of the "
             f"{pc.count_distinct(scores['account_id']).as_py():,} accounts of the scores is in "
             f"{source.name}; give the data that `mqbg score` read"
         )
-    fields = ("contact_id", "full_name", "title", "department")
-    contacts = _rows_with_ids(tables["contacts"], fields, scored.stakeholders["contact_id"])
-    contact_rows = zip(*_columns(contacts), strict=True)
+    contact_rows = list(zip(*_columns(contacts), strict=True))
     ids, account_names, tiers = _columns(accounts)
+    account_name = dict(zip(ids, account_names, strict=True))
     group_fields = ("group_id", "name", "owner", "url")
     groups = _columns(_rows_with_ids(tables["buying_groups"], group_fields, scores["group_id"]))
     return Names(
-        dict(zip(ids, account_names, strict=True)),
+        account_name,
         dict(zip(*_columns(solutions), strict=True)),
-        {key: (name, title, department) for key, name, title, department in contact_rows},
+        {key: (name, title, department) for key, name, title, department, _ in contact_rows},
         {key: tier for key, tier in zip(ids, tiers, strict=True) if tier},
         {
             group_id: CrmRecord(name, owner, url if _is_link(url) else None)
             for group_id, name, owner, url in zip(*groups, strict=True)
         },
+        {row[0]: account_name[row[4]] for row in contact_rows if row[4] in account_name},
     )
 
 

@@ -77,7 +77,8 @@ COLUMN_MEANINGS: Mapping[str, Mapping[str, str]] = {
     "summaries": {
         "group_id": _GROUP,
         "as_of": _AS_OF,
-        "summary": "the group in some lines, ready to be sent",
+        "summary": "the group in some lines, ready to be sent: a short form, then details",
+        "reason_facts": "the reasons as facts, from which pages write them in any language",
     },
 }
 """Meaning by table and column: of every column of `SCORE_SCHEMAS`, and of no other."""

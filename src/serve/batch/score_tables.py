@@ -88,7 +88,10 @@ SUMMARIES = pa.schema(
     [
         ("group_id", pa.string()),
         ("as_of", _TIME),
-        ("summary", pa.string()),  # some lines in the language asked for
+        # In the language asked for: some lines, an empty one, and the details.
+        ("summary", pa.string()),
+        # Each of `top_reasons` as a fact of no language: `explain.reasons.Reason`.
+        ("reason_facts", _TEXTS),
     ]
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from ...contract import BadInput
 from ...explain.language import Language
-from ...explain.reasons import top_reasons
+from ...explain.reasons import (
+    Reason,
+    features_by_name,
+    reason_sentences,
+    strongest_reasons,
+)
 from ...explain.shapley.stakeholders import GroupStakeholders, group_stakeholders
 from ...explain.shapley.theme_attribution import catalogue_themes
 from ...explain.summaries import MemberFacts, action_text, group_summary, member_summary
@@ -22,6 +27,7 @@ from ...features.tables.feature_table import open_snapshot
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from ...support.progress import Progress, no_progress
+from .next_steps import next_steps
 from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
 from .summary_inputs import (
     SummaryInputs,
@@ -82,20 +88,25 @@ def score(
         inputs = read_summary_inputs(source, snapshot)
         stakeholders = list(group_stakeholders(snapshot, bundle, progress))
     matrix = bundle.feature_matrix(features)
-    reasons = top_reasons(bundle, features, language, matrix)
+    missing_roles = [group.missing_roles for group in stakeholders]
+    reasons = strongest_reasons(bundle, features, missing_roles, matrix)
     verdicts = latest_verdicts(source, as_of)
     scores = _score_rows(
-        groups, features, matrix, stakeholders, reasons, verdicts, bundle, thresholds, as_of,
-        model_version,
+        groups, features, matrix, stakeholders,
+        [reason_sentences(one, features_by_name(bundle), language) for one in reasons],
+        verdicts, bundle, thresholds, as_of, model_version,
     )  # fmt: skip
     themes, horizon = catalogue_themes(bundle.catalogue), bundle.settings.target.horizon_days
     member_rows, action_rows, summaries = [], [], []
-    for group, row in zip(stakeholders, scores, strict=True):
-        members = member_facts(group, inputs, themes)
+    for group, row, of_group in zip(stakeholders, scores, reasons, strict=True):
+        account = inputs.accounts[row["account_id"]]
+        members = member_facts(group, inputs, themes, account)
         member_rows += _stakeholder_rows(group, members, language, as_of)
-        action_rows += _action_rows(group, inputs, language, as_of)
-        summary = group_summary(group_facts(row, members, group, inputs, horizon), language)
-        summaries.append({"group_id": row["group_id"], "as_of": as_of, "summary": summary})
+        steps = _action_rows(group, inputs, account, language, as_of)
+        action_rows += steps
+        facts = group_facts(row, members, next_steps(steps, row), inputs, horizon)
+        facts = replace(facts, measured=bundle.measured)
+        summaries.append(_summary_row(row, group_summary(facts, language), of_group))
     return ScoreTables(
         pa.Table.from_pylist(scores, SCORES),
         pa.Table.from_pylist(member_rows, STAKEHOLDERS),
@@ -104,6 +115,15 @@ def score(
         theme_contributions(stakeholders, themes, as_of),
         pa.Table.from_pylist(summaries, SUMMARIES),
     )
+
+
+def _summary_row(score: Row, summary: str, reasons: Sequence[Reason]) -> Row:
+    return {
+        "group_id": score["group_id"],
+        "as_of": score["as_of"],
+        "summary": summary,
+        "reason_facts": [reason.to_json() for reason in reasons],
+    }
 
 
 def _no_open_groups(source: FeatureSource, as_of: datetime) -> str:
@@ -234,7 +254,11 @@ def _stakeholder_rows(
 
 
 def _action_rows(
-    stakeholders: GroupStakeholders, inputs: SummaryInputs, language: Language, as_of: datetime
+    stakeholders: GroupStakeholders,
+    inputs: SummaryInputs,
+    account: str,
+    language: Language,
+    as_of: datetime,
 ) -> list[Row]:
     return [
         {
@@ -247,7 +271,7 @@ def _action_rows(
             else stakeholders.group.contact_ids[action.member_index],
             "points": action.points,
             "support": action.support,
-            "text": action_text(action_facts(action, stakeholders, inputs), language),
+            "text": action_text(action_facts(action, stakeholders, inputs, account), language),
         }
         for action in stakeholders.actions
     ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ...contract import BadInput
 from ...explain.language import Language, load_language
@@ -16,15 +18,17 @@ from ...features.tables.feature_source import FeatureSource
 from ...features.time_rules.changed_groups import changed_groups
 from ...features.time_rules.eligible_groups import eligible_groups
 from ...model.bundle import Bundle
-from ...model.data_fit import data_fit, require_fit
+from ...model.data_fit import DataFit, data_fit, require_fit, unmeasured_note
 from ...model.model_source import checked_source_for, model_settings, prepare_for_model
 from ...model.registry import CHAMPION, RegisteredBundle, load_registered_bundle
 from ...settings import Settings
 from ...source import Source
 from ...support.progress import Progress, no_progress
+from .capacity_at_night import CapacityAtNight, capacity_at_night
 from .incremental import empty_score_tables, merge_scores
 from .scoring import ScoreTables, score
 
+logger = logging.getLogger(__name__)
 MAX_ID_LENGTH = 60  # characters of an id that a message repeats
 
 
@@ -38,22 +42,51 @@ class ScoringJob:
     progress: Progress
     force: bool = False
 
-    def check_fit(self, as_of: datetime, command: str) -> tuple[str, ...]:
-        """Sentences on what of the data the model does not know at a cut-off; logged as well.
+    def check_fit(self, as_of: datetime, command: str) -> DataFit:
+        """What of the data the model does not know at a cut-off; logged as well.
 
         Raises:
             BadInput: most roles or kinds are unknown to it, and the job is not forced.
         """
         fit = data_fit(self.source, self.bundle, as_of)
-        fit.log()
-        if not self.force:
-            require_fit(fit, command)
-        return fit.warnings
+        require_fit(fit, command, force=self.force)
+        if note := unmeasured_note(self.bundle):
+            logger.warning("%s", note)
+        return fit
+
+    def facts(self, as_of: datetime, fit: DataFit) -> dict[str, Any]:
+        """What is to be said of a run as a whole, as plain values.
+
+        Args:
+            as_of: the cut-off.
+            fit: of `check_fit`.
+
+        Returns:
+            as_of; model: name, version, measured (whether conversions stand behind a readiness),
+            conversions (groups that it learned from) and note (what is to be said where it is not
+            measured, else None); data_fit: of `DataFit.values`; forced.
+        """
+        return {
+            "as_of": as_of.isoformat(),
+            "model": {
+                "name": self.model.name,
+                "version": self.model.version,
+                "measured": self.bundle.measured,
+                "conversions": self.bundle.blend.effective_conversions,
+                "note": unmeasured_note(self.bundle),
+            },
+            "data_fit": fit.values(),
+            "forced": self.force,
+        }
 
     @property
     def bundle(self) -> Bundle:
         """The model's bundle."""
         return self.model.bundle
+
+    def capacity(self) -> CapacityAtNight | None:
+        """What sales can take by the model's settings; None where its thresholds follow nothing."""
+        return capacity_at_night(self.source, self.bundle)
 
     def score(self, as_of: datetime, group_ids: Sequence[str] | None = None) -> ScoreTables:
         """Scores the groups that are open at a cut-off, or some of them."""

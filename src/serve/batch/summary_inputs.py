@@ -11,7 +11,7 @@ import numpy as np
 
 from ...explain.group_members import RecentActivity, recent_activity
 from ...explain.shapley.stakeholders import GroupStakeholders
-from ...explain.summaries import ActionFacts, Contact, GroupFacts, MemberFacts
+from ...explain.summaries import ActionFacts, Contact, GroupFacts, MemberFacts, without_company
 from ...explain.what_ifs import Action
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import Snapshot
@@ -67,7 +67,7 @@ def _names_by_id(source: FeatureSource, snapshot: Snapshot, table: str, key: str
 
 
 def member_facts(
-    stakeholders: GroupStakeholders, inputs: SummaryInputs, themes: Sequence[str]
+    stakeholders: GroupStakeholders, inputs: SummaryInputs, themes: Sequence[str], account: str
 ) -> tuple[MemberFacts, ...]:
     """The members of a group, in its order.
 
@@ -75,6 +75,7 @@ def member_facts(
         stakeholders: the group.
         inputs: names and activity.
         themes: names, in the order of `GroupStakeholders.contributions_by_theme`.
+        account: name of the group's, which goes without saying.
     """
     member_actions = {
         action.member_index: action
@@ -92,7 +93,7 @@ def member_facts(
         action = member_actions.get(index) or (None if activities_30d else role_actions.get(role))
         members.append(
             MemberFacts(
-                contact=inputs.contacts[contact_id],
+                contact=without_company(inputs.contacts[contact_id], account),
                 role=role,
                 points=float(stakeholders.points[index]),
                 if_leaves=float(stakeholders.if_leaves[index]),
@@ -103,7 +104,9 @@ def member_facts(
                 contents=() if activity is None else activity.contents,
                 theme=_strongest_theme(stakeholders, index, themes),
                 single_point=index == stakeholders.single_point_index,
-                best_action=None if action is None else action_facts(action, stakeholders, inputs),
+                best_action=None
+                if action is None
+                else action_facts(action, stakeholders, inputs, account),
             )
         )
     return tuple(members)
@@ -118,19 +121,20 @@ def _strongest_theme(
 
 
 def action_facts(
-    action: Action, stakeholders: GroupStakeholders, inputs: SummaryInputs
+    action: Action, stakeholders: GroupStakeholders, inputs: SummaryInputs, account: str
 ) -> ActionFacts:
-    """An action with whom it is about."""
+    """An action with whom it is about, without the name of the group's account."""
     contact = None
     if action.member_index is not None:
-        contact = inputs.contacts[stakeholders.group.contact_ids[action.member_index]]
+        contact_id = stakeholders.group.contact_ids[action.member_index]
+        contact = without_company(inputs.contacts[contact_id], account)
     return ActionFacts(action.action, action.role, contact, action.points, action.support)
 
 
 def group_facts(
     score: Row,
     members: Sequence[MemberFacts],
-    stakeholders: GroupStakeholders,
+    steps: Sequence[Row],
     inputs: SummaryInputs,
     horizon_days: int,
 ) -> GroupFacts:
@@ -139,7 +143,7 @@ def group_facts(
     Args:
         score: its row of the scores table.
         members: its members.
-        stakeholders: its stakeholders.
+        steps: its next steps, as `next_steps` names them.
         inputs: names.
         horizon_days: of the model.
     """
@@ -156,7 +160,10 @@ def group_facts(
         completeness_threshold=score["completeness_threshold"],
         missing_roles=score["missing_roles"],
         members=members,
-        best_action=action_facts(stakeholders.actions[0], stakeholders, inputs)
-        if stakeholders.actions
-        else None,
+        best_action=_step_facts(steps[0], inputs) if steps else None,
     )
+
+
+def _step_facts(step: Row, inputs: SummaryInputs) -> ActionFacts:
+    contact = None if step["contact_id"] is None else inputs.contacts[step["contact_id"]]
+    return ActionFacts(step["action"], step["role"], contact, step["points"], step["support"])

@@ -50,20 +50,28 @@ def thresholds_in_force(
     parts = []
     for number, cutoff in enumerate(snapshots):
         progress("thresholds", number / len(snapshots))
-        parts.append(_score_snapshot(source, bundle, cutoff))
+        parts.append(score_snapshot(source, bundle, cutoff))
     progress("thresholds", 1.0)
     return update_threshold(
         pd.concat(parts, ignore_index=True), thresholds, bundle.settings.thresholds
     )
 
 
-def _score_snapshot(source: FeatureSource, bundle: Bundle, as_of: datetime) -> pd.DataFrame:
+def score_snapshot(source: FeatureSource, bundle: Bundle, as_of: datetime) -> pd.DataFrame:
+    """What the thresholds of a cut-off are drawn by.
+
+    Returns:
+        group_id, as_of, readiness, completeness, engagement (the rule score) and the columns of
+        the segments; a row per open group.
+    """
     with open_snapshot(source, bundle.catalogue, as_of) as snapshot:
         features = snapshot.features()
         groups = snapshot.group_rows
     readiness = bundle.readiness(bundle.log_odds(features))
     return segment_table(features, groups["solution_id"].to_pylist()).assign(
-        as_of=as_of, readiness=readiness
+        as_of=as_of,
+        readiness=readiness,
+        engagement=features["rule_engagement"].to_numpy(),
     )
 
 

@@ -12,21 +12,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...contract import BadInput
+from ...explain.language import Language
+from ...explain.reasons import features_by_name
+from ...features.declare.feature import Feature
 from ...model.bundle import Bundle
 from ...source import Source
+from ..batch.group_texts import GroupTexts, group_texts
 from ..batch.names import Names
+from ..batch.score_history import NO_HISTORY, ScoreHistory, StatusChange
 from ..batch.scoring import ScoreTables
 from .activities import DatedActivity, activities_by_member
 from .charts import Bar, round_to_total, waterfall
+from .history_chart import HistoryChart, history_chart
 from .portfolio import PortfolioGroup, Row
 from .roles import RoleMapEntry, role_map
 from .score_changes import EarlierScores, GroupChange, group_change
 from .themes import ThemeTable, theme_table
 from .timeline import Timeline, timeline
-from .worklist import next_steps
 
-MAX_STAKEHOLDERS = 50
-"""Stakeholders shown one by one; the rest of a larger group is one line, so sums stay true."""
+MAX_STAKEHOLDERS = 12
+"""A group of no more has all its stakeholders shown one by one."""
+
+FIRST_STAKEHOLDERS = 8
+"""Stakeholders of a larger group that are; the rest is one line, so sums stay true."""
+
+MAX_FOLDED = 60
+"""Further stakeholders of a role that can be unfolded; the others are counted."""
+
+MAX_LEADING = 3
+"""Stakeholders that the first screen names."""
+
+MAX_LANES = 6
+"""People with a lane of their own on the time line."""
 
 SUM_TOLERANCE = 1e-6  # score points
 GROUPS_PER_BATCH = 500  # whose activities are in memory together
@@ -54,38 +71,64 @@ class StakeholderEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldedRole:
+    """Stakeholders of one role that are not shown one by one.
+
+    Attributes:
+        role: its name.
+        count: how many there are.
+        points: what they add together, score points.
+        members: rows of the stakeholders table, the largest contribution first, `MAX_FOLDED` at
+            most.
+    """
+
+    role: str
+    count: int
+    points: float
+    members: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GroupPage:
     """One group: base + people + others = total, in score points as they are shown.
 
     Attributes:
         group: the group as the portfolio has it.
-        summary: the group in words, line by line.
+        texts: the group in sentences.
+        leading: the stakeholders who add most, as the first screen names them.
         base: the account with nobody in the group.
         base_bar: its step of the waterfall.
         stakeholders: the stakeholders, largest part first.
         others: number, points and bar of the stakeholders not shown one by one.
         removed: points and bar of people who were removed at their request; None for nobody.
+        folded: those of them that can be unfolded, by role, the largest role first.
         total: 100 x readiness.
         roles: the role map.
         themes: what carried the parts of the people; None if it is not known.
         timeline: recent activities.
-        actions: rows of the actions table that are worth naming, the best first.
         change: since the earlier score; None without one.
+        chart: of the runs that the store keeps; None where there are fewer than two.
+        qualified: when it last qualified; None where no run that is kept saw it.
+        status_changes: of the group, the latest first.
     """
 
     group: PortfolioGroup
-    summary: str
+    texts: GroupTexts
+    leading: tuple[StakeholderEntry, ...]
     base: float
     base_bar: Bar
     stakeholders: tuple[StakeholderEntry, ...]
     others: tuple[int, float, Bar] | None
     removed: tuple[float, Bar] | None
+    folded: tuple[FoldedRole, ...]
     total: float
     roles: tuple[RoleMapEntry, ...]
     themes: ThemeTable | None
     timeline: Timeline
-    actions: tuple[Row, ...]
     change: GroupChange | None
+    chart: HistoryChart | None
+    qualified: StatusChange | None
+    status_changes: tuple[StatusChange, ...]
 
 
 @dataclass(frozen=True)
@@ -99,13 +142,25 @@ class _GroupRows:
     activities: Mapping[str, Mapping[str, list[DatedActivity]]]
 
 
+@dataclass(frozen=True)
+class _Words:
+    """What sentences of any group are made with."""
+
+    bundle: Bundle
+    names: Names
+    features: Mapping[str, Feature]
+    language: Language
+
+
 def group_pages(
     shown: Sequence[PortfolioGroup],
     scored: ScoreTables,
     source: Source,
     bundle: Bundle,
     names: Names,
+    language: Language,
     earlier: EarlierScores | None = None,
+    history: ScoreHistory = NO_HISTORY,
 ) -> Iterator[GroupPage]:
     """The pages of some groups, in their order.
 
@@ -115,18 +170,21 @@ def group_pages(
         source: what the members did.
         bundle: the model that made the scores.
         names: of contacts.
+        language: of the texts.
         earlier: scores to compare with.
+        history: of the groups.
 
     Raises:
         BadInput: base and contributions do not add up to the score, so that the model is not the
             one that made the scores.
     """
+    words = _Words(bundle, names, features_by_name(bundle), language)
     for start in range(0, len(shown), GROUPS_PER_BATCH):
         batch = shown[start : start + GROUPS_PER_BATCH]
         rows = _read_rows(batch, scored, source)
         bases = bundle.score_points(np.array([group.score["base_log_odds"] for group in batch]))
         for group, base in zip(batch, bases, strict=True):
-            yield _group_page(group, float(base), rows, bundle, names, earlier)
+            yield _group_page(group, float(base), rows, words, earlier, history)
 
 
 def _read_rows(groups: Sequence[PortfolioGroup], scored: ScoreTables, source: Source) -> _GroupRows:
@@ -151,39 +209,80 @@ def _group_page(
     group: PortfolioGroup,
     base: float,
     rows: _GroupRows,
-    bundle: Bundle,
-    names: Names,
+    words: _Words,
     earlier: EarlierScores | None,
+    history: ScoreHistory,
 ) -> GroupPage:
+    bundle, names = words.bundle, words.names
     group_id, total = group.score["group_id"], 100 * group.score["readiness"]
     members, per_log_odds = rows.members[group_id], _points_per_log_odds(group.score, base)
     removed = per_log_odds * _removed_contribution(group.score, members, rows.summaries[group_id])
     _require_sum(group.score, base + removed, members, total)
     by_size = sorted(members, key=lambda row: (-abs(row["contribution"]), row["contact_id"]))
-    shown = sorted(by_size[:MAX_STAKEHOLDERS], key=lambda r: (-r["contribution"], r["contact_id"]))
-    others = by_size[MAX_STAKEHOLDERS:]
+    count = len(members) if len(members) <= MAX_STAKEHOLDERS else FIRST_STAKEHOLDERS
+    shown = sorted(by_size[:count], key=lambda r: (-r["contribution"], r["contact_id"]))
+    others = by_size[count:]
     parts = [base, *(row["points"] for row in shown), sum(row["points"] for row in others), removed]
     points, bars = round_to_total(parts, total), waterfall(parts)
     ids = [row["contact_id"] for row in shown]
+    entries = tuple(
+        _stakeholder_entry(row, names, shown_points, per_log_odds, bar)
+        for row, shown_points, bar in zip(shown, points[1:-2], bars[1:-2], strict=True)
+    )
+    changes = history.changes.get(group_id, ())
     return GroupPage(
         group=group,
-        summary="\n".join(row["summary"] for row in rows.summaries[group_id]),
+        texts=_texts(group, members, rows, words),
+        leading=tuple(one for one in entries if one.points > 0)[:MAX_LEADING],
         base=points[0],
         base_bar=bars[0],
-        stakeholders=tuple(
-            _stakeholder_entry(row, names, shown_points, per_log_odds, bar)
-            for row, shown_points, bar in zip(shown, points[1:-2], bars[1:-2], strict=True)
-        ),
+        stakeholders=entries,
         others=(len(others), points[-2], bars[-2]) if others else None,
         removed=(points[-1], bars[-1]) if removed else None,
+        folded=_folded(others),
         total=total,
         roles=role_map(group.score, members, bundle.vocabulary.template),
         themes=theme_table(rows.themes[group_id], list(zip(ids, points[1:-2], strict=True))),
         timeline=timeline(
-            rows.activities.get(group_id, {}), ids, group.score["as_of"], bundle.settings
+            rows.activities.get(group_id, {}),
+            ids[:MAX_LANES],
+            group.score["as_of"],
+            bundle.settings,
         ),
-        actions=tuple(next_steps(rows.actions[group_id], group.score)),
         change=group_change(group.score, members, earlier, names),
+        chart=history_chart(history.points.get(group_id, ())),
+        qualified=history.qualified_at(group_id),
+        status_changes=tuple(reversed(changes)),
+    )
+
+
+def _texts(
+    group: PortfolioGroup, members: Sequence[Row], rows: _GroupRows, words: _Words
+) -> GroupTexts:
+    group_id = group.score["group_id"]
+    summaries = rows.summaries[group_id]
+    return group_texts(
+        group.score,
+        members,
+        rows.actions[group_id],
+        summaries[0]["reason_facts"] if summaries else None,
+        words.names,
+        words.features,
+        words.bundle.settings.target.horizon_days,
+        words.language,
+        measured=words.bundle.measured,
+    )
+
+
+def _folded(others: Sequence[Row]) -> tuple[FoldedRole, ...]:
+    by_role: dict[str, list[Row]] = {}
+    for row in sorted(others, key=lambda r: (-r["contribution"], r["contact_id"])):
+        by_role.setdefault(row["role"], []).append(row)
+    return tuple(
+        FoldedRole(
+            role, len(rows), math.fsum(row["points"] for row in rows), tuple(rows[:MAX_FOLDED])
+        )
+        for role, rows in sorted(by_role.items(), key=lambda item: (-len(item[1]), item[0]))
     )
 
 

@@ -15,9 +15,12 @@ from ...contract import BadInput
 from ...explain.language import Language
 from ..batch.names import CrmRecord, Names
 from ..batch.page_name import page_name
+from ..batch.score_history import NO_HISTORY, ScoreHistory
 from ..batch.scoring import ScoreTables
 from .charts import Gauge, gauge, scale_end
-from .worklist import Task, task_of, urgency
+from .history_chart import trend_line
+from .what_changed import Change, what_changed
+from .worklist import Task, task_of, urgency, view_of
 
 MAX_PAGES = 500
 """Groups with a page of their own unless the caller says otherwise, the readiest ones."""
@@ -45,6 +48,8 @@ class PortfolioGroup:
         page: file name of its page under `groups`; None beyond the limit.
         task: what it asks for today.
         record: in the CRM.
+        trend: of its readiness, see `trend_line`; "" where there is none.
+        changed: what changed since the earlier score; None where there are no earlier scores.
     """
 
     score: Row
@@ -57,11 +62,18 @@ class PortfolioGroup:
     page: str | None
     task: Task
     record: CrmRecord
+    trend: str = ""
+    changed: Change | None = None
 
     @property
     def urgency(self) -> int:
         """The smaller, the sooner."""
         return urgency(self.task)
+
+    @property
+    def view(self) -> str:
+        """The part of the portfolio that it is listed in."""
+        return view_of(self.score["status"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,9 @@ class Portfolio:
         tiers: how many of the listed groups are of each tier, by tier.
         owners: how many of the listed groups each owner has, by name.
         tasks: how many of the listed groups ask for each task, the most urgent first.
+        views: how many of the listed groups are in each part of the portfolio.
+        failed: how many records of each target could not be delivered.
+        followed: whether a store follows the runs, so that failures would be known.
         lowest_threshold: the lowest readiness from which a group of these qualifies.
         highest_threshold: the highest; 1 where none qualifies.
         scale: where the readiness scale of every page ends, 0..1.
@@ -93,12 +108,23 @@ class Portfolio:
     tiers: Counts
     owners: Counts
     tasks: Counts
+    views: Counts
+    failed: Counts
+    followed: bool
     lowest_threshold: float
     highest_threshold: float
     scale: float
     listed_groups: tuple[PortfolioGroup, ...]
     pages: int
     since: datetime | None
+
+    @property
+    def view_counts(self) -> Counts:
+        """How many groups each view shows, the open ones first and all of them last."""
+        counts = dict(self.views)
+        apart = [(view, counts[view]) for view in ("accepted", "rejected") if view in counts]
+        shown = [("open", counts.get("open", 0)), *apart] if apart else []
+        return (*shown, ("all", len(self.listed_groups)))
 
 
 def portfolio(
@@ -107,6 +133,7 @@ def portfolio(
     language: Language,
     *,
     earlier: Mapping[str, Row] | None = None,
+    history: ScoreHistory = NO_HISTORY,
     pages: int = MAX_PAGES,
 ) -> Portfolio:
     """The portfolio of a set of scores.
@@ -116,6 +143,7 @@ def portfolio(
         names: of accounts, solutions and contacts.
         language: the language.
         earlier: rows of the scores table at an earlier cut-off by group_id; None for none.
+        history: of the groups, from the store.
         pages: this many of the readiest groups have a page.
 
     Raises:
@@ -126,6 +154,12 @@ def portfolio(
     scores = scored.scores.sort_by(order).slice(0, MAX_LISTED).to_pylist()
     end = scale_end(max(max(row["readiness_high"], row["threshold"]) for row in scores))
     strongest_members = _strongest_members(scored.stakeholders, names, language)
+    members = set(
+        zip(
+            *(scored.stakeholders[name].to_pylist() for name in ("group_id", "contact_id")),
+            strict=True,
+        )
+    )
     by_rank = []
     for index, row in enumerate(scores):
         before = (earlier or {}).get(row["group_id"])
@@ -140,8 +174,12 @@ def portfolio(
                 strongest_member=strongest_members.get(row["group_id"]),
                 score_change=change,
                 page=page_name(row["group_id"]) if index < pages else None,
-                task=task_of(row, before, change),
+                task=task_of(
+                    row, before, change, lost_single_point=_lost_single_point(before, members)
+                ),
                 record=names.record(row["group_id"]),
+                trend=trend_line(history.points.get(row["group_id"], ())),
+                changed=None if not earlier else what_changed(row, before, change),
             )
         )
     listed_groups = tuple(sorted(by_rank, key=lambda group: group.urgency))
@@ -154,6 +192,9 @@ def portfolio(
         tiers=_counts(group.tier for group in listed_groups if group.tier),
         owners=_counts(group.record.owner for group in listed_groups if group.record.owner),
         tasks=tuple(Counter(group.task.value for group in listed_groups).items()),
+        views=tuple(Counter(group.view for group in listed_groups).items()),
+        failed=history.failed,
+        followed=bool(history.runs),
         lowest_threshold=pc.min(scored.scores["threshold"]).as_py(),
         highest_threshold=pc.max(scored.scores["threshold"]).as_py(),
         scale=end,
@@ -161,6 +202,12 @@ def portfolio(
         pages=min(len(scores), pages),
         since=None if not earlier else next(iter(earlier.values()))["as_of"],
     )
+
+
+def _lost_single_point(before: Row | None, members: set[tuple[str, str]]) -> bool:
+    """Whether the person on whom the earlier score rested is no member any more."""
+    person = None if before is None else before["single_point_of_failure"]
+    return before is not None and person is not None and (before["group_id"], person) not in members
 
 
 def require_one_cutoff(scored: ScoreTables, where: str) -> datetime:

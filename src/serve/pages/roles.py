@@ -9,7 +9,7 @@ from datetime import datetime
 from ...features.declare.template import Template
 from .portfolio import Row
 
-MAX_SHOWN_MEMBERS = 12
+MAX_SHOWN_MEMBERS = 3
 """Members of a role named one by one, those who are awake first."""
 
 

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
 Row = dict[str, Any]
-
-MAX_STEPS = 3
-"""Next steps that a page names."""
-
-MIN_STEP_POINTS = 1.0
-"""Score points that a next step must be worth at least ..."""
-
-MIN_STEP_SHARE = 0.05
-"""... and its share of the score."""
 
 FALL_POINTS = 5.0
 """Score points: a group that fell by this much since the earlier scores is at risk."""
@@ -26,21 +16,24 @@ class Task(StrEnum):
 
     NEW = "new"  # qualified since the earlier scores, and not taken up by sales
     WORK = "work"  # qualified, and not taken up
-    AT_RISK = "at_risk"  # with sales or qualified, and falling
+    AT_RISK = "at_risk"  # with sales or qualified, and falling or left by who carried it
     WATCH = "watch"  # nurture and recycled
     WITH_SALES = "with_sales"  # accepted
     SENT_BACK = "sent_back"  # rejected
 
 
-def task_of(score: Row, earlier: Row | None, change: float | None) -> Task:
+def task_of(
+    score: Row, earlier: Row | None, change: float | None, *, lost_single_point: bool = False
+) -> Task:
     """What a group asks for.
 
     Args:
         score: its row of the scores table.
         earlier: the row of the earlier scores, if there is one.
         change: of the score since then, in points.
+        lost_single_point: the person on whom the earlier score rested has left the group.
     """
-    falling = change is not None and change <= -FALL_POINTS
+    falling = lost_single_point or (change is not None and change <= -FALL_POINTS)
     match score["status"]:
         case "qualified":
             if earlier is not None and earlier["status"] != "qualified":
@@ -54,22 +47,11 @@ def task_of(score: Row, earlier: Row | None, change: float | None) -> Task:
             return Task.WATCH
 
 
+def view_of(status: str) -> str:
+    """The part of the portfolio that a status is listed in: `open`, `accepted` or `rejected`."""
+    return status if status in ("accepted", "rejected") else "open"
+
+
 def urgency(task: Task) -> int:
     """Place of a task: the smaller, the sooner."""
     return list(Task).index(task)
-
-
-def next_steps(actions: Iterable[Row], score: Row) -> Sequence[Row]:
-    """At most three steps that are worth it, one for each person or role, the best first.
-
-    Args:
-        actions: rows of the actions table of one group.
-        score: its row of the scores table.
-    """
-    floor = max(MIN_STEP_POINTS, MIN_STEP_SHARE * 100 * score["readiness"])
-    best: dict[tuple[Any, Any], Row] = {}
-    worth_naming = [row for row in actions if row["points"] is not None and row["points"] >= floor]
-    for action in sorted(worth_naming, key=lambda row: -row["points"]):
-        about = (action["contact_id"], None if action["contact_id"] else action["role"])
-        best.setdefault(about, action)
-    return list(best.values())[:MAX_STEPS]

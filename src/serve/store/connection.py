@@ -6,9 +6,9 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,13 @@ class Store:
         engine: of SQLAlchemy. With SQLite it keeps one connection, which threads take in turn.
         lock_timeout_seconds: how long to wait for a SQLite file that another process writes to.
         read_only: whether nothing may be written.
+        commit_checks: called before each commit of what was written; they raise to undo it.
     """
 
     engine: sa.Engine
     lock_timeout_seconds: float = 30.0
     read_only: bool = False
+    commit_checks: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def redacted_url(self) -> str:
@@ -93,6 +95,9 @@ class Store:
             connection.execution_options(**{READING_OPTION: reading}).begin(),
         ):
             yield connection
+            if not reading:
+                for check in self.commit_checks:
+                    check()
 
 
 @contextmanager
@@ -193,7 +198,24 @@ def _create_engine(url: str, lock_timeout_seconds: float, *, read_only: bool) ->
             "a store in PostgreSQL needs a driver that is not installed: run "
             'pip install "mqbg[postgres]"'
         )
-    return sa.create_engine(parsed, pool_pre_ping=True, **options)
+    engine = sa.create_engine(parsed, pool_pre_ping=True, **options)
+    sa.event.listen(engine, "do_connect", _connect_postgres(lock_timeout_seconds, read_only))
+    return engine
+
+
+def _connect_postgres(lock_timeout_seconds: float, read_only: bool) -> Callable[..., Any]:
+    """What connects in place of SQLAlchemy, with time limits."""
+    from .postgres import READ_SECONDS, STATEMENT_SECONDS, connect
+
+    def do_connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+        return connect(
+            *(arguments or [""]),
+            lock_seconds=lock_timeout_seconds,
+            statement_seconds=READ_SECONDS if read_only else STATEMENT_SECONDS,
+            **named,
+        )
+
+    return do_connect
 
 
 def _connect_sqlite(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
@@ -20,6 +21,12 @@ from .schema import meta
 ADVISORY_LOCK_ID = 7_206_002  # advisory lock of PostgreSQL, one for each schema
 LOCK_KEY = "lock"
 POLL_SECONDS = 0.2  # between two tries to lock a server's store
+
+
+_HOLDS_LOCK = sa.text(
+    "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
+    "AND classid = :lock_id AND granted"
+).bindparams(lock_id=ADVISORY_LOCK_ID)
 
 
 @contextmanager
@@ -91,13 +98,37 @@ def _advisory_lock(store: Store, wait_seconds: float) -> Iterator[None]:
                 time.sleep(POLL_SECONDS)
         if not free:
             raise _already_locked(store)
+        check = _lock_check(store, connection)
+        store.commit_checks.append(check)
         try:
             yield
         finally:
-            with translate_errors(store.redacted_url):
+            store.commit_checks.remove(check)
+            # A connection that is gone holds nothing any more.
+            with suppress(StoreFailed), translate_errors(store.redacted_url):
                 connection.execute(
                     sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK_ID, schema_hash))
                 )
+
+
+def _lock_check(store: Store, connection: sa.Connection) -> Callable[[], None]:
+    """Makes sure that the lock is still ours: the server frees it when its connection breaks."""
+    one_at_a_time = threading.Lock()
+
+    def check() -> None:
+        try:
+            with one_at_a_time, translate_errors(store.redacted_url):
+                held = connection.scalar(_HOLDS_LOCK)
+        except StoreFailed:
+            held = False
+        if not held:
+            raise StoreFailed(
+                f"store {store.redacted_url}: the connection that holds the store for this job was "
+                "lost, and another job may have begun; what was being written is not kept, what "
+                "was kept before stays: run the command again, which goes on from there"
+            )
+
+    return check
 
 
 def _already_locked(store: Store) -> BadInput:

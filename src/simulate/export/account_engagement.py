@@ -121,6 +121,8 @@ def _opportunities(records: Records) -> pd.DataFrame:
         "id": rows.key + 1, "name": rows.name, "value": rows.key.map(present.amount),
         "stage": stage.map(STAGE_NAMES),
         "status": stage.map({"won": "won", "lost": "lost"}).fillna("open"),
-        "probability": 50, "created_at": _text(rows.created),
+        "probability": 50,
+        "crm_opportunity_fid": [salesforce_id("006", key + 1) for key in rows.key],
+        "created_at": _text(rows.created),
         "closed_at": _text(rows.key.map(present.occurred).where(closed)),
     })  # fmt: skip

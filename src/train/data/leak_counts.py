@@ -10,6 +10,8 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from ..wilson import wilson_interval
 
@@ -57,6 +59,13 @@ def share_interval(hits: float, total: float) -> tuple[float, float]:
         raise ValueError(f"need 0 <= hits <= total and total > 0, got {hits} of {total}")
     low, high = wilson_interval(np.array([hits / total]), np.array([total]))
     return float(low[0]), float(high[0])
+
+
+def ranking_auc(values: NDArray[np.float64], converted: NDArray[np.bool_]) -> float:
+    """ROC AUC of values, shape (rows,), for outcomes, of which there are both; ties count half."""
+    positives, negatives = float(converted.sum()), float((~converted).sum())
+    above = float(rankdata(values)[converted].sum()) - positives * (positives + 1) / 2
+    return above / (positives * negatives)
 
 
 def memtable(frame: pd.DataFrame) -> ir.Table:

@@ -46,6 +46,22 @@ REMEDIES: Mapping[str, str] = {
         "Date members by when they were first seen, not by when the deal was made; roles tell "
         "nothing before the outcome as it is."
     ),
+    "joins after stages": (
+        "Date members by when they took part, not by when the deal moved; until then read roles as "
+        "a record of its stages."
+    ),
+    "worth of late joins": (
+        "Check that joined_at is not set back when people are entered; set [import] inferred_joins "
+        "where it was inferred."
+    ),
+    "too few conversions": (
+        "Look at the strongest features by hand, and probe again with a longer history; that "
+        "nothing was found says little."
+    ),
+    "near-perfect ranking": (
+        "Nothing real ranks so well: find the column that is written after the outcome, and leave "
+        "it out."
+    ),
     "placeholder account": (
         "Check whether it is a company; give its groups their real accounts, or leave them out."
     ),

@@ -26,8 +26,14 @@ import pyarrow as pa
 from ...features.time_rules.activities_known_before import deduplicate, with_known_at
 from ...settings import Settings, TargetSettings
 from ...support.progress import Progress, no_progress
+from .join_probes import joins_after_stages, joins_worth
 from .leak_findings import Finding
-from .outcome_probes import placeholder_accounts, predictive_features, predictive_kinds
+from .outcome_probes import (
+    placeholder_accounts,
+    predictive_features,
+    predictive_kinds,
+    too_few_conversions,
+)
 from .recording_probes import (
     backfilled_kinds,
     late_filled_columns,
@@ -71,12 +77,15 @@ def _probes(
     probe, target = settings.probe, settings.target
     groups = reference_times(tables["stage_events"], target, keys)
     return (
+        lambda: too_few_conversions(keys, probe),
         lambda: predictive_features(features, keys, probe),
         lambda: predictive_kinds(activities, tables, keys, probe),
         lambda: backfilled_kinds(activities, tables, groups, target, probe),
         lambda: slowly_recorded_kinds(activities, probe),
         lambda: late_filled_columns(tables, groups, probe),
         lambda: members_at_outcome(tables["members"], groups, probe),
+        lambda: joins_after_stages(tables, groups, probe),
+        lambda: joins_worth(tables["members"], keys, probe),
         lambda: placeholder_accounts(keys, probe),
     )
 

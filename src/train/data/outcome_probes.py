@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import factorial
 from typing import Any
 
 import ibis
@@ -14,18 +15,24 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import binom, rankdata
+from scipy.stats import binom
 
 from ...settings import ProbeSettings
 from .leak_counts import (
     group_activities,
     memberships_by_group,
     memtable,
+    ranking_auc,
     records,
     share_interval,
 )
 from .leak_findings import Finding, make_finding
 
+NEARLY_PERFECT_AUC = 0.97
+"""A ranking that is always named: nothing that is known in time ranks so well."""
+
+MAX_BY_CHANCE = 5  # features named where chance brings one or more
+MAX_EXPECTED_BY_CHANCE = 0.05  # features that chance may bring without a word
 FOLDS = 5
 PRIOR_ROWS = 10.0  # weight of the overall rate in the rate of a category
 MAX_TAIL_PROBABILITY = 0.001
@@ -36,26 +43,82 @@ MAX_MINORITY_SHARE = 0.01  # share of the other outcome that an account "of one 
 Floats = NDArray[np.float64]
 
 
+def too_few_conversions(keys: pd.DataFrame, probe: ProbeSettings) -> list[Finding]:
+    """Says so where most of the probes cannot tell a leak from chance."""
+    groups = int(keys.loc[keys["converted"], "group_id"].nunique())
+    if groups >= probe.min_conversions:
+        return []
+    shown = f"{groups} of {probe.min_conversions} needed"
+    observation = (
+        f"the training has {groups:,} converted groups of {keys['group_id'].nunique():,}, and less "
+        f"than {probe.min_conversions} are too few to tell a leak from chance: only one of nearly "
+        "everything is found"
+    )
+    return [make_finding("too few conversions", "conversions", groups, shown, observation)]
+
+
 def predictive_features(
     features: pa.Table, keys: pd.DataFrame, probe: ProbeSettings
 ) -> list[Finding]:
     """Features that rank the outcomes too well alone (ROC AUC, in either direction).
 
     A missing number is taken as the lowest and as the highest, whichever tells more. A category
-    stands for the rate of conversion that it has among other accounts (out of fold).
+    stands for the rate of conversion that it has among other accounts (out of fold). With few
+    conversions only a ranking that is nearly perfect is named, the best first, and how many of the
+    features chance lets do as much.
     """
     converted = keys["converted"].to_numpy(dtype=bool)
-    if keys["group_id"][converted].nunique() < probe.min_conversions or converted.all():
+    groups = int(keys["group_id"][converted].nunique())
+    if not groups or converted.all():
         return []
+    enough = groups >= probe.min_conversions
+    least = min(probe.feature_auc, NEARLY_PERFECT_AUC) if enough else NEARLY_PERFECT_AUC
     folds = pd.factorize(keys["account_id"])[0] % FOLDS
-    found = []
-    for name in (name for name in features.column_names if name not in ("group_id", "as_of")):
-        auc = _feature_auc(features[name], converted, folds)
-        if auc >= probe.feature_auc:
-            shown = f"AUC {auc:.3f}"
-            observation = f"the feature {name} alone ranks the outcomes of training with an {shown}"
-            found.append(make_finding("single feature", name, auc, shown, observation))
-    return found
+    names = [name for name in features.column_names if name not in ("group_id", "as_of")]
+    aucs = {name: _feature_auc(features[name], converted, folds) for name in names}
+    found = {name: auc for name, auc in aucs.items() if auc >= least}
+    if enough:
+        return [_predictive(name, auc, "") for name, auc in found.items()]
+    others = int(keys["group_id"][~converted].nunique())
+
+    def by_chance(auc: float) -> float:
+        return expected_by_chance(groups, 1 - auc + 1 / others, len(names))
+
+    best = sorted(found, key=lambda name: (-found[name], name))
+    shown = best if by_chance(NEARLY_PERFECT_AUC) < 1 else best[:MAX_BY_CHANCE]
+    return [
+        _predictive(name, found[name], _chance_note(groups, by_chance(found[name]), len(names)))
+        for name in shown
+    ]
+
+
+def _predictive(name: str, auc: float, note: str) -> Finding:
+    shown = f"AUC {auc:.3f}"
+    observation = f"the feature {name} alone ranks the outcomes of training with an {shown}{note}"
+    return make_finding("single feature", name, auc, shown, observation)
+
+
+def _chance_note(groups: int, expected: float, features: int) -> str:
+    if expected < MAX_EXPECTED_BY_CHANCE:
+        return ""
+    return (
+        f"; with {groups} converted group{'s' if groups > 1 else ''} chance lets about "
+        f"{max(1, round(expected))} of {features} features do so"
+    )
+
+
+def expected_by_chance(groups: int, miss: float, features: int) -> float:
+    """How many of some features that tell nothing rank so well, in either direction.
+
+    Without ties, and with many groups that did not convert, 1 - AUC is the mean of as many uniform
+    numbers as groups converted (Irwin-Hall); its lower tail, up to 1 / groups, is this one.
+
+    Args:
+        groups: that converted.
+        miss: what the AUC lacks to 1.
+        features: how many are looked at.
+    """
+    return features * min(1.0, 2 * (groups * miss) ** groups / factorial(groups))
 
 
 def _feature_auc(
@@ -72,9 +135,8 @@ def _feature_auc(
 
 def _two_sided_auc(values: Floats, converted: NDArray[np.bool_]) -> float:
     """ROC AUC of the values, or of their opposite where that is more; ties count half."""
-    positives, negatives = float(converted.sum()), float((~converted).sum())
-    above = float(rankdata(values)[converted].sum()) - positives * (positives + 1) / 2
-    return max(above / (positives * negatives), 1 - above / (positives * negatives))
+    auc = ranking_auc(values, converted)
+    return max(auc, 1 - auc)
 
 
 def _out_of_fold_rate(
@@ -115,6 +177,24 @@ def predictive_kinds(
             found.append(
                 make_finding("kind before outcome", row["kind"], share, shown, observation)
             )
+    return found
+
+
+def near_perfect_methods(figures: pd.DataFrame) -> list[Finding]:
+    """Methods that rank the test nearly perfectly: no model does, on what is known in time.
+
+    Args:
+        figures: population, method, figure, value; of an evaluation.
+    """
+    aucs = figures[figures["figure"].eq("roc_auc") & (figures["value"] > NEARLY_PERFECT_AUC)]
+    best = aucs.sort_values("value", ascending=False).drop_duplicates("method").sort_index()
+    found = []
+    for method, auc, population in zip(
+        best["method"], best["value"], best["population"], strict=True
+    ):
+        shown = f"AUC {auc:.3f}"
+        observation = f"{method} ranks the test ({population}) with an {shown}"
+        found.append(make_finding("near-perfect ranking", str(method), auc, shown, observation))
     return found
 
 

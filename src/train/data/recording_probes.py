@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
 
 from ...contract import TABLES
 from ...settings import ProbeSettings, TargetSettings
@@ -25,6 +28,8 @@ from .leak_findings import Finding, make_finding
 
 DELAY_QUANTILE = 0.9
 DAY_SECONDS = 86_400.0
+MOST_ROWS = 0.5  # an account fills a column that more of its rows than this fill
+MAX_CHANCE_OF_ALL = 0.01  # that chance alone brings a column of any account or contact
 
 
 def backfilled_kinds(
@@ -102,49 +107,91 @@ def slowly_recorded_kinds(activities: ir.Table, probe: ProbeSettings) -> list[Fi
 def late_filled_columns(
     tables: Mapping[str, ir.Table], groups: pd.DataFrame, probe: ProbeSettings
 ) -> list[Finding]:
-    """Columns of accounts and contacts that are filled far more often where groups converted."""
-    labelled_groups = memtable(groups[["group_id", "account_id", "converted"]])
-    members = tables["members"].select("group_id", "contact_id")
-    rows_by_table = {
-        "accounts": labelled_groups.group_by("account_id"),
-        "contacts": labelled_groups.drop("account_id")
-        .join(members, "group_id")
-        .group_by("contact_id"),
+    """Columns of accounts and contacts that are filled far more often where groups converted.
+
+    Counted in accounts, for what one account's people have in common is one piece of evidence.
+    """
+    by_account = groups.groupby("account_id")["converted"].any()
+    accounts = memtable(by_account.reset_index())
+    people = tables["members"].select("group_id", "contact_id").distinct()
+    account_people = (
+        people.join(memtable(groups[["group_id", "account_id"]]), "group_id")
+        .select("account_id", "contact_id")
+        .distinct()
+    )
+    filled = {
+        "accounts": _filled(tables["accounts"].semi_join(accounts, "account_id"), "accounts"),
+        "contacts": _filled(
+            tables["contacts"].drop("account_id").join(account_people, "contact_id"), "contacts"
+        ),
     }
     found = []
-    for name, labelled_rows in rows_by_table.items():
-        outcomes = labelled_rows.agg(converted=ibis._.converted.any())
-        found += list(_late_filled_columns(tables[name], name, outcomes, probe))
+    columns = sum(len(optional_columns(name)) for name in filled)
+    for name, shares in filled.items():
+        rows = shares.join(accounts, "account_id").order_by("account_id")
+        frame = rows.to_pyarrow().to_pandas()
+        converted = frame["converted"].to_numpy(dtype=bool)
+        for column in optional_columns(name):
+            share = frame[column].to_numpy(dtype=np.float64)
+            if filled_late(share, converted, probe, columns):
+                found.append(_filled_finding(f"{name}.{column}", name, share, converted))
     return found
 
 
-def _late_filled_columns(
-    table: ir.Table, name: str, outcomes: ir.Table, probe: ProbeSettings
-) -> Iterator[Finding]:
-    optional = [column.name for column in TABLES[name].columns if not column.required]
-    rows = table.join(outcomes, f"{name.removesuffix('s')}_id")
-    filled = {c: (rows[c].cast("string").fill_null("") != "").sum() for c in optional}
-    counts = rows.group_by("converted").agg(rows=rows.count(), **filled)
-    by_outcome = {row["converted"]: row for row in records(counts)}
-    if len(by_outcome) < 2 or by_outcome[True]["rows"] < probe.min_conversions:
-        return
-    of_converted, of_others = by_outcome[True], by_outcome[False]
-    for column in optional:
-        low, _high = share_interval(of_converted[column], of_converted["rows"])
-        _low, high = share_interval(of_others[column], of_others["rows"])
-        if low - high >= probe.filled_difference:
-            share, other_share = (
-                of_converted[column] / of_converted["rows"],
-                of_others[column] / of_others["rows"],
-            )
-            shown = f"{share:.0%} against {other_share:.0%}"
-            observation = (
-                f"{name}.{column} is filled for {share:.0%} of the {name} of groups that "
-                f"converted, for {other_share:.0%} of the others"
-            )
-            yield make_finding(
-                "column filled late", f"{name}.{column}", share - other_share, shown, observation
-            )
+def optional_columns(table: str) -> list[str]:
+    """Those that a row may leave empty."""
+    return [column.name for column in TABLES[table].columns if not column.required]
+
+
+def _filled(rows: ir.Table, name: str) -> ir.Table:
+    """account_id, and for each optional column the share of the account's rows that fill it."""
+    shares = {
+        column: (rows[column].cast("string").fill_null("") != "").cast("float64").mean()
+        for column in optional_columns(name)
+    }
+    return rows.group_by("account_id").agg(**shares)
+
+
+def filled_late(
+    share: NDArray[np.float64], converted: NDArray[np.bool_], probe: ProbeSettings, columns: int
+) -> bool:
+    """Whether a column is filled more often where groups converted than chance would have it.
+
+    With conversions enough by the cautious ends of two intervals. With fewer by the counts of
+    accounts that fill it in most of their rows: Fisher's exact test, at a level that holds for all
+    columns together.
+
+    Args:
+        share: of each account's rows that are filled, shape (accounts,).
+        converted: of each account, shape (accounts,).
+        probe: the settings.
+        columns: how many are looked at.
+    """
+    of_converted, of_others = share[converted], share[~converted]
+    if not (len(of_converted) and len(of_others)):
+        return False
+    if of_converted.mean() - of_others.mean() < probe.filled_difference:
+        return False
+    if len(of_converted) >= probe.min_conversions:
+        low, _high = share_interval(float(of_converted.sum()), len(of_converted))
+        _low, high = share_interval(float(of_others.sum()), len(of_others))
+        return low - high >= probe.filled_difference
+    filled = share > MOST_ROWS
+    both = int((filled & converted).sum())
+    by_chance = hypergeom.sf(both - 1, len(share), int(filled.sum()), len(of_converted))
+    return bool(by_chance <= MAX_CHANCE_OF_ALL / columns)
+
+
+def _filled_finding(
+    thing: str, table: str, filled: NDArray[np.float64], converted: NDArray[np.bool_]
+) -> Finding:
+    share, other_share = float(filled[converted].mean()), float(filled[~converted].mean())
+    shown = f"{share:.0%} against {other_share:.0%}"
+    observation = (
+        f"{thing} is filled for {share:.0%} of the {table} of groups that converted "
+        f"({int(converted.sum()):,} accounts), for {other_share:.0%} of the others"
+    )
+    return make_finding("column filled late", thing, share - other_share, shown, observation)
 
 
 def members_at_outcome(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...features import Feature
 from ...model.calibrators import Calibrator
 from ...support.progress import Progress, no_progress
+from ..fit.linear import FittedLinear, fit_linear_part
 from ..fit.trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 from .comparison import POPULATIONS, compute_metrics, paired_differences
 
@@ -49,15 +50,20 @@ def drop_columns(rows: TrainingMatrix, columns: Sequence[int]) -> TrainingMatrix
 
 
 def ablated_log_odds(
-    rows: TrainingMatrix, test: NDArray[np.float64], fitted: FittedTrees, columns: Sequence[int]
+    rows: TrainingMatrix,
+    test: NDArray[np.float64],
+    fitted: FittedTrees,
+    columns: Sequence[int],
+    linear: FittedLinear | None = None,
 ) -> NDArray[np.float64]:
-    """Log-odds of test rows from trees that were fitted without some columns.
+    """Log-odds of test rows from trees, and a linear part, that were fitted without some columns.
 
     Args:
         rows: the training rows, with all columns.
         test: shape (test rows, features); the same columns.
         fitted: gives the parameters and the number of trees.
         columns: of the columns to leave out.
+        linear: gives the penalty and the share of the linear part; None where there is none.
 
     Returns:
         Shape (test rows,).
@@ -69,8 +75,13 @@ def ablated_log_odds(
             parameters[MONOTONE_CONSTRAINTS], list(columns)
         ).tolist()
     booster = train_booster(part, np.arange(part.converted.size), parameters, fitted.rounds)
-    raw = booster.predict(np.delete(test, list(columns), axis=1), raw_score=True)
-    return np.asarray(raw, dtype=np.float64)
+    kept = np.delete(test, list(columns), axis=1)
+    raw = np.asarray(booster.predict(kept, raw_score=True), dtype=np.float64)
+    if linear is None:
+        return raw
+    refitted = fit_linear_part(part, linear.penalty, linear.part.share)
+    column = {name: index for index, name in enumerate(part.names)}
+    return refitted.blended(raw, refitted.log_odds(kept, column))
 
 
 def ablate_themes(
@@ -85,6 +96,7 @@ def ablate_themes(
     touched_per_snapshot: int,
     resamples: int,
     seed: int,
+    linear: FittedLinear | None = None,
     progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Refits the trees without each theme and takes their figures from the whole model's.
@@ -103,6 +115,7 @@ def ablate_themes(
         touched_per_snapshot: see `evaluation.evaluate`.
         resamples: see `evaluation.evaluate`.
         seed: see `evaluation.evaluate`.
+        linear: the model's linear part, if it has one.
         progress: called with a label and the share done.
 
     Returns:
@@ -115,7 +128,7 @@ def ablate_themes(
     probabilities = {ALL_FEATURES: probability}
     for number, (theme, columns) in enumerate(themes.items()):
         progress("ablation", number / (len(themes) + 1))
-        probabilities[theme] = calibrator(ablated_log_odds(training, test, fitted, columns))
+        probabilities[theme] = calibrator(ablated_log_odds(training, test, fitted, columns, linear))
     progress("ablation", len(themes) / (len(themes) + 1))
     paired = paired_differences(
         rows, probabilities, model=ALL_FEATURES, touched_per_snapshot=touched_per_snapshot,

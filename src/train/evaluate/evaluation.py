@@ -24,6 +24,7 @@ from ..fit.procedure import FitResult, expected_rate_shift, score_snapshots
 from ..thresholds.performance import measure_performance, threshold_curve
 from .baselines import BASELINES, TrainingRows
 from .comparison import compare, verdict_sentence
+from .forecast_check import ForecastCheck, check_forecast
 from .level import Level, measure_level
 from .segments import evaluate_by_month, evaluate_by_segment
 from .signal import Signal, find_signal
@@ -49,6 +50,7 @@ class Evaluation:
         months: frame of `segments.evaluate_by_month`.
         threshold_curve: what every line would have brought on the test.
         realised: what the lines in force brought on the test.
+        forecast_checks: that beside what was to be expected before it.
         horizons: horizon_days and then a figure's columns, of each further horizon.
     """
 
@@ -64,6 +66,7 @@ class Evaluation:
     threshold_curve: pd.DataFrame
     realised: ThresholdPerformance
     horizons: pd.DataFrame
+    forecast_checks: tuple[ForecastCheck, ...] = ()
 
 
 def evaluate_bundle(
@@ -104,6 +107,9 @@ def evaluate_bundle(
         bundle.thresholds,
         settings.thresholds,
     )
+    realised = measure_performance(
+        rows, thresholds, settings.thresholds, states=settings.states, **bootstrap_options
+    )
     evaluation = Evaluation(
         rows=rows,
         probabilities=probabilities,
@@ -125,8 +131,9 @@ def evaluate_bundle(
             rows, readiness, touched_per_snapshot=touched_per_snapshot, **bootstrap_options
         ),
         threshold_curve=threshold_curve(rows, thresholds, settings.thresholds, **bootstrap_options),
-        realised=measure_performance(rows, thresholds, settings.thresholds, **bootstrap_options),
+        realised=realised,
         horizons=_horizon_figures(learned, snapshots, split, rows, comparison_options),
+        forecast_checks=check_forecast(bundle.thresholds.forecast, realised),
     )
     progress("figures", 1.0)
     return evaluation

@@ -34,8 +34,12 @@ from .bootstrap import (
 CALIBRATION_SHARES = ("predicted", "observed", "gap")
 """Mean chance, share that converted, and the first minus the second; each in 0..1 (gap: -1..1)."""
 
-SEGMENT_METRICS = (*METRICS, *CALIBRATION_SHARES)
-"""Figures of a part: those of the evaluation, then `CALIBRATION_SHARES`."""
+RANKING_SHARES = ("implied_auc", "auc_shortfall")
+"""The ROC AUC that the chances themselves imply, were they true, and by how much the part's own is
+below it. A part of alike groups is hard to rank for any model, and its chances say so."""
+
+SEGMENT_METRICS = (*METRICS, *CALIBRATION_SHARES, *RANKING_SHARES)
+"""Figures of a part: those of the evaluation, then `CALIBRATION_SHARES` and `RANKING_SHARES`."""
 
 ALL_ROWS = "(all)"
 OTHER_VALUES = "(others)"
@@ -54,26 +58,6 @@ SEGMENT_COLUMNS = (
     *("segment", "part", "figure", "value", "low", "high"),
     *("rows", "conversions", "accounts", "groups", "touched"),
 )
-
-FALSE_ALARM_RATE = 0.025 + 0.05
-"""Of a part that is as good as all: one end of the interval of its AUC, both of its gap's."""
-
-
-@dataclass(frozen=True)
-class WeakSegment:
-    """Where the model is worse than on all rows, or promises too much or too little.
-
-    Attributes:
-        segment: the column, `size` for the number of members.
-        part: the value.
-        figure: `roc_auc` or `gap`.
-        sentence: what is wrong, for people.
-    """
-
-    segment: str
-    part: str
-    figure: str
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -166,63 +150,6 @@ def evaluate_by_month(
     )
     evaluated.insert(0, "as_of", cutoffs[evaluated["part"].astype(np.intp)])
     return evaluated.drop(columns=["segment", "part"])
-
-
-def find_weak_segments(evaluated: pd.DataFrame) -> tuple[WeakSegment, ...]:
-    """Parts that the model ranks worse than all rows, or whose chances are off, in that order.
-
-    Ranked worse: the 95 % interval of its ROC AUC lies below the ROC AUC of all rows. Off: the
-    interval of predicted minus observed does not hold 0.
-
-    Args:
-        evaluated: what `evaluate_by_segment` returned.
-    """
-    all_rows = evaluated[evaluated["segment"] == ALL_ROWS].set_index("figure")["value"]
-    parts = evaluated[evaluated["segment"] != ALL_ROWS]
-    auc = parts[parts["figure"] == "roc_auc"]
-    ranked_worse = auc[auc["high"] < all_rows.get("roc_auc", np.nan)]
-    gap = parts[parts["figure"] == "gap"]
-    miscalibrated = gap[(gap["low"] > 0) | (gap["high"] < 0)]
-    observed = parts[parts["figure"] == "observed"].set_index(["segment", "part"])["value"]
-    return (
-        *(_ranked_worse(row, all_rows["roc_auc"]) for _, row in ranked_worse.iterrows()),
-        *(
-            _miscalibrated(row, observed[(row["segment"], row["part"])])
-            for _, row in miscalibrated.iterrows()
-        ),
-    )
-
-
-def expected_false_alarms(evaluated: pd.DataFrame) -> float:
-    """How many entries `find_weak_segments` would have if no part were weak.
-
-    Args:
-        evaluated: what `evaluate_by_segment` returned.
-    """
-    parts = evaluated[(evaluated["segment"] != ALL_ROWS) & (evaluated["figure"] == "roc_auc")]
-    return FALSE_ALARM_RATE * int(parts["low"].notna().sum())
-
-
-def _ranked_worse(row: pd.Series, auc_of_all_rows: float) -> WeakSegment:
-    sentence = (
-        f"{_segment_name(row)}: ranks worse than over all rows, ROC AUC {row['value']:.3f} "
-        f"({row['low']:.3f} to {row['high']:.3f}) against {auc_of_all_rows:.3f}, "
-        f"{row['rows']:,} rows with {row['conversions']:,} conversions."
-    )
-    return WeakSegment(row["segment"], row["part"], "roc_auc", sentence)
-
-
-def _miscalibrated(row: pd.Series, observed: float) -> WeakSegment:
-    tendency = "promises too much" if row["value"] > 0 else "promises too little"
-    sentence = (
-        f"{_segment_name(row)}: {tendency}, {observed + row['value']:.1%} predicted and "
-        f"{observed:.1%} observed, {row['rows']:,} rows with {row['conversions']:,} conversions."
-    )
-    return WeakSegment(row["segment"], row["part"], "gap", sentence)
-
-
-def _segment_name(row: pd.Series) -> str:
-    return f"{row['segment'].removesuffix('_id')} {row['part']}"
 
 
 def _value_labels(column: pd.Series) -> pd.Series:
@@ -353,12 +280,41 @@ def _part_metrics(part: _SegmentPart, counts: Floats, touched: Floats) -> Floats
     observed, gap = conversions / rows, deterministic_dot(weight, part.ranked.gap) / rows
     shares = (observed + gap, observed, gap)
     if not part.large_enough:
-        return np.array([*np.full(len(METRICS), np.nan), *shares])
+        unknown = np.full(len(RANKING_SHARES), np.nan)
+        return np.array([*np.full(len(METRICS), np.nan), *shares, *unknown])
     rate = touched[1] / touched[0] if touched[0] else np.nan
     lift = rate / observed if observed else np.nan
     recall = touched[1] / conversions if conversions else np.nan
     ranked = ranking_metrics(part.ranked, counts)
-    return np.array([*ranked, lift, recall, *shares])
+    implied = implied_auc(part.ranked, counts)
+    auc = ranked[METRICS.index("roc_auc")]
+    return np.array([*ranked, lift, recall, *shares, implied, implied - auc])
+
+
+def implied_auc(ranked: RankedRows, counts: Floats) -> float:
+    """ROC AUC to be expected if every row converted with its chance; NaN where none can be told.
+
+    Of all pairs of rows, those in which one converts and the other does not, weighed by how likely
+    that is: the share in which the likelier one converts, ties half.
+
+    Args:
+        ranked: the rows.
+        counts: shape (accounts,); how often each account counts.
+    """
+    weight = counts[ranked.account_codes]
+    probability = ranked.gap.copy()
+    probability[ranked.hit] += 1.0
+    converts, stays = weight * probability, weight * (1 - probability)
+    in_tie_converts = np.add.reduceat(converts, ranked.all_tie_starts)
+    in_tie_stays = np.add.reduceat(stays, ranked.all_tie_starts)
+    below = in_tie_stays.sum() - np.cumsum(in_tie_stays)
+    # A row, however often it counts, is no pair with itself.
+    itself = deterministic_dot(converts, stays)
+    pairs = float(converts.sum() * stays.sum()) - itself
+    if pairs <= 0:
+        return float("nan")
+    concordant = deterministic_dot(in_tie_converts, below + in_tie_stays / 2) - itself / 2
+    return concordant / pairs
 
 
 def _interval_of_part(part: _SegmentPart, drawn: Floats) -> dict[str, float]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...model.calibrators import Calibrator
 from ..evaluate.comparison import POPULATIONS, paired_differences
+from .linear import FittedLinear
 from .trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 
 CONSTRAINED, UNCONSTRAINED = "directions held", "directions free"
@@ -22,6 +23,7 @@ def cost_of_monotone_constraints(
     probability: NDArray[np.float64],
     fitted: FittedTrees,
     calibrator: Calibrator,
+    linear: FittedLinear | None = None,
     **resampling: int,
 ) -> pd.DataFrame:
     """Figures with the directions held less those of trees that were left free, paired.
@@ -33,6 +35,7 @@ def cost_of_monotone_constraints(
         probability: shape (rows,); of the model, whose directions are held.
         fitted: parameters and number of trees.
         calibrator: of the model.
+        linear: the model's linear part, if it has one; both get it.
         **resampling: touched_per_snapshot, resamples and seed of `evaluation.differences`.
 
     Returns:
@@ -42,9 +45,11 @@ def cost_of_monotone_constraints(
         k: v for k, v in fitted.parameters.items() if k != MONOTONE_CONSTRAINTS
     }
     booster = train_booster(training, np.arange(training.converted.size), parameters, fitted.rounds)
-    unconstrained = calibrator(
-        np.asarray(booster.predict(test_matrix, raw_score=True), dtype=np.float64)
-    )
+    raw = np.asarray(booster.predict(test_matrix, raw_score=True), dtype=np.float64)
+    if linear is not None:
+        column = {name: index for index, name in enumerate(training.names)}
+        raw = linear.part.blended(raw, linear.part.log_odds(test_matrix, column))
+    unconstrained = calibrator(raw)
     paired = paired_differences(
         rows,
         {CONSTRAINED: probability, UNCONSTRAINED: unconstrained},

@@ -31,6 +31,7 @@ from .calibration import (
     recency_weight,
 )
 from .horizons import fit_horizon_steps
+from .linear import FittedLinear, choose_linear
 from .reference_members import find_reference_members
 from .refits import fit_refits
 from .shrinkage import blend_with_rule, effective_conversions, trees_share
@@ -54,6 +55,7 @@ class FitResult:
         bundle: what serving needs.
         training_matrix: the training rows as the trees read them.
         fitted_trees: parameters, trees and held-out scores; None where the rule score alone ranks.
+        fitted_linear: the linear part; None where the trees alone do better.
         calibrator_choice: how the calibrator was chosen; None where there was nothing to choose by.
         scored_rows: the training rows described, with the readiness from trees that held them out.
         recent_rows: the rows of the cut-offs after training and before the test, scored by the
@@ -63,6 +65,7 @@ class FitResult:
     bundle: Bundle
     training_matrix: TrainingMatrix
     fitted_trees: FittedTrees | None
+    fitted_linear: FittedLinear | None
     calibrator_choice: CalibratorChoice | None
     scored_rows: pd.DataFrame
     recent_rows: pd.DataFrame
@@ -136,8 +139,11 @@ def fit_bundle(
             rows, lightgbm_parameters(settings.model, catalogue.features, tuned), progress,
             max_rounds,
         )  # fmt: skip
+    linear = None
+    if fitted is not None:
+        linear = choose_linear(rows, fitted.fold, fitted.held_out, settings.model.seed)
     blend = _fit_blend(training, rows, settings, fitted)
-    held_out = _held_out_log_odds(training, fitted, blend)
+    held_out = _held_out_log_odds(training, fitted, linear, blend)
     choice = None
     age = training.keys["as_of"].max() - training.keys["as_of"]
     age_days = age.dt.total_seconds().to_numpy(np.float64) / 86_400
@@ -151,6 +157,7 @@ def fit_bundle(
     leavers = training.feature_values("members_left_90d") > 0
     bundle = Bundle(
         trees=fitted.trees if fitted else "",
+        linear=linear.part if linear else None,
         blend=blend,
         settings=settings,
         vocabulary=catalogue.vocabulary,
@@ -182,12 +189,14 @@ def fit_bundle(
         ),
     )
     if fitted is not None and choice is not None and refits:
-        kept = fit_refits(rows, fitted, held_out, age_days, choice, refits, rate_shift, progress)
+        kept = fit_refits(
+            rows, fitted, linear, held_out, age_days, choice, refits, rate_shift, progress
+        )
         bundle = replace(bundle, refits=kept)
     recent = score_snapshots(bundle, snapshots.at_cutoffs(split.before_test))
     return FitResult(
         replace(bundle, thresholds=_thresholds_at_test_start(bundle, scored_training, recent)),
-        rows, fitted, choice, scored_training, recent,
+        rows, fitted, linear, choice, scored_training, recent,
     )  # fmt: skip
 
 
@@ -212,18 +221,23 @@ def _fit_blend(
     )
 
 
-def _held_out_log_odds(training: SnapshotTable, fitted: FittedTrees | None, blend: Blend) -> Floats:
+def _held_out_log_odds(
+    training: SnapshotTable,
+    fitted: FittedTrees | None,
+    linear: FittedLinear | None,
+    blend: Blend,
+) -> Floats:
     rule_log_odds = blend.rule_log_odds(
         training.feature_values("rule_engagement"), training.feature_values("completeness")
     )
     if fitted is None:
         return rule_log_odds
-    trees_share = blend.trees_share
-    return (
-        fitted.held_out
-        if trees_share == 1
-        else trees_share * fitted.held_out + (1 - trees_share) * rule_log_odds
-    )
+    learned, trees_share = fitted.held_out, blend.trees_share
+    if linear is not None:
+        learned = linear.part.blended(learned, linear.held_out)
+    if trees_share == 1:
+        return learned
+    return trees_share * learned + (1 - trees_share) * rule_log_odds
 
 
 def _fit_calibration(
@@ -263,6 +277,7 @@ def _thresholds_at_test_start(
             updated,
             settings.thresholds,
             expected_rate=settings.model.expected_rate,
+            states=settings.states,
             **resampling,
         ),
     )

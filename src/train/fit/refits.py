@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...model.bundle import Refit
 from .calibration import CALIBRATORS, CalibratorChoice, recency_weight
+from .linear import FittedLinear, fit_linear_part
 from .trees import FittedTrees, TrainingMatrix, booster_text, held_out_units, train_booster
 
 Floats = NDArray[np.float64]
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 def fit_refits(
     rows: TrainingMatrix,
     fitted: FittedTrees,
+    linear: FittedLinear | None,
     held_out: Floats,
     age_days: Floats,
     choice: CalibratorChoice,
@@ -33,6 +35,7 @@ def fit_refits(
     Args:
         rows: the training rows.
         fitted: what the model's own trees were fitted by.
+        linear: the model's linear part, if it has one; each refit then has one, too.
         held_out: shape (rows,); raw scores by models that did not fit the row's account.
         age_days: shape (rows,); how long before the newest cut-off each row's is.
         choice: of the model's calibrator.
@@ -53,8 +56,9 @@ def fit_refits(
         drawn = np.flatnonzero(times)
         if len(set(rows.converted[drawn].tolist())) < 2:
             continue  # nothing to learn from accounts of one outcome
+        weighted = replace(rows, weight=rows.weight * times)
         booster = train_booster(
-            replace(rows, weight=rows.weight * times),
+            weighted,
             drawn,
             {**fitted.parameters, "seed": int(fitted.parameters["seed"]) + 1 + number},
             fitted.rounds,
@@ -63,6 +67,9 @@ def fit_refits(
             held_out[drawn], rows.converted[drawn], weight[drawn] / weight[drawn].mean()
         )
         shifted = replace(calibrator, intercept=calibrator.intercept + rate_shift)
-        refits.append(Refit(booster_text(booster), shifted))
+        part = None
+        if linear is not None:
+            part = fit_linear_part(weighted, linear.penalty, linear.part.share)
+        refits.append(Refit(booster_text(booster), shifted, part))
     progress("refits", 1.0)
     return tuple(refits)

@@ -23,7 +23,8 @@ ROUNDS_STEP = 25
 # The folds stop here where their held-out loss was least `PATIENCE` rounds before, and go on to
 # `ROUNDS` where it was not: most data need half of the trees.
 FIRST_ROUNDS, PATIENCE = 200, 50
-REFIT_ROUNDS_BEYOND = 4 * ROUNDS_STEP
+# The folds choose; this only bounds their time. What is judged may have learned from one cut-off.
+REFIT_ROUNDS_BEYOND = 8 * ROUNDS_STEP
 MIN_CONVERSIONS = 10
 # With fewer accounts a fold would be most of the data: groups are held out instead.
 MIN_ACCOUNTS = 2 * FOLDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...model.bundle import INTERVAL_SHARE
 from ..evaluate.evaluation import MODEL
+from ..evaluate.forecast_check import forecast_sentence
 from ..fit.shrinkage import describe_blend as sample_sentence
 from ..training import LEVEL_REMEDY, TrainingResult
 from .model_card import CardFacts, SplitPart
@@ -47,6 +48,7 @@ def card_facts(trained: TrainingResult, data: str, package_version: str) -> Card
         sample_size=(sample,),
         findings=tuple(finding.sentence for finding in trained.findings),
         refit=refit_sentence(trained),
+        linear_share=bundle.linear.share if bundle.linear else 0.0,
     )  # fmt: skip
 
 
@@ -92,12 +94,13 @@ def _calibration_sentences(trained: TrainingResult) -> tuple[str, ...]:
 
 
 def threshold_sentences(trained: TrainingResult) -> tuple[str, ...]:
-    """Which groups qualify, what was promised of it and what the test kept."""
+    """Which groups qualify, what is to be expected of it and whether that came in on the test."""
     thresholds = trained.bundle.thresholds
     sentences = [thresholds.description(trained.split.cutoffs[-1])]
+    checked = forecast_sentence(trained.evaluation.forecast_checks)
     for heading, performance in (
         ("To be expected", thresholds.forecast),
-        ("On the test part it brought", trained.evaluation.realised),
+        *(() if checked else (("On the test part it brought", trained.evaluation.realised),)),
     ):
         if performance is not None:
             shown = [
@@ -112,9 +115,12 @@ def threshold_sentences(trained: TrainingResult) -> tuple[str, ...]:
                 if None not in (estimate.value, estimate.low, estimate.high)
             ]
             sentences.append(f"{heading}: {', '.join(shown)}." if shown else f"{heading}: nothing.")
+    if checked:
+        sentences.append(checked)
     if thresholds.policy == "capacity":
         sentences.append(
             "The line follows the capacity by the features of the snapshots, also over the test "
-            "part; outcomes play no part in it."
+            "part; outcomes play no part in it. Runs that are kept in a store let in the readiest "
+            "groups, as many as there is capacity for."
         )
     return tuple(sentences)

@@ -14,7 +14,7 @@ from ..data.leak_findings import REMEDIES, Finding
 from ..evaluate.ablation import GAIN_SIGNS
 from ..evaluate.comparison import METRICS, POPULATIONS
 from ..evaluate.evaluation import MODEL
-from ..evaluate.segments import find_weak_segments
+from ..evaluate.weak_segments import find_weak_segments
 from ..fit.shrinkage import describe_blend
 from ..training import TrainingResult
 from .card_facts import refit_sentence, threshold_sentences

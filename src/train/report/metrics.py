@@ -14,6 +14,7 @@ from ..data.leak_findings import Finding
 from ..evaluate.bootstrap import CAPACITY_METRICS, RANKING_METRICS
 from ..evaluate.comparison import POPULATIONS
 from ..evaluate.evaluation import MODEL
+from ..evaluate.forecast_check import checks_json
 from ..fit.shrinkage import describe_blend as sample_sentence
 from ..fit.tuning import TuningResult
 from ..training import TrainingResult
@@ -60,6 +61,7 @@ def run_parameters(trained: TrainingResult) -> dict[str, Any]:
         "features": len(bundle.catalogue.feature_names),
         "calibrator": chosen.name if chosen else "none",
         "trees_share": bundle.blend.trees_share,
+        "linear_share": bundle.linear.share if bundle.linear else 0.0,
         "effective_conversions": bundle.blend.effective_conversions,
         "train_from": f"{split.train[0]:%Y-%m-%d}",
         "train_to": f"{split.train[-1]:%Y-%m-%d}",
@@ -108,6 +110,10 @@ def run_metrics(trained: TrainingResult) -> dict[str, float]:
         "leak_findings": float(len(trained.findings)),
         "threshold": bundle.thresholds.pooled_at(trained.split.cutoffs[-1]),
         **_estimate_metrics("kept", asdict(realised)),
+        **{
+            f"forecast_held.{check.measure}": float(check.held)
+            for check in trained.evaluation.forecast_checks
+        },
     }
     if bundle.thresholds.forecast is not None:
         found |= _estimate_metrics("promised", asdict(bundle.thresholds.forecast))
@@ -230,6 +236,7 @@ def training_json(trained: TrainingResult) -> dict[str, Any]:
         if published
         else None,
         "kept": asdict(evaluation.realised),
+        "forecast": checks_json(evaluation.forecast_checks),
     }
 
 

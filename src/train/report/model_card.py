@@ -16,7 +16,8 @@ from datetime import datetime
 import pandas as pd
 
 from ..evaluate.bootstrap import METRICS, POPULATIONS
-from ..evaluate.segments import ALL_ROWS, expected_false_alarms, find_weak_segments
+from ..evaluate.segments import ALL_ROWS
+from ..evaluate.weak_segments import expected_false_alarms, find_weak_segments
 
 METRIC_HEADINGS = {
     "roc_auc": "ROC AUC",
@@ -103,6 +104,7 @@ class CardFacts:
         findings: what the leak probes warn of.
         limits: what else to know, beside what is true of every version.
         refit: what the registered version learned from, where it is more than the judged one.
+        linear_share: of a regression in the raw score beside the trees.
     """
 
     name: str
@@ -129,6 +131,7 @@ class CardFacts:
     findings: Sequence[str] = ()
     limits: Sequence[str] = ()
     refit: str = ""
+    linear_share: float = 0.0
 
 
 def render_model_card(facts: CardFacts) -> str:
@@ -171,9 +174,15 @@ def _bullets(sentences: Iterable[str], otherwise: str) -> str:
 
 
 def _details(facts: CardFacts) -> str:
+    linear = (
+        f" and, for {facts.linear_share:.0%} of the raw score, a penalised logistic regression"
+        if facts.linear_share
+        else ""
+    )
     return (
         f"Gradient-boosted trees (LightGBM, {facts.trees:,} trees over {facts.features:,} "
-        f"features), calibrated to chances, made by mqbg {escape_markdown(facts.package_version)}. "
+        f"features){linear}, calibrated to chances, "
+        f"made by mqbg {escape_markdown(facts.package_version)}. "
         "For a buying group (an account, a solution and the people who decide together) at an "
         "instant, it gives the chance that the group reaches the stage "
         f"{escape_markdown(facts.target)} within {facts.horizon_days} days. It reads only what was "
@@ -331,13 +340,13 @@ def _segments(facts: CardFacts) -> str:
     return "\n\n".join(
         (
             (
-                "Where the model ranks worse than over all rows, or its chances are off by more "
-                "than chance explains:"
+                "Where the model ranks worse than its own chances say it should, or its chances "
+                "are off, by more than luck explains:"
             ),
             _bullets((one.sentence for one in weak), "No segment differs."),
             (
-                f"Were every segment as good as the whole, about {false_alarms:.1f} would be named "
-                "above all the same. A dash marks what is too small to judge."
+                f"Were all chances true, about {false_alarms:.1f} segments would be named above "
+                "all the same. A dash marks what is too small to judge."
             ),
             _segment_table(segment_figures),
         )

@@ -18,7 +18,6 @@ from .new_entries import require_scored_rows
 Verdicts = Callable[[datetime], pd.DataFrame]
 
 _NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
-_TRANSITION_INPUTS = {"score": 0, "model_version": ""}
 
 
 def no_verdicts(_as_of: datetime) -> pd.DataFrame:
@@ -59,13 +58,14 @@ def replay_nights(
         rows = rows.assign(engagement=0.0)
     known = pd.DataFrame(columns=list(STATE_COLUMNS))
     budget: EntryBudget | None = None
-    parts = []
+    parts: list[pd.DataFrame] = []
     for as_of, snapshot in rows_by_snapshot(rows):
         segments = segment_values(snapshot, thresholds)
         scores = snapshot.reset_index(drop=True).assign(
             threshold=np.minimum(thresholds.readiness_thresholds(segments, as_of), 1.0),
             completeness_threshold=thresholds.completeness,
-            **_TRANSITION_INPUTS,
+            score=0,
+            model_version="",
         )
         quota = None
         if budget is not None:

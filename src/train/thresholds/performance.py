@@ -6,15 +6,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from ...model.states import ACCEPTED, QUALIFIED
 from ...model.threshold_update import qualified, qualifying_thresholds
 from ...model.thresholds import Estimate, ThresholdPerformance, Thresholds
-from ...settings import ThresholdSettings
+from ...settings import StateSettings, ThresholdSettings
 from .counts_by_account import candidate_thresholds, count_by_account
-from .new_entries import SCORED_COLUMNS, Floats, find_new_entries, require_scored_rows
+from .learn import learn_thresholds
+from .new_entries import (
+    INITIAL_STOCK_WEEKS,
+    SCORED_COLUMNS,
+    Floats,
+    find_new_entries,
+    require_scored_rows,
+)
+from .nights import replay_nights
 from .rate_weights import rate_weights
 
 MEASURES = ("per_week", "precision", "recall", "value_per_week")
+DEFAULT_STATES = StateSettings()
 LABELLED_COLUMNS = (*SCORED_COLUMNS, "account_id", "converted")
 
 
@@ -46,35 +57,74 @@ def measure_performance(
     resamples: int,
     seed: int,
     expected_rate: float | None = None,
+    states: StateSettings = DEFAULT_STATES,
 ) -> ThresholdPerformance:
     """What the thresholds, as they are in force at each snapshot, bring on these rows.
 
-    On rows that the trees did not fit it is what to expect, on the test part what was kept.
+    Groups enter and leave as the state machine makes them, a snapshot being a night of the job (see
+    `replay_nights`). On rows that the trees did not fit it is what to expect, on the test part what
+    came in.
 
     Args:
-        rows: group_id, account_id, as_of, readiness, completeness, converted (bool), and the
-            column of the segment, if there are segments.
+        rows: group_id, account_id, as_of, readiness, completeness, converted (bool), engagement,
+            and the column of the segment, if there are segments.
         thresholds: those in force.
-        settings: whose gain and cost count.
+        settings: whose capacities, gain and cost count.
         resamples: draws of accounts behind each 95 % interval, at least 1.
         seed: of the draws; the same seed gives the same intervals.
         expected_rate: share of the rows that is expected to convert, where it is another.
+        states: lower line, dwell and recycling.
 
     Raises:
         ValueError: as `require_scored_rows`.
     """
     require_scored_rows(rows, LABELLED_COLUMNS)
-    qualifying = np.where(qualified(rows, thresholds), 1.0, -np.inf)
-    counts = _count_accounts(rows, qualifying, np.array([1.0]))
-    weights = rate_weights(rows["converted"].to_numpy(np.bool_), expected_rate)
+    replayed = replay_nights(rows, thresholds, settings, states)
+    return _measure_replayed(replayed, settings, resamples, seed, expected_rate)
+
+
+def _measure_replayed(
+    replayed: pd.DataFrame,
+    settings: ThresholdSettings,
+    resamples: int,
+    seed: int,
+    expected_rate: float | None,
+) -> ThresholdPerformance:
+    counts = _count_replayed(replayed)
+    weights = rate_weights(replayed["converted"].to_numpy(np.bool_), expected_rate)
     hits, entries = weights.apply(counts.hits, counts.entries)
-    counts = replace(counts, hits=hits, entries=entries)
-    frame = _with_intervals(counts, settings, resamples, seed)
+    frame = _with_intervals(replace(counts, hits=hits, entries=entries), settings, resamples, seed)
     return ThresholdPerformance(
         **{
             name: Estimate(*(_or_none(frame[column][0]) for column in _interval_columns(name)))
             for name in MEASURES
         }
+    )
+
+
+def _count_replayed(replayed: pd.DataFrame) -> AccountCounts:
+    """Counts of the line in force, shape (accounts, 1) each."""
+    account, names = pd.factorize(replayed["account_id"])
+    entered = replayed["entered"].to_numpy(np.bool_)
+    converted = replayed["converted"].to_numpy(np.bool_)
+    cutoffs = replayed["as_of"]
+    weeks = float((cutoffs.max() - cutoffs.min()) / pd.Timedelta(days=7))
+    found = replayed["status"].isin([QUALIFIED, ACCEPTED]).to_numpy(np.bool_)
+    if not weeks:  # a first and only snapshot is worked off as stock
+        entered, weeks = (replayed["status"] == QUALIFIED).to_numpy(np.bool_), INITIAL_STOCK_WEEKS
+    conversions = pd.DataFrame({"group": replayed["group_id"], "account": account, "found": found})
+    conversions = conversions[converted].groupby("group").agg({"account": "first", "found": "max"})
+
+    def count(accounts: NDArray[np.intp]) -> Floats:
+        return np.bincount(accounts, minlength=len(names)).astype(np.float64)[:, None]
+
+    owner = conversions["account"].to_numpy(np.intp)
+    return AccountCounts(
+        count(account[entered]),
+        count(account[entered & converted]),
+        count(owner[conversions["found"].to_numpy(np.bool_)]),
+        count(owner),
+        weeks,
     )
 
 
@@ -87,49 +137,71 @@ def forecast_performance(
     resamples: int,
     seed: int,
     expected_rate: float | None = None,
+    states: StateSettings = DEFAULT_STATES,
 ) -> ThresholdPerformance:
     """What to expect of the line now in force: how good of the past, how many recently.
 
-    Precision and recall are those of the line of the last snapshot in `recent`, held throughout
-    rows whose outcomes are known. The volume is the flow of `recent`, whose outcomes nobody knows
-    yet: a portfolio that grows brings more than it did when those were made. The value is what
-    a touch was worth on the former, times the volume of the latter.
+    Precision and recall are those of rows whose outcomes are known. By capacity it is the line of
+    the last snapshot in `recent` that begins, and what sales can take that goes on, with no part
+    for outcomes. By value and precision outcomes drew the line, so every account is measured by one
+    that the others drew. The volume is that of `recent`, whose outcomes nobody knows yet: a
+    portfolio that grows brings more than it did when those were made. The value is what a touch was
+    worth on the former, times the volume of the latter.
 
     Args:
-        rows: as for `expected`; scored by trees that did not fit the row's account.
+        rows: as for `measure_performance`; scored by trees that did not fit the row's account.
         recent: the same without converted, at consecutive snapshots up to the day of the promise;
-            scored by the trees that serve.
+            scored by the trees that serve. `rows` themselves where there are no others.
         thresholds: those in force on that day.
-        settings: whose gain and cost count.
+        settings: whose capacities, gain and cost count.
         resamples: draws of accounts behind each 95 % interval, at least 1.
         seed: of the draws.
         expected_rate: share of the groups that is expected to convert, where it is another.
+        states: lower line, dwell and recycling.
 
     Raises:
         ValueError: as `require_scored_rows`.
     """
     require_scored_rows(recent, (*SCORED_COLUMNS, "account_id"))
-    resampling = {"resamples": resamples, "seed": seed}
-    today = pd.Timestamp(recent["as_of"].max()).to_pydatetime()
-    past_performance = measure_performance(
-        rows, thresholds.frozen_at(today), settings, **resampling, expected_rate=expected_rate
-    )
-    recent_volume = measure_performance(
-        recent.assign(converted=False), thresholds, settings, **resampling
-    ).per_week
-    value_per_week = past_performance.value_per_week
-    if (
-        value_per_week.value is not None
-        and past_performance.per_week.value
-        and recent_volume.value is not None
-    ):
-        growth = recent_volume.value / past_performance.per_week.value
-        interval = (
-            None if end is None else end * growth
-            for end in (value_per_week.low, value_per_week.high)
-        )
-        value_per_week = Estimate(value_per_week.value * growth, *interval)
-    return replace(past_performance, per_week=recent_volume, value_per_week=value_per_week)
+    require_scored_rows(rows, LABELLED_COLUMNS)
+    if thresholds.policy == "capacity":
+        today = pd.Timestamp(recent["as_of"].max()).to_pydatetime()
+        past = replay_nights(rows, thresholds.frozen_at(today), settings, states)
+    else:
+        past = _replay_by_others(rows, settings, states, expected_rate)
+    performance = _measure_replayed(past, settings, resamples, seed, expected_rate)
+    if recent is rows:
+        return performance
+    late = replay_nights(recent.assign(converted=False), thresholds, settings, states)
+    volume = _measure_replayed(late, settings, resamples, seed, None).per_week
+    value = performance.value_per_week
+    if value.value is not None and performance.per_week.value and volume.value is not None:
+        growth = volume.value / performance.per_week.value
+        ends = (None if end is None else end * growth for end in (value.low, value.high))
+        value = Estimate(value.value * growth, *ends)
+    return replace(performance, per_week=volume, value_per_week=value)
+
+
+FOLDS = 5
+"""Parts of the accounts; the line that measures one is drawn by the others."""
+
+
+def _replay_by_others(
+    rows: pd.DataFrame,
+    settings: ThresholdSettings,
+    states: StateSettings,
+    expected_rate: float | None,
+) -> pd.DataFrame:
+    """The rows replayed, each account by thresholds that it had no part in."""
+    # By hash of the id: the order of the rows decides nothing, nor do other accounts.
+    fold = pd.util.hash_array(rows["account_id"].to_numpy(object)) % FOLDS
+    parts = []
+    for number in np.unique(fold):
+        mine = fold == number
+        others = rows if mine.all() else rows[~mine]
+        drawn = learn_thresholds(others, settings, expected_rate)
+        parts.append(replay_nights(rows[mine], drawn, settings, states))
+    return pd.concat(parts)
 
 
 def threshold_curve(
@@ -142,7 +214,8 @@ def threshold_curve(
 ) -> pd.DataFrame:
     """What every pooled line would bring on these rows, with the shifts as they are.
 
-    Arguments and errors as `expected`. The schedule does not matter: each line holds throughout.
+    Arguments and errors as `measure_performance`. The schedule does not matter: each line holds
+    throughout, and a group newly qualifies whenever it was below it at the snapshot before.
 
     Returns:
         One row per line, from loose to strict, at most 200: readiness (of the pooled line) and

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from numpy.typing import NDArray
+from scipy.stats import beta
 
 from ...model.thresholds import UNREACHABLE
 from .new_entries import Floats
@@ -32,9 +33,13 @@ def value_threshold(
 def precision_threshold(
     thresholds: Floats, entries: Floats, hits: Floats, precision: float, confidence: float
 ) -> float:
-    """The lowest line at which the share of hits is surely as high as asked for.
+    """The loosest line up to which the share of hits is surely as high as asked for.
 
-    Where that is so at no line, nobody qualifies (`thresholds.UNREACHABLE`).
+    Lines are tested from strict to loose, in an order that outcomes have no part in, and the first
+    that fails ends it. So the confidence holds for the line that is chosen, however many were
+    tested (fixed-sequence testing; Maurer, Hothorn and Lehmacher, 1995): where the share is too
+    low at every line, a line is published in at most 1 - `confidence` of the cases. Else, nobody
+    qualifies (`thresholds.UNREACHABLE`).
 
     Args:
         thresholds: ascending.
@@ -43,16 +48,49 @@ def precision_threshold(
         precision: share that the lower bound must reach, 0..1.
         confidence: of the bound, one-sided.
     """
-    sufficient = np.flatnonzero(precision_lower_bound(entries, hits, confidence) >= precision)
-    return float(thresholds[sufficient[0]]) if sufficient.size else UNREACHABLE
+    tested = lines_to_test(entries, precision, confidence)
+    bound = precision_lower_bound(entries[:, tested], hits[:, tested], confidence)
+    failed = np.flatnonzero(bound < precision)
+    passed = tested[: failed[0]] if failed.size else tested
+    return float(thresholds[passed[-1]]) if passed.size else UNREACHABLE
+
+
+STEP_IN_CASES = 1.1
+"""Each line that is tested has at least so many times the cases of the one before: lines that
+differ by a case or two would only add chances to fail."""
+
+
+def lines_to_test(entries: Floats, precision: float, confidence: float) -> NDArray[np.intp]:
+    """Places of the lines to test, from strict to loose; outcomes play no part.
+
+    The first has so many accounts that a share a third of the way from the one asked for to all
+    would pass: on fewer, even a good line often fails, and with it all that come after. Where no
+    line has as many, the loosest alone is tested.
+    """
+    cases, accounts = entries.sum(axis=0), (entries > 0).sum(axis=0)
+    least = _least_cases(precision, confidence)
+    chosen: list[int] = []
+    for place in range(cases.size - 1, -1, -1):
+        needed = STEP_IN_CASES * cases[chosen[-1]] if chosen else least
+        if accounts[place] >= least and cases[place] >= needed:
+            chosen.append(place)
+    return np.array(chosen or [0], dtype=np.intp)
+
+
+def _least_cases(precision: float, confidence: float) -> int:
+    share = precision + (1 - precision) / 3
+    size = 1
+    while _lower_bound(share * size, size, confidence) < precision:
+        size += 1 + size // 16
+    return size
 
 
 def precision_lower_bound(entries: Floats, hits: Floats, confidence: float) -> Floats:
     """Lower confidence bound of the share of hits at each line, shape (lines,); 0 without entries.
 
-    Wilson's bound, on the number of independent groups that would leave as much doubt: groups of
-    one account resemble each other, so the variance is that of a ratio of sums over accounts
-    (linearised), and never less than that of independent groups.
+    Clopper and Pearson's bound, on the number of independent groups that would leave as much
+    doubt: groups of one account resemble each other, so the variance is that of a ratio of sums
+    over accounts (linearised), and never less than that of independent groups.
 
     Args:
         entries: shape (accounts, lines); cases.
@@ -60,15 +98,19 @@ def precision_lower_bound(entries: Floats, hits: Floats, confidence: float) -> F
         confidence: one-sided, 0.5 or more, under 1.
     """
     cases, total_hits = entries.sum(axis=0), hits.sum(axis=0)
-    share = total_hits / np.maximum(cases, 1)
+    share = total_hits / np.where(cases > 0, cases, 1)
     accounts = (entries > 0).sum(axis=0)
     residual = ((hits - share * entries) ** 2).sum(axis=0)
-    variance = residual / np.maximum(cases, 1) ** 2 * accounts / np.maximum(accounts - 1, 1)
+    variance = residual / np.where(cases > 0, cases, 1) ** 2
+    variance *= accounts / np.maximum(accounts - 1, 1)
     has_variance = variance > 0
     independent = np.divide(share * (1 - share), variance, out=cases.copy(), where=has_variance)
     # All hits or none leave no residual; then accounts are what is independent.
     size = np.where(has_variance, np.minimum(independent, cases), accounts)
-    z = float(norm.ppf(confidence))
-    middle = share * size + z**2 / 2
-    spread = z * np.sqrt(share * (1 - share) * size + z**2 / 4)
-    return np.where(cases > 0, np.maximum(middle - spread, 0) / np.maximum(size + z**2, 1), 0.0)
+    return np.where(cases > 0, _lower_bound(share * size, size, confidence), 0.0)
+
+
+def _lower_bound(hits: Floats | float, size: Floats | float, confidence: float) -> Floats:
+    """Clopper and Pearson's one-sided bound; 0 without hits."""
+    bound = beta.ppf(1 - confidence, np.maximum(hits, 1e-12), np.asarray(size) - hits + 1)
+    return np.where(np.asarray(hits) > 0, bound, 0.0)

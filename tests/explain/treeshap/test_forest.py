@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mqbg.explain.treeshap.forest import UnsupportedTreesError, parse_forest
 from mqbg.explain.treeshap.layout import CATEGORY, NAN_LEFT, NAN_RIGHT, ZERO_LEFT, ZERO_RIGHT
+from mqbg.support.disk_cache import CACHE_VARIABLE
 
 # Splits feature 0 at 1.5, then on the right feature 1 at -2.
 TEXT = """tree
@@ -109,3 +110,19 @@ def test_what_the_arrays_cannot_say_is_not_covered(old, new, reason):
 def test_a_model_without_trees_has_none():
     found = parse_forest(TEXT.partition("\nTree=0")[0] + "\nend of trees\n")
     assert (found.features, found.outputs, found.trees.size) == (2, 1, 0)
+
+
+def test_a_forest_read_again_is_the_same_to_the_layout(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    text = TEXT.format(first=NONE, second=NAN)
+    parsed, again = parse_forest(text), parse_forest(text)
+    assert again is not parsed
+    for name, values in vars(parsed).items():
+        kept = getattr(again, name)
+        assert type(kept) is type(values)
+        assert np.array_equal(kept, values)
+        if isinstance(values, np.ndarray):
+            assert (kept.dtype, kept.dtype.isalignedstruct) == (
+                values.dtype,
+                values.dtype.isalignedstruct,
+            )

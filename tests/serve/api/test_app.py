@@ -125,7 +125,7 @@ def test_more_requests_than_may_wait_are_sent_away(client_of, with_limits, monke
         def slow(_body, _model):
             begun.release()
             hold.wait(120)
-            return {"done": True}
+            return b'{"done": true}'
 
         monkeypatch.setattr(client.standing.workers, "_score_in_thread", slow)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,8 +11,12 @@ import pyarrow as pa
 import pytest
 from mqbg.contract import BadInput
 from mqbg.explain.language import load_language
+from mqbg.explain.reasons import Reason, features_by_name
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
+from mqbg.serve.batch.group_texts import group_texts
+from mqbg.serve.batch.names import read_names
+from mqbg.serve.batch.next_steps import next_steps
 from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.serve.batch.scoring import score
 
@@ -234,15 +238,16 @@ def test_what_each_did_recently_is_what_plain_python_finds(tables, bundle, score
     assert 0 < silent < len(people)
 
 
-def test_summaries_say_who_did_what_and_what_it_adds(tables, people):
+def test_summaries_say_who_did_what_and_what_it_adds(tables, people, scores):
     contacts = {row["contact_id"]: row for row in rows_of(tables, "contacts")}
     companies = {row["account_id"]: row["name"] for row in rows_of(tables, "accounts")}
     for row in people:
         contact = contacts[row["contact_id"]]
         name = contact["full_name"] or f"contact {row['contact_id']}"
-        company = companies[contact["account_id"]]
+        elsewhere = contact["account_id"] != scores[row["group_id"]]["account_id"]
+        company = f", {companies[contact['account_id']]}" if elsewhere else ""
         assert row["summary"].startswith(name)
-        assert f", {company} ({row['role'].replace('_', ' ')}): " in row["summary"]
+        assert f"{company} ({row['role'].replace('_', ' ')}): " in row["summary"]
         assert f"{signed(row['points'])} points." in row["summary"]
         if row["last_activity_at"] is None:
             assert "No activity yet." in row["summary"]
@@ -306,9 +311,9 @@ def test_the_next_step_of_a_member_is_about_them_or_their_role(all_of_it, people
 def test_every_group_has_a_summary_that_says_where_it_stands(tables, all_of_it, scores, people):
     accounts = {row["account_id"]: row["name"] for row in rows_of(tables, "accounts")}
     solutions = {row["solution_id"]: row["name"] for row in rows_of(tables, "solutions")}
-    best = {}
+    actions = {}
     for row in all_of_it.actions.to_pylist():
-        best.setdefault(row["group_id"], row["action"])
+        actions.setdefault(row["group_id"], []).append(row)
     members = Counter(row["group_id"] for row in people)
     rows = all_of_it.summaries.to_pylist()
     assert [row["group_id"] for row in rows] == list(scores)
@@ -316,12 +321,17 @@ def test_every_group_has_a_summary_that_says_where_it_stands(tables, all_of_it, 
         score, lines = scores[row["group_id"]], row["summary"].split("\n")
         heading = f"{accounts[score['account_id']]}: {solutions[score['solution_id']]}"
         assert lines[0] == heading
-        assert f"Readiness within 150 days: {score['readiness']:.1%} (" in lines[1]
-        assert lines[2].startswith(f"Completeness {score['completeness']:.0%} (50% needed).")
-        assert ("Nobody is in this group yet" in lines[3]) == (not members[row["group_id"]])
+        assert f"Chance of conversion within 150 days: {score['readiness']:.1%} (" in lines[1]
+        details = lines.index("") + 1
+        assert details == 5 + bool(members[row["group_id"]])
+        assert lines[details].startswith(f"Completeness {score['completeness']:.0%} (50% needed).")
+        assert ("Nobody is in this group yet" in lines[2]) == (not members[row["group_id"]])
         rests = score["single_point_of_failure"] is not None
         assert any(line.startswith("The score rests on") for line in lines) == rests
-        assert lines[-1].startswith("Next step: ") == (row["group_id"] in best)
+        steps = next_steps(actions.get(row["group_id"], []), score)
+        none = "Next step: none is worth naming" in lines[details - 2]
+        assert lines[details - 2].startswith("Next step: ")
+        assert none == (not steps)
 
 
 def test_the_single_point_of_failure_is_a_member_whose_leaving_costs_the_most(
@@ -438,3 +448,65 @@ def test_a_cutoff_before_all_data_is_refused_with_the_first_group(tables, source
 def test_no_known_group_among_those_asked_for_is_refused(source, bundle):
     with pytest.raises(BadInput, match="found none"):
         scored(source, bundle, group_ids=["nobody"])
+
+
+@pytest.mark.parametrize(("first", "other"), [("en", "ja"), ("ja", "en")])
+def test_stored_facts_give_the_texts_that_another_language_would_have_scored(
+    source, bundle, all_of_it, first, other
+):
+    """The oracle is scoring itself, in the other language."""
+    chosen = all_of_it.scores["group_id"].to_pylist()[:12]
+    stored, expected = (scored(source, bundle, code, group_ids=chosen) for code in (first, other))
+    names = read_names(stored, source)
+    rows = {
+        name: stored_rows(getattr(stored, name))
+        for name in ("stakeholders", "actions", "summaries")
+    }
+    told = {row["group_id"]: row for row in expected.scores.to_pylist()}
+    texts = {row["group_id"]: row["summary"] for row in expected.summaries.to_pylist()}
+    named = 0
+    for row in stored.scores.to_pylist():
+        group_id = row["group_id"]
+        written = group_texts(
+            row, rows["stakeholders"][group_id], rows["actions"][group_id],
+            rows["summaries"][group_id][0]["reason_facts"], names, features_by_name(bundle),
+            bundle.settings.target.horizon_days, load_language(other),
+        )  # fmt: skip
+        assert list(written.reasons) == told[group_id]["top_reasons"]
+        assert written.summary == texts[group_id]
+        assert set(written.steps) <= {
+            row["text"] for row in expected.actions.to_pylist() if row["group_id"] == group_id
+        }
+        named += len(written.steps) + len(written.reasons)
+    assert named > len(chosen)
+
+
+def stored_rows(table):
+    found = {}
+    for row in table.to_pylist():
+        found.setdefault(row["group_id"], []).append(row)
+    return defaultdict(list, found)
+
+
+def test_reasons_and_steps_of_every_group_are_worth_saying(all_of_it, scores, bundle):
+    features = features_by_name(bundle)
+    actions = stored_rows(all_of_it.actions)
+    said = 0
+    for row in all_of_it.summaries.to_pylist():
+        score = scores[row["group_id"]]
+        for reason in map(Reason.from_json, row["reason_facts"]):
+            feature = features[reason.feature]
+            assert feature.theme != "rule scores"
+            assert feature.name not in ("account", "solution")
+            assert feature.unit not in ("points", "points per member", "points of 100", "nats")
+            assert reason.value is not None
+            of_role = feature.subject[1] if feature.subject else None
+            assert not (reason.up and of_role in score["missing_roles"])
+            said += 1
+        steps = next_steps(actions[row["group_id"]], score)
+        assert len(steps) <= 3
+        assert all(step["points"] >= max(1.0, 5 * score["readiness"]) for step in steps)
+        about = [step["contact_id"] or step["role"] for step in steps]
+        assert len(about) == len(set(about))
+        said += len(steps)
+    assert said > len(scores)

@@ -354,6 +354,26 @@ def test_a_missing_column_is_named_and_prepare_adds_it(push, sql, database):
     assert push("sql", sql(), scored(2, seed=2)).accepted == 2
 
 
+def test_who_may_only_read_and_write_the_table_is_enough(push, sql, database, monkeypatch):
+    push("sql", sql(), scored(2))
+    database.run(
+        "CREATE ROLE feeder LOGIN PASSWORD 'feeder'",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "GRANT SELECT, INSERT, UPDATE ON mqbg_scores TO feeder",
+    )
+    parts = sa.make_url(database.url)
+    url = f"postgresql://feeder:feeder@127.0.0.1:{parts.port}/{parts.database}"
+    monkeypatch.setenv("MQBG_PUSH_SQL_URL", url)
+    try:
+        assert push("sql", sql(), scored(3, seed=1)).accepted == 3
+        with open_target("sql", sql(), unix_clock=lambda: 0.0) as target:
+            assert target.prepare()
+        other = push("sql", sql(table="other"), scored(1))
+        assert "permission denied" in str(other)
+    finally:
+        database.run("DROP OWNED BY feeder", "DROP ROLE feeder")
+
+
 def test_names_in_the_settings_are_quoted(push, sql, database):
     name = 'x"; DROP TABLE y; --'
     settings = sql(table="Odd Table", fields={"score": name})

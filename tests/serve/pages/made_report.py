@@ -120,24 +120,13 @@ def theme_rows(member: Row, **shares: float) -> list[Row]:
     ]
 
 
-def summary_of(score: Row) -> str:
-    return f"About {score['group_id']}.\nAs it is."
-
-
 def tables(
     scores: Sequence[Row],
     members: Sequence[Row] = (),
     actions: Sequence[Row] = (),
     themes: Sequence[Row] = (),
 ) -> ScoreTables:
-    summaries = [
-        {"group_id": row["group_id"], "as_of": row["as_of"], "summary": summary_of(row)}
-        for row in scores
-    ]
-    given = {
-        "scores": scores, "stakeholders": members, "actions": actions, "themes": themes,
-        "summaries": summaries,
-    }  # fmt: skip
+    given = {"scores": scores, "stakeholders": members, "actions": actions, "themes": themes}
     return ScoreTables(
         **{
             name: pa.Table.from_pylist(list(given.get(name, ())), of)
@@ -194,7 +183,7 @@ def two_groups() -> ScoreTables:
     return tables(
         [first, second],
         members,
-        [action | {"points": 3.0, "text": "Find a judge."}],
+        [action | {"points": 3.0, "support": 40, "text": "not shown"}],
         theme_rows(members[0], engagement=0.75, momentum=0.25),
     )
 
@@ -287,7 +276,7 @@ class Page(HTMLParser):
 
     @property
     def links(self) -> list[str]:
-        return [str(attributes["href"]) for tag, attributes in self.tags if tag == "a"]
+        return [str(a["href"]) for tag, a in self.tags if tag == "a" and "href" in a]
 
 
 def written(

@@ -26,6 +26,9 @@ from made_report import (
 )
 from mqbg.contract import BadInput
 from mqbg.explain.language import load_language
+from mqbg.explain.reasons import Reason
+from mqbg.serve.batch.score_history import HistoryPoint, ScoreHistory, StatusChange
+from mqbg.serve.batch.score_tables import SCORE_SCHEMAS
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -37,14 +40,63 @@ def test_a_group_s_summary_stands_in_a_box_to_copy_line_by_line(source, tmp_path
     ((_tag, box),) = (one for one in page.tags if one[0] == "textarea")
     assert "readonly" in box
     assert ("label", {"for": box["id"]}) in page.tags
-    assert "About g1., as of May 1, 2024 (threshold 20.0%)\nAs it is." in page.texts
+    text = max(page.texts, key=len)
+    assert text.startswith("Arrow K.K.: Ledger, as of May 1, 2024")
+    assert text.split("\n")[0].endswith("(threshold 20.0%)")
+    assert "" in text.split("\n")  # between the short form and the details
 
 
-def test_scores_without_summaries_have_pages_without_the_box(source, tmp_path):
+def test_scores_without_stored_summaries_have_one_all_the_same(source, tmp_path):
     bare = two_groups()
-    written(replace(bare, summaries=bare.summaries.slice(0, 0)), source, tmp_path / "out")
+    written(bare, source, tmp_path / "one")
+    written(replace(bare, summaries=bare.summaries.slice(0, 0)), source, tmp_path / "two")
+    one, two = (group_page(tmp_path / name, "g1").source for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("en", "Speaks for it: 12 activities in the last 7 days."),
+        ("ja", "直近7日間の活動件数（12件）が、見込みを高めています。"),
+    ],
+)
+def test_reasons_are_written_from_facts_in_the_language_of_the_page(source, tmp_path, code, reason):
+    scored = two_groups()
+    facts = Reason("engagement", "inbound_7d", 12.0, up=True).to_json()
+    rows = [
+        {"group_id": f"g{n}", "as_of": AS_OF, "summary": "", "reason_facts": [facts]}
+        for n in (1, 2)
+    ]
+    kept = replace(scored, summaries=pa.Table.from_pylist(rows, SCORE_SCHEMAS["summaries"]))
+    written(kept, source, tmp_path / "out", code)
+    texts = group_page(tmp_path / "out", "g1").texts
+    assert reason in texts
+    assert "because of spring" not in texts
+
+
+def test_the_first_screen_says_chance_why_who_and_what_next(source, tmp_path):
+    written(two_groups(), source, tmp_path / "out")
+    text = group_page(tmp_path / "out", "g1").source
+    first = text[: text.index("<h2>What changed</h2>")]
+    for said in ("26.9%", "threshold 20.0%", "Active in the last 30 days: buyer (1 of 1)",
+                 "Mori Aya", "Find somebody in the role judge."):  # fmt: skip
+        assert said in first, said
+
+
+def test_the_history_shows_the_runs_and_since_when_it_qualified(source, tmp_path):
+    days = [datetime(2024, month, 1) for month in (3, 4, 5)]
+    statuses = ("nurture", "qualified", "qualified")
+    points = tuple(HistoryPoint(day, 0.2, 0.2, s) for day, s in zip(days, statuses, strict=True))
+    changes = (StatusChange(days[1], "nurture", "qualified", "reached", 0.2),)
+    history = ScoreHistory(tuple(days), {"g1": points}, {"g1": changes})
+    written(two_groups(), source, tmp_path / "out", history=history)
     page = group_page(tmp_path / "out", "g1")
-    assert "textarea" not in {tag for tag, _attributes in page.tags}
+    assert "Since it qualified on April 1, 2024: +6.9 points." in page.texts
+    assert "Apr 1, 2024: nurture → qualified (MQBG) (reached both thresholds)" in page.texts
+    assert sum("state-band" in str(a.get("class")) for _tag, a in page.tags) == 2 + 2  # and keys
+    label = load_language("en").word_tables["labels"]["no_history"]
+    assert label in group_page(tmp_path / "out", "g2").texts
 
 
 def test_the_shown_parts_add_up_to_the_shown_score(source, tmp_path):
@@ -63,9 +115,12 @@ def test_a_group_with_many_members_shows_the_largest_parts_and_the_rest_as_one(s
     members += [member_row(score, "big", 1.0), member_row(score, "small", -0.99)]
     written(tables([score], members), source, tmp_path / "out")
     page = group_page(tmp_path / "out", "g1")
-    assert len(page.parts) == 1 + 50 + 1
+    assert len(page.parts) == 1 + 8 + 1
     assert sum(map(tenths, page.parts)) == tenths(page.total)
-    assert "350 others, together" in page.texts
+    assert "392 others, together" in page.texts
+    together = 392 * members[0]["points"]
+    assert f"392 others (+{together:.1f} points together)" in page.texts
+    assert "332 others" in page.texts  # of the role, beyond those that can be unfolded
     assert {"contact big", "contact small"} <= set(page.texts)
 
 
@@ -140,8 +195,8 @@ def test_a_role_of_very_many_names_a_few_and_counts_the_rest(source, tmp_path):
     members = [member_row(score, f"m{n:02}", 2.0 / 40, activities_30d=n % 2) for n in range(40)]
     written(tables([score], members), source, tmp_path / "out")
     page = group_page(tmp_path / "out", "g1")
-    assert page.source.count('<li class="seat awake">') == 12
-    assert "28 others" in page.texts
+    assert page.source.count('<li class="seat awake">') == 3
+    assert "37 others" in page.texts
 
 
 def activity(contact_id: str | None, at: datetime, kind: str = "web_visit", **given) -> dict:
@@ -282,4 +337,5 @@ def test_a_group_that_was_not_scored_then_says_so(source, tmp_path):
 def test_without_earlier_scores_no_page_speaks_of_change(source, tmp_path):
     written(two_groups(), source, tmp_path / "out")
     for page in all_pages(tmp_path / "out").values():
-        assert not {"What changed", "change"} & set(page.texts)
+        assert "change" not in page.texts
+        assert not any("Since " in text for text in page.texts)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from made_report import (
     AS_OF,
     EVIL,
+    Page,
     all_pages,
     figures,
     group_page,
@@ -31,7 +33,8 @@ TAGS = {
     "footer", "p", "h1", "h2", "h3", "section", "dl", "dt", "dd", "div", "small", "span", "b",
     "br", "ul", "ol", "li", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td",
     "svg", "rect", "line", "path", "circle", "g", "text", "details", "summary", "code", "form",
-    "label", "textarea", "input", "select", "option", "button",
+    "label", "textarea", "input", "select", "option", "button", "fieldset", "legend", "template",
+    "noscript", "polyline",
 }  # fmt: skip
 
 
@@ -43,7 +46,23 @@ def test_every_link_leads_to_a_page_of_the_report(source, tmp_path):
     reached = {
         (path.parent / link).resolve() for path, page in pages.items() for link in page.links
     }
-    assert reached == {path.resolve() for path in pages}
+    assert reached == {path.resolve() for path in pages} | {tmp_path / "out" / "portfolio.csv"}
+
+
+def test_every_language_has_the_same_pages_and_a_switch_between_them(source, tmp_path):
+    out = tmp_path / "out"
+    written(two_groups(), source, out, "ja", more_languages=[load_language("en")])
+    names = {path.relative_to(out) for path in out.rglob("*.html")}
+    japanese = {name for name in names if name.parts[0] != "lang-en"}
+    assert names == japanese | {Path("lang-en") / name for name in japanese}
+    for name in japanese:
+        for folder, other in ((out, out / "lang-en"), (out / "lang-en", out)):
+            page = Page(folder / name)
+            targets = {((folder / name).parent / link).resolve() for link in page.links}
+            assert other / name in targets
+    assert Page(out / "index.html").tags[0] == ("html", {"lang": "ja"})
+    assert Page(out / "lang-en" / "index.html").tags[0] == ("html", {"lang": "en"})
+    assert all(is_report_file(path.name) for path in out.iterdir())
 
 
 def test_a_report_appears_whole_or_not_at_all(source, tmp_path):
@@ -155,6 +174,7 @@ def test_a_page_loads_the_style_and_the_script_beside_it_and_nothing_else(
         assert [(path.parent / one).resolve() for one in loaded] == [
             out / "style.css",
             out / "pages.js",
+            *([out / "portfolio.js"] if path.name == "index.html" else []),
         ]
         for _tag, attributes in page.tags:
             assert not any(name.startswith("on") or name == "style" for name in attributes)
@@ -165,7 +185,7 @@ def test_a_page_loads_the_style_and_the_script_beside_it_and_nothing_else(
 def test_no_script_and_no_style_stands_in_a_page(source, tmp_path):
     written(two_groups(), source, tmp_path / "out", record=record())
     for page in all_pages(tmp_path / "out").values():
-        assert re.findall("<script[^>]*>(.*?)</script>", page.source, re.DOTALL) == [""]
+        assert set(re.findall("<script[^>]*>(.*?)</script>", page.source, re.DOTALL)) == {""}
         assert "<style" not in page.source
 
 

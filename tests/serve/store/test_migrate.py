@@ -103,3 +103,15 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(url, monkeypatch):
             open_once(url)
     with open_store(url) as store, store.begin() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM meta")) == 0
+
+
+def test_a_store_of_before_reasons_were_facts_gets_their_column(url, everything):
+    with open_store(url) as store, store.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE summaries DROP COLUMN reason_facts"))
+        connection.execute(sa.update(VERSION).values(version_num="r0001"))
+    with open_store(url) as store:
+        with store.begin() as connection:
+            assert connection.scalar(sa.select(VERSION.c.version_num)) == "r0002"
+            columns = {one["name"] for one in sa.inspect(connection).get_columns("summaries")}
+        assert "reason_facts" in columns
+        assert everything(store)

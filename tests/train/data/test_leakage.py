@@ -28,13 +28,18 @@ from mqbg.train.data.leak_counts import share_interval
 from mqbg.train.data.leak_findings import REMEDIES, Finding
 from mqbg.train.data.leakage import ACTIVITY_COLUMNS, reference_times
 from mqbg.train.data.outcome_probes import (
+    MAX_BY_CHANCE,
+    expected_by_chance,
     kinds_before_cutoff,
+    near_perfect_methods,
     placeholder_accounts,
     predictive_features,
     predictive_kinds,
+    too_few_conversions,
 )
 from mqbg.train.data.recording_probes import (
     backfilled_kinds,
+    filled_late,
     late_filled_columns,
     members_at_outcome,
     slowly_recorded_kinds,
@@ -202,10 +207,62 @@ def test_a_category_that_names_the_account_tells_nothing_of_others():
     assert predictive_features(features_of(keys, x=keys["account_id"].tolist()), keys, PROBE) == []
 
 
-def test_few_conversions_say_nothing_of_a_feature():
-    keys = labelled((*CONVERTED[: PROBE.min_conversions - 1], *OTHERS))
-    told = features_of(keys, told=keys["converted"].to_numpy(float))
-    assert predictive_features(told, keys, PROBE) == []
+def few_and(others, hits=5, **columns):
+    """Features of few converted groups beside others."""
+    keys = labelled((*CONVERTED[:hits], *OTHERS[:others]))
+    return features_of(keys, **{n: make(keys["converted"]) for n, make in columns.items()}), keys
+
+
+def test_of_few_conversions_only_a_nearly_perfect_feature_is_named():
+    def tells_much(converted):
+        ranks = np.arange(len(converted), dtype=float)  # converted rows come first ...
+        ranks[0] = 40.5  # ... but for one that most others pass
+        return ranks
+
+    table, keys = few_and(60, told=lambda hit: hit.to_numpy(float), much=tells_much)
+    (finding,) = predictive_features(table, keys, PROBE)
+    assert (finding.thing, finding.figure) == ("told", 1.0)
+    assert "chance" not in finding.sentence
+
+
+def test_where_chance_ranks_as_well_the_finding_says_so():
+    noise = np.random.default_rng(5)
+    columns = {f"x{n}": lambda hit: noise.random(len(hit)) for n in range(200)}
+    table, keys = few_and(60, hits=1, **columns)
+    found = predictive_features(table, keys, PROBE)
+    assert 1 <= len(found) <= MAX_BY_CHANCE
+    assert all("with 1 converted group chance lets about" in f.sentence for f in found)
+
+
+@pytest.mark.parametrize(("groups", "miss"), [(1, 0.02), (2, 0.03), (3, 0.1)])
+def test_what_chance_ranks_is_counted_as_a_simulation_counts_it(groups, miss):
+    draws = np.random.default_rng(groups).random((200_000, groups)).mean(axis=1)
+    simulated = np.mean((draws >= 1 - miss) | (draws <= miss))
+    assert expected_by_chance(groups, miss, 100) == pytest.approx(100 * simulated, rel=0.15)
+
+
+def test_too_few_conversions_to_tell_are_said_with_their_number():
+    few = labelled((*CONVERTED[: PROBE.min_conversions - 1], *OTHERS))
+    (finding,) = too_few_conversions(few, PROBE)
+    assert finding.shown == f"{PROBE.min_conversions - 1} of {PROBE.min_conversions} needed"
+    assert (
+        too_few_conversions(labelled((*CONVERTED[: PROBE.min_conversions], *OTHERS)), PROBE) == []
+    )
+
+
+def test_methods_that_rank_nearly_perfectly_are_named_once_each():
+    figures = pd.DataFrame(
+        [
+            ("all accounts", "naive Bayes", "roc_auc", 0.98),
+            ("unseen accounts", "naive Bayes", "roc_auc", 0.99),
+            ("all accounts", "base rate", "roc_auc", 0.5),
+            ("all accounts", "base rate", "recall", 0.99),
+            ("unseen accounts", "mqbg", "roc_auc", float("nan")),
+        ],
+        columns=["population", "method", "figure", "value"],
+    )
+    (finding,) = near_perfect_methods(figures)
+    assert (finding.thing, finding.figure) == ("naive Bayes", 0.99)
 
 
 # Kinds before the outcome
@@ -402,6 +459,41 @@ def test_a_column_filled_without_regard_to_the_outcome_is_not_found(open_tables)
 def test_without_both_outcomes_no_column_is_judged(open_tables):
     accounts = companies(lambda _group_id: "steel")
     assert filled(world(open_tables, accounts=accounts), labelled(CONVERTED)) == []
+
+
+@pytest.mark.parametrize("hits", [3, 6, 12])
+def test_an_attribute_of_few_converted_accounts_alone_is_found(open_tables, hits):
+    accounts = companies(lambda g: "steel" if g in CONVERTED else None)
+    keys = labelled((*CONVERTED[:hits], *OTHERS))
+    (finding,) = filled(world(open_tables, accounts=accounts), keys)
+    assert finding.shown == "100% against 0%"
+    assert f"({hits} accounts)" in finding.sentence
+
+
+def test_people_of_one_account_are_one_piece_of_evidence(open_tables):
+    """Thirty people of one converted account do not make its column late for all."""
+    groups = labelled((CONVERTED[0], *OTHERS))
+    people = [{"group_id": CONVERTED[0], "contact_id": f"c{n}"} for n in range(30)]
+    contacts = [{"contact_id": f"c{n}", "title": "Head"} for n in range(30)]
+    others = [{"group_id": g, "contact_id": "m-" + g} for g in OTHERS]
+    tables = world(open_tables, members=[*people, *others], contacts=contacts)
+    assert filled(tables, groups) == []
+
+
+@pytest.mark.parametrize("hits", [2, 5, 12, 19])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_columns_filled_by_chance_are_rarely_found_in_a_data_set(hits, rate):
+    """Of all columns together once in a hundred data sets, by the exact test; 600 are drawn."""
+    draw, columns, sets = np.random.default_rng(hits), 10, 600
+    converted = np.arange(80) < hits
+    alarms = sum(
+        any(
+            filled_late((draw.random(80) < rate).astype(float), converted, PROBE, columns)
+            for _ in range(columns)
+        )
+        for _ in range(sets)
+    )
+    assert binomtest(alarms, sets, 0.01, alternative="greater").pvalue > 0.001
 
 
 # Members

@@ -119,25 +119,30 @@ def test_outcomes_of_the_test_move_no_line(with_signal, made_snapshots, made_spl
     assert other.realised.precision != with_signal.evaluation.realised.precision
 
 
-def test_the_test_is_judged_by_the_line_that_followed_up_to_each_snapshot(
+def test_the_test_is_judged_by_what_sales_could_take_between_its_snapshots(
     with_signal, made_settings
 ):
     learned, rows = with_signal.learned, with_signal.evaluation.rows
     lines = update_threshold(
         pd.concat([learned.recent_rows, rows]), learned.bundle.thresholds, made_settings.thresholds
     )
-    ends, inside = [], None
-    for as_of, now in rows.groupby("as_of"):
-        day = as_of.to_pydatetime()
-        reached = now[
-            (now["readiness"] >= lines.pooled_at(day)) & (now["completeness"] >= lines.completeness)
-        ]
-        new = set(reached["group_id"])
-        if inside is not None:
-            ends.append(len(new - inside))
-        inside = new
+    complete = rows[rows["completeness"] >= lines.completeness]
+    (first, before), (_, after) = complete.groupby("as_of")
+    stock = set(before["group_id"][before["readiness"] >= lines.pooled_at(first.to_pydatetime())])
+    ready = set(after["group_id"][after["readiness"] >= lines.floor])
     weeks = 30 / 7
-    assert with_signal.evaluation.realised.per_week.value == pytest.approx(ends[0] / weeks)
+    entered = min(len(ready - stock), int(made_settings.thresholds.capacity_per_week * weeks))
+    assert with_signal.evaluation.realised.per_week.value == pytest.approx(entered / weeks)
+
+
+def test_what_was_expected_is_checked_against_what_came_in(with_signal):
+    judged = with_signal.evaluation
+    forecast = with_signal.learned.bundle.thresholds.forecast
+    measures = [check.measure for check in judged.forecast_checks]
+    assert measures == ["per_week", "precision", "recall"]
+    for check in judged.forecast_checks:
+        assert check.forecast == getattr(forecast, check.measure)
+        assert check.realised == getattr(judged.realised, check.measure)
 
 
 def test_a_baseline_reads_unknown_category_values_as_missing(words):

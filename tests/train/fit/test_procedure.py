@@ -9,6 +9,8 @@ import pytest
 from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Platt
 from mqbg.settings import ThresholdSettings
+from mqbg.train.fit import procedure
+from mqbg.train.fit.linear import FittedLinear, fit_linear_part
 from mqbg.train.fit.procedure import build_training_matrix, category_values, score_snapshots
 from mqbg.train.fit.shrinkage import effective_conversions
 
@@ -21,6 +23,15 @@ def saved_bytes(bundle, folder):
     folder.mkdir()
     save_bundle(bundle, folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def held_out_of_both(learned):
+    """Raw scores of trees and, where there is one, the linear part, each without the account."""
+    trees, linear = learned.fitted_trees.held_out, learned.fitted_linear
+    if linear is None:
+        return trees
+    share = linear.part.share
+    return (1 - share) * trees + share * linear.held_out
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +93,26 @@ def test_a_learned_bundle_survives_saving_with_its_horizons(learned, horizoned, 
 def test_the_calibrator_is_the_chosen_one_of_held_out_scores(learned):
     assert isinstance(learned.bundle.calibrator, Platt | Beta)
     assert learned.bundle.calibrator == learned.calibrator_choice.calibrator
-    readiness = learned.bundle.calibrator(learned.fitted_trees.held_out)
+    readiness = learned.bundle.calibrator(held_out_of_both(learned))
+    assert learned.scored_rows["readiness"].tolist() == readiness.tolist()
+
+
+def always_linear(rows, fold, held_out_trees, seed):
+    part = fit_linear_part(rows, 0.01, 0.4)
+    return FittedLinear(part, 0.01, 0.9 * held_out_trees - 0.1, 0.01)
+
+
+def test_a_linear_part_is_in_the_bundle_and_refits_have_their_own(
+    made_snapshots, made_settings, quickly_learned, monkeypatch
+):
+    monkeypatch.setattr(procedure, "choose_linear", always_linear)
+    learned = quickly_learned(made_snapshots(groups=120), made_settings, refits=2)
+    part = learned.bundle.linear
+    assert part == learned.fitted_linear.part
+    one, other = (refit.linear for refit in learned.bundle.refits)
+    assert one != other
+    assert {one.share, other.share} == {part.share}
+    readiness = learned.bundle.calibrator(held_out_of_both(learned))
     assert learned.scored_rows["readiness"].tolist() == readiness.tolist()
 
 
@@ -118,7 +148,7 @@ def test_with_few_conversions_held_out_scores_are_the_blend(
     rule = few.bundle.blend.rule_log_odds(
         training.feature_values("rule_engagement"), training.feature_values("completeness")
     )
-    blended = share * few.fitted_trees.held_out + (1 - share) * rule
+    blended = share * held_out_of_both(few) + (1 - share) * rule
     assert few.scored_rows["readiness"].to_numpy() == pytest.approx(few.bundle.calibrator(blended))
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mqbg.train.evaluate.comparison import METRICS, compare, verdict_sentence
-from mqbg.train.evaluate.segments import evaluate_by_segment, find_weak_segments
+from mqbg.train.evaluate.segments import evaluate_by_segment
+from mqbg.train.evaluate.weak_segments import find_weak_segments
 from mqbg.train.report.model_card import CardFacts, SplitPart, escape_markdown, render_model_card
 
 SEED = 5

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from mqbg.model.thresholds import UNREACHABLE, Estimate, Thresholds
-from mqbg.settings import ThresholdSettings
+from mqbg.settings import StateSettings, ThresholdSettings
 from mqbg.train.report.threshold_charts import plot_threshold_curve
+from mqbg.train.thresholds.learn import learn_thresholds
 from mqbg.train.thresholds.performance import (
     forecast_performance,
     measure_performance,
@@ -12,6 +13,7 @@ from mqbg.train.thresholds.performance import (
 )
 
 HOW = {"resamples": 200, "seed": 3}
+BY_CROSSING = {**HOW, "states": StateSettings(leave_below=1.0, dwell_days=0.0)}
 PAID = ThresholdSettings(gain=100, cost=10)
 LINE = Thresholds("value", completeness=0.5, pooled=0.5)
 
@@ -98,7 +100,9 @@ def test_the_interval_is_as_wide_as_a_bootstrap_of_whole_accounts_by_hand():
         )
         drawn.append(qualified_per_week(again, LINE))
     by_hand = np.quantile(drawn, [0.025, 0.975])
-    got = measure_performance(rows, LINE, PAID, resamples=1000, seed=1).per_week
+    got = measure_performance(
+        rows, LINE, PAID, **{**BY_CROSSING, "resamples": 1000, "seed": 1}
+    ).per_week
     assert [got.low, got.high] == pytest.approx(by_hand, rel=0.08)
 
 
@@ -108,7 +112,7 @@ def test_every_point_of_the_curve_is_what_that_line_brings():
     assert len(curve) == rows["readiness"].nunique()
     for point in curve.iloc[::10].itertuples():
         line = Thresholds("value", 0.5, point.readiness)
-        got = measure_performance(rows, line, PAID, **HOW)
+        got = measure_performance(rows, line, PAID, **BY_CROSSING)
         for name in ("per_week", "precision", "recall", "value_per_week"):
             one = getattr(got, name)
             for end, value in [("", one.value), ("_low", one.low), ("_high", one.high)]:
@@ -128,12 +132,38 @@ def test_a_promise_takes_quality_from_the_past_and_volume_from_late():
     past = random_rows(seed=1)
     step = late["as_of"].max().isoformat()
     line = Thresholds("capacity", 0.5, 0.9, schedule=((step, 0.5),))
-    got = forecast_performance(past, late, line, PAID, **HOW)
-    held = measure_performance(past, LINE, PAID, **HOW)
+    settings = ThresholdSettings(capacity_per_week=4, gain=100, cost=10)
+    got = forecast_performance(past, late, line, settings, **HOW)
+    begins_at_half = Thresholds("capacity", 0.5, 0.5)
+    held = measure_performance(past, begins_at_half, settings, **HOW)
     assert (got.precision, got.recall) == (held.precision, held.recall)
-    assert got.per_week.value == pytest.approx(qualified_per_week(late, line))
+    assert got.per_week.value == 4
     per_touch = held.value_per_week.value / held.per_week.value
     assert got.value_per_week.value == pytest.approx(per_touch * got.per_week.value)
+
+
+def test_by_capacity_no_more_enter_than_sales_can_take():
+    rows, line = random_rows(groups=300), Thresholds("capacity", 0.5, 0.5)
+    for capacity in (2.0, 5.0):
+        settings = ThresholdSettings(capacity_per_week=capacity)
+        assert measure_performance(rows, line, settings, **HOW).per_week.value == capacity
+
+
+@pytest.mark.slow
+def test_a_line_drawn_by_outcomes_is_measured_on_accounts_that_did_not_draw_it():
+    draws = np.random.default_rng(3)
+    asked = ThresholdSettings(policy="value", gain=10, cost=4, shrinkage=0)
+    promised, in_sample = [], []
+    for _ in range(12):  # readiness says nothing: a touch loses 1 on average
+        rows = random_rows(groups=60, months=2)
+        rows = rows.assign(
+            readiness=draws.random(len(rows)), converted=draws.random(len(rows)) < 0.3
+        )
+        line = learn_thresholds(rows, asked)
+        promised.append(forecast_performance(rows, rows, line, asked, **HOW).value_per_week.value)
+        in_sample.append(measure_performance(rows, line, asked, **HOW).value_per_week.value)
+    assert np.mean(in_sample) > 0
+    assert np.mean(promised) <= 0
 
 
 def test_rows_without_outcomes_are_refused():

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ....explain.language import Language
-from ....explain.summaries import dated_summary
+from ....explain.summaries import dated_summary, short_form
 from ...store.queries import Group
 from ..desired_records import group_url
 from .triggers import LEFT, Alert
@@ -104,7 +104,7 @@ def _dated_summary(group: Group, alert: Alert, language: Language) -> str:
     if not group.summary:  # nobody may read it any more
         return alert.group_id
     as_of, threshold = group.score["as_of"], group.score["threshold"]
-    return dated_summary(group.summary, as_of, threshold, language)
+    return dated_summary(short_form(group.summary), as_of, threshold, language)
 
 
 def _single_line(text: str) -> str:

@@ -148,9 +148,12 @@ def _webhook_secrets(settings: WebhookSettings) -> tuple[str, str]:
 @contextmanager
 def _open_sql(settings: Settings) -> Iterator[Target]:
     url = _database_url(settings)
-    import psycopg
+    from ...store.postgres import connect
 
-    target = SqlTarget(settings.push.sql, lambda: psycopg.connect(url, autocommit=True))
+    lock_seconds = settings.store.lock_timeout_seconds
+    target = SqlTarget(
+        settings.push.sql, lambda: connect(url, lock_seconds=lock_seconds, autocommit=True)
+    )
     try:
         yield target
     finally:

@@ -29,6 +29,10 @@ _SQL_TYPES = {
     pa.timestamp("us"): "timestamp with time zone",
     pa.list_(pa.string()): "text[]",
 }
+_COLUMNS = (
+    "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 "
+    "AND NOT attisdropped"
+)
 DATA_ERROR, INTEGRITY_ERROR, SYNTAX_ERROR = "22", "23", "42"  # classes of SQLSTATE
 
 
@@ -60,11 +64,12 @@ class SqlTarget:
             raise TargetUnavailable(
                 f"sql: expected a database that answers, got none ({no_response})"
             ) from None
+        table = self._settings.table
         try:
+            present = {row[0] for row in connection.execute(_COLUMNS, (_quoted(table),)).fetchall()}
             for name, column_name in self._settings.mapping.items():
-                connection.execute(
-                    _add_column(self._settings.table, column_name, column_type(name))
-                )
+                if column_name not in present:
+                    connection.execute(_add_column(table, column_name, column_type(name)))
         except _psycopg_error() as error:
             raise _table_refused(error) from None
         return [f"table {self._settings.table} with {len(self._settings.mapping)} columns"]
@@ -97,16 +102,21 @@ class SqlTarget:
         if self._connection is None:
             try:
                 self._connection = self._connect()
-                self._connection.execute(
-                    _create_table(self._settings.table, self._settings.mapping)
-                )
+                self._create_unless_there(self._connection)
             except _psycopg_error() as error:
                 code = error.sqlstate or ""
                 if code[:2] in (SYNTAX_ERROR, "28", "3D"):
                     raise _table_refused(error) from None
-                # Without a code the server was not reached, and the message names host and user.
+                self._connection = None
                 raise NoResponse(_first_line(error)) from None
         return self._connection
+
+    def _create_unless_there(self, connection: psycopg.Connection) -> None:
+        """Makes the table; who may only read and write one that is there need not be able to."""
+        table, mapping = self._settings.table, self._settings.mapping
+        found = connection.execute("SELECT to_regclass(%s)", (_quoted(table),)).fetchone()
+        if found is None or found[0] is None:
+            connection.execute(_create_table(table, mapping))
 
 
 def column_type(name: str) -> str:
@@ -137,6 +147,11 @@ def _table_identifier(name: str) -> sql.Identifier:
     from psycopg import sql
 
     return sql.Identifier(*name.split("."))
+
+
+def _quoted(table: str) -> str:
+    """The name of a table as PostgreSQL reads it in a text."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
 
 
 def _create_table(table: str, mapping: dict[str, str]) -> sql.Composed:
@@ -191,9 +206,10 @@ def _table_refused(error: psycopg.Error) -> TargetUnavailable:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    """What the server said, without the connection's parameters."""
-    message = error.diag.message_primary
-    return message or type(error).__name__
+    """What the server said, without secrets."""
+    from ...store.postgres import shown_reason
+
+    return shown_reason(error)
 
 
 def sql_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:

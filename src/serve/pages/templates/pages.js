@@ -1,75 +1,143 @@
 // The portfolio's sorting, filters and search, and the button that copies a summary. Without this
-// script the table stands sorted by rank and the summary can be selected by hand.
+// script the first rows are there in their order and the summary can be selected by hand.
 "use strict";
 
-const STEP = 200; // rows at a time: browsers are slow to lay out thousands
+const STEP = 100; // rows at a time: browsers are slow to lay out thousands
 
-const root = document.documentElement;
-const language = root.lang;
+const language = document.documentElement.lang;
 const collator = new Intl.Collator(language, { numeric: true, sensitivity: "base" });
 const whole = new Intl.NumberFormat(language);
+const percent = new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: 1 });
+const roundPercent = new Intl.NumberFormat(language, { style: "percent" });
+const points = new Intl.NumberFormat(language, {
+  minimumFractionDigits: 1,
+  signDisplay: "exceptZero",
+});
 const plain = (text) => text.normalize("NFKC").toLowerCase();
+const signed = (tenths) => points.format(tenths / 10).replace("-", "\u2212");
+const share = (tenths) => percent.format(tenths / 1000);
 
-function portfolio(table, form, told, more) {
+// The rows of `portfolio.js` as objects, with what search looks through.
+function unpacked({ fields, words, worded, rows }) {
+  const byNumber = new Set(worded);
+  return rows.map((values) => {
+    const one = {};
+    fields.forEach((field, place) => {
+      one[field] = byNumber.has(field) ? words[values[place]] : values[place];
+    });
+    const texts = ["group_id", "account", "solution", "owner", "task_word", "status_word"];
+    one.text = plain([...texts, "strongest", "missing", "tier"].map((field) => one[field]).join(" "));
+    return one;
+  });
+}
+
+function filled(template, one, { dataset }) {
+  const row = template.content.firstElementChild.cloneNode(true);
+  const known = dataset.known.split(" ");
+  row.dataset.view = one.view;
+  for (const cell of row.querySelectorAll("[data-cell]")) {
+    cell.dataset.value = one[cell.dataset.cell] ?? "";
+  }
+  const texts = {
+    ...one,
+    rank: whole.format(one.rank),
+    owner: one.owner || dataset.nothing,
+    tier: one.tier || dataset.nothing,
+    readiness: share(one.readiness),
+    interval: `(${share(one.low)} ${dataset.to} ${share(one.high)})`,
+    change: one.change === null ? dataset.nothing : signed(one.change),
+    completeness: roundPercent.format(one.completeness / 100),
+    missing: one.missing && `${dataset.missing}: ${one.missing}`,
+    strongest: one.strongest || dataset.nobody,
+    points: one.points === null ? "" : signed(one.points),
+  };
+  for (const part of row.querySelectorAll("[data-fill]")) {
+    const field = part.dataset.fill;
+    if (field !== "crm") part.textContent = texts[field];
+    if (field === "task_word") part.className = `task task-${one.task}`;
+    if (field === "status_word") {
+      part.className = `status status-${known.includes(one.status) ? one.status : "other"}`;
+    }
+    if (field === "account") {
+      if (one.page) part.setAttribute("href", dataset.prefix + one.page);
+      else part.removeAttribute("href");
+    }
+    if (field === "crm") {
+      if (!one.url) part.remove();
+      else {
+        part.setAttribute("href", one.url);
+        part.setAttribute("aria-label", `${dataset.crm}: ${one.account}, ${one.solution}`);
+      }
+    }
+  }
+  const [band, limit, at] = ["band", "limit", "at"].map((name) => row.querySelector(`.${name}`));
+  const [low, width, threshold, readiness] = one.gauge;
+  band.setAttribute("x", low);
+  band.setAttribute("width", width);
+  for (const [line, place] of [[limit, threshold], [at, readiness]]) {
+    line.setAttribute("x1", place);
+    line.setAttribute("x2", place);
+  }
+  const trend = row.querySelector(".trend");
+  if (trend && one.trend) trend.firstElementChild.setAttribute("points", one.trend);
+  else trend?.remove();
+  return row;
+}
+
+function portfolio(table, form, told, more, template, rows) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
-  const rows = [...body.rows].map((row) => ({
-    row,
-    values: heads.map((head, place) => valueOf(row.cells[place], head.dataset.sort)),
-    text: plain([...row.cells].map((cell) => cell.textContent).join(" ")),
-  }));
-  const search = form.querySelector("input");
+  const search = form.querySelector("input[type=search]");
+  const views = [...form.querySelectorAll("input[type=radio]")];
   const choices = [...form.querySelectorAll("select")];
-  let sorted = { place: 0, order: "ascending" };
+  let sorted = { field: "urgency", order: "ascending" };
   let ordered = rows;
   let limit = STEP;
-
-  function valueOf(cell, kind) {
-    if (kind === "text") return cell.textContent.trim();
-    return cell.dataset.value === "" ? null : Number(cell.dataset.value);
-  }
 
   function compared(a, b) {
     if (a === null || b === null) return (a === null) - (b === null);
     return typeof a === "string" ? collator.compare(a, b) : a - b;
   }
 
-  function sort(place, order) {
+  function sort(field, order) {
     const turn = order === "ascending" ? 1 : -1;
-    const ranked = rows.map((one, rank) => ({ one, rank, value: one.values[place] }));
-    ranked.sort((a, b) => {
-      const unknown = a.value === null || b.value === null; // stays last either way
-      return compared(a.value, b.value) * (unknown ? 1 : turn) || a.rank - b.rank;
-    });
-    ordered = ranked.map(({ one }) => one);
-    body.append(...ordered.map(({ row }) => row));
-    heads.forEach((head, other) => {
-      if (other === place) head.setAttribute("aria-sort", order);
+    ordered = rows
+      .map((one, place) => ({ one, place }))
+      .sort((a, b) => {
+        const [left, right] = [a.one[field], b.one[field]];
+        const unknown = left === null || right === null; // stays last either way
+        return compared(left, right) * (unknown ? 1 : turn) || a.place - b.place;
+      })
+      .map(({ one }) => one);
+    for (const head of heads) {
+      if (head.dataset.sort === field) head.setAttribute("aria-sort", order);
       else head.removeAttribute("aria-sort");
-    });
-    sorted = { place, order };
+    }
+    sorted = { field, order };
     show(STEP);
   }
 
   function wanted() {
     const parts = plain(search.value).split(/\s+/).filter(Boolean);
     const chosen = choices.filter((one) => one.value !== "");
+    const view = views.find((one) => one.checked)?.value ?? "all";
+    // What is looked for by name is found wherever it is listed.
+    const anywhere = view === "all" || parts.length > 0 || chosen.some((one) => one.dataset.filter === "status");
     return ordered.filter(
-      ({ row, text }) =>
-        parts.every((part) => text.includes(part)) &&
-        chosen.every((one) => row.dataset[one.dataset.filter] === one.value),
+      (one) =>
+        (anywhere || one.view === view) &&
+        parts.every((part) => one.text.includes(part)) &&
+        chosen.every((choice) => one[choice.dataset.filter] === choice.value),
     );
   }
 
   function show(count) {
     limit = count;
     const found = wanted();
-    const shown = new Set(found.slice(0, limit));
-    for (const one of rows) one.row.hidden = !shown.has(one);
+    body.replaceChildren(...found.slice(0, limit).map((one) => filled(template, one, table)));
     told.querySelector("b").textContent = whole.format(found.length);
     more.hidden = found.length <= limit;
     keep();
-    return found;
   }
 
   // What was chosen stands behind the address's #, so that a way back, or a link, leads to it.
@@ -77,8 +145,10 @@ function portfolio(table, form, told, more) {
     const state = new URLSearchParams();
     if (search.value) state.set("q", search.value);
     for (const one of choices) if (one.value) state.set(one.dataset.filter, one.value);
-    if (sorted.place !== 0 || sorted.order !== "ascending") {
-      state.set("sort", `${sorted.place} ${sorted.order}`);
+    const view = views.find((one) => one.checked);
+    if (view && view !== views[0]) state.set("view", view.value);
+    if (sorted.field !== "urgency" || sorted.order !== "ascending") {
+      state.set("sort", `${sorted.field} ${sorted.order}`);
     }
     const address = location.href.split("#")[0] + (String(state) ? `#${state}` : "");
     try {
@@ -91,28 +161,29 @@ function portfolio(table, form, told, more) {
   function restore() {
     const state = new URLSearchParams(location.hash.slice(1));
     search.value = state.get("q") ?? "";
+    for (const one of views) one.checked = one.value === (state.get("view") ?? views[0]?.value);
+    if (views.length && !views.some((one) => one.checked)) views[0].checked = true;
     for (const one of choices) {
       const value = state.get(one.dataset.filter) ?? "";
       one.value = [...one.options].some((option) => option.value === value) ? value : "";
     }
-    const [place, order] = (state.get("sort") ?? "").split(" ");
-    if (heads[Number(place)] && order) {
-      sort(Number(place), order === "descending" ? order : "ascending");
-    }
-    show(STEP);
+    const [field, order] = (state.get("sort") ?? "").split(" ");
+    if (heads.some((head) => head.dataset.sort === field) && order) {
+      sort(field, order === "descending" ? order : "ascending");
+    } else show(STEP);
   }
 
-  heads.forEach((head, place) => {
+  for (const head of heads) {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const first = head.dataset.sort === "down" ? "descending" : "ascending";
+      const { first, sort: field } = head.dataset;
       const other = first === "ascending" ? "descending" : "ascending";
-      sort(place, head.getAttribute("aria-sort") === first ? other : first);
+      sort(field, head.getAttribute("aria-sort") === first ? other : first);
     });
-  });
+  }
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(show, 0, STEP)); // after the fields are empty
   let waiting = 0;
@@ -120,10 +191,11 @@ function portfolio(table, form, told, more) {
     clearTimeout(waiting);
     waiting = setTimeout(show, 150, STEP);
   });
-  for (const one of choices) one.addEventListener("change", () => show(STEP));
+  for (const one of [...choices, ...views]) one.addEventListener("change", () => show(STEP));
   more.addEventListener("click", () => {
     const first = limit;
-    show(limit + STEP)[first]?.row.querySelector("a")?.focus();
+    show(limit + STEP);
+    body.rows[first]?.querySelector("a[href]")?.focus();
   });
   form.hidden = told.hidden = false;
   restore();
@@ -149,11 +221,10 @@ function copying(button, box, told) {
 }
 
 function start() {
-  root.classList.remove("starting");
   const table = document.getElementById("groups");
-  if (table) {
-    const ids = ["filters", "found", "more"];
-    portfolio(table, ...ids.map((id) => document.getElementById(id)));
+  if (table && globalThis.portfolioData) {
+    const parts = ["filters", "found", "more", "row"].map((id) => document.getElementById(id));
+    portfolio(table, ...parts, unpacked(globalThis.portfolioData));
   }
   const button = document.getElementById("copy");
   if (button) {
@@ -161,5 +232,4 @@ function start() {
   }
 }
 
-root.classList.add("starting"); // the style leaves out what `portfolio` would hide anyway
 document.addEventListener("DOMContentLoaded", start);

@@ -57,7 +57,7 @@ def test_everything_a_salesperson_needs_is_said(channel):
 
 def test_japanese_has_japanese_headlines():
     text = said("email", language="ja")
-    assert "有望な購買グループ" in text
+    assert "営業対象（MQBG）の購買グループ" in text
     assert "関係者" in text
 
 

@@ -1,0 +1,42 @@
+"""What a body calls by names that the model, or the contract, does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from ...contract import TABLES
+from ...model.bundle import Bundle
+from ...model.data_fit import request_warnings
+from ...model.known_names import shortened
+from ...settings.field_types import nearest
+from .group_tables import KEYS, GroupTables
+
+MAX_WARNINGS = 20  # of one group
+
+
+def name_warnings(group: GroupTables, bundle: Bundle) -> list[str]:
+    """Sentences on columns that are not read, and on names that the model does not know.
+
+    A misspelt role fills no place of the template and a misspelt kind no family, so the score falls
+    and no number says why.
+
+    Args:
+        group: the tables.
+        bundle: the model.
+    """
+    warnings: list[str] = []
+    for key, names in group.columns_not_read.items():
+        warnings += islice(_columns_not_read(key, names), MAX_WARNINGS)
+    columns = {name: rows.columns for name, rows in group.tables.items()}
+    return [*warnings, *request_warnings(columns, bundle)][:MAX_WARNINGS]
+
+
+def _columns_not_read(key: str, names: Sequence[str]) -> Iterator[str]:
+    known = TABLES[KEYS[key]].column_names
+    for name in names:
+        shown = shortened(name)
+        yield (
+            f"{key}: the column {shown!r} is not read; the nearest one of the contract is "
+            f"{nearest(shown, known)!r}"
+        )

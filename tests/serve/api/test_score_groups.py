@@ -1,0 +1,127 @@
+"""`POST /v1/score` with several groups: each is answered as if it had been sent alone."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from mqbg.serve.api import merged_groups
+from mqbg.serve.api.examples import REQUEST
+from mqbg.serve.api.openapi import scores_answer_schema, scores_body_schema
+
+SEED = 5
+AS_OF = REQUEST["as_of"]
+
+
+def listed(body):
+    return {key: value for key, value in body.items() if key not in ("as_of", "language")}
+
+
+def together(client, posted, bodies, **options):
+    body = {"as_of": bodies[0]["as_of"], **options, "groups": [listed(one) for one in bodies]}
+    answer = posted(client, body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["groups"]
+
+
+def variant(**changes):
+    """The example with other words in it."""
+    body = copy.deepcopy(REQUEST)
+    for key, values in changes.items():
+        rows = body[key]
+        (rows if isinstance(rows, dict) else rows[0]).update(values)
+    return body
+
+
+def test_groups_of_a_world_are_answered_as_alone_to_the_bit(client, posted, scored, body_of):
+    ids = scored.scores["group_id"].to_pylist()
+    chosen = np.random.default_rng(SEED).choice(ids, 12, replace=False).tolist()
+    bodies = [body_of(group_id) for group_id in chosen]
+    alone = [posted(client, body).json() for body in bodies]
+    assert together(client, posted, bodies) == alone
+
+
+def test_equal_ids_of_different_groups_are_different_things(client, posted):
+    bodies = [
+        REQUEST,
+        variant(account={"name": "Other"}, contacts={"full_name": None, "title": "CFO"}),
+        variant(solution={"name": "Another"}),
+        variant(members={"role": "user"}, activities={"occurred_at": "2025-06-01"}),
+        REQUEST,
+    ]
+    alone = [posted(client, body).json() for body in bodies]
+    assert together(client, posted, bodies, language="en") == alone
+    assert len({str(one["summary"]) for one in alone}) > 2
+
+
+def test_one_that_cannot_be_scored_says_why_and_keeps_none_of_the_others(client, posted):
+    bodies = [
+        REQUEST,
+        {**REQUEST, "members": "none"},
+        variant(members={"contact_id": "nobody"}),
+        {**REQUEST, "stage_events": [
+            {"group_id": "g1", "stage": "won", "occurred_at": "2025-08-01"}]},
+        variant(activities={"duration_seconds": 1e308}),
+        REQUEST,
+    ]  # fmt: skip
+    answers = together(client, posted, bodies, language="en")
+    for body, answer in zip(bodies, answers, strict=True):
+        alone = posted(client, body).json()
+        assert answer == ({"error": alone["detail"]} if "detail" in alone else alone)
+    assert ["error" in answer for answer in answers] == [False, True, True, True, True, False]
+
+
+def test_a_run_is_as_long_as_a_lookup_and_parts_at_a_solution_that_differs(monkeypatch):
+    parse = merged_groups.mergeable_runs
+    monkeypatch.setattr(merged_groups, "MAX_MERGED", 3)
+    groups = [group("s", "A")] * 4 + [group("s", "B"), group("t", "A"), group("t" * 200, "A")]
+    assert list(parse(groups)) == [[0, 1, 2], [3], [4, 5], [6]]
+
+
+def group(solution_id, name):
+    from mqbg.serve.api.group_tables import parse_group_tables
+    from mqbg.settings import ApiSettings
+
+    return parse_group_tables(
+        {**REQUEST, "solution": {"solution_id": solution_id, "name": name}}, ApiSettings()
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"as_of": AS_OF, "groups": [{}] * 501}, "at most 500 groups, got 501"),
+        ({"as_of": AS_OF, "groups": {}}, "groups: expected a list of objects, got an object"),
+        ({"as_of": AS_OF, "groups": [3]}, "groups[0]: expected an object, got a number"),
+        ({"as_of": "soon", "groups": []}, "as_of: expected a date"),
+        ({"groups": []}, "as_of: expected a date"),
+        ({"as_of": AS_OF, "groups": [], "members": []}, "got 'members'"),
+        ({"as_of": AS_OF, "groups": [REQUEST]}, "groups[0]: expected as_of beside the list"),
+        ({"as_of": AS_OF, "language": "xx", "groups": [listed(REQUEST)]}, "language:"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(client, posted, body, says):
+    answer = posted(client, body)
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+
+
+def test_lists_and_their_answers_are_as_described(client, posted):
+    body = {"as_of": AS_OF, "groups": [listed(REQUEST), {**listed(REQUEST), "members": 3}]}
+    answer = posted(client, body).json()
+    Draft202012Validator(scores_answer_schema()).validate(answer)
+    Draft202012Validator(scores_body_schema()).validate({**body, "groups": body["groups"][:1]})
+
+
+def test_what_the_model_does_not_know_is_told_with_the_nearest_name(client, posted):
+    known = posted(client, REQUEST).json()["warnings"]
+    body = variant(members={"role": "Decision-Maker"}, account={"industri": "x"})
+    told = posted(client, body).json()["warnings"]
+    column, role = [text for text in told if text not in known]
+    assert column == (
+        "account: the column 'industri' is not read; the nearest one of the contract is 'industry'"
+    )
+    assert role.startswith("members, role: unknown to the model in 1 of ")
+    assert "'Decision-Maker' (1, known: 'decision_maker')" in role
