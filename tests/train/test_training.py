@@ -207,7 +207,8 @@ def test_what_is_registered_learned_from_every_label_known(source, trained):
     split, about = trained.split, trained.bundle.training
     every = training_cutoffs(SETTINGS, start_of_history(source.tables), OBSERVED_UNTIL)
     assert set(split.train) < set(split.labelled) == set(every)
-    few = build_catalogue(trained.bundle.vocabulary, ["members"])  # who converts is the same
+    names = ["members", "inbound_30d", "rule_engagement"]  # who converts is the same with these
+    few = build_catalogue(trained.bundle.vocabulary, names)
     rows = collect_snapshots(source, few, every, quiet)
     assert (about.rows, about.conversions) == (len(rows.keys), rows.converted.sum())
     assert (about.first_as_of, about.last_as_of) == (every[0], every[-1])

@@ -47,6 +47,15 @@ def test_some_forty_features_are_there_without_any_role_or_kind():
     assert len(words_for((), ()).features) >= 40
 
 
+def test_equal_vocabularies_and_names_have_one_catalogue():
+    assert words_for() is words_for()
+    assert words_for() is not words_for(ROLES[:2])
+    vocabulary = words_for().vocabulary
+    named = build_catalogue(vocabulary, ["members", "inbound_30d"])
+    assert build_catalogue(vocabulary, ("inbound_30d", "members", "members")) is named
+    assert named.feature_names != words_for().feature_names
+
+
 def test_every_theme_has_a_feature(words):
     assert {feature.theme for feature in words.features} == set(get_args(Theme))
 
