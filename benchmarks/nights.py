@@ -90,7 +90,8 @@ def _print(
     per_week, worst = weekly_mean_and_worst_month(replayed)
     print(
         f"{name}: {per_week:.2f} a week ({per_week / capacity - 1:+.0%}, at most 10 %), worst "
-        f"month {worst:.2f} ({worst / capacity - 1:+.0%}, at most 25 %)"
+        f"month {worst:.2f} ({worst / capacity - 1:+.0%}, at most 25 %)",
+        flush=True,
     )
 
 
