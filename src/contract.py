@@ -135,7 +135,7 @@ def _optional(
     return Column(name, dtype, False, True, values, references, between=between, category=category)
 
 
-# A table stands after every table that its columns refer to; quarantine relies on the order.
+# A table comes after every table that its columns refer to; quarantine relies on the order.
 _ALL = (
     Table(
         "accounts",

@@ -135,7 +135,7 @@ class GroupFacts:
 def contact_text(contact: Contact, language: Language, sentence: str = "person") -> str:
     """How a contact is called, such as 株式会社山川商事 情報システム部 部長 佐藤花子様.
 
-    A title that stands in the name, and a department that stands in the title, are not repeated.
+    A title that is in the name, and a department that is in the title, are not repeated.
 
     Args:
         contact: who it is.

@@ -38,7 +38,7 @@ class TableShape:
 
     Attributes:
         name: as the system calls it; `source_table` everywhere.
-        needs, any_of, without: how it is told by its columns, in normalised names.
+        needs, any_of, without: how it is known by its columns, in normalised names.
         columns: each column that is read, with all its normalised names, best first.
         key: the columns that name a row; () means the whole row does.
         unpivot: pattern of further columns, whose group is a label; they become rows.

@@ -356,7 +356,7 @@ def _refusal(bundle: Bundle, counts: Mapping[str, Mapping[str, int]]) -> str | N
     most_roles = 1.0 if bundle.settings.roles else _MOST
     if known[_ROLE] and roles and roles.share >= most_roles:
         return f"{_EXPECTED_NAMES}, the roles of most members are unknown to it. {roles.sentence()}"
-    # Only so many families are kept: with all places taken, others may have been there as well.
+    # Only this many families are kept: with all places taken, others may have been there as well.
     if bundle.profile is None and len(bundle.vocabulary.families) >= MAX_FAMILIES:
         return None
     if kinds and kinds.share > _MOST:

@@ -40,23 +40,23 @@ _OwnCapacity = Annotated[Number, must(lambda groups: groups > 0, "must be above 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
 class ThresholdSettings:
-    """How the line between nurture and qualified is drawn.
+    """How the threshold between nurture and qualified is learned.
 
     Attributes:
         policy: what decides: the groups that sales can take, what a conversion gains against
             what a touch costs, or the share of qualified groups that converts.
         capacity_per_week: groups that sales can take.
         completeness: that a group must have, 0..1.
-        segment: whose values have lines of their own.
+        segment: whose values have thresholds of their own.
         capacity_by_month: groups a week in the months "1" to "12"; a month that is absent takes
             `capacity_per_week`.
         capacity_by_segment: groups a week that a segment's own team takes, beside
-            `capacity_per_week` for all others; a segment that is absent shares the pooled line.
+            `capacity_per_week` for all others; an absent segment shares the pooled threshold.
         gain: of a conversion, in account currency; policy "value" needs it ...
         cost: ... and that of one touch, in the same currency.
         precision: share of the newly qualified that must convert within the horizon.
         confidence: of the one-sided bound that holds `precision`.
-        shrinkage: a segment's own line counts half where this many cases speak for it.
+        shrinkage: a segment's own threshold counts half where this many cases speak for it.
         held_out_nights: nights at the end of the test that training scores and replays, to measure
             what the nightly job brings; 0 measures it at the cut-offs alone.
     """
@@ -105,7 +105,7 @@ class ModelSettings:
         registered_name: the model's name in the MLflow registry.
         resamples: draws behind each interval.
         ablation: measure what each theme of features is worth by refitting without it.
-        weights: what a group counts that stands in n snapshots: n ("rows"), the root of n
+        weights: what a group counts that is in n snapshots: n ("rows"), the root of n
             ("root"), or once ("groups").
         monotone: hold the trees to the plausible directions of the catalogue; the cost is shown.
         few_conversions: with fewer converted groups the trees are blended with the rule score.

@@ -31,10 +31,10 @@ class SourceSettings:
     Attributes:
         encoding: of CSV files; None finds it in each, and says what it found.
         delimiter: between the fields of CSV files; None finds it in each.
-        decimal: what stands before the decimals of a number in text; None takes a dot, and refuses
+        decimal: what comes before the decimals of a number in text; None takes a dot, and refuses
             a column in which every dot might stand for thousands.
         normalise: join roles, kinds, stages and categories that differ by case, width, blanks,
-            `_` or `-` alone; otherwise they are told in a warning.
+            `_` or `-` alone; otherwise they are named in a warning.
     """
 
     encoding: _Encoding | None = None

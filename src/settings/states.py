@@ -24,8 +24,8 @@ class StateSettings:
     """How groups move between nurture, qualified, accepted, rejected and recycled.
 
     Attributes:
-        leave_below: share of both thresholds; a qualified group is below the lower line when its
-            readiness or its completeness is under this share of its threshold ...
+        leave_below: share of both thresholds; a qualified group falls below when its readiness
+            or its completeness is under this share of its threshold ...
         dwell_days: ... and leaves after this many days below it without a break.
         recycle_days: after this many days a rejection ends.
         sent_back_reasons: of a rejection; with one of them it ends at once. Letter case and

@@ -140,7 +140,7 @@ def _draw_contact_codes(
     """Contact codes per pair: some sit in the account's previous group as well.
 
     A shared contact is the one in the same slot of the previous group, so that nobody can
-    stand in one group twice.
+    be in one group twice.
     """
     first = sizes.cumsum() - sizes
     contact = np.arange(group.size)

@@ -43,7 +43,7 @@ class TruthTimeline:
 
 
 def sigmoid(log_odds: Floats) -> Floats:
-    """The probability that stands behind log-odds, also where they are far from 0."""
+    """The probability that log-odds mean, also where they are far from 0."""
     small = np.exp(-np.abs(log_odds))
     probability: Floats = np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
     return probability

@@ -1,6 +1,6 @@
 """Words to name things with: companies, people, titles, departments, contents, answers.
 
-Japanese entries stand with their romanised form, which e-mail addresses and domains need.
+Japanese entries come with their romanised form, which e-mail addresses and domains need.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A conversion that may fail comes with a second expression, the value as it was g
 where that is not null and the converted value is, the conversion failed, and the checks see it.
 A text that stands for no value (`NULL`, `nan`, blanks) is null in both.
 
-DuckDB computes an expression as often as it stands in another, so the common form of a text is read
+DuckDB computes an expression as often as it occurs in another, so the common form of a text is read
 at the price of one cast, and only what that does not take is looked at more closely.
 """
 
@@ -105,7 +105,7 @@ def convert(
         column: what the contract wants.
         source_type: DuckDB's name of the type in the source, none that `is_nested`.
         reference: SQL that names the column in the source.
-        decimal: what stands before the decimals of a number in text; None is a dot.
+        decimal: what comes before the decimals of a number in text; None is a dot.
         null_texts: some text in it may stand for no value; without them reading costs less.
     """
     if source_type == "VARCHAR":

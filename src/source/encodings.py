@@ -31,7 +31,7 @@ _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 # lead most kana and kanji of Shift_JIS.
 _WESTERN_BYTES = re.compile(rb"[\x80\x84\x85\x91-\x97\x99\xa0-\xff]+")
 _MAX_WESTERN_RUN = 1.5  # high bytes in a row, on average
-_MIN_WESTERN_LETTERS = 0.6  # share of the runs that stand beside a letter
+_MIN_WESTERN_LETTERS = 0.6  # share of the runs that are beside a letter
 _MIN_COMMON_EUC = 0.7  # share of the characters that are kana or kanji of the first level
 _MAX_IMPLAUSIBLE = 0.2
 

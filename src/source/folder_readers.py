@@ -93,7 +93,7 @@ def workbook_readers(backend: Any, path: Path) -> TableReaders:
 
 
 def unreadable_csv(table: str, error: UnreadableCsv) -> Problem:
-    """Why a table in CSV was not read; the lines, but not what stands in them."""
+    """Why a table in CSV was not read; the lines, but not what is in them."""
     rule = Rule.NOT_UTF8 if error.is_encoding else Rule.NOT_READABLE
     return structural_problem(table, rule, max(error.count, 1), *error.faults)
 

@@ -25,7 +25,7 @@ def is_null_text(text: str, *, words: bool = True) -> bool:
 def null_text_sql(text: str, *, words: bool = True) -> str:
     """SQL: whether a text is not empty and stands for no value.
 
-    Most texts are told by their first byte and their length, at a fraction of the price.
+    Most texts are recognised by their first byte and their length, at a fraction of the price.
 
     Args:
         text: SQL that names it.

@@ -360,7 +360,7 @@ def _failure_reason(error: Exception) -> str:
 def _last_attempt(error: Exception) -> str:
     """Why the last address of a host did not do: "localhost" has two, one often without a server.
 
-    Advice stands below each attempt, indented.
+    Advice is below each attempt, indented.
     """
     lines = [line for line in str(error).strip().split("\n") if not line[:1].isspace()]
     return _without_prefixes(lines[-1])

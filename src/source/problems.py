@@ -53,7 +53,7 @@ _ADVICE: Mapping[Rule, str] = {
     "several zones), numbers as 12.5, booleans as true or false",
     Rule.DUPLICATE_KEY: "one row for each key; rows beyond the first of identical ones count here, "
     "and all rows of a key whose rows differ",
-    Rule.DANGLING_KEY: "the key must stand in the table it points at",
+    Rule.DANGLING_KEY: "the key must be in the table it points at",
     Rule.PARENT_QUARANTINED: "correct the row it points at",
     Rule.NEITHER_CONTACT_NOR_GROUP: "an activity needs a contact_id or a group_id",
     Rule.LEFT_BEFORE_JOINED: "a member leaves at or after joining",
@@ -109,7 +109,7 @@ class Report:
 
     @property
     def structural(self) -> bool:
-        """Whether a problem stands that quarantine cannot solve."""
+        """Whether there is a problem that quarantine cannot solve."""
         return any(problem.structural for problem in self.problems)
 
     def text(self, source: str = "the data") -> str:

@@ -71,7 +71,7 @@ def drop_repeated_headers(
 
 
 def _candidate(texts: Mapping[str, str], is_name: Callable[[str], str]) -> str:
-    """SQL that few rows meet, at the price of a comparison: where a header may stand.
+    """SQL that few rows meet, at the price of a comparison: where a header may be.
 
     The name of a column is no time and no number, so a column of these tells it best.
     """

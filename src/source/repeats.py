@@ -1,4 +1,4 @@
-"""Rows that stand twice: copies, late corrections, and different rows under one id."""
+"""Rows that occur twice: copies, late corrections, and different rows under one id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IDENTITY = ("contact_id", "group_id", "kind", "occurred_at")
 
 
 def repeat_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
-    """Sentences on what stands twice and counts once; `rows` as each table was read."""
+    """Sentences on what occurs twice and counts once; `rows` as each table was read."""
     for name, staged in source.staged.items():
         if not TABLES[name].copies:
             continue

@@ -134,7 +134,7 @@ def _staging_parent() -> Path | None:
 
 
 def _file_url(path: Path) -> str:
-    """A file of this machine as Spark is told of it, whatever its default file system is."""
+    """A file of this machine as Spark is given it, whatever its default file system is."""
     return "file://" + _GLOB_CHARACTERS.sub(r"\\\1", str(path))
 
 

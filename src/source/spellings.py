@@ -69,7 +69,7 @@ def category_columns(table: Table) -> list[str]:
 
 
 def value_counts(backend: Any, relation: str, column: str) -> dict[str, int]:
-    """How often each text stands in a column."""
+    """How often each text occurs in a column."""
     name = quote_identifier(column)
     rows = backend.con.execute(
         f"SELECT {name}, count(*) FROM {relation} WHERE {name} IS NOT NULL GROUP BY 1"  # noqa: S608

@@ -154,7 +154,7 @@ def open_source(
             sets it.
         threads: of DuckDB; None leaves the choice to it.
         strict: refuse what lacks a required table or column or cannot be read. With False
-            such problems stand in `Source.problems`, and the table is empty.
+            such problems are in `Source.problems`, and the table is empty.
         settings: how files are read, `source`, and the names that spellings are joined to; None
             takes the defaults.
         known: more such names, by `table.column`; they come before those of the settings.

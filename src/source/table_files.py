@@ -16,7 +16,7 @@ _FORMATS = {
     "parquet": PARQUET, "pq": PARQUET, "csv": CSV, "tsv": CSV, "txt": CSV, "xlsx": WORKBOOK,
 }  # fmt: skip
 _NAME = re.compile(rf"(?P<stem>.+?)\.(?P<format>{'|'.join(_FORMATS)})(?P<gz>\.gz)?", re.IGNORECASE)
-# What stands after the table's name in the name of a part: numbers, dates, and words like these.
+# What follows the table's name in the name of a part: numbers, dates, and words like these.
 _PART_WORD = "part|of|chunk|shard|page|file|export|split|snappy|gz|zstd"
 _PART_TOKEN = re.compile(rf"(?:(?:{_PART_WORD}|[cpt])?\d+|[0-9a-f]*\d[0-9a-f]*|{_PART_WORD})")
 _SEPARATORS = re.compile(r"[-_. ()]+")

@@ -18,7 +18,7 @@ from .time_warnings import time_warnings
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# A zone stands after minutes: in 2024-02-01 the "-01" is a day.
+# A zone follows minutes: in 2024-02-01 the "-01" is a day.
 _ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
 
 

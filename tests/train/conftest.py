@@ -115,7 +115,7 @@ def made_split():
 
 @pytest.fixture(scope="session")
 def made_settings():
-    """Settings of a quick training in which the trees stand alone."""
+    """Settings of a quick training in which the trees score alone."""
     return SETTINGS
 
 

@@ -156,7 +156,7 @@ def _require_valid_plurals(plurals: Mapping[str, Any], locale: Locale, where: st
             raise BadInput(f"{entry} {bad[0]}: expected a text, got {forms[bad[0]]!r}; quote it")
         if NUMBER not in forms["other"]:
             raise BadInput(
-                f"{entry} other: expected {NUMBER} where the number stands, got {forms['other']!r}"
+                f"{entry} other: expected {NUMBER} where the number is, got {forms['other']!r}"
             )
 
 

@@ -163,7 +163,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
 
 
 def sample_values(sentence: str) -> list[dict[str, object]]:
-    """Values to try a sentence with: every sample of every placeholder stands in one of them."""
+    """Values to try a sentence with: every sample of every placeholder is in one of them."""
     names = SENTENCES[sentence]
     number = max((len(SAMPLES[name]) for name in names), default=1)
     return [

@@ -66,7 +66,7 @@ class Language:
         return self.formats.listed(self.word("roles", role) for role in roles)
 
     def unit_counter(self, unit: str) -> str:
-        """What stands right after a number of this unit, such as 件; often nothing."""
+        """What follows a number of this unit, such as 件; often nothing."""
         return self.word_tables.get("counters", {}).get(unit, "")
 
     def feature_name(self, feature: Feature) -> str:

@@ -210,7 +210,7 @@ def _antithetic_orders(
     """Permutations of members, in blocks of `rotations` antithetic pairs; shape (orders, people).
 
     A block is one random order begun at evenly spread places, each with its reverse: so every
-    member stands early, in the middle and late, and less is left to chance.
+    member comes early, in the middle and late, and less is left to chance.
     """
     starts = [member_count * rotation // rotations for rotation in range(rotations)]
     drawn = [rng.permutation(member_count) for _ in range(blocks)]

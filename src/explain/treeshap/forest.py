@@ -183,7 +183,7 @@ def _nodes(fields: Mapping[str, str]) -> NDArray[Any]:
     nodes["right"] = _parse_numbers(fields["right_child"], np.int32)
     children = np.stack([nodes["left"], nodes["right"]])
     if ((children >= 0) & (children <= np.arange(feature.size))).any():
-        raise UnsupportedTreesError("a node of the model stands before its parent")
+        raise UnsupportedTreesError("a node of the model comes before its parent")
     decision = _parse_numbers(fields["decision_type"], np.int32)
     threshold = _parse_numbers(fields["threshold"], np.float64)
     categorical = (decision & _CATEGORICAL) != 0

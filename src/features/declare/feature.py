@@ -22,7 +22,7 @@ class Feature:
         name: `<what>_<window>`.
         theme: the theme it belongs to in explanations.
         unit: of the value.
-        english: the plain words, as a salesperson would say it; `{subject}` stands in them for
+        english: the plain words, as a salesperson would say it; `{subject}` is in them for
             the role, kind family or question that the data names.
         japanese: the same in Japanese.
         value: from the reduced terms and the facts.

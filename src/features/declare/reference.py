@@ -10,7 +10,7 @@ from .feature import Feature
 from .template import Template, TemplateRole
 from .vocabulary import Vocabulary
 
-# What the data names stands between angle brackets.
+# What the data names is between angle brackets.
 _PLACEHOLDER_ROLE = TemplateRole("<role>", "<role>", RoleRequirement(), {})
 _COLUMN_PLACEHOLDERS = {"kind_family_": "kind_<family>_", "answer_question": "answer_<question>"}
 _SUBJECT_PLACEHOLDERS = {"roles": "*role*", "families": "*family*", "questions": "*question*"}

@@ -50,7 +50,7 @@ def find_vocabulary(source: FeatureSource, before: datetime) -> Vocabulary:
     """Roles, kind families, questions and departments known before an instant.
 
     Nothing later shapes a column. Roles that no template knows, and windows longer than the
-    history, are told as warnings.
+    history, are given as warnings.
     """
     tables, activities = source.tables, source.activities
     warn_of_unknown_roles(tables["members"], source.settings, before)

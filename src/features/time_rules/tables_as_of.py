@@ -113,7 +113,7 @@ def in_memory_source(tables: Mapping[str, pa.Table], settings: Settings) -> Iter
 
     Args:
         tables: of the contract, few rows.
-        settings: of the user; kinds that they do not know are told by the source of the tables.
+        settings: of the user; kinds that they do not know are named by the source of the tables.
     """
     backend = ibis.duckdb.connect(threads=settings.model.threads)
     try:

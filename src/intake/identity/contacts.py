@@ -14,7 +14,7 @@ from .mail_domains import is_free_mail, is_shared_box
 from .person_names import name_key
 
 MOST_NAMES_OF_AN_ADDRESS = 3
-"""An address under which more names stand is a shared one, whatever it is called."""
+"""An address under which more names are is a shared one, whatever it is called."""
 
 CLEARLY_SURER = 20.0
 """By how much the odds of one person must exceed another's for a record that fits both."""

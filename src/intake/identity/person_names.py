@@ -16,7 +16,7 @@ _VARIANTS = str.maketrans(
 
 @lru_cache(maxsize=1 << 20)
 def words_of_name(name: str | None) -> tuple[str, ...]:
-    """The words of a name as they stand, in one width and case, variant characters unified."""
+    """The words of a name as they are, in one width and case, variant characters unified."""
     if not isinstance(name, str):
         return ()
     text = unicodedata.normalize("NFKC", name).lower().strip()

@@ -197,7 +197,7 @@ def _columns_not_read(body: Mapping[str, Any], key: str, table: str) -> tuple[st
 
 
 def row_location(table: str, row: int) -> str:
-    """Where in the body a row of a table stands.
+    """Where in the body a row of a table is.
 
     Args:
         table: of the contract.

@@ -38,7 +38,7 @@ LABELLED_METHODS = (
     "HEAD",
     "POST",
     "OPTIONS",
-)  # others are told as one: a stranger chooses the word
+)  # others count as one: a stranger chooses the word
 
 UNEXPECTED_ERROR = (
     "the server met an error that it did not expect; send the request again, and if it stays, "

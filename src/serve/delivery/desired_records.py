@@ -21,7 +21,7 @@ Columns = dict[str, list[Any]]
 ValueEncoder = Callable[[Any], Any]
 
 UNHASHED_FIELDS = ("as_of",)
-"""Fields whose change alone is none: with them a target holds since when its values stand so."""
+"""Fields whose change alone is none: with them a target holds since when its values are so."""
 
 TRENDS = ("improving", "steady", "declining", "unknown")
 GRADES = ("A", "B", "C", "D")

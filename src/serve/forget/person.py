@@ -23,7 +23,7 @@ PERSON_ID_COLUMNS: Mapping[str, str] = {
 """Tables with rows about one contact, and the column that says whom."""
 
 REFERENCE_COLUMN = ("scores", "single_point_of_failure")
-"""Where a contact stands in a row that is not about them."""
+"""Where a contact is named in a row that is not about them."""
 
 REDACTION = "\N{EN DASH}"
 """Stands for the person in texts that stay."""

@@ -57,7 +57,7 @@ def require_pages(folder: Path) -> None:
 def forget_in_tables(folder: Path, person: Person, files: StagedFiles) -> Counter[str]:
     """Removes a person from the tables that `mqbg score` wrote, each of which is replaced whole.
 
-    What the person added to a score is told by reports as one part without a name.
+    What the person added to a score is shown by reports as one part without a name.
 
     Args:
         folder: of the tables; those that it lacks are passed over.

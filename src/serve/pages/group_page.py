@@ -1,4 +1,4 @@
-"""One group's page: what each stakeholder adds, up to the score, and what stands behind it."""
+"""One group's page: what each stakeholder adds, up to the score, and what it rests on."""
 
 from __future__ import annotations
 

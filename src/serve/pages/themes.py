@@ -34,7 +34,7 @@ def theme_table(rows: Sequence[Row], shown: Sequence[tuple[str, float]]) -> Them
 
     Args:
         rows: rows of the themes table; empty if there is none.
-        shown: contact_id and points, as they stand on the page, of the members to show.
+        shown: contact_id and points, as they are on the page, of the members to show.
 
     Returns:
         None if nothing is known of these members' themes.

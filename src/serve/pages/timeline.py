@@ -1,6 +1,6 @@
 """The time line of a group: a lane for each person, a mark for each day and family of activities.
 
-A family is told by its shape, not by its colour alone; what was done to a member is hollow.
+A family is known by its shape, not by its colour alone; what was done to a member is hollow.
 """
 
 from __future__ import annotations

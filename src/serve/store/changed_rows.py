@@ -19,7 +19,7 @@ def store_changed_rows(
 ) -> None:
     """Ends the rows that a run has no more, and adds those that it has for the first time.
 
-    Rows are told apart by their digests, which the key is part of.
+    Rows are distinguished by their digests, which the key is part of.
 
     Args:
         connection: in a transaction.

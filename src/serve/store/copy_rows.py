@@ -151,7 +151,7 @@ def _hex(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _positions_in_groups(rows: pa.Table) -> pa.Array:
-    """0, 1, ... within each group; its rows stand together."""
+    """0, 1, ... within each group; its rows are next to each other."""
     groups = rows["group_id"].to_numpy(zero_copy_only=False)
     first = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
     counts = np.diff(np.append(first, groups.size))

@@ -21,7 +21,7 @@ POSTGRESQL, SQLITE = "postgresql", "sqlite"  # dialects
 metadata = sa.MetaData()
 
 POSITION = "place"
-"""Where a row stands among those of its group; for tables whose rows have an order."""
+"""The place of a row among those of its group; for tables whose rows have an order."""
 
 RANKED = ("rank", "threshold", "completeness_threshold")
 """Columns of scores that change with the scores of other groups: they are a table of their own, so

@@ -104,7 +104,7 @@ def _added(records: Records) -> pd.DataFrame:
 
 
 def _told_changes(records: Records) -> pd.DataFrame:
-    """A change is told at every person who is in the opportunity at the time."""
+    """A change is reported for every person who is in the opportunity at the time."""
     stages = records.stages.sort_values(["deal", "occurred"], kind="stable").reset_index(drop=True)
     before = stages.groupby("deal").stage.shift().map(STAGE_NAMES)
     stages = stages.assign(before=before, number=stages.index)

@@ -66,7 +66,7 @@ class PersonName:
     Attributes:
         family, given: as the first record holds them.
         family_again, given_again: as a second record of the same person does.
-        box: what stands before the @ of the address.
+        box: what comes before the @ of the address.
     """
 
     family: str

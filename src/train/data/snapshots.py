@@ -24,7 +24,7 @@ from ..fit.reference_members import engaged_members
 from .labels import converted_groups
 
 SEGMENT_FEATURES = ("tier", "industry", "country")
-"""Category features by which figures and thresholds are told apart, beside the solution."""
+"""Category features by which figures and thresholds are split, beside the solution."""
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,8 @@ def choose_calibrator(
 ) -> CalibratorChoice:
     """Platt's or the beta map, whichever has the smaller log loss on rows it was not fitted to.
 
-    Where the newest cut-offs are told better by a map to which older rows count less, the map is
-    fitted so, with the half-life that tells them best.
+    Where the newest cut-offs are met better by a map to which older rows count less, the map is
+    fitted so, with the half-life that meets them best.
 
     Args:
         log_odds: shape (rows,); scores of rows that the trees did not fit.

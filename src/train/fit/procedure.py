@@ -265,7 +265,7 @@ def expected_rate_shift(converted: NDArray[np.bool_], settings: Settings) -> flo
 def _thresholds_at_test_start(
     bundle: Bundle, scored: pd.DataFrame, recent: pd.DataFrame
 ) -> Thresholds:
-    """The thresholds as they stand when the test begins, with what to expect of them."""
+    """The thresholds as they are when the test begins, with what to expect of them."""
     settings = bundle.settings
     updated = update_threshold(recent, bundle.thresholds, settings.thresholds)
     resampling = {"resamples": settings.model.resamples, "seed": settings.model.seed}

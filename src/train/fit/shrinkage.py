@@ -21,7 +21,7 @@ Nothing is known then but the order; the readiness is no measured probability.
 def effective_conversions(rows: TrainingMatrix) -> int:
     """Groups that converted, or groups that did not where they are fewer.
 
-    A group that stands in many snapshots has one outcome, however often it is looked at.
+    A group that is in many snapshots has one outcome, however often it is looked at.
     """
     converted = set(rows.group_id[rows.converted])
     return min(len(converted), len(set(rows.group_id) - converted))
@@ -32,7 +32,7 @@ def trees_share(conversions: int, few_conversions: int, *, fitted: bool) -> floa
 
     Args:
         conversions: of `effective_conversions`.
-        few_conversions: the settings' number of conversions from which the trees stand alone.
+        few_conversions: the settings' number of conversions from which the trees score alone.
         fitted: whether there are trees at all.
     """
     return min(1.0, conversions / few_conversions) if fitted else 0.0
@@ -79,7 +79,7 @@ def _rule_feature_means(engagement: Floats, completeness: Floats) -> tuple[float
 
 
 def describe_blend(blend: Blend, few_conversions: int) -> str:
-    """What ranks the groups, in words; empty where the trees stand alone."""
+    """What ranks the groups, in words; empty where the trees score alone."""
     if blend.trees_share == 1:
         return ""
     count = f"{blend.effective_conversions:,} converted group"

@@ -17,7 +17,7 @@ def card_facts(trained: TrainingResult, data: str, package_version: str) -> Card
     few_conversions = bundle.settings.model.few_conversions
     sample = sample_sentence(bundle.blend, few_conversions) or (
         f"{bundle.blend.effective_conversions:,} groups converted in what was learned from, "
-        f"at least the {few_conversions:,} from which the trees stand alone."
+        f"at least the {few_conversions:,} from which the trees score alone."
     )
     rows = evaluation.rows
     return CardFacts(

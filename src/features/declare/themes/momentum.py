@@ -28,7 +28,7 @@ def features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
         ),
         Feature(
             "engagement_trend", "momentum", "ratio",
-            "engagement of late against the longer run", "短期と長期のエンゲージメントの比",
+            "recent engagement against the longer run", "短期と長期のエンゲージメントの比",
             lambda t: ratio(t[short], t[long]), "up",
         ),
         Feature(

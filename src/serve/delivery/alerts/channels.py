@@ -43,7 +43,7 @@ _FAILED_DELIVERY = re.compile(r"(?i)\bfail(ed|ure)\b|\berror\b|\binvalid_|\bno_s
 
 
 def idempotency_key(object_id: str) -> str:
-    """What stands in the header: the alert's key, made safe for one."""
+    """What the header holds: the alert's key, made safe for one."""
     return hashlib.sha256(object_id.encode()).hexdigest()
 
 

@@ -46,7 +46,7 @@ class Block:
 
 
 def message_blocks(alert: Alert, group: Group, language: Language, link: str) -> list[Block]:
-    """What an alert says: what happened, where the group stands and why, who is in it.
+    """What an alert says: what happened, how ready the group is and why, who is in it.
 
     Args:
         alert: what happened.

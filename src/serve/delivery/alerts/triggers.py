@@ -16,7 +16,7 @@ from ...store.schema import RUN_TABLES, runs
 
 QUALIFIED, FELL, LEFT = "qualified", "fell", "left"
 ALERTED_STATUSES = ("qualified", "accepted")
-"""Statuses of groups whose fall or loss is told."""
+"""Statuses of groups whose fall or loss is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def find_due_alerts(
     """Everything to tell of the runs up to a cut-off that is still news.
 
     A run repeated gives the same keys. What changed while nobody looked, because a night was cut
-    off before its alerts, is told by the next one.
+    off before its alerts, is reported by the next one.
 
     Args:
         connection: of the store.

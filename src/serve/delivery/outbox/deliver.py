@@ -66,7 +66,7 @@ class _OutcomeRecorder:
         """Commits the outcomes of a batch, but for refusals that may hit everything.
 
         Raises:
-            TargetUnavailable: so many were refused without a success between that the fault is the
+            TargetUnavailable: as many were refused without a success between that the fault is the
                 target's.
         """
         results = list(zip(batch, outcomes, strict=True))

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from ...store.schema import metadata
 
 PENDING, SENDING, SENT, FAILED, DEAD = "pending", "sending", "sent", "failed", "dead"
-DIGESTED = "digested"  # an alert that is told by the digest of its night, a row of its own
+DIGESTED = "digested"  # an alert that is part of the digest of its night, a row of its own
 
 outbox = sa.Table(
     "outbox",

@@ -98,7 +98,7 @@ def _refusal_reasons(
 
 
 def error_reason(error: Mapping[str, Any]) -> str:
-    """Category and message, and what stands within: any of it may be absent."""
+    """Category and message, and what is within: any of it may be absent."""
     inner = [row.get("message") for row in object_rows(error, "errors")]
     parts = [error.get("category"), error.get("message"), *inner[:3]]
     text = ": ".join(dict.fromkeys(str(part) for part in parts if part))

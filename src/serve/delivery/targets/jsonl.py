@@ -60,7 +60,7 @@ class JsonLinesTarget:
 def _json_line(record: OutboxRecord) -> str:
     key = json.dumps(record.object_id, ensure_ascii=False)
     rest = record.payload[1:] if record.payload == "{}" else f",{record.payload[1:]}"
-    # U+2028 and U+2029 end a line for some readers, and never stand in JSON outside of texts.
+    # U+2028 and U+2029 end a line for some readers, and never occur in JSON outside of texts.
     line = f'{{"{ID_KEY}":{key}{rest}\n'
     return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 

@@ -87,8 +87,8 @@ def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord])
 def job_csv(job: BulkJob, records: Sequence[OutboxRecord]) -> bytes:
     """The records as the CSV that Bulk API 2.0 reads.
 
-    Texts stand as they are, whatever they begin with: what reads this is no spreadsheet, and an
-    apostrophe before a text would come to stand in Salesforce. `#N/A` empties a field.
+    Texts are as they came, whatever they begin with: what reads this is no spreadsheet, and an
+    apostrophe before a text would end up in Salesforce. `#N/A` empties a field.
     """
     payloads = [json.loads(record.payload) for record in records]
     names = list(payloads[0])

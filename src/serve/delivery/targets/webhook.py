@@ -89,7 +89,7 @@ class WebhookTarget:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What stands in `X-MQBG-Signature`."""
+    """The value of `X-MQBG-Signature`."""
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
 
