@@ -139,10 +139,8 @@ def test_what_a_removed_person_added_is_one_part_without_a_name(source, tmp_path
         left = scored.stakeholders.filter(
             pc.is_in(scored.stakeholders["contact_id"], pa.array(people))
         )
-        blank = pa.table(
-            {"group_id": ["g1"], "as_of": [score["as_of"]], "summary": [""]},
-            schema=scored.summaries.schema,
-        )
+        row = {"group_id": "g1", "as_of": score["as_of"], "summary": ""}
+        blank = pa.Table.from_pylist([row], scored.summaries.schema)
         folder = tmp_path / str(len(people))
         written(replace(scored, stakeholders=left, summaries=blank), source, folder)
         page = group_page(folder, "g1")
