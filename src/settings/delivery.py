@@ -357,7 +357,7 @@ class AlertSettings(RequestSettings):
         channels: `slack`, `teams`, `email`, or none.
         language: of the messages; "" takes `[explain] language`.
         digest_above: more alerts than this in a night, and those of a first night, are one message.
-        fall_points: a qualified group whose score falls this much from one run to the next gives an alert.
+        fall_points: a qualified group whose score falls this much in a night gives an alert.
         max_age_days: of a change that is still news; nothing is sent of older ones.
         link: to a group's page; `{page}` is its file in `mqbg report`, `{group_id}` its id.
         slack_env: environment variable with the webhook's URL; so for the others.
