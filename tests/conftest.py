@@ -459,8 +459,11 @@ def slim_model(small_world, small_settings, small_training):
         bundle,
         trees=trees(1),
         only_features=names,
+        linear=None,
         blend=FEW_LABELS,
-        refits=tuple(replace(one, trees=trees(2 + n)) for n, one in enumerate(bundle.refits)),
+        refits=tuple(
+            replace(one, trees=trees(2 + n), linear=None) for n, one in enumerate(bundle.refits)
+        ),
     )
     return _open_tables(small_world, small_settings), slim
 

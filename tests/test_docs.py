@@ -27,8 +27,8 @@ RUN_IN_ORDER = ("tutorial.md", "how-to/train-and-promote.md", "how-to/serve.md")
 
 
 def commands_of(page):
-    """The lines of the page's `sh` blocks, without comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    """The lines of the page's `sh` blocks, without comments; scripts have tests of their own."""
+    blocks = re.findall(r"```sh\n(?!#!)(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     lines = [line for block in blocks for line in block.strip().splitlines()]
     return [command for line in lines if (command := line.partition("  # ")[0].strip())]
 

@@ -32,6 +32,7 @@ from .data.outcome_probes import near_perfect_methods
 from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
 from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
 from .evaluate.ablation import ablate_themes
+from .evaluate.comparison import POPULATIONS
 from .evaluate.evaluation import MODEL, Evaluation, evaluate_bundle, touched_per_snapshot
 from .evaluate.held_out_nights import HeldOutNights, measure_held_out_nights
 from .fit.monotone import cost_of_monotone_constraints
@@ -155,7 +156,8 @@ def train(
     )
     touched = touched_per_snapshot(split, settings)
     evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
-    too_good = near_perfect_methods(evaluation.figures)
+    on_all_accounts = evaluation.figures["population"].eq(POPULATIONS[0])
+    too_good = near_perfect_methods(evaluation.figures[on_all_accounts])
     for finding in too_good:
         logger.warning("%s", finding.sentence)
     findings = (*findings, *too_good)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from mqbg.commands.app import main
+from mqbg.features import time_rules
 from mqbg.model.data_fit import DataFit
 from mqbg.serve.batch import scoring_job as job
 from mqbg.serve.batch.score_files import write_score_tables
@@ -177,7 +178,7 @@ def nights(monkeypatch):
         )
 
     monkeypatch.setattr(job, "scoring_job", opened)
-    monkeypatch.setattr("mqbg.features.time_rules.verdicts.verdicts_as_of", lambda *_: NO_VERDICTS)
+    monkeypatch.setattr(time_rules.verdicts, "verdicts_as_of", lambda *_: NO_VERDICTS)
     return tables
 
 

@@ -54,8 +54,8 @@ def test_a_check_imports_neither_trees_nor_mlflow(world, tmp_path):
 def test_a_second_check_of_sound_data_imports_no_ibis(world, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     names = tmp_path / "imported.json"
-    assert "ibis" in imported_by(names, "check", str(world))
-    assert not imported_by(names, "check", str(world)) & {"ibis", "pandas", "sqlglot"}
+    assert "ibis" in imported_by(names, ["check", str(world)])
+    assert not imported_by(names, ["check", str(world)]) & {"ibis", "pandas", "sqlglot"}
 
 
 def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgbm(

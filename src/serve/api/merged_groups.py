@@ -6,8 +6,8 @@ by their ids to the settings and to the model, so they keep them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,28 +39,53 @@ class MergedGroups:
     tables: Mapping[str, ListTable]
 
 
-def mergeable_runs(groups: Sequence[GroupTables]) -> Iterator[list[int]]:
-    """Places of groups that may be scored together, in order: each place once.
+@dataclass
+class _Run:
+    """Groups to score together, while they are chosen.
 
-    Groups that give one solution in two ways, and those with ids of unusual length, are not put
-    together.
+    Attributes:
+        places: of the groups.
+        solutions: rows of solutions by id.
+        peers: solution and industry of every group in their tables.
     """
-    run: list[int] = []
-    known: dict[str, Any] = {}
+
+    places: list[int] = field(default_factory=list)
+    solutions: dict[str, Any] = field(default_factory=dict)
+    peers: set[tuple[str, str]] = field(default_factory=set)
+
+    def takes(self, solutions: Mapping[str, Any], peers: set[tuple[str, str]]) -> bool:
+        """Whether a group with these solutions and peers may come in."""
+        clash = any(self.solutions.get(key, row) != row for key, row in solutions.items())
+        return len(self.places) < MAX_MERGED and not clash and not self.peers & peers
+
+
+def mergeable_runs(groups: Sequence[GroupTables]) -> list[list[int]]:
+    """Places of groups that may be scored together, each place once.
+
+    Groups that give one solution in two ways are not put together, nor are those for one solution
+    in one industry, which would see each other's outcomes; one with ids of unusual length is alone.
+    """
+    alone: list[list[int]] = []
+    runs: list[_Run] = []
     for place, group in enumerate(groups):
-        own = _solutions(group)
-        alone = _has_long_id(group)
-        clash = any(known.get(key, row) != row for key, row in own.items())
-        if run and (alone or clash or len(run) == MAX_MERGED):
-            yield run
-            run, known = [], {}
-        run.append(place)
-        known |= own
-        if alone:
-            yield run
-            run, known = [], {}
-    if run:
-        yield run
+        if _has_long_id(group):
+            alone.append([place])
+            continue
+        solutions, peers = _solutions(group), _peers(group)
+        run = next((one for one in runs if one.takes(solutions, peers)), None)
+        if run is None:
+            runs.append(run := _Run())
+        run.places.append(place)
+        run.solutions |= solutions
+        run.peers |= peers
+    return [*(run.places for run in runs), *alone]
+
+
+def _peers(group: GroupTables) -> set[tuple[str, str]]:
+    """Every solution of its groups with every industry of its accounts."""
+    solutions = set(group.tables["buying_groups"].columns[SOLUTION_ID])
+    industries = set(group.tables["accounts"].columns["industry"])
+    return {(one, other) for one in solutions if one for other in industries if other}
 
 
 def merge_groups(groups: Sequence[GroupTables]) -> MergedGroups:

@@ -99,11 +99,11 @@ class Scorer:
         """One answer for each group, in their order: its scores, or why it has none."""
         groups = [request for request in requests if isinstance(request, GroupTables)]
         language = self._language(groups[0].language if groups else None)
-        answers: list[bytes] = []
+        answers: dict[int, bytes] = {}
         for places in mergeable_runs(groups):
             run = [groups[place] for place in places]
-            answers += self._score_run(run, model, language)
-        scored = iter(answers)
+            answers |= zip(places, self._score_run(run, model, language), strict=True)
+        scored = iter(answers[place] for place in range(len(groups)))
         parts = [
             next(scored) if isinstance(request, GroupTables) else _refusal(request)
             for request in requests

@@ -9,6 +9,7 @@ from ...contract import TABLES
 from ...model.bundle import Bundle
 from ...model.data_fit import request_warnings
 from ...model.known_names import shortened
+from ...settings import to_instant
 from ...settings.field_types import nearest
 from .group_tables import KEYS, GroupTables
 
@@ -29,7 +30,20 @@ def name_warnings(group: GroupTables, bundle: Bundle) -> list[str]:
     for key, names in group.columns_not_read.items():
         warnings += islice(_columns_not_read(key, names), MAX_WARNINGS)
     columns = {name: rows.columns for name, rows in group.tables.items()}
+    columns["activities"] = {"kind": _kinds_before(group)}
     return [*warnings, *request_warnings(columns, bundle)][:MAX_WARNINGS]
+
+
+def _kinds_before(group: GroupTables) -> list[str | None]:
+    """Kinds of the activities that count; what came at or after the cut-off is not looked at."""
+    activities = group.tables["activities"].columns
+    return [
+        kind
+        for kind, *times in zip(
+            activities["kind"], activities["occurred_at"], activities["recorded_at"], strict=True
+        )
+        if all(at < group.as_of for at in map(to_instant, filter(None, times)) if at is not None)
+    ]
 
 
 def _columns_not_read(key: str, names: Sequence[str]) -> Iterator[str]:

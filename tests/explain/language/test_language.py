@@ -482,7 +482,7 @@ def test_templates_are_kept_in_their_sandbox():
         ("[labels]\nscore = 1", "[labels] score: expected a text, got 1"),
         ('[plurals]\nday = "days"', "expected at least other"),
         ('[plurals.day]\none = "{n} day"', "expected at least other"),
-        ('[plurals.day]\nother = "days"', "expected {n} where the number stands"),
+        ('[plurals.day]\nother = "days"', "expected {n} where the number is"),
         ('[plurals.day]\nfew = "{n} days"\nother = "{n} days"', "one, other, got few"),
         ('[plurals.day]\none = 1\nother = "{n} days"', "one: expected a text, got 1"),
         ('[plurals.week]\nother = "{n} weeks"', "unknown key of [plurals]: week"),

@@ -99,7 +99,7 @@ def test_categories_point_at_their_own_words_in_the_joined_trees():
         ("is_linear=0", "is_linear=1", "linear trees"),
         ("leaf_count=6 1 3\n", "", "counts no training rows"),
         ("leaf_count=6 1 3", "leaf_count=6 0 4", "counts no training rows"),
-        ("right_child=1 -3", "right_child=0 -3", "stands before its parent"),
+        ("right_child=1 -3", "right_child=0 -3", "comes before its parent"),
     ],
 )
 def test_what_the_arrays_cannot_say_is_not_covered(old, new, reason):

@@ -76,16 +76,27 @@ def test_one_that_cannot_be_scored_says_why_and_keeps_none_of_the_others(client,
 def test_a_run_is_as_long_as_a_lookup_and_parts_at_a_solution_that_differs(monkeypatch):
     parse = merged_groups.mergeable_runs
     monkeypatch.setattr(merged_groups, "MAX_MERGED", 3)
-    groups = [group("s", "A")] * 4 + [group("s", "B"), group("t", "A"), group("t" * 200, "A")]
-    assert list(parse(groups)) == [[0, 1, 2], [3], [4, 5], [6]]
+    groups = [group("s", "A", f"industry {number}") for number in range(4)]
+    groups += [group("s", "B", "retail"), group("t", "A", "food"), group("t" * 200, "A", "rail")]
+    assert parse(groups) == [[0, 1, 2], [3, 5], [4], [6]]
 
 
-def group(solution_id, name):
+def test_groups_for_one_solution_in_one_industry_never_see_each_other_s_outcomes():
+    same, other = group("s", "A", "retail"), group("s", "A", "food")
+    assert merged_groups.mergeable_runs([same, same, other]) == [[0, 2], [1]]
+
+
+def group(solution_id, name, industry):
     from mqbg.serve.api.group_tables import parse_group_tables
     from mqbg.settings import ApiSettings
 
     return parse_group_tables(
-        {**REQUEST, "solution": {"solution_id": solution_id, "name": name}}, ApiSettings()
+        {
+            **REQUEST,
+            "account": {**REQUEST["account"], "industry": industry},
+            "solution": {"solution_id": solution_id, "name": name},
+        },
+        ApiSettings(),
     )
 
 
@@ -123,5 +134,5 @@ def test_what_the_model_does_not_know_is_told_with_the_nearest_name(client, post
     assert column == (
         "account: the column 'industri' is not read; the nearest one of the contract is 'industry'"
     )
-    assert role.startswith("members, role: unknown to the model in 1 of ")
+    assert role.startswith("members, role: unknown to the model in 2 of ")
     assert "'Decision-Maker' (1, known: 'decision_maker')" in role

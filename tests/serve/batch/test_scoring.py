@@ -470,7 +470,7 @@ def test_stored_facts_give_the_texts_that_another_language_would_have_scored(
         written = group_texts(
             row, rows["stakeholders"][group_id], rows["actions"][group_id],
             rows["summaries"][group_id][0]["reason_facts"], names, features_by_name(bundle),
-            bundle.settings.target.horizon_days, load_language(other),
+            bundle.settings.target.horizon_days, load_language(other), measured=bundle.measured,
         )  # fmt: skip
         assert list(written.reasons) == told[group_id]["top_reasons"]
         assert written.summary == texts[group_id]

@@ -34,7 +34,10 @@ def opened(open_tables, events, **target):
     return open_tables(rows, Settings(target=TargetSettings(**target)))
 
 
-NAMES = ("members", "inbound_30d", "rule_engagement", "solution", "tier", "industry", "country")
+NAMES = (
+    "members", "completeness", "inbound_30d", "rule_engagement",
+    "solution", "tier", "industry", "country",
+)  # fmt: skip
 
 
 def collected(source, cutoffs=CUTOFFS):
