@@ -94,7 +94,7 @@ def test_a_story_is_the_group_s_rows_and_shows_itself_in_text_and_html(source, m
     assert sorted(story.stakeholders.contact_id) == sorted(members.contact_id)
     shown = story._repr_html_()
     assert all(contact in shown for contact in members.contact_id)
-    assert "成約" in story.text or "メンバー" in story.text
+    assert "見込み" in story.text
 
 
 def test_names_from_the_data_are_no_markup_in_html(source, model, scored):
