@@ -124,6 +124,10 @@ def test_every_argument_and_option_of_every_command_has_a_meaning(reference):
 @pytest.mark.slow
 def test_the_commands_of_the_docs_run_one_after_the_other(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    # The same commands with a lighter training: what it finds is tested elsewhere.
+    (tmp_path / "mqbg.toml").write_text(
+        "[model]\nrefits = 2\nresamples = 20\nablation = false\n[thresholds]\nheld_out_nights = 3\n"
+    )
     ran = []
     for command in (c for name in RUN_IN_ORDER for c in commands_of(DOCS / name)):
         program, *arguments = shlex.split(command)
@@ -174,6 +178,7 @@ def test_the_examples_of_the_python_api_run_as_they_are_printed(simulated, tmp_p
     Path("data/world").symlink_to(simulated(400, 13), target_is_directory=True)
     Path("mqbg.toml").write_text(
         "[model]\nrefits = 2\nresamples = 10\nablation = false\nfew_conversions = 10\n"
+        "[thresholds]\nheld_out_nights = 3\n"
     )
     names = {}
     runner = doctest.DocTestRunner()
