@@ -63,5 +63,6 @@ def write_generated_pages(_app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls this once, before it reads the pages."""
-    app.add_lexer("cron", TextLexer)  # Pygments has none
+    for name in ("cron", "csv"):  # Pygments has none
+        app.add_lexer(name, TextLexer)
     app.connect("builder-inited", write_generated_pages)
