@@ -6,7 +6,7 @@ import copy
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mqbg.features import feature_table, prepare_source
 from mqbg.features.declare.catalogue import build_catalogue
@@ -91,7 +91,13 @@ def drawn(strategy, examples):
     """So many values of a strategy, always the same, for one test of all of them together."""
     found = []
 
-    @settings(max_examples=examples, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],  # the clock of a busy machine says nothing
+    )
     @given(strategy)
     def draw(value):
         found.append(value)
