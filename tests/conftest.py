@@ -31,6 +31,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from mqbg.contract import TABLES, schema
 from mqbg.features import FeatureSource, feature_table, prepare_source
 from mqbg.features.declare.catalogue import build_catalogue
@@ -41,6 +43,12 @@ from mqbg.settings import Settings, settings_from_values
 from mqbg.simulate import simulate
 from mqbg.source import Source
 from mqbg.support.disk_cache import CACHE_VARIABLE
+
+# A busy machine is no fault of the code: no example has a deadline, none is too slow to be drawn.
+hypothesis_settings.register_profile(
+    "no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("no clock")
 
 # No test reads what another one left; those of the cache name a folder of their own.
 os.environ[CACHE_VARIABLE] = ""
