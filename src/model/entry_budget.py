@@ -1,10 +1,10 @@
 """How many groups may newly qualify on a night, so that sales get what they can take a week.
 
 A threshold alone does not hold a capacity at night. Readiness moves every day, so groups reach a
-line between the snapshots that it was learned on, and after the readiest have entered the rest come
-in bursts. So capacity adds up from one run of the job to the next, at its own cadence, each group
-that newly qualifies takes one of it, and a night lets in as many as there is capacity for: the
-readiest first. Training replays its nights by the same rule.
+threshold between the snapshots that it was learned on, and after the readiest have entered the rest
+come in bursts. So capacity adds up from one run of the job to the next, at its own cadence, each
+group that newly qualifies takes one of it, and a night lets in as many as there is capacity for:
+the readiest first. Training replays its nights by the same rule.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class EntryQuota:
         """Who enters, and from which readiness on each row's team took groups.
 
         Each team takes its readiest candidates; equal ones by completeness, then by engagement,
-        then by group_id. Where there is capacity for all of them the line is the floor. Where
+        then by group_id. Where there is capacity for all of them the threshold is the floor. Where
         there is for none it lies just above the readiest.
 
         Args:
@@ -118,7 +118,7 @@ class EntryQuota:
             candidate: shape (rows,); who would enter if there were room.
 
         Returns:
-            Shape (rows,) each: whether the row enters, and its line.
+            Shape (rows,) each: whether the row enters, and its threshold.
         """
         admitted, line = np.zeros(len(scores), np.bool_), np.full(len(scores), self.floor)
         readiness = scores["readiness"].to_numpy(np.float64)

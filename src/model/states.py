@@ -72,19 +72,19 @@ def update_states(
     converted or closed, keeps its state.
 
     A new verdict of sales goes before everything else. A group enters at its thresholds and leaves
-    below a lower line only after a dwell time (hysteresis). What leaves, or is sent back, is
+    below a lower threshold only after a dwell time (hysteresis). What leaves, or is sent back, is
     `recycled` and may qualify again.
 
     With a quota it alone decides who enters and gives the threshold; a group then leaves below the
-    lower line of the looser one of that threshold and the one it was scored with, so that a night
-    without capacity sends nobody back.
+    lower threshold of the looser one of that threshold and the one it was scored with, so that a
+    night without capacity sends nobody back.
 
     Args:
         earlier: the latest state of each group before the cut-off; columns `STATE_COLUMNS`. A group
             without one is in nurture.
         scores: of one cut-off; the columns of `score_tables.SCORES`. `status` is not read.
         verdicts: as `verdicts_as_of` gives them.
-        settings: lower line, dwell, recycling and pause.
+        settings: lower threshold, dwell, recycling and pause.
         as_of: the cut-off.
         quota: what the run may let in; None lets in every group that reaches its thresholds.
     """
@@ -163,7 +163,7 @@ def _current_states(
 def _below_threshold_since(
     current: pd.DataFrame, scores: pd.DataFrame, settings: StateSettings, as_of: datetime
 ) -> pd.Series[Any]:
-    """Since when each qualified group is under the lower line without a break."""
+    """Since when each qualified group is under the lower threshold without a break."""
     below = (current["status"] == QUALIFIED) & ~_meets_thresholds(scores, settings.leave_below)
     return current["below_since"].fillna(pd.Timestamp(as_of)).where(below)
 
@@ -171,7 +171,7 @@ def _below_threshold_since(
 def _meets_thresholds(scores: pd.DataFrame, share: float) -> NDArray[np.bool_]:
     """Whether each group reaches this share of both its thresholds."""
     threshold = scores["threshold"].to_numpy(np.float64)
-    # The table writes a line that nobody reaches as 1; a share of 1 could be reached.
+    # The table writes a threshold that nobody reaches as 1; a share of 1 could be reached.
     reachable = np.where(threshold >= 1, UNREACHABLE / share, threshold)
     return meets_thresholds(
         scores["readiness"].to_numpy(np.float64),

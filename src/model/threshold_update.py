@@ -1,10 +1,10 @@
-"""A line that follows: month by month, what sales can take decides where it lies.
+"""A threshold that follows: month by month, what sales can take decides where it lies.
 
-A capacity line learned once does not hold its flow. The portfolio grows, accounts that training
-saw score higher, seasons pass: on a simulated world it let in twice the capacity three months
-later. No label is needed to see that, only the readiness of groups as it was known at each
-snapshot. So the line is checked at every snapshot and drawn again where it lets in too many or too
-few. Training judges itself by the line so drawn, and serving goes on from there.
+A capacity threshold learned once does not hold its flow. The portfolio grows, accounts that
+training saw score higher, seasons pass: on a simulated world it let in twice the capacity three
+months later. No label is needed to see that, only the readiness of groups as it was known at each
+snapshot. So the threshold is checked at every snapshot and drawn again where it lets in too many or
+too few. Training judges itself by the threshold so drawn, and serving goes on from there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..settings import ThresholdSettings
 from .thresholds import Floats, Thresholds, just_above
 
 CAPACITY_TOLERANCE = 0.05
-"""The line stays while the flow lies within this share of the capacity."""
+"""The threshold stays while the flow lies within this share of the capacity."""
 
 SEGMENT_COLUMNS = {"tier": "tier", "solution": "solution_id", "country": "country"}
 """Column of the rows that holds each segment's value."""
@@ -32,17 +32,17 @@ SEGMENT_COLUMNS = {"tier": "tier", "solution": "solution_id", "country": "countr
 def update_threshold(
     rows: pd.DataFrame, thresholds: Thresholds, settings: ThresholdSettings
 ) -> Thresholds:
-    """Goes on with the schedule of a capacity line over the snapshots of `rows`.
+    """Goes on with the schedule of a capacity threshold over the snapshots of `rows`.
 
-    The first snapshot is stock: those who qualify there by the line in force are not new. At each
-    later one the newly qualified are counted. The line stays if they are within 5 % of what sales
-    can take between two snapshots, and otherwise it becomes the readiness of the last group that
-    sales can take; what rounding to whole groups left over is made up for at the next. Where far
-    more are equal to that one it lies just above them. It never falls under `thresholds.floor`:
-    where supply is short, capacity stays free.
+    The first snapshot is stock: those who qualify there by the threshold in force are not new. At
+    each later one the newly qualified are counted. The threshold stays if they are within 5 % of
+    what sales can take between two snapshots, and otherwise it becomes the readiness of the last
+    group that sales can take; what rounding to whole groups left over is made up for at the next.
+    Where far more are equal to that one it lies just above them. It never falls under
+    `thresholds.floor`: where supply is short, capacity stays free.
 
-    The line of a snapshot depends on that snapshot and those before it, never on outcomes and
-    never on what came later. Snapshots that the schedule has already keep their line.
+    The threshold of a snapshot depends on that snapshot and those before it, never on outcomes and
+    never on what came later. Snapshots that the schedule has already keep their threshold.
 
     Args:
         rows: group_id, as_of, readiness, completeness and the column of the segment, if there are
@@ -85,7 +85,7 @@ def update_threshold(
 def _next_threshold(
     entries: Floats, capacity: float, threshold: float, floor: float
 ) -> tuple[float, int]:
-    """The line for newcomers, strictest first, and how many of them it lets in."""
+    """The threshold for newcomers, strictest first, and how many of them it lets in."""
     admitted, target = int((entries >= threshold).sum()), min(round(capacity), entries.size)
     unchanged = abs(admitted - capacity) <= CAPACITY_TOLERANCE * capacity or admitted == target
     if threshold < floor or not unchanged:
@@ -155,7 +155,7 @@ def segment_values(rows: pd.DataFrame, thresholds: Thresholds) -> list[Any]:
 
 
 def qualifying_thresholds(rows: pd.DataFrame, thresholds: Thresholds) -> Floats:
-    """The highest pooled line at which each row still qualifies, shape (rows,).
+    """The highest pooled threshold at which each row still qualifies, shape (rows,).
 
     Minus infinity for a row whose completeness is too low.
 

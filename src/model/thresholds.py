@@ -1,4 +1,4 @@
-"""The line between nurture and qualified, as plain numbers that travel in the bundle."""
+"""The threshold between nurture and qualified, as plain numbers that travel in the bundle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Policy = Literal["capacity", "value", "precision"]
 Floats = NDArray[np.float64]
 
 UNREACHABLE = 2.0
-"""A line that no readiness reaches: no line is worth it, or can be shown to be."""
+"""A threshold that no readiness reaches: no threshold is worth it, or can be shown to be."""
 
 MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -35,7 +35,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ThresholdPerformance:
-    """What a line brings, measured on rows with known outcomes.
+    """What a threshold brings, measured on rows with known outcomes.
 
     See `train.thresholds.performance`.
 
@@ -60,22 +60,22 @@ class ThresholdPerformance:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What groups must reach to qualify: one line, moved by segment and month.
+    """What groups must reach to qualify: one threshold, moved by segment and month.
 
-    The line of a group is the pooled one of its day, moved on the log-odds scale of readiness by
-    the shifts of its segment and of its month.
+    The threshold of a group is the pooled one of its day, moved on the log-odds scale of readiness
+    by the shifts of its segment and of its month.
 
     Attributes:
-        policy: how the line was chosen.
+        policy: how the threshold was chosen.
         completeness: 0..1; a group must be at or above it.
         pooled: readiness from which groups qualify before the first step of the schedule;
-            `UNREACHABLE` if no line holds what the policy asks for.
-        floor: readiness under which a line that follows the capacity never falls.
+            `UNREACHABLE` if no threshold holds what the policy asks for.
+        floor: readiness under which a threshold that follows the capacity never falls.
         segment: what the segments are values of; None without segments.
-        segment_shifts: shift of each segment; one that is absent has the pooled line.
+        segment_shifts: shift of each segment; one that is absent has the pooled threshold.
         month_shifts: shift of each month, 1 to 12; one that is absent has none.
         schedule: (ISO time, pooled readiness from then on), ascending; see `threshold_update`.
-        forecast: what the line brings; None where nobody measured it.
+        forecast: what the threshold brings; None where nobody measured it.
     """
 
     policy: Policy
@@ -99,11 +99,11 @@ class Thresholds:
 
     @property
     def updated_until(self) -> datetime | None:
-        """The last step of the schedule; its line holds from then on."""
+        """The last step of the schedule; its threshold holds from then on."""
         return datetime.fromisoformat(self.schedule[-1][0]) if self.schedule else None
 
     def pooled_at(self, as_of: datetime) -> float:
-        """The pooled line of a day, before the shifts of month and segment."""
+        """The pooled threshold of a day, before the shifts of month and segment."""
         threshold = self.pooled
         for starts_at, scheduled in self.schedule:
             if datetime.fromisoformat(starts_at) > as_of:
@@ -112,7 +112,7 @@ class Thresholds:
         return threshold
 
     def shifts_from_pooled(self, segment_values: Sequence[Any], month: int) -> Floats:
-        """Log-odds by which the line of each group lies above the pooled one, shape (groups,).
+        """Log-odds by which the threshold of each group lies above the pooled one, shape (groups,).
 
         Args:
             segment_values: of each group; a value that is unknown or missing has no shift.
@@ -124,7 +124,7 @@ class Thresholds:
         return segment_shifts + self.month_shifts.get(month, 0.0)
 
     def frozen_at(self, as_of: datetime) -> Thresholds:
-        """The same with the line of a day held for ever, before it and after."""
+        """The same with the threshold of a day held for ever, before it and after."""
         return replace(self, pooled=self.pooled_at(as_of), schedule=())
 
     def readiness_thresholds(self, segment_values: Sequence[Any], as_of: datetime) -> Floats:
@@ -153,7 +153,7 @@ class Thresholds:
         )
 
     def description(self, as_of: datetime) -> str:
-        """The line of a day for those who plan with it, pooled over segments."""
+        """The threshold of a day for those who plan with it, pooled over segments."""
         by_month = {month: self._formatted_threshold(month, as_of) for month in range(1, 13)}
         most_common = Counter(by_month.values()).most_common(1)[0][0]
         if self.pooled_at(as_of) > 1:
@@ -193,7 +193,7 @@ class Thresholds:
 def meets_thresholds(
     readiness: Floats, completeness: Floats, threshold: Floats, completeness_threshold: Floats
 ) -> NDArray[np.bool_]:
-    """Whether each group is at or above both its lines, shape (groups,); what qualifying means."""
+    """What qualifying means: at or above both thresholds, shape (groups,)."""
     return (readiness >= threshold) & (completeness >= completeness_threshold)
 
 
@@ -201,13 +201,13 @@ def shift_threshold(threshold: float, shift: Floats) -> Floats:
     """A readiness moved by shifts in log-odds, shape as `shift`; one above 1 stays there."""
     if threshold > 1:
         return np.full(shift.shape, threshold)
-    # A line is the readiness of the group that set it: unmoved it must stay equal to the last
+    # A threshold is the readiness of the group that set it: unmoved it must stay equal to the last
     # bit, moved it yields by a hair, so that rounding does not shut that group out.
     return np.where(shift == 0, threshold, expit(logit(threshold) + shift) * (1 - 1e-12))
 
 
 def just_above(readiness: float) -> float:
-    """The line that shuts out the group of this readiness, whatever the shift."""
+    """The threshold that shuts out the group of this readiness, whatever the shift."""
     return max(readiness, 1e-9) * (1 + 1e-9)
 
 

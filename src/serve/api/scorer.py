@@ -47,10 +47,10 @@ def prepare_for_serving(model: RegisteredBundle, threads: int) -> RegisteredBund
 
 
 def freeze_threshold(bundle: Bundle) -> Bundle:
-    """The bundle with its capacity line as the training left it, for ever.
+    """The bundle with its capacity threshold as the training left it, for ever.
 
-    A batch draws that line again by the flow of all groups (`thresholds_in_force`), of which the
-    tables of one group know nothing.
+    A batch draws that threshold again by the flow of all groups (`thresholds_in_force`), of which
+    the tables of one group know nothing.
 
     Args:
         bundle: the model.

@@ -1,4 +1,4 @@
-"""The line between nurture and qualified on the day of a batch."""
+"""The threshold between nurture and qualified on the day of a batch."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ UPDATE_SNAPSHOTS = 4
 def thresholds_in_force(
     source: FeatureSource, bundle: Bundle, as_of: datetime, progress: Progress
 ) -> Thresholds:
-    """The bundle's thresholds, with the capacity line followed up to a cut-off.
+    """The bundle's thresholds, with the capacity threshold followed up to a cut-off.
 
-    A capacity line that stays where training left it lets in ever more groups as a portfolio
+    A capacity threshold that stays where training left it lets in ever more groups as a portfolio
     grows (see `threshold_update`). So the snapshots that came since are scored, in the rhythm of
-    the training, and the line is drawn again at each. Nothing but the data and the cut-off decides.
+    the training, and the threshold is drawn again at each. Nothing but the data and the cut-off
+    decides.
 
     Args:
         source: prepared with the bundle's settings.
@@ -76,7 +77,7 @@ def score_snapshot(source: FeatureSource, bundle: Bundle, as_of: datetime) -> pd
 
 
 def segment_table(features: pa.Table, solutions: Sequence[str]) -> pd.DataFrame:
-    """What lines are drawn by: group_id, completeness, and the columns of the segments.
+    """What thresholds are drawn by: group_id, completeness, and the columns of the segments.
 
     Args:
         features: the feature table of one cut-off.
@@ -94,7 +95,7 @@ def segment_table(features: pa.Table, solutions: Sequence[str]) -> pd.DataFrame:
 
 
 def row_segments(features: pa.Table, solutions: Sequence[str], thresholds: Thresholds) -> list[Any]:
-    """The segment of each row that the lines tell apart; None for each where they tell none.
+    """The segment of each row that the thresholds tell apart; None for each where they tell none.
 
     Args:
         features: as above.

@@ -1,1 +1,1 @@
-"""Where groups become marketing qualified, and what a line brings."""
+"""Where groups become marketing qualified, and what a threshold brings."""

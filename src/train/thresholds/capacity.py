@@ -1,4 +1,4 @@
-"""The line that what sales can take draws."""
+"""The threshold that what sales can take draws."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from .new_entries import Floats, NewEntries
 
 
 def capacity_threshold(entries: NewEntries, capacity_per_week: float, floor: float = 0.0) -> float:
-    """The lowest line at which sales can still take every newly qualified group.
+    """The lowest threshold at which sales can still take every newly qualified group.
 
-    The flow need not fall with the line (a loose one keeps groups in that a strict one lets in
-    again), so the scan starts at the strictest reach and stops before the first line with too
-    much. If even that one is too much, the line lies just above it and no group qualifies. Where
-    sales could take everybody, it ends at `floor`: a group no likelier than the average does not
-    qualify because somebody is free.
+    The flow need not fall with the threshold (a loose one keeps groups in that a strict one lets in
+    again), so the scan starts at the strictest reach and stops before the first threshold with too
+    much. If even that one is too much, the threshold lies just above it and no group qualifies.
+    Where sales could take everybody, it ends at `floor`: a group no likelier than the average does
+    not qualify because somebody is free.
 
     Args:
-        entries: who enters at which line.
+        entries: who enters at which threshold.
         capacity_per_week: groups that sales can take each week.
-        floor: lowest line that may be chosen, such as the base rate; without an entry at or
+        floor: lowest threshold that may be chosen, such as the base rate; without an entry at or
             above it the highest reach is taken, and `floor` itself without any.
     """
     thresholds = _thresholds_to_scan(
@@ -33,13 +33,13 @@ def capacity_threshold(entries: NewEntries, capacity_per_week: float, floor: flo
 
 
 def _thresholds_to_scan(qualifying_threshold: Floats, floor: float) -> Floats:
-    """Lines worth a look, from strict to loose."""
+    """Thresholds worth a look, from strict to loose."""
     observed = np.unique(qualifying_threshold[np.isfinite(qualifying_threshold)])[::-1]
     allowed = observed[observed >= floor]
     return allowed if allowed.size else observed[:1]
 
 
 def _last_within_capacity(per_week: Floats, capacity_per_week: float) -> int:
-    """Place of the last line before the first with too much; -1 if that is the first."""
+    """Place of the last threshold before the first with too much; -1 if that is the first."""
     over_capacity = np.flatnonzero(per_week > capacity_per_week)
     return int(over_capacity[0]) - 1 if over_capacity.size else per_week.size - 1

@@ -1,4 +1,4 @@
-"""Counts by account, at many lines at once: what bounds and bootstraps over accounts rest on."""
+"""Counts by account at many thresholds at once, for bounds and bootstraps over accounts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 from .new_entries import Floats
 
 MAX_THRESHOLDS = 200
-"""Lines of a curve at most."""
+"""Thresholds of a curve at most."""
 
 
 def candidate_thresholds(qualifying_threshold: Floats) -> Floats:
-    """Up to 200 distinct lines, ascending, out of those observed.
+    """Up to 200 distinct thresholds, ascending, out of those observed.
 
     Half of them lie evenly over the ranks. Most groups are far from ready, so the other half is
-    dense at the strict end, where lines are drawn: each takes in a few per cent more rows.
+    dense at the strict end, where thresholds are drawn: each takes in a few per cent more rows.
 
     Args:
-        qualifying_threshold: shape (rows,); minus infinity where a row qualifies at no line.
+        qualifying_threshold: shape (rows,); minus infinity where a row qualifies at no threshold.
     """
     observed = np.unique(qualifying_threshold[np.isfinite(qualifying_threshold)])
     if observed.size <= MAX_THRESHOLDS:
@@ -36,7 +36,7 @@ def count_by_account(
     account_count: int,
     mask: NDArray[np.bool_] | None = None,
 ) -> Floats:
-    """How many rows of each account have now >= line > before, shape (accounts, lines).
+    """How many rows of each account have now >= threshold > before, shape (accounts, thresholds).
 
     Args:
         qualifying_threshold: shape (rows,).
@@ -49,7 +49,7 @@ def count_by_account(
     included = np.ones(qualifying_threshold.size, np.bool_) if mask is None else mask
     width = thresholds.size + 1
     start = account[included] * width
-    # A row counts from the first line above `before` up to the last one not above `now`.
+    # A row counts from the first threshold above `before` up to the last one not above `now`.
     first = start + np.searchsorted(thresholds, previous_threshold[included], side="right")
     after = start + np.searchsorted(thresholds, qualifying_threshold[included], side="right")
     size = account_count * width

@@ -23,7 +23,7 @@ from .rate_weights import ALIKE, RateWeights, rate_weights
 from .value_and_precision import precision_threshold, value_threshold
 
 MAX_SHIFT = 2.0
-"""Log-odds that a segment's or a month's own line may at most lie from the pooled one."""
+"""Log-odds that a segment's or a month's own threshold may at most lie from the pooled one."""
 
 MIN_DECIDED = 200
 """Newly qualified groups that sales decided on, from which on verdicts say what is precise."""
@@ -33,7 +33,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class EntryOutcomes:
-    """Who newly qualifies at which line, and what became of them.
+    """Who newly qualifies at which threshold, and what became of them.
 
     Attributes:
         entries: the entries.
@@ -58,11 +58,11 @@ class EntryOutcomes:
         )
 
     def count(self, threshold: float) -> int:
-        """Newly qualified groups at a line."""
+        """Newly qualified groups at a threshold."""
         return int(self.entries.count(np.array([threshold]))[0])
 
     def hit_rate(self, threshold: float) -> float:
-        """Share of hits among the newly qualified at a line; 0 without any."""
+        """Share of hits among the newly qualified at a threshold; 0 without any."""
         hits = self.select(self.hit).count(threshold)
         if not hits:
             return 0.0
@@ -112,7 +112,7 @@ def learn_thresholds(
     """The thresholds of a policy, pooled, by segment and by month.
 
     A group qualifies at a snapshot if its readiness and its completeness reach their thresholds;
-    it is newly qualified if it was not at the snapshot before. By policy, the pooled line is
+    it is newly qualified if it was not at the snapshot before. By policy, the pooled threshold is
 
     capacity    the lowest at which sales can take all newly qualified groups a week, those of
                 segments with a capacity of their own apart; not below the base rate. It is where
@@ -121,12 +121,12 @@ def learn_thresholds(
     precision   the lowest at which the lower confidence bound of the share of the newly qualified
                 that convert within the horizon reaches the precision asked for. With a column
                 `accepted` (true, false or null) and at least 200 newly qualified decided cases at
-                the loosest line, it is the share that sales accepted of those they decided on
+                the loosest threshold, it is the share that sales accepted of those they decided on
 
-    Segments and months have lines of their own, moved toward the pooled one: their shift, at most
-    2 in log-odds, counts n / (n + shrinkage). n is the number of cases that speak for it at the
-    pooled line: newly qualified groups for capacity, the conversions to be expected of them for
-    the others. With few cases the shift is small, and 0 with none.
+    Segments and months have thresholds of their own, moved toward the pooled one: their shift, at
+    most 2 in log-odds, counts n / (n + shrinkage). n is the number of cases that speak for it at
+    the pooled threshold: newly qualified groups for capacity, the conversions to be expected of
+    them for the others. With few cases the shift is small, and 0 with none.
 
     By capacity, segments and months differ where the settings give them a capacity. By value and
     precision all segments do, and the months that were seen in two years at least: a season that
@@ -251,7 +251,7 @@ def _outcome_thresholds(
 
 
 def _own_threshold(outcomes: EntryOutcomes, settings: ThresholdSettings) -> float:
-    """The line of these cases alone, by outcome."""
+    """The threshold of these cases alone, by outcome."""
     new_entries = outcomes.entries
     thresholds = candidate_thresholds(
         np.concatenate((new_entries.qualifying_threshold, new_entries.previous_threshold))
@@ -276,7 +276,7 @@ def _own_threshold(outcomes: EntryOutcomes, settings: ThresholdSettings) -> floa
 def _shrunk_shift(
     threshold: float, pooled: float, cases: float, settings: ThresholdSettings
 ) -> float:
-    """Log-odds from the pooled line to one's own, shrunk by the cases that speak for it."""
+    """Log-odds from the pooled threshold to one's own, shrunk by the cases that speak for it."""
     if not cases:
         return 0.0
     log_odds = logit(np.clip([pooled, threshold], 1e-6, 1 - 1e-6))

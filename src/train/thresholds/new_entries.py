@@ -1,4 +1,4 @@
-"""Who newly qualifies, and when: the flow that sales take, for every line at once."""
+"""Who newly qualifies, and when: the flow that sales take, for every threshold at once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SCORED_COLUMNS = ("group_id", "as_of", "readiness", "completeness")
 
 @dataclass(frozen=True)
 class NewEntries:
-    """Entries at every line: a row enters at lines with now >= line > before.
+    """Entries at every threshold: a row enters at thresholds with now >= threshold > before.
 
     Attributes:
         row_index: shape (entries,); the place of each in the rows that were given.
-        qualifying_threshold: shape (entries,); the highest line at which it qualifies, minus
+        qualifying_threshold: shape (entries,); the highest threshold at which it qualifies, minus
             infinity if none.
         previous_threshold: shape (entries,); the same of its group at the snapshot before, minus
             infinity if it was not there. At most `qualifying_threshold`.
@@ -35,13 +35,13 @@ class NewEntries:
     weeks: float
 
     def count(self, thresholds: Floats) -> NDArray[np.intp]:
-        """Groups that newly qualify at each line, shape as `thresholds`."""
+        """Groups that newly qualify at each threshold, shape as `thresholds`."""
         return _count_at_or_above(self.qualifying_threshold, thresholds) - _count_at_or_above(
             self.previous_threshold, thresholds
         )
 
     def per_week(self, thresholds: Floats) -> Floats:
-        """Groups a week that newly qualify at each line, shape as `thresholds`."""
+        """Groups a week that newly qualify at each threshold, shape as `thresholds`."""
         return self.count(thresholds) / self.weeks
 
     def select(self, mask: NDArray[np.bool_]) -> NewEntries:
@@ -55,15 +55,15 @@ class NewEntries:
 
 
 def find_new_entries(rows: pd.DataFrame, qualifying_threshold: Floats) -> NewEntries:
-    """The flow of rows that qualify up to the line `qualifying_threshold`.
+    """The flow of rows that qualify up to the threshold `qualifying_threshold`.
 
     The first snapshot is stock and not counted; with one snapshot only, its stock is spread over
     four weeks.
 
     Args:
         rows: group_id and as_of (timestamps), one row per group and snapshot.
-        qualifying_threshold: shape (rows,); the highest line at which each row qualifies, minus
-            infinity if none.
+        qualifying_threshold: shape (rows,); the highest threshold at which each row qualifies,
+            minus infinity if none.
     """
     cutoffs, snapshot = np.unique(rows["as_of"].to_numpy("datetime64[us]"), return_inverse=True)
     group = pd.factorize(rows["group_id"])[0]
@@ -80,7 +80,7 @@ def find_new_entries(rows: pd.DataFrame, qualifying_threshold: Floats) -> NewEnt
 
 
 def require_scored_rows(rows: pd.DataFrame, columns: tuple[str, ...] = SCORED_COLUMNS) -> None:
-    """Makes sure that a line can be learned on rows.
+    """Makes sure that a threshold can be learned on rows.
 
     Raises:
         ValueError: a column is missing, there are no rows, a (group_id, as_of) appears twice, or

@@ -43,7 +43,7 @@ def replay_nights(
             column of the segment, if there are segments; one row per open group and snapshot.
         thresholds: those learned, with their schedule.
         settings: whose capacities count.
-        states: lower line, dwell and recycling.
+        states: lower threshold, dwell and recycling.
         verdicts: what sales had said by a cut-off, as `features.time_rules.verdicts` gives it.
 
     Returns:

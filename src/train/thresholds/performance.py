@@ -1,4 +1,4 @@
-"""What a line brings: precision, recall, volume and value, each with its interval."""
+"""What a threshold brings: precision, recall, volume and value, each with its interval."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LABELLED_COLUMNS = (*SCORED_COLUMNS, "account_id", "converted")
 
 @dataclass(frozen=True)
 class AccountCounts:
-    """Counts by account at every line.
+    """Counts by account at every threshold.
 
     Attributes:
-        entries: shape (accounts, lines); newly qualified groups.
-        hits: shape (accounts, lines); those of them that convert within the horizon.
-        recalled: shape (accounts, lines); groups that convert and were qualified when they were
-            about to, in a snapshot that the conversion followed within the horizon.
+        entries: shape (accounts, thresholds); newly qualified groups.
+        hits: shape (accounts, thresholds); those of them that convert within the horizon.
+        recalled: shape (accounts, thresholds); groups that convert and were qualified when they
+            were about to, in a snapshot that the conversion followed within the horizon.
         conversions: shape (accounts, 1); groups that convert.
         weeks: that the entries are spread over.
     """
@@ -74,7 +74,7 @@ def measure_performance(
         resamples: draws of accounts behind each 95 % interval, at least 1.
         seed: of the draws; the same seed gives the same intervals.
         expected_rate: share of the rows that is expected to convert, where it is another.
-        states: lower line, dwell and recycling.
+        states: lower threshold, dwell and recycling.
         verdicts: what sales had said by a snapshot.
 
     Raises:
@@ -105,7 +105,7 @@ def _measure_replayed(
 
 
 def _count_replayed(replayed: pd.DataFrame) -> AccountCounts:
-    """Counts of the line in force, shape (accounts, 1) each."""
+    """Counts of the threshold in force, shape (accounts, 1) each."""
     account, names = pd.factorize(replayed["account_id"])
     entered = replayed["entered"].to_numpy(np.bool_)
     converted = replayed["converted"].to_numpy(np.bool_)
@@ -141,12 +141,12 @@ def forecast_performance(
     expected_rate: float | None = None,
     states: StateSettings = DEFAULT_STATES,
 ) -> ThresholdPerformance:
-    """What to expect of the line now in force: how good of the past, how many recently.
+    """What to expect of the threshold now in force: how good of the past, how many recently.
 
-    Precision and recall are those of rows whose outcomes are known. By capacity it is the line of
-    the last snapshot in `recent` that begins, and what sales can take that goes on, with no part
-    for outcomes. By value and precision outcomes drew the line, so every account is measured by one
-    that the others drew. The volume is that of `recent`, whose outcomes nobody knows yet: a
+    Precision and recall are those of rows whose outcomes are known. By capacity it is the threshold
+    of the last snapshot in `recent` that begins, and what sales can take that goes on, with no part
+    for outcomes. By value and precision outcomes drew the threshold, so every account is measured
+    by one that the others drew. The volume is that of `recent`, whose outcomes nobody knows yet: a
     portfolio that grows brings more than it did when those were made. The value is what a touch was
     worth on the former, times the volume of the latter.
 
@@ -159,7 +159,7 @@ def forecast_performance(
         resamples: draws of accounts behind each 95 % interval, at least 1.
         seed: of the draws.
         expected_rate: share of the groups that is expected to convert, where it is another.
-        states: lower line, dwell and recycling.
+        states: lower threshold, dwell and recycling.
 
     Raises:
         ValueError: as `require_scored_rows`.
@@ -185,7 +185,7 @@ def forecast_performance(
 
 
 FOLDS = 5
-"""Parts of the accounts; the line that measures one is drawn by the others."""
+"""Parts of the accounts; the threshold that measures one is drawn by the others."""
 
 
 def _replay_by_others(
@@ -214,16 +214,16 @@ def threshold_curve(
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """What every pooled line would bring on these rows, with the shifts as they are.
+    """What every pooled threshold would bring on these rows, with the shifts as they are.
 
-    Arguments and errors as `measure_performance`. The schedule does not matter: each line holds
-    throughout, and a group newly qualifies whenever it was below it at the snapshot before.
+    Arguments and errors as `measure_performance`. The schedule does not matter: each threshold
+    holds throughout, and a group newly qualifies whenever it was below it at the snapshot before.
 
     Returns:
-        One row per line, from loose to strict, at most 200: readiness (of the pooled line) and
-        per_week, precision, recall, value_per_week (see `ThresholdPerformance`), each followed by
-        its 95 % interval, as per_week_low and per_week_high. NaN where there is nothing to divide
-        by, and for value without gain and cost.
+        One row per threshold, from loose to strict, at most 200: readiness (of the pooled
+        threshold) and per_week, precision, recall, value_per_week (see `ThresholdPerformance`),
+        each followed by its 95 % interval, as per_week_low and per_week_high. NaN where there is
+        nothing to divide by, and for value without gain and cost.
     """
     require_scored_rows(rows, LABELLED_COLUMNS)
     qualifying = qualifying_thresholds(rows, thresholds)
@@ -287,7 +287,7 @@ def _count_accounts(rows: pd.DataFrame, qualifying: Floats, thresholds: Floats) 
 def _with_intervals(
     counts: AccountCounts, settings: ThresholdSettings, resamples: int, seed: int
 ) -> dict[str, Floats]:
-    """Columns of every figure at every line: the value and the ends of its interval."""
+    """Columns of every figure at every threshold: the value and the ends of its interval."""
     accounts = len(counts.conversions)
     draws = np.random.default_rng(seed).multinomial(
         accounts, np.full(accounts, 1 / accounts), resamples
@@ -304,7 +304,7 @@ def _with_intervals(
 def _measures(
     counts: AccountCounts, weights: Floats, settings: ThresholdSettings
 ) -> dict[str, Floats]:
-    """Each figure, shape (draws, lines), of accounts that count `weights`, (draws, accounts)."""
+    """Each figure, shape (draws, thresholds), of accounts by `weights` (draws, accounts)."""
     entries, hits = weights @ counts.entries, weights @ counts.hits
     recalled, conversions = weights @ counts.recalled, weights @ counts.conversions
     gain, cost = settings.gain, settings.cost
@@ -328,7 +328,7 @@ def _ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 
 def _interval(resampled: Floats) -> tuple[Floats, Floats]:
-    """The middle 95 % of each column, shape (lines,); draws without the figure are left out."""
+    """The middle 95 % of each column, shape (thresholds,), of the draws that have the figure."""
     ends = np.full((2, resampled.shape[1]), np.nan)
     for index, column in enumerate(resampled.T):
         finite = column[np.isfinite(column)]

@@ -1,4 +1,4 @@
-"""The lines that conversions draw: what a touch earns, and the share of touches that convert."""
+"""Thresholds by outcomes: what a touch earns, and the share of touches that convert."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .new_entries import Floats
 def value_threshold(
     thresholds: Floats, entries: Floats, hits: Floats, gain: float, cost: float
 ) -> float:
-    """The line whose newly qualified groups earn most: gain of conversions less cost of touches.
+    """The threshold whose newly qualified groups earn most: gain of conversions less cost.
 
     For calibrated readiness it tends to cost / gain (Elkan, IJCAI 2001). Among equals the
-    strictest is taken. Where no line earns anything, nobody qualifies (`thresholds.UNREACHABLE`).
+    strictest is taken. Where no threshold earns anything, nobody qualifies
+    (`thresholds.UNREACHABLE`).
 
     Args:
         thresholds: ascending.
-        entries: shape (accounts, lines); newly qualified groups.
-        hits: shape (accounts, lines); those of them that converted within the horizon.
+        entries: shape (accounts, thresholds); newly qualified groups.
+        hits: shape (accounts, thresholds); those of them that converted within the horizon.
         gain: of a conversion, in account currency.
         cost: of a touch, same currency.
     """
@@ -33,18 +34,18 @@ def value_threshold(
 def precision_threshold(
     thresholds: Floats, entries: Floats, hits: Floats, precision: float, confidence: float
 ) -> float:
-    """The loosest line up to which the share of hits is surely as high as asked for.
+    """The loosest threshold up to which the share of hits is surely as high as asked for.
 
-    Lines are tested from strict to loose, in an order that outcomes have no part in, and the first
-    that fails ends it. So the confidence holds for the line that is chosen, however many were
-    tested (fixed-sequence testing; Maurer, Hothorn and Lehmacher, 1995): where the share is too
-    low at every line, a line is published in at most 1 - `confidence` of the cases. Else, nobody
-    qualifies (`thresholds.UNREACHABLE`).
+    Thresholds are tested from strict to loose, in an order that outcomes have no part in, and the
+    first that fails ends it. So the confidence holds for the threshold that is chosen, however many
+    were tested (fixed-sequence testing; Maurer, Hothorn and Lehmacher, 1995): where the share is
+    too low at every threshold, a threshold is published in at most 1 - `confidence` of the cases.
+    Else, nobody qualifies (`thresholds.UNREACHABLE`).
 
     Args:
         thresholds: ascending.
-        entries: shape (accounts, lines); newly qualified groups.
-        hits: shape (accounts, lines); those of them that converted, or that sales accepted.
+        entries: shape (accounts, thresholds); newly qualified groups.
+        hits: shape (accounts, thresholds); those of them that converted, or that sales accepted.
         precision: share that the lower bound must reach, 0..1.
         confidence: of the bound, one-sided.
     """
@@ -56,16 +57,16 @@ def precision_threshold(
 
 
 STEP_IN_CASES = 1.1
-"""Each line that is tested has at least so many times the cases of the one before: lines that
-differ by a case or two would only add chances to fail."""
+"""Each threshold that is tested has at least this many times the cases of the one before: those
+that differ by a case or two would only add chances to fail."""
 
 
 def lines_to_test(entries: Floats, precision: float, confidence: float) -> NDArray[np.intp]:
-    """Places of the lines to test, from strict to loose; outcomes play no part.
+    """Places of the thresholds to test, from strict to loose; outcomes play no part.
 
     The first has so many accounts that a share a third of the way from the one asked for to all
-    would pass: on fewer, even a good line often fails, and with it all that come after. Where no
-    line has as many, the loosest alone is tested.
+    would pass: on fewer, even a good threshold often fails, and with it all that come after. Where
+    no threshold has as many, the loosest alone is tested.
     """
     cases, accounts = entries.sum(axis=0), (entries > 0).sum(axis=0)
     least = _least_cases(precision, confidence)
@@ -86,15 +87,15 @@ def _least_cases(precision: float, confidence: float) -> int:
 
 
 def precision_lower_bound(entries: Floats, hits: Floats, confidence: float) -> Floats:
-    """Lower confidence bound of the share of hits at each line, shape (lines,); 0 without entries.
+    """Lower confidence bound of the share of hits, shape (thresholds,); 0 without entries.
 
     Clopper and Pearson's bound, on the number of independent groups that would leave as much
     doubt: groups of one account resemble each other, so the variance is that of a ratio of sums
     over accounts (linearised), and never less than that of independent groups.
 
     Args:
-        entries: shape (accounts, lines); cases.
-        hits: shape (accounts, lines); hits among them.
+        entries: shape (accounts, thresholds); cases.
+        hits: shape (accounts, thresholds); hits among them.
         confidence: one-sided, 0.5 or more, under 1.
     """
     cases, total_hits = entries.sum(axis=0), hits.sum(axis=0)
