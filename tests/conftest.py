@@ -188,6 +188,9 @@ def _random_tables(seed: int, as_of: datetime, groups: int = 6) -> dict[str, lis
     for number, group_id in enumerate(group_ids):
         for contact_id in draw.sample(contact_ids, number % 6):
             members += _memberships(draw, group_id, contact_id, as_of)
+    doubts = random.Random(seed)  # noqa: S311 - beside `draw`, whose rows stay as they are
+    for row in members:
+        row["probability"] = doubts.choice((None, 1.0, 0.85, 0.3))
     activities = [
         {
             "activity_id": f"x{number}",

@@ -62,9 +62,10 @@ def simulate(
     export: Annotated[
         list[str] | None,
         typer.Option(
-            help="Write OUT/exports/SHAPE too: hubspot_ui_ja, hubspot_ui_en, hubspot_fivetran, "
-            "hubspot_airbyte, salesforce_export, salesforce_fivetran, marketo_bulk or "
-            "account_engagement; may be repeated."
+            help="Write OUT/exports/SHAPE too: hubspot_ui_ja, hubspot_ui_en, hubspot_ui_names, "
+            "hubspot_fivetran, hubspot_airbyte, hubspot_dlt, salesforce_export, "
+            "salesforce_data_loader, salesforce_fivetran, salesforce_fivetran_history, "
+            "salesforce_dlt, marketo_bulk or account_engagement; may be repeated."
         ),
     ] = None,
     config: Config = None,

@@ -8,12 +8,15 @@ from mqbg.intake.importing import import_export
 from mqbg.settings import settings_from_values
 
 KINDS = {
-    "hubspot_ui_en": "hubspot", "hubspot_ui_ja": "hubspot", "hubspot_fivetran": "hubspot",
-    "hubspot_airbyte": "hubspot", "salesforce_export": "salesforce",
-    "salesforce_fivetran": "salesforce", "marketo_bulk": "marketo",
+    "hubspot_ui_en": "hubspot", "hubspot_ui_ja": "hubspot", "hubspot_ui_names": "hubspot",
+    "hubspot_fivetran": "hubspot", "hubspot_airbyte": "hubspot",
+    "salesforce_export": "salesforce", "salesforce_data_loader": "salesforce",
+    "salesforce_fivetran": "salesforce", "salesforce_fivetran_history": "salesforce",
+    "salesforce_dlt": "salesforce", "marketo_bulk": "marketo",
     "account_engagement": "account_engagement",
 }  # fmt: skip
-DATES_JOINS = ("salesforce_export", "salesforce_fivetran", "marketo_bulk", "account_engagement")
+DATES_JOINS = tuple(shape for shape, kind in KINDS.items() if kind != "hubspot")
+NO_ACTIVITIES = ("hubspot_ui_en", "hubspot_ui_ja", "hubspot_ui_names", "hubspot_dlt")
 _STAGES = {
     "open": {"Prospecting", "見込み"}, "opportunity": {"Proposal", "提案"}, "won": {"won"},
     "lost": {"lost"}, "reopened": {"Prospecting", "reopened"},

@@ -53,6 +53,7 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "low": (0.125,),
     "high": (0.75,),
     "threshold": (0.5,),
+    "probability": (0.75, 1.0),
     "completeness": (0.5, 1.0),
     "completeness_threshold": (0.6,),
     "scale": (0.5,),
@@ -142,6 +143,8 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "since_qualified": ("since", "points"),
     "status_moved": ("date", "status_before", "status", "why"),
     "days_ago": ("date",),
+    "suggested_by_title": ("title", "role", "probability"),
+    "suggested_silent": ("date",),
     "of_last_run": ("as_of", "version", "groups"),
     "undelivered": ("step", "count"),
     # What changed since an earlier cut-off.

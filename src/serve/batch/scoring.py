@@ -22,6 +22,7 @@ from ...explain.reasons import (
 from ...explain.shapley.stakeholders import GroupStakeholders, group_stakeholders
 from ...explain.shapley.theme_attribution import catalogue_themes
 from ...explain.summaries import MemberFacts, action_text, group_summary, member_summary
+from ...features.declare.themes.completeness import EXPECTED_COMPLETENESS
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
 from ...features.time_rules.verdicts import latest_verdicts
@@ -159,6 +160,9 @@ def _score_rows(
     qualified = thresholds.qualifies(readiness, completeness, segments, as_of)
     rank = ranks(log_odds)
     engaged, engagement = features["engaged_completeness"], features["rule_engagement"]
+    expected = features[
+        EXPECTED_COMPLETENESS if EXPECTED_COMPLETENESS in features.column_names else "completeness"
+    ]
     return [
         {
             "group_id": group.group.group_id,
@@ -189,6 +193,7 @@ def _score_rows(
                 if group.single_point_index is None
                 else group.group.contact_ids[group.single_point_index]
             ),
+            "expected_completeness": expected[i].as_py(),
         }
         for i, (group, account_id, solution_id) in enumerate(
             zip(

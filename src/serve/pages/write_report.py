@@ -34,6 +34,7 @@ from .portfolio_files import (
     row_values,
 )
 from .score_changes import EarlierScores, index_earlier_scores
+from .suggestions import Suggestions, read_suggestions
 from .training_record import TrainingRecord
 
 INDEX, MODEL_PAGE, GROUPS_FOLDER = "index.html", "model.html", "groups"
@@ -99,13 +100,15 @@ def write_report(
 
     Raises:
         BadInput: there are no scores, the source or the model is not theirs, the earlier scores
-            are not of an earlier cut-off, or `out` holds something else.
+            are not of an earlier cut-off, the import's suggestions are damaged, or `out` holds
+            something else.
     """
     names = read_names(scored, source)
     as_of = require_one_cutoff(scored, "report")
     earlier = None if before is None else index_earlier_scores(before, as_of)
     languages = (language, *(one for one in more_languages if one.code != language.code))
-    report = _Report(scored, source, bundle, names, earlier, history, languages, pages)
+    suggestions = read_suggestions(source)
+    report = _Report(scored, source, bundle, names, earlier, history, languages, pages, suggestions)
     with replaced_folder(out, is_report_file) as staging:
         for name in ASSETS:
             _write(staging / name, _asset(name))
@@ -133,6 +136,7 @@ class _Report:
     history: ScoreHistory
     languages: tuple[Language, ...]
     pages: int
+    suggestions: Suggestions
 
     def write(
         self,
@@ -173,6 +177,7 @@ class _Report:
                 file=f"{GROUPS_FOLDER}/{page.group.page}",
                 page=page,
                 names=self.names,
+                suggestions=self.suggestions,
                 **links,
             )
             _write(folder / GROUPS_FOLDER / str(page.group.page), text)
