@@ -61,7 +61,10 @@ class TrainingData:
         """
         vocabulary = find_vocabulary(self.source, end)
         before = self.catalogue.vocabulary
-        if vocabulary.template == before.template and all(
+        same_values = vocabulary.template == before.template and (
+            vocabulary.uncertain_roles == before.uncertain_roles
+        )
+        if same_values and all(
             set(getattr(vocabulary, part)) == set(getattr(before, part))
             for part in ("families", "questions")
         ):
