@@ -27,7 +27,7 @@ from mqbg.train.training import MODEL, TrainingResult, split_and_catalogue, trai
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from . import congress
-from .processes import in_processes
+from .processes import in_processes, without_bars
 from .rivals.hand_written import chances
 from .timing import mqbg
 
@@ -101,6 +101,7 @@ def signal_of(world_and_seed: tuple[Path, int | None]) -> Signal:
             pq.write_table(shuffled, folder / "stage_events.parquet")
         settings = Settings(model=ModelSettings(threads=1))
         with open_source(folder, threads=1) as source:
+            without_bars(source)
             prepared = without_lone_activities(prepare_source(source, settings))
             split, catalogue = split_and_catalogue(prepared, None)
             judged = replace(split, before_test=(), after_test=(), gap=())

@@ -37,7 +37,7 @@ from mqbg.train.thresholds.nights import replay_nights
 from mqbg.train.training import split_and_catalogue
 from scipy.special import expit, logit
 
-from .processes import in_processes
+from .processes import in_processes, without_bars
 from .timing import mqbg, timed
 
 GROUPS, NIGHTS = 4_000, 182
@@ -131,6 +131,7 @@ def _opened(world: Path, model: Path, until: datetime) -> tuple[ExitStack, Featu
     settings = Settings(model=THIN, observation=ObservationSettings(until))
     opened = ExitStack()
     source = opened.enter_context(open_source(world, threads=THIN.threads))
+    without_bars(source)
     bundle = load_bundle(model)
     return opened, prepare_source(source, settings), replace(bundle, settings=settings)
 

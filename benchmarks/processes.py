@@ -9,9 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TypeVar
 
+from mqbg.source.staging import Source
 from mqbg.support.terminal import ERRORS, progress_shown
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 LINES = 10  # said where there is no terminal for a bar
 
@@ -49,3 +51,8 @@ def _say(label: str, count: int, total: int) -> None:
     """A line now and then where no bar is seen."""
     if not ERRORS.is_terminal and (count * LINES // total) > ((count - 1) * LINES // total):
         print(f"{label}: {count} of {total}", file=sys.stderr, flush=True)
+
+
+def without_bars(source: Source) -> None:
+    """Keeps DuckDB from drawing bars of its own, as it does in a process without a main module."""
+    source.backend.con.execute("SET enable_progress_bar = false")
