@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import pickle
 import pwd
@@ -50,8 +52,14 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("no clock")
 
-# No test reads what another one left; those of the cache name a folder of their own.
-os.environ[CACHE_VARIABLE] = ""
+# Queries are compiled once for a run of the tests and all of its processes, in a folder that goes
+# with it; no test reads what another run left, and those of the cache name a folder of their own.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="mqbg-cache-")
+    atexit.register(shutil.rmtree, os.environ[CACHE_VARIABLE], ignore_errors=True)
+
+# Tests make few reference cycles, and modules and tests are never garbage: searched seldom.
+gc.set_threshold(50_000, 20, 50)
 
 Row = dict[str, Any]
 Tables = Mapping[str, Sequence[Row] | pa.Table]
@@ -491,6 +499,12 @@ def empty_mlflow(shared_folder) -> Path:
             connect_mlflow().MlflowClient().search_experiments()
 
     return shared_folder("mlflow", make) / "mlflow.db"
+
+
+def pytest_collection_finish() -> None:
+    """Takes modules and collected tests, a million objects, out of every later search."""
+    gc.collect()
+    gc.freeze()
 
 
 # ---------------------------------------------------------------- what takes long

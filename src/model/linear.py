@@ -34,7 +34,9 @@ class LinearTerm:
 
     def log_odds(self, values: Floats) -> Floats:
         """What each value of the feature adds, shape as given."""
-        return self.slope * standardised(values, self.centre, self.scale)
+        distance = standardised(values, self.centre, self.scale)
+        distance *= self.slope
+        return distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,17 @@ class LinearPart:
 
 def logarithm(values: Floats) -> Floats:
     """sign(x) * log(1 + |x|), shape as given; amounts spread over magnitudes come close."""
-    return np.asarray(np.copysign(np.log1p(np.abs(values)), values), dtype=np.float64)
+    found: Floats = np.abs(values)
+    np.log1p(found, out=found)
+    return np.copysign(found, values, out=found)
 
 
 def standardised(values: Floats, centre: float, scale: float) -> Floats:
     """Standard deviations of the logarithm from its centre, clipped, 0 where missing."""
-    distance = np.clip((logarithm(values) - centre) / scale, -CLIP, CLIP)
-    distance[np.isnan(distance)] = 0.0
+    distance = logarithm(values)  # worked on in place: it is asked of millions of coalitions
+    distance -= centre
+    distance /= scale
+    np.maximum(distance, -CLIP, out=distance)
+    np.minimum(distance, CLIP, out=distance)
+    np.copyto(distance, 0.0, where=np.isnan(distance))
     return distance

@@ -32,6 +32,7 @@ from mqbg.settings import (
 )
 from mqbg.train.data.snapshots import collect_snapshots
 from mqbg.train.data.split import forward_split
+from mqbg.train.data.training_data import split_and_catalogue, thin_training_sentence
 from mqbg.train.evaluate.baselines import BASELINES
 from mqbg.train.evaluate.evaluation import MODEL
 from mqbg.train.fit import trees as fit
@@ -39,8 +40,6 @@ from mqbg.train.fit.reference_members import find_reference_members
 from mqbg.train.fit.shrinkage import describe_blend
 from mqbg.train.training import (
     probe_leaks,
-    split_and_catalogue,
-    thin_training_sentence,
     train,
 )
 

@@ -31,6 +31,8 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "step": ("Find one.",),
     "stage": ("opportunity",),
     "population": ("all accounts",),
+    "column": ("role",),
+    "nearest": (None, "user"),
     "version": ("2",),
     "version_before": ("1",),
     "from_day": ("May 1, 2024",),
@@ -42,6 +44,7 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "filled": (["user"], []),
     "missing": (["user", "buyer"], []),
     "people": (["Mori Aya", "Abe Jun"], ["Mori Aya"]),
+    "names": (["“buyer”", "“judge” (nearest: user)"], ["“buyer”"]),
     # Numbers: points are score points, shares are of 1.
     "points": (3.25, -3.25, 0.0),
     "points_before": (40.25, 0.0),
@@ -65,6 +68,11 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "rows": (1000,),
     "conversions": (90,),
     "accounts": (200,),
+    "more": (0, 3),
+    "share": (0.25,),
+    "now": (0.0, 0.05),
+    "found": (3,),
+    "expected": (120.5,),
     # Instants.
     "date": (datetime(2024, 5, 31, 9),),
     "as_of": (datetime(2024, 6, 1),),
@@ -106,6 +114,13 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "dated_heading": ("heading", "as_of"),
     "heading_with_threshold": ("heading", "as_of", "threshold"),
     "not_measured": (),
+    # What every page says first.
+    "fit_refused": (),
+    "fit_unknown": ("column", "share", "names", "more"),
+    "fit_name": ("name", "nearest"),
+    "fit_emptied": ("column", "now"),
+    "fit_volume": ("kind", "expected", "found"),
+    # A group's summary, continued.
     "group_readiness": ("readiness", "low", "high", "threshold", "status", "days"),
     "group_roles": ("completeness", "completeness_threshold", "filled", "missing"),
     "group_active": ("roles", "kinds"),

@@ -22,6 +22,7 @@ from ..treeshap.compiling import compiled
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_TURNED_ROWS = 64  # of which the lines of memory stay in the cache, term after term
 _REDUCTION_CODES = {Aggregation.SUM: 0, Aggregation.MAX: 1, Aggregation.MIN: 2}
 
 _ROW = numba.types.Array(numba.float64, 1, "A", readonly=True)
@@ -154,6 +155,25 @@ def _fill_prefixes(
                     reductions[term], running[index - 1, term], rows[row, term]
                 )
         index += 1
+
+
+@compiled(numba.void(_AGGREGATES, _INTS, _ROW, _AGGREGATES))
+def turn_to_columns(aggregates: Floats, terms: Integers, defaults: Floats, columns: Floats) -> None:
+    """Copies some terms of totals, each to a row of its own, with its default in place of NaN.
+
+    Args:
+        aggregates: shape (sets, all terms).
+        terms: shape (terms,); which.
+        defaults: shape (terms,).
+        columns: shape (terms, sets); overwritten.
+    """
+    for start in range(0, len(aggregates), _TURNED_ROWS):
+        end = min(start + _TURNED_ROWS, len(aggregates))
+        for place in range(terms.size):
+            term, default = terms[place], defaults[place]
+            for row in range(start, end):
+                value = aggregates[row, term]
+                columns[place, row] = default if np.isnan(value) else value
 
 
 def interchangeable_types(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

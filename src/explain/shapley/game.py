@@ -1,15 +1,15 @@
 """The stakeholder game: Shapley values of members in v(S) = log-odds of the members S (design.md).
 
-Each game is a generator: it yields the totals of the coalitions it wants valued, shape
-(sets, terms), and receives their log-odds, shape (sets,). `play_games` runs many games side by side
-and values their coalitions together, in batches of bounded size, so a hundred thousand groups cost
-neither a hundred thousand calls nor the memory of all their coalitions.
+Each game is a generator: it yields the totals of the coalitions it wants valued, arrays of shape
+(sets, terms), and receives the log-odds of all of them, shape (sets,). `play_games` runs many games
+side by side and values their coalitions together, in batches of bounded size, so a hundred thousand
+groups cost neither a hundred thousand calls nor the memory of all their coalitions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,9 +25,13 @@ MEMBERS_PER_ROTATION = 25
 MAX_ROTATIONS = 16  # 16 rotated pairs tell as much of 400 members as 60 at random
 MIN_PAIRS = 16  # with fewer, an error estimated from them is too often too small ...
 MIN_BLOCKS = 6  # ... and with fewer blocks of them
-Game = Generator[Floats, Floats, "Outcome"]
+Coalitions = Sequence[Floats]  # totals to value together, of shape (sets, terms) each
+Game = Generator[Coalitions, Floats, "Outcome"]
 Key = TypeVar("Key")
 Result = TypeVar("Result")
+
+_ORDERS = numba.types.Array(numba.int64, 2, "C", readonly=True)
+_TYPES = numba.types.Array(numba.intp, 1, "C", readonly=True)
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,10 @@ ShapleyValues = tuple[float, float, Floats, Floats, Floats]
 
 def _exact(
     aggregator: Aggregator, base: Floats, rows: Floats, counts: Integers, requested: Floats
-) -> Generator[Floats, Floats, ShapleyValues]:
+) -> Generator[Coalitions, Floats, ShapleyValues]:
     """Every distinct coalition: how many members of each type are in, not which."""
     coalitions = aggregator.coalitions(base, rows, counts)
-    values = yield np.vstack([coalitions, requested])
+    values = yield (coalitions, requested)
     requested_values, values = values[len(coalitions) :], values[: len(coalitions)]
     phi = shapley_of_types(np.ascontiguousarray(values), counts)
     return float(values[0]), float(values[-1]), phi, np.zeros(counts.size), requested_values
@@ -164,7 +168,7 @@ def _sampled(
     requested: Floats,
     settings: ExplainSettings,
     rng: np.random.Generator,
-) -> Generator[Floats, Floats, ShapleyValues]:
+) -> Generator[Coalitions, Floats, ShapleyValues]:
     """Antithetic pairs of permutations until the error is small; each sums exactly by itself.
 
     Turning each order through the places follows Mitchell et al., Sampling Permutations for Shapley
@@ -183,16 +187,13 @@ def _sampled(
         orders = _antithetic_orders(member_count, rotations, target_blocks - len(block_means), rng)
         coalitions = aggregator.prefixes_by_order(base, members, orders).reshape(-1, base.size)
         is_first = not len(block_means)
-        values = yield np.vstack([coalitions, requested]) if is_first else coalitions
+        values = yield (coalitions, requested) if is_first else (coalitions,)
         path_values = values[: len(coalitions)].reshape(len(orders), member_count + 1)
         if is_first:
             requested_values = values[path_values.size :]
             base_value, everyone = float(path_values[0, 0]), float(path_values[0, -1])
-        gains = [
-            _mean_by_type(np.diff(path), types[order], type_count)
-            for path, order in zip(path_values, orders, strict=True)
-        ]
-        blocks = np.array(gains).reshape(-1, 2 * rotations, type_count).mean(axis=1)
+        gains = _mean_gains(np.ascontiguousarray(path_values), orders, types, type_count)
+        blocks = gains.reshape(-1, 2 * rotations, type_count).mean(axis=1)
         block_means = np.vstack([block_means, blocks])
         error = block_means.std(axis=0, ddof=1) / np.sqrt(len(block_means))
         if error.max() < settings.standard_error or len(block_means) >= max_blocks:
@@ -212,20 +213,41 @@ def _antithetic_orders(
     A block is one random order begun at evenly spread places, each with its reverse: so every
     member comes early, in the middle and late, and less is left to chance.
     """
-    starts = [member_count * rotation // rotations for rotation in range(rotations)]
-    drawn = [rng.permutation(member_count) for _ in range(blocks)]
-    rotated = [np.roll(order, -start) for order in drawn for start in starts]
-    return np.array(
-        [directed for order in rotated for directed in (order, order[::-1])], dtype=np.int64
-    )
+    starts = member_count * np.arange(rotations) // rotations
+    rotated = (np.arange(member_count) + starts[:, None]) % member_count
+    drawn = np.array([rng.permutation(member_count) for _ in range(blocks)])
+    forwards = drawn[:, rotated].reshape(-1, 1, member_count)
+    both = np.concatenate([forwards, forwards[:, :, ::-1]], axis=1)
+    return np.ascontiguousarray(both.reshape(-1, member_count), dtype=np.int64)
 
 
-def _mean_by_type(gains: Floats, types: NDArray[np.intp], type_count: int) -> Floats:
-    return np.bincount(types, gains, type_count) / np.bincount(types, minlength=type_count)
+@compiled(numba.float64[:, ::1](numba.float64[:, ::1], _ORDERS, _TYPES, numba.int64))
+def _mean_gains(
+    path_values: Floats, orders: Integers, types: NDArray[np.intp], type_count: int
+) -> Floats:
+    """What members of each type add at the mean, in each order; shape (orders, types).
+
+    Args:
+        path_values: shape (orders, members + 1); log-odds as one member after the other comes in.
+        orders: shape (orders, members).
+        types: shape (members,).
+        type_count: how many types there are.
+    """
+    gains = np.zeros((len(orders), type_count))
+    members = np.zeros(type_count)
+    for member_type in types:
+        members[member_type] += 1
+    for order in range(len(orders)):
+        for place in range(types.size):
+            step = path_values[order, place + 1] - path_values[order, place]
+            gains[order, types[orders[order, place]]] += step
+        for member_type in range(type_count):
+            gains[order, member_type] /= members[member_type]
+    return gains
 
 
 def play_games(
-    games: Iterable[tuple[Key, Generator[Floats, Floats, Result]]],
+    games: Iterable[tuple[Key, Generator[Coalitions, Floats, Result]]],
     value: Callable[[list[tuple[Key, int]], Floats], Floats],
     rows_per_batch: int,
 ) -> Iterator[tuple[Key, Result]]:
@@ -234,14 +256,15 @@ def play_games(
     Args:
         games: key and generator; drawn as they are needed.
         value: takes [(key, number of sets), ...] and their stacked totals, shape (sets, terms),
-            and returns the log-odds, shape (sets,).
+            and returns the log-odds, shape (sets,). The array of totals is used again.
         rows_per_batch: coalitions to gather before they are valued.
     """
-    pending: list[tuple[Key, Generator[Floats, Floats, Result], Floats]] = []
+    pending: list[tuple[Key, Generator[Coalitions, Floats, Result], Coalitions]] = []
     remaining = iter(games)
     exhausted = False
+    buffer = np.empty((0, 0))
     while not exhausted or pending:
-        rows = sum(len(coalitions) for _key, _game, coalitions in pending)
+        rows = sum(map(_set_count, (coalitions for _key, _game, coalitions in pending)))
         while rows < rows_per_batch and not exhausted:
             next_game = next(remaining, None)
             if next_game is None:
@@ -249,16 +272,22 @@ def play_games(
                 break
             key, game = next_game
             pending.append((key, game, next(game)))
-            rows += len(pending[-1][2])
+            rows += _set_count(pending[-1][2])
         if not pending:
             return
         batch, pending = pending, []
-        sizes = [(key, len(coalitions)) for key, _game, coalitions in batch]
-        stacked = [coalitions for _key, _game, coalitions in batch]
-        values = value(sizes, stacked[0] if len(stacked) == 1 else np.vstack(stacked))
+        sizes = [(key, _set_count(coalitions)) for key, _game, coalitions in batch]
+        parts = [part for _key, _game, coalitions in batch for part in coalitions]
+        if rows > len(buffer):  # fresh memory for each batch costs as much as filling it
+            buffer = np.empty((rows, parts[0].shape[1]))
+        values = value(sizes, np.concatenate(parts, out=buffer[:rows]))
         ends = np.cumsum([size for _key, size in sizes])
         for (key, game, _asked), answer in zip(batch, np.split(values, ends[:-1]), strict=True):
             try:
                 pending.append((key, game, game.send(answer)))
             except StopIteration as end:
                 yield key, end.value
+
+
+def _set_count(coalitions: Coalitions) -> int:
+    return sum(map(len, coalitions))

@@ -15,7 +15,7 @@ from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
 from ...model.bundle import Bundle
 from ...model.feature_matrix import encode_category
 from ..treeshap import compile_model_text
-from .coalition_aggregates import Floats
+from .coalition_aggregates import Floats, Integers, turn_to_columns
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,25 @@ class Valuation:
     def _columns(self, group: NDArray[np.intp], aggregates: Floats) -> dict[str, Any]:
         """Facts of the groups and totals of the coalitions, by name."""
         columns: dict[str, Any] = {name: values[group] for name, values in self._facts_read.items()}
-        by_term = np.ascontiguousarray(aggregates[:, self._term_indices].T)
-        for index, values in zip(self._term_indices, by_term, strict=True):
-            term = self.bundle.catalogue.terms[index]
-            if term.default is not None:
-                values[np.isnan(values)] = term.default
-            columns[term.name] = values
+        by_term = np.empty((self._term_indices.size, len(aggregates)))
+        turn_to_columns(aggregates, self._term_indices, self._term_defaults, by_term)
+        for index, values in zip(self._term_indices.tolist(), by_term, strict=True):
+            columns[self.bundle.catalogue.terms[index].name] = values
         return columns
 
     @cached_property
-    def _term_indices(self) -> list[int]:
-        """Places of the terms that the features read."""
+    def _term_indices(self) -> Integers:
+        """Places of the terms that the features read, shape (terms read,)."""
         needed = set(feature_evaluator(self.bundle.used_numeric_catalogue).input_columns)
         terms = self.bundle.catalogue.terms
-        return [index for index, term in enumerate(terms) if term.name in needed]
+        places = [index for index, term in enumerate(terms) if term.name in needed]
+        return np.array(places, dtype=np.int64)
+
+    @cached_property
+    def _term_defaults(self) -> Floats:
+        """What stands where such a term is null, shape (terms read,); NaN for a null."""
+        defaults = [self.bundle.catalogue.terms[index].default for index in self._term_indices]
+        return np.array([np.nan if one is None else one for one in defaults])
 
     @cached_property
     def _group_indices(self) -> dict[str, int]:

@@ -271,7 +271,7 @@ def _texts(
         summaries[0]["reason_facts"] if summaries else None,
         words.names,
         words.features,
-        words.bundle.settings.target.horizon_days,
+        words.bundle.settings,
         words.language,
         measured=words.bundle.measured,
     )

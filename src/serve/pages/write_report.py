@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
@@ -24,6 +24,7 @@ from ..batch.scoring import ScoreTables
 from .content_security_policy import PAGE_POLICY
 from .group_page import group_pages
 from .model_page import model_page
+from .notices import notices
 from .portfolio import MAX_PAGES, Portfolio, portfolio, require_one_cutoff
 from .portfolio_files import (
     CSV_FILE,
@@ -72,6 +73,7 @@ def write_report(
     record: TrainingRecord | None = None,
     before: ScoreTables | None = None,
     history: ScoreHistory = NO_HISTORY,
+    facts: Mapping[str, Any] | None = None,
     pages: int = MAX_PAGES,
     progress: Progress = no_progress,
 ) -> Path:
@@ -92,6 +94,7 @@ def write_report(
         record: what the registry keeps of the training; None where it cannot be read.
         before: the tables of an earlier cut-off, to say what changed.
         history: of the groups in the store's runs.
+        facts: what `mqbg score` kept of the run, for the notice on every page.
         pages: this many groups have a page of their own.
         progress: called with a label and the share done.
 
@@ -108,7 +111,9 @@ def write_report(
     earlier = None if before is None else index_earlier_scores(before, as_of)
     languages = (language, *(one for one in more_languages if one.code != language.code))
     suggestions = read_suggestions(source)
-    report = _Report(scored, source, bundle, names, earlier, history, languages, pages, suggestions)
+    report = _Report(
+        scored, source, bundle, names, earlier, history, languages, facts or {}, pages, suggestions
+    )
     with replaced_folder(out, is_report_file) as staging:
         for name in ASSETS:
             _write(staging / name, _asset(name))
@@ -135,6 +140,7 @@ class _Report:
     earlier: EarlierScores | None
     history: ScoreHistory
     languages: tuple[Language, ...]
+    facts: Mapping[str, Any]
     pages: int
     suggestions: Suggestions
 
@@ -156,7 +162,8 @@ class _Report:
             pages=self.pages,
         )
         model = model_page(self.bundle, figures, record, overview.lowest_threshold, language)
-        render = _renderer(language, overview, self.languages)
+        said = notices(self.facts, language, measured=self.bundle.measured)
+        render = _renderer(language, overview, self.languages, said)
         _write(folder / INDEX, render("index.html", here=INDEX))
         _write(folder / DATA_FILE, portfolio_data(overview, language))
         _write(folder / CSV_FILE, portfolio_csv(overview, language))
@@ -193,7 +200,10 @@ def _asset(name: str) -> str:
 
 
 def _renderer(
-    language: Language, overview: Portfolio, languages: Sequence[Language]
+    language: Language,
+    overview: Portfolio,
+    languages: Sequence[Language],
+    said: Sequence[str],
 ) -> Callable[..., str]:
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -218,6 +228,7 @@ def _renderer(
         "csv_file": CSV_FILE,
         "dated_summary": dated_summary,
         "label": language.word_tables["labels"],
+        "notices": said,
         "portfolio": overview,
         "policy": PAGE_POLICY,
         "index": INDEX,

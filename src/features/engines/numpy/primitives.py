@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 
 from ..instants import NAT
 from ..rounding import check_int64_range
@@ -68,11 +69,8 @@ def count_bits(bits: Any) -> Any:
 
 
 def c_log(values: Any) -> Any:
-    """Natural logarithms, as the C library has them."""
-    positive = values > 0
-    found = map(math.log, np.where(positive, values, 1.0).ravel().tolist())
-    logs = np.fromiter(found, np.float64, np.size(values)).reshape(np.shape(values))
-    return np.where(positive, logs, np.log(values))
+    """Natural logarithms, as the C library has them; scipy's loop calls it."""
+    return xlogy(1.0, values)
 
 
 def c_power(base: Any, exponent: Any) -> Any:
