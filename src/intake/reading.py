@@ -137,10 +137,24 @@ def _unpacked(path: Path, scratch: Path) -> Iterator[Path]:
                     f"import: {path.name} is a zip with a password: unpack it and give the folder"
                 )
             folder = scratch / f"{path.stem}-{sum(1 for _ in scratch.iterdir())}"
-            packed.extractall(folder)
+            for entry in packed.infolist():
+                entry.filename = _written_name(entry)
+                packed.extract(entry, folder)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
         raise BadInput(f"import: expected a zip that can be read, {path.name}: {error}") from None
     yield from _files(folder, scratch)
+
+
+def _written_name(entry: zipfile.ZipInfo) -> str:
+    """The entry's name; without the mark of UTF-8, Windows in Japan writes it in Shift_JIS."""
+    if entry.flag_bits & 0x800:
+        return entry.filename
+    for encoding in ("utf-8", "cp932"):
+        try:
+            return entry.filename.encode("cp437").decode(encoding)
+        except UnicodeError:
+            continue
+    return entry.filename
 
 
 Keep = Callable[[str, duckdb.DuckDBPyRelation], None]
