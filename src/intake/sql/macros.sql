@@ -41,6 +41,8 @@ CREATE MACRO email_of(x) AS nullif(regexp_extract(lower(x), '[a-z0-9._%+''\-/=?^
 CREATE MACRO email_host(x) AS nullif(split_part(x, '@', 2), '');
 CREATE MACRO ids_of(x) AS list_filter(list_transform(regexp_split_to_array(regexp_replace(coalesce(x, ''), '[\[\]"'' ]', '', 'g'), '[;,]'),
     lambda one: trim(one)), lambda one: one <> '');
+-- Ids of the records that gave way to the one of `id`; HubSpot may write the time of the merge behind each.
+CREATE MACRO merged_into(id, merged) AS list_filter(list_transform(ids_of(merged), lambda one: split_part(one, ':', 1)), lambda one: one <> id);
 -- What a stage is where nothing but its name says it.
 CREATE MACRO stage_state(x) AS CASE
     WHEN regexp_full_match(lower(x), '(closed[ _]?won|won|受注|成約|成立|受注済み?|成約済み?|完了（成立）|クローズ[ （(]*(受注|成立|成約)[）)]?|closedwon|契約締結)') THEN 'won'

@@ -14,5 +14,5 @@ SELECT stageid, label, CASE WHEN flag(closedwon) THEN 'won'
 FROM src."deal_pipeline_stage";
 -- Ids of contacts that gave way: what names them is the remaining contact's.
 CREATE VIEW merged_contacts AS
-SELECT split_part(unnest(ids_of(coalesce(hsmergedobjectids, hscalculatedmergedvids))), ':', 1) AS id FROM src."contact"
+SELECT unnest(merged_into(id, coalesce(hsmergedobjectids, hscalculatedmergedvids))) AS id FROM src."contact"
 UNION SELECT vidtomerge FROM src."contact_merge_audit";

@@ -1,8 +1,11 @@
-SELECT 'people' AS object, 'Contact' AS source_table, other AS source_id, 'Contact' AS other_table, id AS other_id, 'crm_merge' AS decided_by
-FROM (SELECT id, split_part(unnest(ids_of(merged)), ':', 1) AS other FROM src."Contact") WHERE other <> id
+SELECT 'people' AS object, 'Contact' AS source_table, unnest(merged_into(id, merged)) AS source_id,
+    'Contact' AS other_table, id AS other_id, 'crm_merge' AS decided_by
+FROM src."Contact"
 UNION ALL BY NAME
-SELECT 'companies' AS object, 'Company' AS source_table, other AS source_id, 'Company' AS other_table, id AS other_id, 'crm_merge' AS decided_by
-FROM (SELECT id, split_part(unnest(ids_of(merged)), ':', 1) AS other FROM src."Company") WHERE other <> id
+SELECT 'companies' AS object, 'Company' AS source_table, unnest(merged_into(id, merged)) AS source_id,
+    'Company' AS other_table, id AS other_id, 'crm_merge' AS decided_by
+FROM src."Company"
 UNION ALL BY NAME
-SELECT 'deals' AS object, 'Deal' AS source_table, other AS source_id, 'Deal' AS other_table, id AS other_id, 'crm_merge' AS decided_by
-FROM (SELECT id, split_part(unnest(ids_of(merged)), ':', 1) AS other FROM src."Deal") WHERE other <> id
+SELECT 'deals' AS object, 'Deal' AS source_table, unnest(merged_into(id, merged)) AS source_id,
+    'Deal' AS other_table, id AS other_id, 'crm_merge' AS decided_by
+FROM src."Deal"
