@@ -21,6 +21,7 @@ from mqbg.features.declare.themes.history import LARGE_ACCOUNT_GROUPS
 from mqbg.features.tables.feature_source import without_lone_activities
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.features.time_rules.eligible_groups import start_of_history, training_cutoffs
+from mqbg.model import bundle
 from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.settings import (
     ExplainSettings,
@@ -67,13 +68,13 @@ def quiet(_label, _share):
 FEW = (
     *("inbound_30d", "inbound_ever", "high_intent_90d", "engagement_21", "days_since_inbound"),
     *("members", "members_left_90d", "members_joined_90d", "active_share_30d", "newly_awake"),
-    *("logged_90d", "completeness", "engaged_completeness", "rule_engagement", "outbound_30d"),
-    *("group_age_days", "stage_changes", "verdicts_rejected", "questions_answered"),
-    *("account_conversion_rate", "solution", "tier", "country"),
+    *("logged_90d", "completeness", "engaged_completeness", "rule_engagement", "points_75_25"),
+    *("outbound_30d", "group_age_days", "stage_changes", "verdicts_rejected", "questions_answered"),
+    *("account_conversion_rate", "solution", "tier", "industry", "country"),
 )
 
 
-def of_few(vocabulary):
+def of_few(vocabulary, _names=None):
     return build_catalogue(vocabulary, FEW)
 
 
@@ -81,7 +82,8 @@ def of_few(vocabulary):
 def few_columns():
     """Trainings in which the catalogue has no other columns than `FEW`, and few trees."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "build_catalogue", of_few)
+        for module in (training, bundle):
+            patch.setattr(module, "build_catalogue", of_few)
         patch.setattr(fit, "ROUNDS", 50)
         yield
 
