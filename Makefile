@@ -3,8 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # uv on the path if there is one, else our own copy inside the environment
 UV := $(shell command -v uv || echo $(BIN)/uv)
+# bytecode is kept, whatever the environment says: without it each process compiles all modules
+export PYTHONDONTWRITEBYTECODE :=
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test test-slow test-browser test-spark test-notebooks lint types format docs site bench clean
+.PHONY: help setup demo test pytest test-slow test-browser test-spark test-notebooks lint types format docs site bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -20,11 +23,14 @@ $(BIN)/mqbg: pyproject.toml uv.lock
 demo: setup ## simulate, check, train, score and report, in under two minutes
 	$(BIN)/mqbg demo
 
-test: setup lint types ## lint, types and every test
-	OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal
+test: setup ## lint, types beside every test
+	@$(MAKE) --no-print-directory --jobs 2 lint types pytest
+
+pytest: setup
+	$(PYTEST)
 
 test-slow: setup ## the tests marked slow
-	MQBG_SLOW=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal -m slow
+	MQBG_SLOW=1 $(PYTEST) -m slow
 
 test-browser: setup ## the pages in headless Chromium
 	@npm install --silent --no-save --no-audit --no-fund --prefix .venv/axe axe-core@4.11.0 \

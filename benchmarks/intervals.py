@@ -8,17 +8,18 @@ gives a group should lie in the interval of another's in four of five cases.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from mqbg.features import build_catalogue, find_vocabulary, prepare_source
+from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.features.tables.feature_source import FeatureSource
 from mqbg.features.time_rules.eligible_groups import (
     end_of_observation,
@@ -28,15 +29,19 @@ from mqbg.features.time_rules.eligible_groups import (
 from mqbg.model.bundle import Bundle
 from mqbg.settings import ModelSettings, Settings
 from mqbg.source import open_source
+from mqbg.support.progress import no_progress
+from mqbg.support.terminal import progress_shown
 from mqbg.train.data.snapshots import SnapshotTable, collect_snapshots
 from mqbg.train.data.split import Split
 from mqbg.train.fit.procedure import fit_bundle
 from numpy.typing import NDArray
 
-from .timing import mqbg
+from .processes import in_processes
+from .timing import mqbg, timed
 
 WORLDS, GROUPS, CUTOFFS = 20, 400, 6
-SETTINGS = Settings(model=ModelSettings(threads=os.cpu_count() or 1, resamples=2))
+# Figures of a threshold are asked of no world, and each is fitted by a process of its own.
+SETTINGS = Settings(model=ModelSettings(threads=1, resamples=2))
 
 
 @dataclass(frozen=True)
@@ -83,20 +88,28 @@ def simulated_coverage(world: Path, worlds: int, settings: Settings = SETTINGS) 
     with open_source(world, threads=settings.model.threads) as source:
         prepared = prepare_source(source, settings)
         cutoffs = _last_labelled_cutoffs(prepared)
-        catalogue = build_catalogue(find_vocabulary(prepared, cutoffs[-1]))
-        snapshots = collect_snapshots(prepared, catalogue, cutoffs, _quiet)
+        vocabulary = find_vocabulary(prepared, cutoffs[-1])
+        with timed("snapshots"), progress_shown() as progress:
+            snapshots = collect_snapshots(prepared, build_catalogue(vocabulary), cutoffs, progress)
     accounts = np.array(sorted(set(snapshots.keys["account_id"])), dtype=object)
     dealt = np.random.default_rng(0).permutation(accounts.size) % (worlds + 2)
     scored = _of_accounts(snapshots, accounts[dealt >= worlds]).at_cutoffs([cutoffs[-1]])
     split = Split(tuple(cutoffs), (), cutoffs[-1])
-    bundles = [
-        fit_bundle(
-            _of_accounts(snapshots, accounts[dealt == number]), split, catalogue, settings, "",
-            _quiet, refits=settings.model.refits,
-        ).bundle
-        for number in range(worlds)
-    ]  # fmt: skip
+    parts = [_of_accounts(snapshots, accounts[dealt == number]) for number in range(worlds)]
+    fit = partial(fitted, split=split, vocabulary=vocabulary, settings=settings)
+    with timed(f"{worlds} trainings"):
+        bundles = in_processes("trainings", fit, parts)
     return coverage(bundles, scored.features)
+
+
+def fitted(
+    snapshots: SnapshotTable, split: Split, vocabulary: Vocabulary, settings: Settings
+) -> Bundle:
+    """What a training of one small world registers, refits included."""
+    return fit_bundle(
+        snapshots, split, build_catalogue(vocabulary), settings, "", no_progress,
+        refits=settings.model.refits,
+    ).bundle  # fmt: skip
 
 
 def coverage(bundles: Sequence[Bundle], features: pa.Table) -> Coverage:
@@ -142,7 +155,3 @@ def _of_accounts(snapshots: SnapshotTable, accounts: NDArray[np.object_]) -> Sna
         engaged[engaged["group_id"].isin(groups)],
         {days: within[chosen] for days, within in snapshots.converted_by_horizon.items()},
     )
-
-
-def _quiet(_label: str, _share: float) -> None:
-    """No bar."""

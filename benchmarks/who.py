@@ -90,7 +90,8 @@ def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
         ids = {"group_id": group.group_id, "contact_id": group.contact_ids}
         parts.append(pd.DataFrame({**ids, **values}))
     found = pd.concat(parts).set_index(["group_id", "contact_id"])
-    active = recent_activity(source, at).set_index(["group_id", "contact_id"])["activities_30d"]
+    recent, _contacted = recent_activity(source, at, bundle.settings.explain.contacted_days)
+    active = pd.Series({member: one.activities_30d for member, one in recent.items()})
     found["most active"] = active.reindex(found.index).fillna(0)
     found["SHAP shared out by activity"] = _shared_out(at, bundle, found["most active"])
     return found

@@ -9,21 +9,32 @@ The examples below go on from one another.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .commands.notebook import (
+    Instant,
+    drift,
+    load_settings,
+    probe,
+    register_training,
+    simulate,
+    to_cutoff,
+)
 from .contract import BadInput
-from .serve.batch.notebook_handles import DataSource, Model
+from .model.notebook_model import Model
+from .serve.batch.notebook_handles import DataSource
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .serve.batch.notebook_results import Scored, Story
     from .settings import Settings
-    from .train.training import TrainingResult
+    from .train.report.notebook_training import Trained
+    from .train.thresholds.policy_trial import PolicyTrial
 
 # Rooms are imported inside the functions: importing one module of ours loads no other.
 
@@ -31,61 +42,23 @@ __all__ = [
     "BadInput",
     "DataSource",
     "Model",
+    "PolicyTrial",
     "Scored",
     "Story",
     "Trained",
     "__version__",
+    "drift",
     "explain",
+    "explain_change",
     "features",
     "load_model",
+    "load_settings",
     "open_source",
+    "probe",
     "score",
+    "simulate",
     "train",
 ]
-
-Instant = str | date | datetime
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A training and its figures; nothing of it is logged before `log`.
-
-    Attributes:
-        model: what was learned.
-        figures: one row for each population, method and figure: value, low, high (95 %).
-        comparison: one row for each population and method, one column for each figure.
-    """
-
-    model: Model
-    figures: pd.DataFrame
-    comparison: pd.DataFrame
-    _result: TrainingResult = field(repr=False)
-    _data: str = field(repr=False)
-
-    def log(self) -> str | None:
-        """Log to MLflow and register, as `mqbg train` does.
-
-        Returns:
-            The version; None where no signal was found, which is logged and not registered.
-        """
-        import tempfile
-        from importlib.metadata import version
-
-        from .commands.versions import new_move
-        from .model.registry import FIRST, require_tracking_store
-        from .train.report.mlflow_logging import log_run_folder
-        from .train.report.run_folder import write_run_folder
-
-        require_tracking_store()
-        with tempfile.TemporaryDirectory() as folder:
-            write_run_folder(self._result, Path(folder), self._data, version("mqbg"))
-            logged = log_run_folder(Path(folder), new_move(FIRST, "the first version"))
-        return None if logged.version is None else str(logged.version)
-
-    def _repr_html_(self) -> str:
-        from .serve.batch.notebook_results import escaped, frame_html
-
-        return f"<p>{escaped(self._result.evaluation.verdict)}</p>{frame_html(self.comparison)}"
 
 
 def open_source(data: str | Path, config: str | Path | Settings | None = None) -> DataSource:
@@ -100,24 +73,23 @@ def open_source(data: str | Path, config: str | Path | Settings | None = None) -
         BadInput: what breaks the contract, every problem in one report; or a fault of the settings.
 
     Example:
-        >>> import mqbg
         >>> source = mqbg.open_source("data/world")
         >>> source
         mqbg.open_source('data/world')
     """
-    from .commands.options import read_settings
-
     if config is None or isinstance(config, (str, Path)):
-        config = read_settings(None if config is None else Path(config))
+        config = load_settings(config)
     return DataSource(data, config)
 
 
-def features(source: DataSource, as_of: Instant, model: Model | None = None) -> pd.DataFrame:
+def features(
+    source: DataSource, as_of: Instant | Sequence[Instant], model: Model | None = None
+) -> pd.DataFrame:
     """The feature table: one row for each group that is open at a cut-off.
 
     Args:
         source: the tables.
-        as_of: the cut-off; nothing known at or after it counts.
+        as_of: the cut-off, or several; nothing known at or after it counts.
         model: whose columns to make, by its own vocabulary and settings; None makes the
             catalogue of this source.
 
@@ -135,10 +107,11 @@ def features(source: DataSource, as_of: Instant, model: Model | None = None) -> 
     from .features.tables.feature_file import require_open_groups
     from .features.tables.feature_table import feature_table
 
-    at = _instant(as_of)
-    rows = source._feature_rows(at, model)
-    table = feature_table(rows.source, rows.catalogue, [at])
-    require_open_groups(table, [at], source.name)
+    asked = [as_of] if isinstance(as_of, (str, date)) else as_of
+    instants = sorted({to_cutoff(one) for one in asked})
+    rows = source._feature_rows(instants[-1], model)
+    table = feature_table(rows.source, rows.catalogue, instants)
+    require_open_groups(table, instants, source.name)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 
@@ -159,16 +132,23 @@ def train(source: DataSource, test_from: Instant | None = None, trials: int = 0)
         >>> set(trained.comparison.index.get_level_values("population")) >= {"all accounts"}
         True
     """
+    from .train.report.notebook_training import Trained
     from .train.training import train as train_model
 
-    first = None if test_from is None else _instant(test_from)
+    first = None if test_from is None else to_cutoff(test_from)
     trained = train_model(source._prepared(), test_from=first, trials=trials)
     figures = trained.evaluation.figures
     by_method = figures.pivot_table(
         index=["population", "method"], columns="figure", values="value", sort=False
     )
     model = Model(trained.bundle, source.settings.model.registered_name, "unregistered")
-    return Trained(model, figures, by_method.rename_axis(columns=None), trained, source.name)
+    return Trained(
+        model,
+        figures,
+        by_method.rename_axis(columns=None),
+        trained,
+        lambda: register_training(trained, source.name),
+    )
 
 
 def load_model(version: str | int | Path = "champion", name: str | None = None) -> Model:
@@ -226,7 +206,7 @@ def score(
     """
     from .serve.batch.notebook_results import Scored
 
-    job, at = source._job(model, language, force), _instant(as_of)
+    job, at = source._job(model, language, force), to_cutoff(as_of)
     job.check_fit(at, "score")
     tables = job.score(at)
     return Scored(**{name: table.to_pandas() for name, table in vars(tables).items()})
@@ -260,7 +240,7 @@ def explain(
     from .explain.summaries import dated_summary
     from .serve.batch.notebook_results import Story, group_text
 
-    job, at = source._job(model, language), _instant(as_of)
+    job, at = source._job(model, language), to_cutoff(as_of)
     job.require_open_group(group_id, at, "as_of")
     scored = job.score(at, group_ids=[group_id])
     members = scored.stakeholders.to_pandas().sort_values("contribution", ascending=False)
@@ -279,16 +259,49 @@ def explain(
     )
 
 
-def _instant(value: Instant) -> datetime:
-    from .settings import to_instant
+def explain_change(
+    source: DataSource,
+    model: Model,
+    group_id: str,
+    as_of: Instant,
+    since: Instant,
+) -> pd.DataFrame:
+    """What changed between two scores of a group, as `mqbg explain --since` says it.
 
-    found = to_instant(value)
-    if found is None:
-        raise BadInput(
-            "expected a date or time from 1990 to 2199 such as 2024-05-01 or 2024-05-01T09:00, "
-            f"got {value!r}"
-        )
-    return found
+    Args:
+        source: the tables.
+        model: what scores.
+        group_id: of a group that is open at both cut-offs.
+        as_of: the later cut-off.
+        since: the earlier one.
+
+    Returns:
+        One row for each part: cause (`decay`, `members`, `activity`, `group_activity`, `facts`),
+        contact_id, membership_change, role, log_odds, points. The points sum to the difference of
+        the two scores.
+
+    Raises:
+        BadInput: there is no such group, or it is not open at one of them.
+
+    Example:
+        >>> oldest = scored.scores.sort_values("group_id").group_id.iloc[0]
+        >>> parts = mqbg.explain_change(
+        ...     source, trained.model, oldest, as_of="2025-09-01", since="2025-08-25"
+        ... )
+        >>> set(parts.cause) >= {"decay", "facts"}
+        True
+    """
+    import pandas as pd
+
+    from .explain.changes.change_attribution import attribute_change
+
+    job, at, earlier = source._job(model), to_cutoff(as_of), to_cutoff(since)
+    for one, option in ((at, "as_of"), (earlier, "since")):
+        job.require_open_group(group_id, one, option)
+    parts = attribute_change(job.source, group_id, earlier, at, job.bundle).parts
+    return pd.DataFrame(parts)[
+        ["cause", "contact_id", "membership_change", "role", "log_odds", "points"]
+    ]
 
 
 def __getattr__(name: str) -> Any:
@@ -296,6 +309,14 @@ def __getattr__(name: str) -> Any:
         from .serve.batch import notebook_results
 
         return getattr(notebook_results, name)
+    if name == "Trained":
+        from .train.report.notebook_training import Trained
+
+        return Trained
+    if name == "PolicyTrial":
+        from .train.thresholds.policy_trial import PolicyTrial
+
+        return PolicyTrial
     if name == "__version__":
         from importlib.metadata import version  # slow to import, and seldom asked for
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import pickle
 import pwd
@@ -50,8 +52,14 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("no clock")
 
-# No test reads what another one left; those of the cache name a folder of their own.
-os.environ[CACHE_VARIABLE] = ""
+# Queries are compiled once for a run of the tests and all of its processes, in a folder that goes
+# with it; no test reads what another run left, and those of the cache name a folder of their own.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="mqbg-cache-")
+    atexit.register(shutil.rmtree, os.environ[CACHE_VARIABLE], ignore_errors=True)
+
+# Tests make few reference cycles, and modules and tests are never garbage: searched seldom.
+gc.set_threshold(50_000, 20, 50)
 
 Row = dict[str, Any]
 Tables = Mapping[str, Sequence[Row] | pa.Table]
@@ -188,6 +196,9 @@ def _random_tables(seed: int, as_of: datetime, groups: int = 6) -> dict[str, lis
     for number, group_id in enumerate(group_ids):
         for contact_id in draw.sample(contact_ids, number % 6):
             members += _memberships(draw, group_id, contact_id, as_of)
+    doubts = random.Random(seed)  # noqa: S311 - beside `draw`, whose rows stay as they are
+    for row in members:
+        row["probability"] = doubts.choice((None, 1.0, 0.85, 0.3))
     activities = [
         {
             "activity_id": f"x{number}",
@@ -392,7 +403,7 @@ def small_world(simulated) -> dict[str, pa.Table]:
 
 
 @pytest.fixture(scope="session")
-def small_champion(shared_folder, simulated) -> Path:
+def small_champion(shared_folder, simulated, empty_mlflow) -> Path:
     """A working folder in which `mqbg train` learned from the small world; not to be written to.
 
     It has settings, figures.json, and in mlruns a registry with a champion. This is the one
@@ -401,6 +412,8 @@ def small_champion(shared_folder, simulated) -> Path:
 
     def train(folder: Path) -> None:
         (folder / "mqbg.toml").write_text(SMALL_SETTINGS)
+        (folder / "mlruns").mkdir()
+        shutil.copy(empty_mlflow, folder / "mlruns")
         unset = {"MLFLOW_TRACKING_URI", "MQBG_STORE_URL"}
         environment = {name: value for name, value in os.environ.items() if name not in unset}
         arguments = ["--test-from", SMALL_TEST_FROM, "--json", "figures.json"]
@@ -488,6 +501,12 @@ def empty_mlflow(shared_folder) -> Path:
             connect_mlflow().MlflowClient().search_experiments()
 
     return shared_folder("mlflow", make) / "mlflow.db"
+
+
+def pytest_collection_finish() -> None:
+    """Takes modules and collected tests, a million objects, out of every later search."""
+    gc.collect()
+    gc.freeze()
 
 
 # ---------------------------------------------------------------- what takes long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import os
 import re
 import shlex
@@ -182,7 +183,14 @@ def test_the_examples_of_the_python_api_run_as_they_are_printed(simulated, tmp_p
     )
     names = {}
     runner = doctest.DocTestRunner()
-    for name in ("open_source", "features", "train", "load_model", "score", "explain"):
+    functions = (
+        *("simulate", "load_settings", "open_source", "features", "probe", "drift", "train"),
+        *("load_model", "score", "explain", "explain_change"),
+    )
+    assert {name for name in mqbg.__all__ if inspect.isfunction(getattr(mqbg, name))} == set(
+        functions
+    )
+    for name in functions:
         source = getattr(mqbg, name)
         [found] = doctest.DocTestFinder(recurse=False).find(source, name, globs=names)
         assert found.examples, name

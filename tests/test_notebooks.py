@@ -9,8 +9,8 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+import mqbg
 import pytest
-from mqbg.simulate import simulate
 
 NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
 EXECUTED = Path(__file__).parents[1] / "build" / "notebooks"
@@ -121,6 +121,29 @@ def test_the_first_cell_names_data_and_settings(path):
 
 
 @each
+def test_a_notebook_uses_the_python_api_alone(path):
+    nodes = [node for cell in cells(path, "code") for node in ast.walk(python(cell))]
+    imported = {
+        alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+    }
+    assert "mqbg" in imported
+    assert not {name for name in imported if name.startswith("mqbg.")}
+    modules = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert not {name for name in modules if name.split(".")[0] == "mqbg"}
+    used = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "mqbg"
+    }
+    assert used <= set(mqbg.__all__)
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert "bundle" not in attributes
+    assert not {name for name in attributes if name.startswith("_")}
+
+
+@each
 def test_a_notebook_defines_nothing(path):
     definitions = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
     for cell in cells(path, "code"):
@@ -150,6 +173,6 @@ def test_a_notebook_runs_top_to_bottom_and_leaves_nothing_behind(path, alone, mo
 
 @slow
 def test_a_notebook_reads_the_folder_that_is_named(alone, tmp_path, monkeypatch):
-    simulate(tmp_path / "ours", groups=120, seed=3)
+    mqbg.simulate(tmp_path / "ours", groups=120, seed=3)
     done = run(NOTEBOOKS[0], alone, monkeypatch, MQBG_DATA=str(tmp_path / "ours"))
     assert f"{tmp_path / 'ours'} follows the contract" in json.dumps(done)

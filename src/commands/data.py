@@ -18,6 +18,7 @@ from .options import (
     Data,
     Engine,
     Force,
+    JsonFile,
     Quarantine,
     parse_changed_since,
     parse_instant,
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 def check(
     data: Data,
     quarantine: Quarantine = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report here, also one with problems.")
-    ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Check the tables against the contract: every problem in one report."""
@@ -62,11 +61,13 @@ def simulate(
     export: Annotated[
         list[str] | None,
         typer.Option(
-            help="Write OUT/exports/SHAPE too: hubspot_ui_ja, hubspot_ui_en, hubspot_fivetran, "
-            "hubspot_airbyte, salesforce_export, salesforce_fivetran, marketo_bulk or "
-            "account_engagement; may be repeated."
+            help="Write OUT/exports/SHAPE too: hubspot_ui_ja, hubspot_ui_en, hubspot_ui_names, "
+            "hubspot_fivetran, hubspot_airbyte, hubspot_dlt, salesforce_export, "
+            "salesforce_data_loader, salesforce_fivetran, salesforce_fivetran_history, "
+            "salesforce_dlt, marketo_bulk or account_engagement; may be repeated."
         ),
     ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
@@ -81,6 +82,8 @@ def simulate(
             exports=tuple(export or ()),
             progress=lambda _step, done: progress("simulate", done),
         )
+    made = {"out": str(out), "groups": groups, "seed": seed, "exports": export or []}
+    write_json(json_file, made)
 
 
 def features(
@@ -98,6 +101,7 @@ def features(
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     force: Force = False,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Write the feature table of every open group at each cut-off."""
@@ -126,6 +130,8 @@ def features(
                 table = feature_table(rows.source, rows.catalogue, instants, progress=progress)
         require_open_groups(table, instants, display_name(data))
         write_feature_file(table, rows.columns_of, temporary)
+    made = {"out": str(out), "rows": table.num_rows, "columns": table.num_columns}
+    write_json(json_file, {**made, "as_of": instants, "columns_of": rows.columns_of})
 
 
 @contextmanager

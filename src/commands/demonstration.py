@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import RenderableType
@@ -21,12 +22,14 @@ from ..explain.language import Language, languages, load_language
 from ..features.tables.feature_source import FeatureSource, prepare_source
 from ..features.time_rules.verdicts import verdicts_as_of
 from ..model.bundle import Bundle
-from ..model.registry import FIRST
+from ..model.data_fit import data_fit
+from ..model.registry import FIRST, RegisteredBundle
 from ..serve.batch.capacity_at_night import capacity_at_night
 from ..serve.batch.names import read_names
-from ..serve.batch.score_files import write_score_tables
+from ..serve.batch.score_files import write_facts, write_score_tables
 from ..serve.batch.score_history import ScoreHistory
 from ..serve.batch.scoring import ScoreTables, score
+from ..serve.batch.scoring_job import ScoringJob
 from ..serve.pages import INDEX, training_record, write_report
 from ..serve.pages.portfolio import PortfolioGroup, portfolio
 from ..serve.store.connection import open_store
@@ -125,8 +128,13 @@ def run_demonstration(
             prepared, trained.bundle, as_of, str(logged.version), settings, store_url, progress
         )
         scored, before = runs.latest, runs.before
+        name = settings.model.registered_name
+        model = RegisteredBundle(trained.bundle, name, str(logged.version), logged.run_id or "")
+        job = ScoringJob(prepared, model, language, progress)
+        facts = job.facts(as_of, data_fit(prepared, trained.bundle, as_of))
         with new_folder(out / "scores") as temporary:
             write_score_tables(scored, temporary)
+            write_facts(facts, temporary)
         page = write_report(
             scored,
             source,
@@ -137,8 +145,10 @@ def run_demonstration(
             figures=trained.evaluation.figures,
             before=before,
             history=runs.history,
+            facts=facts,
+            settings=settings,
             pages=PAGES,
-            record=training_record(settings.model.registered_name, str(logged.version)),
+            record=training_record(name, str(logged.version)),
             progress=progress,
         )
         rows = portfolio(scored, read_names(scored, source), language).listed_groups[:SHOWN_GROUPS]
@@ -204,6 +214,22 @@ def demonstration_settings(settings: Settings) -> Settings:
         thresholds=replace(settings.thresholds, capacity_per_week=CAPACITY_PER_WEEK),
         model=replace(settings.model, ablation=False),
     )
+
+
+def demonstration_document(demonstrated: Demonstration) -> dict[str, Any]:
+    """What `--json` writes: where everything is, and the groups to work on first."""
+    return {
+        "out": str(demonstrated.out),
+        "as_of": demonstrated.as_of,
+        "version": demonstrated.version,
+        "verdict": demonstrated.trained.evaluation.verdict,
+        "readiest": [row.score["group_id"] for row in demonstrated.readiest_rows],
+        "page": str(demonstrated.page),
+        "other_pages": {name: str(page) for name, page in demonstrated.other_pages},
+        "scores": str(demonstrated.out / "scores"),
+        "store": demonstrated.store,
+        "tracking_uri": os.environ["MLFLOW_TRACKING_URI"],
+    }
 
 
 def demonstration_output(

@@ -215,14 +215,14 @@ def report(
     """Write the scores as pages that open without a server, in any language."""
     from ..model.known_names import model_spellings
     from ..model.registry import load_registered_bundle
-    from ..serve.batch.score_files import read_score_tables
+    from ..serve.batch.score_files import read_facts, read_score_tables
     from ..serve.batch.score_history import NO_HISTORY
     from ..serve.pages import training_record, write_report
     from ..source import checked_source
 
     settings = read_settings(config)
     page_languages = report_languages(lang, settings)
-    scored = read_score_tables(scores)
+    scored, facts = read_score_tables(scores), read_facts(scores)
     if not scored.scores.num_rows:
         raise BadInput(f"report: expected scores in {scores}, found none; run `mqbg score` first")
     earlier = None if before is None else read_score_tables(before)
@@ -250,6 +250,8 @@ def report(
             record=training_record(name, version),
             before=earlier or stored,
             history=history,
+            facts=facts,
+            settings=settings,
             progress=progress,
         )
     print(f"open {page}")  # noqa: T201 - the result

@@ -11,6 +11,7 @@ from typing import Any
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..features.declare.signals import Signal, in_window
@@ -158,41 +159,52 @@ class RecentActivity:
 
 
 def recent_activity(
-    source: FeatureSource, snapshot: Snapshot
-) -> dict[tuple[str, str], RecentActivity]:
-    """What the members of a moment did, by group_id and contact_id.
+    source: FeatureSource, snapshot: Snapshot, contacted_days: int
+) -> tuple[dict[tuple[str, str], RecentActivity], frozenset[tuple[str, str]]]:
+    """What the members of a moment did, and whom of them we contacted recently.
 
-    Members who never did anything are not in it.
+    Args:
+        source: prepared tables.
+        snapshot: the moment.
+        contacted_days: days for which a contact by us counts as recent.
+
+    Returns:
+        What each member did, by group_id and contact_id, without members who never did anything;
+        and the keys of those to whom an outbound activity went in these days.
     """
     as_of = snapshot.as_of_expression
 
     def people() -> ir.Table:
         return snapshot.people.filter(snapshot.people.contact_id.notnull())
 
-    def inbound() -> ir.Table:
-        known = known_before(rows_of_people(source.activities, people()), as_of)
-        return known.filter(known.inbound)
+    def known() -> ir.Table:
+        return known_before(rows_of_people(source.activities, people()), as_of)
 
     def by_kind() -> ir.Table:
-        rows = inbound()
+        rows = known()  # a kind is inbound or outbound throughout
+        by_us = ~rows.inbound & in_window(rows, as_of, contacted_days)
         counts = rows.group_by("member_no", "kind").agg(
             last_at=rows.occurred_at.max(),
-            times=rows.count(),
-            times_30d=in_window(rows, as_of, 30).cast("int64").sum(),
+            times=rows.inbound.cast("int64").sum(),
+            times_30d=(rows.inbound & in_window(rows, as_of, 30)).cast("int64").sum(),
+            by_us=by_us.cast("int64").sum(),
         )
         return _with_member_keys(counts, people())
 
     def by_content() -> ir.Table:
-        rows = inbound()
+        rows = known()
+        rows = rows.filter(rows.inbound)
         last = rows.group_by("member_no", "content_no").agg(last_at=rows.occurred_at.max())
         contents = number_contents(source.contract_tables["contents"])
         titles = contents.filter(contents.title.notnull()).select("content_no", "title")
         return _with_member_keys(last.join(titles, "content_no"), people())
 
-    found = _summarise_recent(snapshot.fetch("recent_kinds", by_kind))
+    kinds = snapshot.fetch(f"recent_kinds_{contacted_days}", by_kind)
+    contacted = kinds.filter(pc.greater(kinds["by_us"], 0))
+    found = _summarise_recent(kinds.filter(pc.greater(kinds["times"], 0)))
     for member, titles in _latest_titles(snapshot.fetch("recent_contents", by_content)).items():
         found[member] = replace(found[member], contents=titles)
-    return found
+    return found, frozenset(_by_member(contacted, ("kind",)))
 
 
 def _with_member_keys(rows: ir.Table, people: ir.Table) -> ir.Table:

@@ -22,7 +22,7 @@ from .findings import Rebuilt
 from .identity.accounts import link_companies
 from .identity.contacts import Edge, cluster_contacts, email_edges
 from .identity.mail_domains import is_free_mail
-from .identity.matching import model_of_persons, probable_pairs
+from .identity.matching import model_of_persons, own_mobiles, probable_pairs
 from .roles.members import decide_roles
 from .sql_files import sql_text
 
@@ -196,7 +196,9 @@ def _contacts(
             index=False
         )
     ]
-    linked = cluster_contacts(len(nodes), [*known, *decided, *likely], apart, list(nodes.email))
+    linked = cluster_contacts(
+        len(nodes), [*known, *decided, *likely], apart, list(nodes.email), own_mobiles(nodes)
+    )
     linked.insert(0, "node", nodes.node)
     con.from_df(linked).create("person_clusters")
     unsure = pairs[pairs.probability.between(settings.imports.review_from, threshold, "left")]

@@ -64,7 +64,12 @@ def _best(raws: Sequence[RawTable], shapes: Sequence[Shape]) -> Recognised | Non
     return best if best is not None and best.tables else None
 
 
-def _explained(found: Recognised) -> tuple[int, int, int]:
+def _explained(found: Recognised) -> tuple[int, int, int, bool]:
+    """How well a shape explains the tables, the best being the largest.
+
+    Of shapes that explain them alike, the one with local times: it is refused without a zone,
+    where the other would take local times for UTC.
+    """
     headers = {
         normalise_header(column)
         for raws in found.tables.values()
@@ -74,7 +79,7 @@ def _explained(found: Recognised) -> tuple[int, int, int]:
     marked = sum(1 for mark in found.shape.marks if any(one.startswith(mark) for one in headers))
     against = any(one.startswith(mark) for mark in found.shape.marks_against for one in headers)
     tables = sum(map(len, found.tables.values()))
-    return (0 if against else tables, marked, tables)
+    return (0 if against else tables, marked, tables, found.shape.local_times)
 
 
 def _assign(raws: Sequence[RawTable], shape: Shape) -> Recognised:

@@ -20,9 +20,20 @@ from .registry import RegisteredBundle
 
 
 def model_settings(bundle: Bundle, machine: Settings) -> Settings:
-    """The model's settings, with the threads of this machine."""
+    """The model's settings, with the threads of this machine and the steps that the user names."""
     threads = replace(bundle.settings.model, threads=machine.model.threads)
-    return replace(bundle.settings, model=threads)
+    steps = replace(
+        bundle.settings.explain,
+        min_step_points=machine.explain.min_step_points,
+        min_step_share=machine.explain.min_step_share,
+        contacted_days=machine.explain.contacted_days,
+    )
+    return replace(bundle.settings, model=threads, explain=steps)
+
+
+def page_settings(bundle: Bundle, user: Settings) -> Settings:
+    """The model's settings, with the steps and the states of the user, for pages."""
+    return replace(model_settings(bundle, user), states=user.states)
 
 
 @contextmanager

@@ -28,8 +28,8 @@ PUSH_FIELDS = (
     "group_id", "account_id", "solution_id", "as_of", "model_version", "readiness",
     "readiness_low", "readiness_high", "score", "log_odds", "base_log_odds", "completeness",
     "engaged_completeness", "engagement", "threshold", "completeness_threshold", "status", "rank",
-    "missing_roles", "top_reasons", "single_point_of_failure", "summary", "next_step", "trend",
-    "grade", "link",
+    "missing_roles", "top_reasons", "single_point_of_failure", "expected_completeness", "summary",
+    "next_step", "trend", "grade", "link",
 )  # fmt: skip
 """What may be sent: the columns of the scores table and what is made of the others."""
 

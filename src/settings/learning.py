@@ -140,6 +140,10 @@ class ExplainSettings:
         dependence_share: a member whose leaving costs at least this share of the readiness that
             the whole group adds is a single point of failure.
         min_support: a what-if needs at least this many training snapshots like it.
+        min_step_points: a next step is named that is worth at least this many score points ...
+        min_step_share: ... and at least this share of the group's score.
+        contacted_days: whom we contacted (outbound) in the last so many days, no step asks to
+            contact.
         language: of summaries, reasons and actions, a file of `explain/language` ...
         languages_folder: ... or of this folder, whose files add languages and override ours.
     """
@@ -149,6 +153,9 @@ class ExplainSettings:
     max_pairs: AtLeastTwo = 256
     dependence_share: Number = 0.5
     min_support: Whole = 20
+    min_step_points: NumberFromZero = 1.0
+    min_step_share: Annotated[Number, Field(ge=0, le=1)] = 0.05
+    contacted_days: WholeFromZero = 14
     language: Text = "en"
     languages_folder: Text = ""
 

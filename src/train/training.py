@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,26 +12,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..contract import BadInput
-from ..features.declare.catalogue import Catalogue, build_catalogue
-from ..features.declare.vocabulary import find_vocabulary, require_known_roles
 from ..features.tables.feature_source import FeatureSource, without_lone_activities
 from ..features.time_rules.eligible_groups import (
     end_of_observation,
-    later_cutoffs,
-    start_of_groups,
-    training_cutoffs,
 )
 from ..model.bundle import Bundle
 from ..model.data_profile import data_profile
 from ..settings import Settings
 from ..support.progress import Progress, no_progress
-from .data.labels import require_target_stage
 from .data.leak_findings import Finding
 from .data.leakage import find_leaks
 from .data.outcome_probes import near_perfect_methods
-from .data.snapshots import SnapshotTable, collect_snapshots, data_fingerprint
-from .data.split import MIN_TRAINING_CUTOFFS, Split, forward_split
+from .data.snapshots import SnapshotTable, collect_snapshots
+from .data.split import Split
+from .data.training_data import (
+    TrainingData,
+    collect_training_data,
+    split_and_catalogue,
+    thin_training_sentence,
+)
 from .evaluate.ablation import ablate_themes
 from .evaluate.comparison import POPULATIONS
 from .evaluate.evaluation import MODEL, Evaluation, evaluate_bundle, touched_per_snapshot
@@ -39,7 +39,6 @@ from .fit.monotone import cost_of_monotone_constraints
 from .fit.procedure import FitResult, build_training_matrix, fit_bundle
 from .fit.trees import max_refit_rounds
 from .fit.tuning import TuningResult, tune
-from .thresholds.learn import require_known_segments, require_policy
 
 logger = logging.getLogger(__name__)
 
@@ -116,129 +115,98 @@ def train(
         BadInput: too little history, no such target stage, no known role, or a part without an
             open group.
     """
-    source = without_lone_activities(source)
-    settings = source.settings
-    require_policy(settings.thresholds)
-    require_target_stage(source.tables["stage_events"], settings.target)
-    split, feature_catalogue = split_and_catalogue(source, test_from)
-    snapshots = collect_snapshots(source, feature_catalogue, split.cutoffs, progress)
-    _require_open_groups(snapshots, split)
-    training = snapshots.at_cutoffs(split.train)
-    require_known_segments(snapshots.keys_with_segments(), settings.thresholds)
-    findings = find_leaks(source.tables, settings, training.features, training.keys, progress)
-    for finding in findings:
-        logger.warning("%s", finding.sentence)
-    if sentence := thin_training_sentence(split, training):
-        logger.warning("%s", sentence)
-    training_fingerprint = data_fingerprint(source)
-    tuned = None
-    if trials:
-        rows = build_training_matrix(training, feature_catalogue, settings)
-        as_of = training.keys["as_of"].to_numpy()
-        tuned = tune(
-            rows,
-            as_of,
-            settings,
-            feature_catalogue.features,
-            trials,
-            studies,
-            training_fingerprint,
-            progress,
-        )
+    data = collect_training_data(source, test_from, progress)
+    findings = _warn_of_data(data, progress)
+    tuned = _tune(data, trials, studies, progress) if trials else None
     learned = fit_bundle(
-        snapshots,
-        split,
-        feature_catalogue,
-        settings,
-        training_fingerprint,
-        progress,
+        data.snapshots, data.split, data.catalogue, data.settings, data.fingerprint, progress,
         tuned.parameters if tuned else None,
-    )
-    touched = touched_per_snapshot(split, settings)
-    evaluation = evaluate_bundle(learned, snapshots, split, touched, progress)
+    )  # fmt: skip
+    touched = touched_per_snapshot(data.split, data.settings)
+    evaluation = evaluate_bundle(learned, data.snapshots, data.split, touched, progress)
     on_all_accounts = evaluation.figures["population"].eq(POPULATIONS[0])
     too_good = near_perfect_methods(evaluation.figures[on_all_accounts])
-    for finding in too_good:
-        logger.warning("%s", finding.sentence)
-    findings = (*findings, *too_good)
-    refit, all_snapshots, nights = None, snapshots, None
-    end = end_of_observation(source.tables, settings)
+    _log_findings(too_good)
+    end = end_of_observation(data.source.tables, data.settings)
+    refit, registered_data, nights = None, data, None
     if evaluation.signal.found:
         if evaluation.level.off:
             logger.warning("%s %s", evaluation.level.sentence, LEVEL_REMEDY)
         nights = measure_held_out_nights(
-            source, learned, evaluation, split, feature_catalogue, progress
+            data.source, learned, evaluation, data.split, data.catalogue, progress
         )
-        catalogue_now = _current_catalogue(source, feature_catalogue, end)
-        if catalogue_now is not feature_catalogue:
-            all_snapshots = collect_snapshots(source, catalogue_now, split.cutoffs, progress)
-        refit = fit_bundle(
-            all_snapshots,
-            split.of_everything(end),
-            catalogue_now,
-            settings,
-            training_fingerprint,
-            progress,
-            tuned.parameters if tuned else None,
-            max_refit_rounds(learned.fitted_trees),
-            follow_newest=evaluation.level.off,
-            refits=settings.model.refits,
-        )
+        registered_data = data.with_columns_known_at(end, progress)
+        refit = _fit_to_everything(registered_data, learned, evaluation, tuned, end, progress)
     bundle = refit.bundle if refit else learned.bundle
-    bundle = replace(bundle, profile=data_profile(source.contract_tables, settings, end))
+    bundle = replace(bundle, profile=data_profile(data.source.contract_tables, data.settings, end))
     names = list(bundle.catalogue.feature_names)
+    test_rows = registered_data.snapshots.at_cutoffs(data.split.test).features.select(names)
     trained = TrainingResult(
-        bundle, learned, evaluation, split, touched,
-        all_snapshots.features.select(names).slice(0, 5),
-        _sample_rows(
-            all_snapshots.at_cutoffs(split.test).features.select(names), settings.model.seed
-        ),
-        findings, tuned=tuned, refit=refit, nights=nights,
+        bundle, learned, evaluation, data.split, touched,
+        registered_data.snapshots.features.select(names).slice(0, 5),
+        _sample_rows(test_rows, data.settings.model.seed),
+        (*findings, *too_good), tuned=tuned, refit=refit, nights=nights,
     )  # fmt: skip
-    return _add_refits(trained, snapshots, progress)
+    return _add_refits(trained, data.snapshots, progress)
+
+
+def _warn_of_data(data: TrainingData, progress: Progress) -> tuple[Finding, ...]:
+    """What the leak probes find; that, and a part that is thin, are logged."""
+    training = data.training
+    findings = find_leaks(
+        data.source.tables, data.settings, training.features, training.keys, progress
+    )
+    _log_findings(findings)
+    if sentence := thin_training_sentence(data.split, training):
+        logger.warning("%s", sentence)
+    return findings
+
+
+def _log_findings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        logger.warning("%s", finding.sentence)
+
+
+def _tune(
+    data: TrainingData, trials: int, studies: Path | None, progress: Progress
+) -> TuningResult:
+    training = data.training
+    return tune(
+        build_training_matrix(training, data.catalogue, data.settings),
+        training.keys["as_of"].to_numpy(),
+        data.settings,
+        data.catalogue.features,
+        trials,
+        studies,
+        data.fingerprint,
+        progress,
+    )
+
+
+def _fit_to_everything(
+    data: TrainingData,
+    learned: FitResult,
+    evaluation: Evaluation,
+    tuned: TuningResult | None,
+    end: datetime,
+    progress: Progress,
+) -> FitResult:
+    """The judged procedure, fitted to every label that is known at `end`, test included."""
+    return fit_bundle(
+        data.snapshots,
+        data.split.of_everything(end),
+        data.catalogue,
+        data.settings,
+        data.fingerprint,
+        progress,
+        tuned.parameters if tuned else None,
+        max_refit_rounds(learned.fitted_trees),
+        follow_newest=evaluation.level.off,
+        refits=data.settings.model.refits,
+    )
 
 
 LEVEL_REMEDY = "What is registered is calibrated on the newest labels, where older rows count less."
-MIN_CONVERTED_GROUPS = 30
-
-
-def thin_training_sentence(split: Split, training: SnapshotTable) -> str:
-    """What the part to learn from lacks, and what to do; empty where it has enough.
-
-    Args:
-        split: its training cut-offs.
-        training: their rows.
-    """
-    groups = int(training.keys.loc[training.converted, "group_id"].nunique())
-    lacks = []
-    if len(split.train) < MIN_TRAINING_CUTOFFS:
-        lacks.append(f"{len(split.train)} of {MIN_TRAINING_CUTOFFS} cut-offs")
-    if groups < MIN_CONVERTED_GROUPS:
-        lacks.append(f"{groups} of {MIN_CONVERTED_GROUPS} converted groups")
-    if not lacks:
-        return ""
-    return (
-        f"the judged model learns from {' and '.join(lacks)} that it should have, so its figures "
-        "say less than they could of what is registered; bring a longer history, set denser "
-        "[snapshots] or a shorter [target] horizon_days"
-    )
-
-
-def _current_catalogue(source: FeatureSource, judged: Catalogue, end: datetime) -> Catalogue:
-    """The catalogue of the whole data; the judged one where it has the same columns.
-
-    Departments alone are no reason to read the tables again: the rarest of them change places with
-    every month, and no column is named after one.
-    """
-    vocabulary = find_vocabulary(source, end)
-    before = judged.vocabulary
-    same_columns = vocabulary.template == before.template and all(
-        set(getattr(vocabulary, part)) == set(getattr(before, part))
-        for part in ("families", "questions")
-    )
-    return judged if same_columns else build_catalogue(vocabulary)
-
-
 SHAP_SAMPLE_ROWS = 400
 
 
@@ -264,42 +232,6 @@ def probe_leaks(
     split, feature_catalogue = split_and_catalogue(source, test_from)
     snapshots = collect_snapshots(source, feature_catalogue, split.train, progress)
     return find_leaks(source.tables, source.settings, snapshots.features, snapshots.keys, progress)
-
-
-def split_and_catalogue(
-    source: FeatureSource, test_from: datetime | None
-) -> tuple[Split, Catalogue]:
-    """The cut-offs of each part, and the columns that are known by the start of the test.
-
-    Args:
-        source: prepared tables with their settings.
-        test_from: as in `train`.
-
-    Raises:
-        BadInput: too little history for a training, or no known role.
-    """
-    settings = source.settings
-    end = end_of_observation(source.tables, settings)
-    instants = training_cutoffs(settings, start_of_groups(source.tables), end)
-    split = forward_split(instants, settings.target.horizon_days, test_from)
-    require_known_roles(source, split.test_from)
-    feature_catalogue = build_catalogue(find_vocabulary(source, split.test_from))
-    if settings.thresholds.policy == "capacity":
-        return replace(
-            split, after_test=later_cutoffs(settings, split.test[-1], end)
-        ), feature_catalogue
-    # No other policy follows the flow of snapshots whose outcomes nobody knows yet.
-    return replace(split, before_test=()), feature_catalogue
-
-
-def _require_open_groups(snapshots: SnapshotTable, split: Split) -> None:
-    for part, cutoffs in (("training", split.train), ("test", split.test)):
-        if not len(snapshots.at_cutoffs(cutoffs).keys):
-            raise BadInput(
-                f"train: expected groups that were open in the {part} part, from "
-                f"{cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d}, found none; bring a longer "
-                "history or set another --test-from"
-            )
 
 
 def _add_refits(

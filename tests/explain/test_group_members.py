@@ -75,6 +75,36 @@ def expected(tables, open_groups):
     return found
 
 
+def expected_contacted(tables, open_groups):
+    """To whom of the members something went out in the last 14 days, in plain Python."""
+    solution = {row["group_id"]: row["solution_id"] for row in tables["buying_groups"]}
+    sent = [
+        row
+        for row in counted_once(tables["activities"])
+        if row["known_at"] < AS_OF
+        and AS_OF - timedelta(days=14) <= row["occurred_at"] < AS_OF
+        and Settings().activity_kind(row["kind"]).direction == "outbound"
+    ]
+    return {
+        (member["group_id"], member["contact_id"])
+        for member in tables["members"]
+        if member["group_id"] in open_groups
+        and member["joined_at"] < AS_OF
+        and not (member.get("left_at") and member["left_at"] < AS_OF)
+        and any(
+            row.get("contact_id") == member["contact_id"]
+            and (
+                row.get("group_id") == member["group_id"]
+                or (
+                    row.get("group_id") is None
+                    and row.get("solution_id") in (None, solution[member["group_id"]])
+                )
+            )
+            for row in sent
+        )
+    }
+
+
 def with_contents(tables, seed):
     """Two thirds of the activities show one of four contents; two have one title, one has none."""
     draw = np.random.default_rng(seed)
@@ -98,7 +128,7 @@ def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, 
         eligible_groups(source.tables, source.settings, AS_OF).group_id.to_pyarrow().to_pylist()
     )
     with open_snapshot(source, words, AS_OF) as at:
-        got = recent_activity(source, at)
+        got, contacted = recent_activity(source, at, 14)
     rows = {
         member: (
             row.last_activity_at, row.last_activity_kind, row.activities_30d,
@@ -108,4 +138,5 @@ def test_recent_activity_is_what_plain_python_finds(open_tables, random_tables, 
     }  # fmt: skip
     wanted = expected(tables, open_groups)
     assert rows == wanted
+    assert contacted == expected_contacted(tables, open_groups)
     assert any(titles for *_rest, titles in wanted.values())

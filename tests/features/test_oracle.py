@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
+from itertools import product
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -129,6 +131,20 @@ def share_filled(lines, roles, weight):
     return filled / total if total else 0.0
 
 
+def share_expected(lines, chances):
+    """By every way in which the doubts may turn out, where one is needed; else by the mean."""
+    needed = {name: line.required for name, line in lines.items() if line.required}
+    shares = []
+    for name, required in needed.items():
+        of_role = [chance for role, chance in chances if role == name]
+        filled = 0.0
+        for ways in product((True, False), repeat=len(of_role)):
+            chance = math.prod(p if has else 1 - p for p, has in zip(of_role, ways, strict=True))
+            filled += chance * min(1.0, sum(ways) / required)
+        shares.append(filled if required == 1 else min(1.0, sum(of_role) / required))
+    return sum(shares) / len(needed) if needed else 0.0
+
+
 def rule_engagement(lines, personal, role_of):
     total = sum(line.weight for line in lines.values())
     value = 0.0
@@ -169,6 +185,8 @@ def expected(tables, group):
     logged = [r for r in known if r["contact_id"] is None and r["group_id"] == group_id]
     rows = [row for own in personal.values() for row in own] + logged
     roles = list(role_of.values())
+    certain = {None: 1.0}
+    chances = [(r["role"], certain.get(r["probability"], r["probability"])) for r in members]
     engaged = [role_of[c] for c, own in personal.items() if within(own, 30)]
     strengths = [decayed(own, 21) for own in personal.values()]
     weeks = [
@@ -213,6 +231,7 @@ def expected(tables, group):
         "completeness": share_filled(lines, roles, lambda _line: 1.0),
         "weighted_completeness": share_filled(lines, roles, lambda line: line.weight),
         "engaged_completeness": share_filled(lines, engaged, lambda _line: 1.0),
+        "expected_completeness": share_expected(lines, chances),
         "roles_missing": sum(roles.count(name) < line.required for name, line in lines.items()),
         "members_left_90d": len(left),
         "group_age_days": age_days(group["created_at"]),

@@ -8,12 +8,15 @@ from mqbg.intake.importing import import_export
 from mqbg.settings import settings_from_values
 
 KINDS = {
-    "hubspot_ui_en": "hubspot", "hubspot_ui_ja": "hubspot", "hubspot_fivetran": "hubspot",
-    "hubspot_airbyte": "hubspot", "salesforce_export": "salesforce",
-    "salesforce_fivetran": "salesforce", "marketo_bulk": "marketo",
+    "hubspot_ui_en": "hubspot", "hubspot_ui_ja": "hubspot", "hubspot_ui_names": "hubspot",
+    "hubspot_fivetran": "hubspot", "hubspot_airbyte": "hubspot", "hubspot_dlt": "hubspot",
+    "salesforce_export": "salesforce", "salesforce_data_loader": "salesforce",
+    "salesforce_fivetran": "salesforce", "salesforce_fivetran_history": "salesforce",
+    "salesforce_dlt": "salesforce", "marketo_bulk": "marketo",
     "account_engagement": "account_engagement",
 }  # fmt: skip
-DATES_JOINS = ("salesforce_export", "salesforce_fivetran", "marketo_bulk", "account_engagement")
+DATES_JOINS = tuple(shape for shape, kind in KINDS.items() if kind != "hubspot")
+NO_ACTIVITIES = ("hubspot_ui_en", "hubspot_ui_ja", "hubspot_ui_names", "hubspot_dlt")
 _STAGES = {
     "open": {"Prospecting", "見込み"}, "opportunity": {"Proposal", "提案"}, "won": {"won"},
     "lost": {"lost"}, "reopened": {"Prospecting", "reopened"},
@@ -24,12 +27,22 @@ class Compared:
     """An import beside the truth of its export."""
 
     def __init__(self, world: Path, shape: str, out: Path):
-        self.shape, self.out = shape, out
         settings = {"import": {"timezone": "Asia/Tokyo"}} if "_ui_" in shape else {}
         self.report = import_export(
             KINDS[shape], str(world / "exports" / shape), out,
             settings=settings_from_values(settings, "test"),
         )  # fmt: skip
+        self._read(world, shape, out)
+
+    @classmethod
+    def of(cls, world: Path, shape: str, out: Path) -> "Compared":
+        """What was imported already."""
+        made = cls.__new__(cls)
+        made._read(world, shape, out)
+        return made
+
+    def _read(self, world: Path, shape: str, out: Path) -> None:
+        self.shape, self.out = shape, out
         truth = world / "truth" / "exports" / shape
         self.truth = {one.stem: pd.read_parquet(one) for one in truth.iterdir()}
         self.identities = pd.read_parquet(out / "import" / "identities.parquet")

@@ -156,3 +156,28 @@ def test_a_deal_that_leaves_a_closing_stage_is_reopened(take_in):
         ("Prospecting", datetime(2024, 1, 10)), ("lost", datetime(2024, 3, 1)),
         ("Prospecting", datetime(2024, 5, 1)), ("reopened", datetime(2024, 5, 1)),
     ]  # fmt: skip
+
+
+CLOSED = """
+Id|IsDeleted|AccountId|Name|StageName|CloseDate|CreatedDate|IsClosed|IsWon|Pipeline__c
+006B1|false|001A2|Beta|Closed Lost|2024-03-01|2024-01-10T00:00:00.000Z|true|false|Vault
+006B2|false|001A2|Beta again|Prospecting|2024-12-01|2024-06-01T00:00:00.000Z|false|false|Vault
+"""
+OPENED_AGAIN = """0083|006B1|Prospecting|1|2024-05-01T00:00:00.000Z
+0084|006B1|Closed Lost|1|2024-07-01T00:00:00.000Z"""
+
+
+@pytest.mark.parametrize(
+    ("corrected", "groups"),
+    [
+        ("", 2),
+        ("0083|006B1|Closed Lost|9|2024-07-01T00:00:00.000Z", 2),  # the amount, after it closed
+        (OPENED_AGAIN, 1),
+    ],
+)
+def test_a_deal_ends_when_it_was_closed_last_and_not_when_it_was_corrected_later(
+    take_in, corrected, groups
+):
+    history = "\n".join((*HISTORY.strip().splitlines()[:3], corrected))
+    world = take_in("salesforce", EXPORT | {"Opportunity": CLOSED, "OpportunityHistory": history})
+    assert len(world.rows("buying_groups")) == groups

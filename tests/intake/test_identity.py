@@ -14,7 +14,7 @@ from mqbg.intake.identity.accounts import link_companies
 from mqbg.intake.identity.company_names import corporate_number, split_company_name
 from mqbg.intake.identity.contacts import Edge, cluster_contacts, email_edges
 from mqbg.intake.identity.mail_domains import is_free_mail, is_shared_box
-from mqbg.intake.identity.matching import model_of_persons, probable_pairs
+from mqbg.intake.identity.matching import model_of_persons, own_mobiles, probable_pairs
 from mqbg.intake.identity.readings import readings_of_name, spell_alike
 from small_exports import SHARED
 
@@ -197,7 +197,8 @@ def _clusters(people):
         Edge(int(left), int(right), float(found), "model")
         for left, right, found in pairs[pairs.probability >= threshold].itertuples(index=False)
     ]
-    return list(cluster_contacts(len(people), edges, [], list(people.email)).cluster)
+    linked = cluster_contacts(len(people), edges, [], list(people.email), own_mobiles(people))
+    return list(linked.cluster)
 
 
 OTHERS = [
@@ -216,6 +217,21 @@ def test_namesakes_with_two_addresses_of_one_company_are_two_people():
     ])  # fmt: skip
     clusters = _clusters(people)
     assert len(set(clusters)) == len(people)
+
+
+def test_a_mobile_number_of_their_own_outweighs_two_addresses_of_one_company():
+    people = _contacts([
+        ("佐藤 太郎", "A1", "t.sato@a1.co.jp", "090-1234-5678"),
+        ("佐藤 太郎", "A1", "taro2@a1.co.jp", "+81 90 1234 5678"),
+        ("鈴木 花子", "A2", "h.suzuki@a2.co.jp", "03-1234-5678"),  # the company's number
+        ("鈴木 花子", "A2", "hanako@a2.co.jp", "03-1234-5678"),
+        ("田中 一郎", "A3", "i.tanaka@a3.co.jp", "080-1111-2222"),  # a telephone of three
+        ("田中 一郎", "A3", "ichiro@a3.co.jp", "080-1111-2222"),
+        ("山口 恵", "A3", "megumi@a3.co.jp", "080-1111-2222"), *OTHERS,
+    ])  # fmt: skip
+    clusters = _clusters(people)
+    assert clusters[0] == clusters[1]
+    assert len(set(clusters)) == len(people) - 1
 
 
 def test_a_record_that_fits_two_namesakes_is_neither_of_them():

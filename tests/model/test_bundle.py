@@ -46,6 +46,7 @@ VOCABULARY = Vocabulary(
         )
     ),
     ("web", "展示会"),
+    uncertain_roles=True,
 )
 FEATURES = build_catalogue(VOCABULARY).features
 ALONE = Blend(1.0, 250, 0.03, -2.5, 20.0, 0.4)
@@ -576,3 +577,20 @@ def test_a_bundle_of_an_earlier_catalogue_is_scored_as_it_was_with_a_warning(
     assert loaded.log_odds(table).tolist() == earlier.log_odds(table).tolist()
     assert f"had {len(names)} of today's {len(every)} features" in caplog.text
     assert "train again" in caplog.text
+
+
+def test_a_bundle_of_a_release_without_uncertain_roles_has_the_catalogue_that_it_had(
+    bundle, tmp_path
+):
+    """Trees stay out: theirs read the expected completeness."""
+    certain = replace(
+        bundle, trees="", refits=(), blend=replace(ALONE, trees_share=0.0),
+        vocabulary=replace(VOCABULARY, uncertain_roles=False),
+    )  # fmt: skip
+    save_bundle(certain, tmp_path)
+    manifest = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
+    del manifest["uncertain_roles"]
+    (tmp_path / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    loaded = load_bundle(tmp_path)
+    assert loaded.vocabulary == certain.vocabulary
+    assert "expected_completeness" not in loaded.catalogue.feature_names

@@ -299,8 +299,10 @@ def test_a_tree_that_a_bundle_holds_since_version_0_1_is_read(tmp_path):
     probe = {**tree["probe"], **new_probes}
     nights = settings.thresholds.held_out_nights
     thresholds = {**tree["thresholds"], "held_out_nights": nights}
+    steps = {"min_step_points": 1.0, "min_step_share": 0.05, "contacted_days": 14}
     added = {
         **tree,
+        "explain": {**tree["explain"], **steps},
         "model": model,
         "probe": probe,
         "thresholds": thresholds,

@@ -3,14 +3,20 @@
 import doctest
 import filecmp
 import zipfile
+from typing import get_type_hints
 
 import pandas as pd
 import pytest
+from mqbg.commands import data as commands
 from mqbg.contract import BadInput
 from mqbg.simulate import simulate
 from mqbg.simulate.export import SHAPES, salesforce, spellings
 from mqbg.simulate.export.salesforce import salesforce_id
 from mqbg.simulate.export.spellings import corporate_number, person_name
+
+SIMULATE_HELP = (
+    get_type_hints(commands.simulate, include_extras=True)["export"].__metadata__[0].help
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +46,10 @@ def test_every_shape_has_its_truth_beside_it(two_worlds):
         truth = {one.stem for one in (world / "truth" / "exports" / shape).iterdir()}
         assert truth == {"identities", "activities", "members", "stage_events", "deals"}
         assert list((world / "exports" / shape).iterdir())
+
+
+def test_the_command_names_every_shape():
+    assert [shape for shape in SHAPES if shape not in SIMULATE_HELP] == []
 
 
 def test_second_records_merges_and_leads_are_planted(two_worlds):

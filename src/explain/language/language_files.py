@@ -25,7 +25,7 @@ FIXED_KEY_TABLES = (
 
 OPEN_KEY_TABLES = (
     "themes", "roles", "kinds", "families", "questions", "methods", "units", "counters", "features",
-    "counted_nouns",
+    "counted_nouns", "columns",
 )  # fmt: skip
 """Tables whose keys are names of the data or the catalogue; one without a word shows itself."""
 

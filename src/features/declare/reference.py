@@ -42,7 +42,8 @@ def feature_reference() -> str:
 
 
 def _placeholder_catalogue() -> Catalogue:
-    return build_catalogue(Vocabulary(Template((_PLACEHOLDER_ROLE,)), ("family",), ("question",)))
+    roles = Template((_PLACEHOLDER_ROLE,))
+    return build_catalogue(Vocabulary(roles, ("family",), ("question",), uncertain_roles=True))
 
 
 def _table_row(feature: Feature) -> str:

@@ -5,6 +5,7 @@ A signal is a value of one row and the way the values of a member's rows combine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,7 @@ JOB_WEEKS_TRACKED = 10  # weeks that `job_weeks` looks back, one bit for each jo
 FIXED_WINDOWS_DAYS = (7, 14, 28, 30, 90)  # of features whose definition names them
 HISTORY_PRIOR = 5.0  # horizons at the base rate that a person's history is taken to begin with
 MIN_BASE_RATE = 1e-6
+CERTAIN_BITS = 64.0  # of `role_bits`, of a role that is certain: its doubt is nothing to a float64
 LINEAR_DECAY_DAYS = 60  # a point is gone after two months, half of it after one (field-notes.md)
 
 
@@ -261,7 +263,28 @@ def _membership_signals(vocabulary: Vocabulary) -> tuple[Signal, ...]:
             "conversion_base_rate", lambda row, _as_of: row.conversion_base_rate,
             Aggregation.MAX, None, InputRows.MEMBERSHIP,
         ),
+        *_role_signals(),
         *(signal for scope in SCOPES for signal in _history_signals(scope)),
+    )  # fmt: skip
+
+
+def _role_signals() -> tuple[Signal, ...]:
+    """How sure it is that the person has their role; without a probability it is certain.
+
+    `role_bits` is the doubt as bits, -log2(1 - probability): over members they add up to the bits
+    of the chance that none of them has the role.
+    """
+
+    def bits(row: ir.Table, _as_of: AsOf) -> ir.Value:
+        doubt = ibis.greatest(1.0 - row.probability, 2.0**-CERTAIN_BITS)
+        return to_fixed_point(doubt.ln() * (-1.0 / math.log(2.0)))
+
+    return (
+        Signal(
+            "role_probability", lambda row, _as_of: to_fixed_point(row.probability),
+            Aggregation.MAX, 1.0, InputRows.MEMBERSHIP,
+        ),
+        Signal("role_bits", bits, Aggregation.MAX, CERTAIN_BITS, InputRows.MEMBERSHIP),
     )  # fmt: skip
 
 

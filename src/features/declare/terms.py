@@ -269,6 +269,8 @@ def _role_terms(role: TemplateRole, template: Template, engagement: str) -> tupl
     return (
         Term(f"members_{slug}", _count_members(has_role)),
         Term(f"engaged_{slug}", _count_members(lambda row: has_role(row) & (row.inbound_30d > 0))),
+        Term(f"expected_{slug}", of_role(column("role_probability"))),
+        Term(f"role_bits_{slug}", of_role(column("role_bits"))),
         Term(f"engagement_{slug}", of_role(column(engagement))),
         Term(f"strongest_{slug}", of_role(column(engagement)), Aggregation.MAX),
         Term(

@@ -37,6 +37,8 @@ class Vocabulary:
         departments: distinguished when the awake ones are counted, most frequent first; all others
             count as one.
         settings: windows, half-lives, fiscal year.
+        uncertain_roles: some members had a role by a probability alone (`members.probability`), so
+            that completeness has an expectation beside it.
     """
 
     template: Template
@@ -44,6 +46,7 @@ class Vocabulary:
     questions: tuple[str, ...] = ()
     departments: tuple[str, ...] = ()
     settings: FeatureSettings = DEFAULT_SETTINGS
+    uncertain_roles: bool = False
 
 
 def find_vocabulary(source: FeatureSource, before: datetime) -> Vocabulary:
@@ -66,7 +69,13 @@ def find_vocabulary(source: FeatureSource, before: datetime) -> Vocabulary:
         _most_frequent(answers, lambda rows: rows.question, MAX_QUESTIONS),
         _most_frequent(people, lambda rows: rows.department, MAX_DEPARTMENTS),
         source.settings.features,
+        _has_uncertain_roles(joined),
     )
+
+
+def _has_uncertain_roles(members: ir.Table) -> bool:
+    uncertain = members.filter(members.probability < 1.0)
+    return bool(uncertain.count().to_pyarrow().as_py())
 
 
 def _most_frequent(

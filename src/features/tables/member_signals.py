@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
 import ibis
 import ibis.expr.types as ir
@@ -14,6 +14,8 @@ from .contact_history import BASE_RATE, ENDINGS, add_contact_history
 
 POINTS_PER_KIND_AND_DAY = 20  # activities of a person; the market leader's cap (field-notes.md)
 RULE_WINDOW_DAYS = 30
+ROLE_SIGNALS = frozenset({"role_probability", "role_bits"})
+"""Signals that read the probability of a member's role."""
 
 
 def member_rows(
@@ -76,7 +78,7 @@ def people_at(
     tables: Mapping[str, ir.Table],
     groups: ir.Table,
     as_of: AsOf,
-    signal_names: Collection[str],
+    signal_names: Set[str],
     horizon_days: int,
     *,
     subset: bool,
@@ -93,18 +95,19 @@ def people_at(
 
     Returns:
         group_id, contact_id, role, member_no, joined_at (when the person joined the group, in
-        whatever role), and as far as they are wanted department
+        whatever role), and as far as they are wanted probability (of the role), department
         and memberships (groups that the contact is a member of, this one included), and the
         columns of `contact_history`. The base row has nulls.
     """
     members = current_members(tables["members"], as_of)
     current = members.semi_join(groups, "group_id")
+    of_role = ["probability"] if signal_names & ROLE_SIGNALS else []
     rows = current.select(
-        "group_id", "contact_id", "role", "member_no", row_joined_at=current.joined_at
+        "group_id", "contact_id", "role", "member_no", *of_role, row_joined_at=current.joined_at
     )
     rows = rows.left_join(_joined(tables["members"], groups, as_of), "member_no")
     rows = rows.select(
-        "group_id", "contact_id", "role", "member_no",
+        "group_id", "contact_id", "role", "member_no", *of_role,
         joined_at=ibis.coalesce(rows.person_joined_at, rows.row_joined_at),
     )  # fmt: skip
     if "other_groups" in signal_names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -62,17 +62,20 @@ def cluster_contacts(
     edges: Sequence[Edge],
     apart: Sequence[tuple[int, int]],
     addresses: Sequence[str | None] = (),
+    mobiles: Sequence[str | None] = (),
 ) -> pd.DataFrame:
     """Join contacts along edges, the surest first, but never two whom a person keeps apart.
 
     What is only probable joins nobody who has two addresses at one company: namesakes are told
-    apart by these, and a record that fits both of them is neither's.
+    apart by these, and a record that fits both of them is neither's. A mobile number of their own
+    outweighs that: people get a second address, but namesakes share no telephone.
 
     Args:
         size: how many records there are.
         edges: known and probable ones.
         apart: pairs of records that are two people.
         addresses: of the records; () where they are not known.
+        mobiles: of the records, name and number (`own_mobiles`); () where they are not known.
 
     Returns:
         cluster, decided_by, probability by row; `own` where a record is alone or the first.
@@ -82,9 +85,13 @@ def cluster_contacts(
     decided = np.array(["own"] * size, dtype=object)
     probability = np.ones(size)
     boxes = _boxes(addresses)
+
+    def of_one(one: int, other: int) -> bool:
+        return bool(mobiles) and mobiles[one] is not None and mobiles[one] == mobiles[other]
+
     order = {"person": 0, "crm_merge": 1, "crm_conversion": 2, "email": 3, "model": 4}
     for edge in sorted(
-        _unambiguous(edges, boxes),
+        _unambiguous(edges, boxes, of_one),
         key=lambda one: (order[one.decided_by], -one.probability, one.left, one.right),
     ):
         left, right = groups.find(edge.left), groups.find(edge.right)
@@ -94,7 +101,11 @@ def cluster_contacts(
             {groups.find(one), groups.find(other)} == {left, right} for one, other in kept_apart
         ):
             continue
-        if edge.decided_by == "model" and _contradict(boxes.get(left), boxes.get(right)):
+        if (
+            edge.decided_by == "model"
+            and not of_one(edge.left, edge.right)
+            and _contradict(boxes.get(left), boxes.get(right))
+        ):
             continue
         groups.join(edge.left, edge.right)
         joined = {**boxes.pop(right, {}), **boxes.pop(left, {})}
@@ -125,7 +136,9 @@ def _contradict(one: dict[str, str] | None, other: dict[str, str] | None) -> boo
     )
 
 
-def _unambiguous(edges: Sequence[Edge], boxes: dict[int, dict[str, str]]) -> list[Edge]:
+def _unambiguous(
+    edges: Sequence[Edge], boxes: dict[int, dict[str, str]], of_one: Callable[[int, int], bool]
+) -> list[Edge]:
     """All edges but the probable ones of a record that fits two people about as well."""
     found: dict[int, list[tuple[float, int]]] = {}
     for edge in edges:
@@ -137,13 +150,15 @@ def _unambiguous(edges: Sequence[Edge], boxes: dict[int, dict[str, str]]) -> lis
         for node, others in found.items()
         if any(
             _contradict(boxes.get(one), boxes.get(other))
+            and not of_one(one, other)
             and _odds(min(first, second)) * CLEARLY_SURER > _odds(max(first, second))
             for (first, one), (second, other) in combinations(others[:MOST_CANDIDATES], 2)
         )
     }
     return [
         edge for edge in edges
-        if edge.decided_by != "model" or not {edge.left, edge.right} & torn
+        if edge.decided_by != "model" or of_one(edge.left, edge.right)
+        or not {edge.left, edge.right} & torn
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import warnings
+from collections import defaultdict
 from importlib.resources import files
 from typing import Any
 
@@ -28,6 +29,7 @@ LEAST_KEPT = 0.05
 
 MOST_USUAL_READINGS = 3
 LEAST_RARITY = -12
+_MOBILE = re.compile(r"0[789]0\d{8}")
 
 
 def model_of_persons() -> dict[str, Any]:
@@ -59,6 +61,28 @@ def probable_pairs(people: pd.DataFrame) -> pd.DataFrame:
     )
     pairs = pairs.sort_values(["probability", "left", "right"], ascending=[False, True, True])
     return pairs.drop_duplicates(["left", "right"]).reset_index(drop=True)
+
+
+def own_mobiles(people: pd.DataFrame) -> list[str | None]:
+    """Each record's name and mobile number, where nobody of another name has that number.
+
+    Args:
+        people: columns full_name, phone; one row a record.
+
+    Returns:
+        By row; None where there is no name or no such number.
+    """
+    names = [name_key(name) if isinstance(name, str) else "" for name in people.full_name]
+    numbers = [_digits(phone) for phone in people.phone]
+    of_number: dict[str | None, set[str]] = defaultdict(set)
+    for name, number in zip(names, numbers, strict=True):
+        of_number[number].add(name)
+    return [
+        f"{name} {number}"
+        if name and number and _MOBILE.fullmatch(number) and len(of_number[number] - {""}) == 1
+        else None
+        for name, number in zip(names, numbers, strict=True)
+    ]
 
 
 def _records(people: pd.DataFrame) -> pd.DataFrame:

@@ -24,9 +24,14 @@ FROM tools AS d JOIN crm AS c ON lower(trim(c.name)) = lower(trim(d.name)) AND c
 WHERE d.of_name = 1 AND NOT EXISTS (FROM by_id AS b WHERE b.system = d.system AND b.source_id = d.source_id)
     AND NOT EXISTS (FROM by_id AS b WHERE b.system = d.system AND b.crm = c.system AND b.deal = c.source_id);
 CREATE TABLE deals_placed AS
+-- It ended when it was closed last: what was changed of it afterwards, in the same stage, is no later end.
 WITH stages AS (
-    SELECT system, deal_id, arg_max(state, occurred_at) AS last_state, max(occurred_at) FILTER (WHERE state IN ('won', 'lost')) AS ended
-    FROM staged.deal_stages WHERE occurred_at IS NOT NULL GROUP BY ALL
+    SELECT system, deal_id, min(occurred_at) AS begun,
+        min(occurred_at) FILTER (WHERE state IN ('won', 'lost') AND occurred_at >= coalesce(last_open, occurred_at)) AS ended
+    FROM (
+        SELECT *, max(occurred_at) FILTER (WHERE state IS NULL) OVER (PARTITION BY system, deal_id) AS last_open
+        FROM staged.deal_stages WHERE occurred_at IS NOT NULL)
+    GROUP BY ALL
 ),
 by_people AS (
     SELECT dp.system, dp.deal_id, arg_min(k.account_id, (coalesce(dp.joined_at, p.created_at), p.id)) AS account_id
@@ -35,8 +40,8 @@ by_people AS (
     JOIN people_known AS k ON k.contact_id = p.id
     WHERE k.account_id IS NOT NULL AND NOT k.own_side GROUP BY ALL
 )
-SELECT d.*, coalesce(c.id, b.account_id) AS account_id, coalesce(n.name, d.solution, 'default') AS solution_id,
-    CASE WHEN d.state IN ('won', 'lost') THEN coalesce(s.ended, d.closed_at, d.created_at) END AS ended_at
+SELECT d.* REPLACE (coalesce(d.created_at, s.begun) AS created_at), coalesce(c.id, b.account_id) AS account_id, coalesce(n.name, d.solution, 'default') AS solution_id,
+    CASE WHEN d.state IN ('won', 'lost') THEN coalesce(s.ended, d.closed_at, d.created_at, s.begun) END AS ended_at
 FROM staged.deals AS d
 ANTI JOIN foreign_deals AS f ON f.system = d.system AND f.source_id = d.source_id
 LEFT JOIN company_ids AS c ON NOT c.is_text AND c.system = d.system AND c.source_id = d.company_id

@@ -79,6 +79,7 @@ _SCORE: dict[str, Any] = {
     "missing_roles": ["budget_holder"],
     "top_reasons": ["2 members were active in the last 30 days"],
     "single_point_of_failure": None,
+    "expected_completeness": 0.5,
 }
 _STAKEHOLDERS = [
     {

@@ -20,7 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from ...contract import BadInput
 from ...explain.language import languages, load_language
+from ...model.data_fit import data_fit
 from ...model.known_names import model_spellings
+from ...model.model_source import prepare_for_model
 from ...model.registry import load_registered_bundle
 from ...settings import Settings
 from ...source import checked_source
@@ -202,7 +204,9 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
         known=model_spellings(bundle),
     ) as source:
         record = training_record(name, version)
+        fit = data_fit(prepare_for_model(source, bundle, settings), bundle, as_of)
         write_report(
             scored, source, bundle, out, language=language, more_languages=others, record=record,
-            before=before, history=history,
+            before=before, history=history, facts={"data_fit": fit.values()},
+            settings=settings,
         )  # fmt: skip

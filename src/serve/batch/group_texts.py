@@ -11,7 +11,6 @@ from ...explain.reasons import Reason, reason_sentences
 from ...explain.summaries import (
     ActionFacts,
     Contact,
-    GroupFacts,
     MemberFacts,
     action_text,
     active_members,
@@ -19,8 +18,10 @@ from ...explain.summaries import (
     without_company,
 )
 from ...features.declare.feature import Feature
+from ...settings import Settings
 from .names import Names
 from .next_steps import next_steps
+from .summary_inputs import group_facts
 
 Row = dict[str, Any]
 
@@ -49,7 +50,7 @@ def group_texts(
     reason_facts: Sequence[str] | None,
     names: Names,
     features: Mapping[str, Feature],
-    horizon_days: int,
+    settings: Settings,
     language: Language,
     *,
     measured: bool,
@@ -64,27 +65,22 @@ def group_texts(
             then stay in the language they were written in.
         names: of accounts, solutions and contacts.
         features: of the model that scored, by name.
-        horizon_days: of the model.
+        settings: of the model; [target] and [explain] are read.
         language: the language.
         measured: whether conversions stand behind the model's readiness.
     """
     account = names.account(score["account_id"])
-    steps = [_step_facts(row, account, names) for row in next_steps(actions, score)]
+    steps = [
+        _step_facts(row, account, names) for row in next_steps(actions, score, settings.explain)
+    ]
     people = [_member_facts(row, score, account, names) for row in members]
-    facts = GroupFacts(
+    facts = group_facts(
+        score,
+        people,
+        steps[0] if steps else None,
         account=account,
         solution=names.solution(score["solution_id"]),
-        horizon_days=horizon_days,
-        readiness=score["readiness"],
-        low=score["readiness_low"],
-        high=score["readiness_high"],
-        threshold=score["threshold"],
-        status=score["status"],
-        completeness=score["completeness"],
-        completeness_threshold=score["completeness_threshold"],
-        missing_roles=score["missing_roles"],
-        members=people,
-        best_action=steps[0] if steps else None,
+        horizon_days=settings.target.horizon_days,
         measured=measured,
     )
     return GroupTexts(

@@ -1,4 +1,4 @@
-"""What a notebook holds on to: an opened source and a loaded model (design.md, Python API)."""
+"""What a notebook holds on to: an opened source (design.md, Python API)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import pandas as pd
+
     from ...features.tables.feature_file import FeatureRows
     from ...features.tables.feature_source import FeatureSource
-    from ...model.bundle import Bundle
+    from ...model.notebook_model import Model
     from ...settings import Settings
     from .scoring_job import ScoringJob
 
@@ -36,6 +38,39 @@ class DataSource:
         self._checked = self._opened.enter_context(
             checked_source(data, threads=settings.model.threads, settings=settings)
         )
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the contract's tables that are there."""
+        return tuple(self._checked.tables)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table as the contract has it: its columns and types, missing values as None or NaN.
+
+        Args:
+            name: such as `members`.
+
+        Raises:
+            BadInput: there is no such table.
+
+        Example:
+            >>> source.table("solutions").columns.tolist()
+            ['solution_id', 'name']
+        """
+        from ...contract import BadInput
+
+        if name not in self.tables:
+            raise BadInput(
+                f"{self.name}: expected one of the tables {', '.join(self.tables)}, got {name!r}"
+            )
+        frame: pd.DataFrame = self._checked.tables[name].to_pandas()
+        return frame
+
+    def check(self) -> str:
+        """What `mqbg check` prints: rows of each table, and what is worth knowing of them."""
+        from ...source import check_source
+
+        return check_source(self._checked, self.settings).text(self.name)
 
     def _prepared(self) -> FeatureSource:
         """The tables as features read them."""
@@ -83,39 +118,3 @@ class DataSource:
 
     def __repr__(self) -> str:
         return f"mqbg.open_source({self.name!r})"
-
-
-class Model:
-    """A model that scores.
-
-    Attributes:
-        registered: its bundle and where that comes from; the inside may change between releases.
-    """
-
-    def __init__(self, bundle: Bundle, name: str, version: str, run_id: str | None = None) -> None:
-        from ...model.registry import RegisteredBundle
-
-        self.registered = RegisteredBundle(bundle, name, version, run_id or "")
-
-    @property
-    def name(self) -> str:
-        """Of the registered model, or the bundle's folder."""
-        return self.registered.name
-
-    @property
-    def version(self) -> str:
-        """In the registry; "unregistered" for a model that is in none."""
-        return self.registered.version
-
-    @property
-    def bundle(self) -> Bundle:
-        """Trees, calibrator, thresholds and settings; its inside may change between releases."""
-        return self.registered.bundle
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The columns that the model reads, in order."""
-        return tuple(self.bundle.catalogue.feature_names)
-
-    def __repr__(self) -> str:
-        return f"<mqbg model {self.name} {self.version}, {len(self.feature_names)} features>"

@@ -34,6 +34,8 @@ COLUMN_MEANINGS: Mapping[str, Mapping[str, str]] = {
         "top_reasons": "what speaks for the group, in words, the strongest first",
         "single_point_of_failure": "the member without whom most of the readiness is lost; null "
         "where there is none",
+        "expected_completeness": "the completeness to be expected where members have their role by "
+        "a probability; equal to it where every role that the model learned from was certain",
     },
     "stakeholders": {
         "group_id": _GROUP,

@@ -16,7 +16,7 @@ from .scoring import ScoreTables
 
 FACTS_FILE = "facts.json"
 """What is to be said of a run as a whole: of `ScoringJob.facts`."""
-ADDED_LATER = frozenset({"reason_facts"})
+ADDED_LATER = frozenset({"reason_facts", "expected_completeness"})
 """Columns that folders of earlier versions lack; they are read as null."""
 
 

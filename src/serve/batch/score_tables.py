@@ -30,6 +30,7 @@ SCORES = pa.schema(
         ("missing_roles", _TEXTS),
         ("top_reasons", _TEXTS),
         ("single_point_of_failure", pa.string()),  # contact_id or null
+        ("expected_completeness", pa.float64()),  # 0..1, uncertain roles by their probability
     ]
 )
 

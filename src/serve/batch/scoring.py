@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,13 +22,14 @@ from ...explain.reasons import (
 from ...explain.shapley.stakeholders import GroupStakeholders, group_stakeholders
 from ...explain.shapley.theme_attribution import catalogue_themes
 from ...explain.summaries import MemberFacts, action_text, group_summary, member_summary
+from ...features.declare.themes.completeness import EXPECTED_COMPLETENESS
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
 from ...features.time_rules.verdicts import latest_verdicts
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from ...support.progress import Progress, no_progress
-from .next_steps import next_steps
+from .next_steps import next_steps, without_steps_taken
 from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
 from .summary_inputs import (
     SummaryInputs,
@@ -36,6 +37,7 @@ from .summary_inputs import (
     group_facts,
     member_facts,
     read_summary_inputs,
+    step_facts,
 )
 from .theme_contributions import theme_contributions
 from .thresholds_in_force import row_segments, thresholds_in_force
@@ -85,8 +87,11 @@ def score(
         if not features.num_rows:
             raise BadInput(_no_open_groups(source, as_of))
         groups = snapshot.group_rows
-        inputs = read_summary_inputs(source, snapshot)
-        stakeholders = list(group_stakeholders(snapshot, bundle, progress))
+        inputs = read_summary_inputs(source, snapshot, bundle.settings.explain.contacted_days)
+        stakeholders = [
+            without_steps_taken(one, inputs.contacted)
+            for one in group_stakeholders(snapshot, bundle, progress)
+        ]
     matrix = bundle.feature_matrix(features)
     missing_roles = [group.missing_roles for group in stakeholders]
     reasons = strongest_reasons(bundle, features, missing_roles, matrix)
@@ -102,10 +107,18 @@ def score(
         account = inputs.accounts[row["account_id"]]
         members = member_facts(group, inputs, themes, account)
         member_rows += _stakeholder_rows(group, members, language, as_of)
-        steps = _action_rows(group, inputs, account, language, as_of)
-        action_rows += steps
-        facts = group_facts(row, members, next_steps(steps, row), inputs, horizon)
-        facts = replace(facts, measured=bundle.measured)
+        actions = _action_rows(group, inputs, account, language, as_of)
+        action_rows += actions
+        steps = next_steps(actions, row, bundle.settings.explain)
+        facts = group_facts(
+            row,
+            members,
+            step_facts(steps[0], inputs) if steps else None,
+            account=account,
+            solution=inputs.solutions[row["solution_id"]],
+            horizon_days=horizon,
+            measured=bundle.measured,
+        )
         summaries.append(_summary_row(row, group_summary(facts, language), of_group))
     return ScoreTables(
         pa.Table.from_pylist(scores, SCORES),
@@ -159,6 +172,9 @@ def _score_rows(
     qualified = thresholds.qualifies(readiness, completeness, segments, as_of)
     rank = ranks(log_odds)
     engaged, engagement = features["engaged_completeness"], features["rule_engagement"]
+    expected = features[
+        EXPECTED_COMPLETENESS if EXPECTED_COMPLETENESS in features.column_names else "completeness"
+    ]
     return [
         {
             "group_id": group.group.group_id,
@@ -189,6 +205,7 @@ def _score_rows(
                 if group.single_point_index is None
                 else group.group.contact_ids[group.single_point_index]
             ),
+            "expected_completeness": expected[i].as_py(),
         }
         for i, (group, account_id, solution_id) in enumerate(
             zip(

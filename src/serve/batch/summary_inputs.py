@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,16 +28,26 @@ class SummaryInputs:
         solutions: name by solution_id.
         contacts: by contact_id.
         recent_activity: what each did recently, by group_id and contact_id.
+        contacted: group_id and contact_id of the members that we contacted recently.
     """
 
     accounts: Mapping[str, str]
     solutions: Mapping[str, str]
     contacts: Mapping[str, Contact]
     recent_activity: Mapping[tuple[str, str], RecentActivity]
+    contacted: Collection[tuple[str, str]] = frozenset()
 
 
-def read_summary_inputs(source: FeatureSource, snapshot: Snapshot) -> SummaryInputs:
-    """Reads it for a moment."""
+def read_summary_inputs(
+    source: FeatureSource, snapshot: Snapshot, contacted_days: int
+) -> SummaryInputs:
+    """Reads it for a moment.
+
+    Args:
+        source: prepared tables.
+        snapshot: the moment.
+        contacted_days: days for which a contact by us counts as recent.
+    """
     accounts = _names_by_id(source, snapshot, "accounts", "account_id")
     columns = ("contact_id", "full_name", "title", "department", "account_id")
 
@@ -55,7 +65,7 @@ def read_summary_inputs(source: FeatureSource, snapshot: Snapshot) -> SummaryInp
                 *(contacts[column].to_pylist() for column in columns), strict=True
             )
         },
-        recent_activity(source, snapshot),
+        *recent_activity(source, snapshot, contacted_days),
     )
 
 
@@ -134,22 +144,27 @@ def action_facts(
 def group_facts(
     score: Row,
     members: Sequence[MemberFacts],
-    steps: Sequence[Row],
-    inputs: SummaryInputs,
+    best_step: ActionFacts | None,
+    *,
+    account: str,
+    solution: str,
     horizon_days: int,
+    measured: bool,
 ) -> GroupFacts:
-    """What a group's summary is made of.
+    """What a group's summary is made of, in scoring and on pages alike.
 
     Args:
         score: its row of the scores table.
         members: its members.
-        steps: its next steps, as `next_steps` names them.
-        inputs: names.
+        best_step: the first of its next steps, if it has any.
+        account: the account's name.
+        solution: the solution's name.
         horizon_days: of the model.
+        measured: whether conversions stand behind the model's readiness.
     """
     return GroupFacts(
-        account=inputs.accounts[score["account_id"]],
-        solution=inputs.solutions[score["solution_id"]],
+        account=account,
+        solution=solution,
         horizon_days=horizon_days,
         readiness=score["readiness"],
         low=score["readiness_low"],
@@ -160,10 +175,12 @@ def group_facts(
         completeness_threshold=score["completeness_threshold"],
         missing_roles=score["missing_roles"],
         members=members,
-        best_action=_step_facts(steps[0], inputs) if steps else None,
+        best_action=best_step,
+        measured=measured,
     )
 
 
-def _step_facts(step: Row, inputs: SummaryInputs) -> ActionFacts:
+def step_facts(step: Row, inputs: SummaryInputs) -> ActionFacts:
+    """A row of the actions table with whom it is about."""
     contact = None if step["contact_id"] is None else inputs.contacts[step["contact_id"]]
     return ActionFacts(step["action"], step["role"], contact, step["points"], step["support"])

@@ -140,7 +140,7 @@ def _redact_text(text: str | None, person: Person) -> str | None:
 
 
 def redact_json(value: Any, person: Person) -> Any:
-    """A JSON value without the person: objects of a list that name them go, texts get a dash.
+    """A JSON value without the person: objects and keys that name them go, texts get a dash.
 
     Args:
         value: of `json.loads`.
@@ -149,7 +149,11 @@ def redact_json(value: Any, person: Person) -> Any:
     if isinstance(value, str):
         return person.pattern.sub(REDACTION, value)
     if isinstance(value, dict):
-        return {key: redact_json(item, person) for key, item in value.items()}
+        return {
+            key: redact_json(item, person)
+            for key, item in value.items()
+            if not person.is_named_in(key)
+        }
     if isinstance(value, list):
         return [redact_json(item, person) for item in value if not _names_person(item, person)]
     return value

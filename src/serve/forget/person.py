@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from ...explain.language.names import display_name
+from .spellings import spellings_pattern
 
 TEXT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "scores": ("top_reasons",),
@@ -28,8 +30,6 @@ REFERENCE_COLUMN = ("scores", "single_point_of_failure")
 REDACTION = "\N{EN DASH}"
 """Stands for the person in texts that stay."""
 
-_WORD_CHARACTERS = "A-Za-z0-9_\u00c0-\u024f"  # of scripts that part words
-
 
 @dataclass(frozen=True)
 class Person:
@@ -45,19 +45,21 @@ class Person:
 
     @cached_property
     def search_terms(self) -> tuple[str, ...]:
-        """What to look for: id and names, as the data has them and as sentences write them."""
+        """What to look for: id and names, as the data has them and as sentences write them.
+
+        Accents may be part of their letter, or follow it.
+        """
         stored_forms = [text for text in (self.contact_id, *self.names) if text.strip()]
         written_forms = [display_name(text) for text in stored_forms]
-        return tuple(dict.fromkeys([*stored_forms, *(text for text in written_forms if text)]))
+        forms = [*stored_forms, *(text for text in written_forms if text)]
+        other_accents = [unicodedata.normalize(f, text) for text in forms for f in ("NFC", "NFD")]
+        return tuple(dict.fromkeys([*forms, *other_accents]))
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Matches any of them, as whole words where a script has words."""
-        parts = [
-            f"{_word_boundary(term[0], '<!')}{re.escape(term)}{_word_boundary(term[-1], '!')}"
-            for term in sorted(self.search_terms, key=len, reverse=True)
-        ]
-        return re.compile("|".join(parts), re.IGNORECASE)
+        """Matches any of them in any spelling, as whole words where a script has words."""
+        terms = sorted(self.search_terms, key=len, reverse=True)
+        return re.compile("|".join(map(spellings_pattern, terms)), re.IGNORECASE)
 
     def is_named_in(self, text: str | None) -> bool:
         """Whether a text names the person."""
@@ -76,11 +78,3 @@ class Person:
             return text
         may_be_named = in_group and (table == "summaries" or (not self.names and table != "scores"))
         return "" if may_be_named or self.is_named_in(text) else text
-
-
-def _word_boundary(character: str, lookaround: str) -> str:
-    return (
-        f"(?{lookaround}[{_WORD_CHARACTERS}])"
-        if re.match(f"[{_WORD_CHARACTERS}]", character)
-        else ""
-    )

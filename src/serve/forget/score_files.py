@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -190,13 +189,6 @@ def _replace_column(table: pa.Table, column: str, values: Any) -> pa.Table:
 
 def _redact_page(text: str, person: Person) -> str:
     """A page with a dash for the person, however the name is written in it."""
-    for term in sorted(person.search_terms, key=len, reverse=True):
-        for spelling in (
-            html.escape(term),
-            html.escape(term).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-            json.dumps(term)[1:-1],
-        ):
-            text = text.replace(spelling, REDACTION)
     text = person.pattern.sub(REDACTION, text)
     # Written in a way that nobody thought of: better no page than one that still names them.
     return REMOVED_PAGE if person.is_named_in(html.unescape(text)) else text

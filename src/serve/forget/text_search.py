@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..store.schema import SQLITE
 from .person import Person
+from .spellings import telling_parts
 
 FUNCTION = "mqbg_may_name"
 
@@ -16,24 +16,16 @@ FUNCTION = "mqbg_may_name"
 def may_name(
     connection: sa.Connection, column: sa.ColumnElement[Any], person: Person
 ) -> sa.ColumnElement[bool]:
-    """Whether a text may name a person, also inside JSON.
+    """Whether a text may name a person, in any spelling.
 
-    Wider than `Person.is_named_in`, which decides: the database knows no edges of words.
+    Wider than `Person.is_named_in`, which decides: the database looks for a part of a name.
 
     Args:
         connection: that is asked.
         column: of texts.
         person: whom.
     """
-    spellings = {
-        spelling
-        for term in person.search_terms
-        for spelling in (
-            term,
-            json.dumps(term)[1:-1],
-            json.dumps(term, ensure_ascii=False)[1:-1],
-        )
-    }
+    spellings = {part for term in person.search_terms for part in telling_parts(term)}
     if connection.dialect.name == SQLITE:
         # SQLite itself knows the capitals of English alone.
         folded = [spelling.casefold() for spelling in spellings]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
-import re
+import zipfile
+import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +35,10 @@ BINARY_SUFFIXES = (
     ".gz",
 )
 """Of files that cannot be cleared in place; a person found in one is said, and nothing is done."""
+
+ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp932")  # in which such a file may hold a name
+GZIP_MAGIC = b"\x1f\x8b"
+DELIMITERS = ",;\t"
 
 
 def forget_in_files(path: Path, person: Person, files: StagedFiles) -> Counter[str]:
@@ -72,11 +81,25 @@ def forget_in_files(path: Path, person: Person, files: StagedFiles) -> Counter[s
 
 
 def _refuse_named_binary(file: Path, content: bytes, person: Person) -> None:
-    if any(term.encode() in content for term in person.search_terms):
+    contents = (content, *_unpacked(file, content))
+    texts = (part.decode(name, "ignore") for part in contents for name in ENCODINGS)
+    if any(map(person.is_named_in, texts)):
         raise BadInput(
             f"forget: expected files that can be changed in place, and {file} names the person; "
             "delete it, or make it again without the person, and leave it out here"
         )
+
+
+def _unpacked(file: Path, content: bytes) -> Iterator[bytes]:
+    """What a packed file holds; nothing where it is none, or is damaged."""
+    try:
+        if content.startswith(GZIP_MAGIC):
+            yield gzip.decompress(content)
+        elif zipfile.is_zipfile(file):  # workbooks are
+            with zipfile.ZipFile(file) as archive:
+                yield from map(archive.read, archive.namelist())
+    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):
+        return  # RuntimeError: it asks for a password
 
 
 def _redact_text_file(text: str, suffix: str, person: Person) -> str:
@@ -86,7 +109,7 @@ def _redact_text_file(text: str, suffix: str, person: Person) -> str:
     if suffix == ".json":
         return _redact_json_text(text, person)
     if suffix in (".csv", ".tsv"):
-        return "".join(_redact_line(line, person) for line in text.splitlines(keepends=True))
+        return "".join(_redact_record(record, person) for record in _csv_records(text))
     return person.pattern.sub(REDACTION, text)
 
 
@@ -102,22 +125,39 @@ def _redact_json_text(text: str, person: Person) -> str:
     return json.dumps(cleaned, ensure_ascii=False, separators=(",", ":")) + end
 
 
-def _redact_line(line: str, person: Person) -> str:
+def _csv_records(text: str) -> Iterator[str]:
+    """Records of CSV as they are written; one whose quoted cells hold line ends has several."""
+    record = ""
+    for line in text.splitlines(keepends=True):
+        record += line
+        if record.count('"') % 2 == 0:
+            yield record
+            record = ""
+    if record:
+        yield record
+
+
+def _redact_record(record: str, person: Person) -> str:
     """A row of a CSV file; one that has the person's id in a cell of its own goes."""
-    cells = (cell.strip().strip('"') for cell in re.split("[,;\t]", line))
-    return "" if person.contact_id in cells else person.pattern.sub(REDACTION, line)
+    cells = {
+        cell.strip()
+        for delimiter in DELIMITERS
+        for row in csv.reader(io.StringIO(record, newline=""), delimiter=delimiter)
+        for cell in row
+    }
+    return "" if person.contact_id in cells else person.pattern.sub(REDACTION, record)
 
 
 def _forget_in_parquet(file: Path, person: Person, files: StagedFiles) -> int:
     table = before = read_parquet(file)
     for name in ID_COLUMNS:
-        if name in table.column_names and pa.types.is_string(table.schema.field(name).type):
+        if name in table.column_names and _is_text(table.schema.field(name).type):
             is_person = pc.equal(table[name], person.contact_id).fill_null(False)
             table = table.filter(pc.invert(is_person))
     for index, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+        if _is_text(field.type) or pa.types.is_nested(field.type):
             old = table.column(index).to_pylist()
-            new = [text and person.pattern.sub(REDACTION, text) for text in old]
+            new = [_redact_nested(value, person) for value in old]
             if new != old:
                 table = table.set_column(index, field, pa.array(new, field.type))
     if table.equals(before):
@@ -125,3 +165,19 @@ def _forget_in_parquet(file: Path, person: Person, files: StagedFiles) -> int:
     with files.replacing(file) as aside:
         pq.write_table(table, aside, compression="zstd")
     return 1
+
+
+def _is_text(arrow_type: pa.DataType) -> bool:
+    is_text: bool = pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type)
+    return is_text
+
+
+def _redact_nested(value: Any, person: Person) -> Any:
+    """A value of a column, whose shape its type says, without the person."""
+    if isinstance(value, str):
+        return person.pattern.sub(REDACTION, value)
+    if isinstance(value, list | tuple):  # a map is a list of pairs
+        return type(value)(_redact_nested(item, person) for item in value)
+    if isinstance(value, dict):
+        return {key: _redact_nested(item, person) for key, item in value.items()}
+    return value

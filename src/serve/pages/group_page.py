@@ -110,6 +110,7 @@ class GroupPage:
         chart: of the runs that the store keeps; None where there are fewer than two.
         qualified: when it last qualified; None where no run that is kept saw it.
         status_changes: of the group, the latest first.
+        member_ids: contact ids of every member.
     """
 
     group: PortfolioGroup
@@ -129,6 +130,7 @@ class GroupPage:
     chart: HistoryChart | None
     qualified: StatusChange | None
     status_changes: tuple[StatusChange, ...]
+    member_ids: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,7 @@ def _group_page(
         chart=history_chart(history.points.get(group_id, ())),
         qualified=history.qualified_at(group_id),
         status_changes=tuple(reversed(changes)),
+        member_ids=frozenset(row["contact_id"] for row in members),
     )
 
 
@@ -268,7 +271,7 @@ def _texts(
         summaries[0]["reason_facts"] if summaries else None,
         words.names,
         words.features,
-        words.bundle.settings.target.horizon_days,
+        words.bundle.settings,
         words.language,
         measured=words.bundle.measured,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...explain.language import Language
 from ...explain.summaries import dated_summary
 from ...model.bundle import Bundle
+from ...model.model_source import page_settings
+from ...settings import Settings
 from ...source import Source
 from ...support.atomic_output import replaced_folder
 from ...support.progress import Progress, no_progress
@@ -24,6 +26,7 @@ from ..batch.scoring import ScoreTables
 from .content_security_policy import PAGE_POLICY
 from .group_page import group_pages
 from .model_page import model_page
+from .notices import notices
 from .portfolio import MAX_PAGES, Portfolio, portfolio, require_one_cutoff
 from .portfolio_files import (
     CSV_FILE,
@@ -34,6 +37,7 @@ from .portfolio_files import (
     row_values,
 )
 from .score_changes import EarlierScores, index_earlier_scores
+from .suggestions import Suggestions, read_suggestions
 from .training_record import TrainingRecord
 
 INDEX, MODEL_PAGE, GROUPS_FOLDER = "index.html", "model.html", "groups"
@@ -71,6 +75,8 @@ def write_report(
     record: TrainingRecord | None = None,
     before: ScoreTables | None = None,
     history: ScoreHistory = NO_HISTORY,
+    facts: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
     pages: int = MAX_PAGES,
     progress: Progress = no_progress,
 ) -> Path:
@@ -91,6 +97,8 @@ def write_report(
         record: what the registry keeps of the training; None where it cannot be read.
         before: the tables of an earlier cut-off, to say what changed.
         history: of the groups in the store's runs.
+        facts: what `mqbg score` kept of the run, for the notice on every page.
+        settings: of the user, for steps and states; None takes those of the model.
         pages: this many groups have a page of their own.
         progress: called with a label and the share done.
 
@@ -99,13 +107,19 @@ def write_report(
 
     Raises:
         BadInput: there are no scores, the source or the model is not theirs, the earlier scores
-            are not of an earlier cut-off, or `out` holds something else.
+            are not of an earlier cut-off, the import's suggestions are damaged, or `out` holds
+            something else.
     """
     names = read_names(scored, source)
     as_of = require_one_cutoff(scored, "report")
     earlier = None if before is None else index_earlier_scores(before, as_of)
     languages = (language, *(one for one in more_languages if one.code != language.code))
-    report = _Report(scored, source, bundle, names, earlier, history, languages, pages)
+    if settings is not None:
+        bundle = replace(bundle, settings=page_settings(bundle, settings))
+    suggestions = read_suggestions(source)
+    report = _Report(
+        scored, source, bundle, names, earlier, history, languages, facts or {}, pages, suggestions
+    )
     with replaced_folder(out, is_report_file) as staging:
         for name in ASSETS:
             _write(staging / name, _asset(name))
@@ -132,7 +146,9 @@ class _Report:
     earlier: EarlierScores | None
     history: ScoreHistory
     languages: tuple[Language, ...]
+    facts: Mapping[str, Any]
     pages: int
+    suggestions: Suggestions
 
     def write(
         self,
@@ -149,10 +165,12 @@ class _Report:
             language,
             earlier=None if self.earlier is None else self.earlier.scores,
             history=self.history,
+            states=self.bundle.settings.states,
             pages=self.pages,
         )
         model = model_page(self.bundle, figures, record, overview.lowest_threshold, language)
-        render = _renderer(language, overview, self.languages)
+        said = notices(self.facts, language, measured=self.bundle.measured)
+        render = _renderer(language, overview, self.languages, said)
         _write(folder / INDEX, render("index.html", here=INDEX))
         _write(folder / DATA_FILE, portfolio_data(overview, language))
         _write(folder / CSV_FILE, portfolio_csv(overview, language))
@@ -173,6 +191,7 @@ class _Report:
                 file=f"{GROUPS_FOLDER}/{page.group.page}",
                 page=page,
                 names=self.names,
+                suggestions=self.suggestions,
                 **links,
             )
             _write(folder / GROUPS_FOLDER / str(page.group.page), text)
@@ -188,7 +207,10 @@ def _asset(name: str) -> str:
 
 
 def _renderer(
-    language: Language, overview: Portfolio, languages: Sequence[Language]
+    language: Language,
+    overview: Portfolio,
+    languages: Sequence[Language],
+    said: Sequence[str],
 ) -> Callable[..., str]:
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -213,6 +235,7 @@ def _renderer(
         "csv_file": CSV_FILE,
         "dated_summary": dated_summary,
         "label": language.word_tables["labels"],
+        "notices": said,
         "portfolio": overview,
         "policy": PAGE_POLICY,
         "index": INDEX,

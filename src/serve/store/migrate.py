@@ -13,7 +13,7 @@ from .schema import POSTGRESQL, metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSION = "r0002"
+VERSION = "r0003"
 """The newest revision. It is written here so that a store that has it opens without Alembic."""
 
 VERSION_TABLE = "mqbg_store_version"

@@ -17,11 +17,18 @@ import pyarrow as pa
 from ..write import write_tables
 from .account_engagement import account_engagement
 from .hubspot_airbyte import hubspot_airbyte
+from .hubspot_dlt import hubspot_dlt
 from .hubspot_fivetran import hubspot_fivetran
 from .hubspot_ui import hubspot_ui
 from .marketo import marketo_bulk
 from .records import Records, records_of
-from .salesforce import salesforce_export, salesforce_fivetran
+from .salesforce import salesforce_export
+from .salesforce_tools import (
+    salesforce_data_loader,
+    salesforce_dlt,
+    salesforce_fivetran,
+    salesforce_fivetran_history,
+)
 from .shape import Export, write_export
 from .truth import truth_of
 
@@ -29,10 +36,15 @@ SHAPES: Mapping[str, Callable[[Records], Export]] = MappingProxyType(
     {
         "hubspot_ui_en": partial(hubspot_ui, language="en"),
         "hubspot_ui_ja": partial(hubspot_ui, language="ja"),
+        "hubspot_ui_names": partial(hubspot_ui, language="names"),
         "hubspot_fivetran": hubspot_fivetran,
         "hubspot_airbyte": hubspot_airbyte,
+        "hubspot_dlt": hubspot_dlt,
         "salesforce_export": salesforce_export,
+        "salesforce_data_loader": salesforce_data_loader,
         "salesforce_fivetran": salesforce_fivetran,
+        "salesforce_fivetran_history": salesforce_fivetran_history,
+        "salesforce_dlt": salesforce_dlt,
         "marketo_bulk": marketo_bulk,
         "account_engagement": account_engagement,
     }

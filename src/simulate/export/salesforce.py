@@ -1,12 +1,10 @@
-"""Salesforce's objects: the weekly export (a zip of CSV by API names), and Fivetran's tables.
+"""Salesforce's objects, and the weekly export of them: a zip of CSV by API names.
 
 Deleted rows are there with IsDeleted; a merged record names the remaining one in MasterRecordId.
 Source: developer.salesforce.com, Object Reference.
 """
 
 from __future__ import annotations
-
-import re
 
 import pandas as pd
 
@@ -19,7 +17,6 @@ CAMPAIGNS = {
     "webinar_attended": "Webinar", "event_attended": "Trade Show",
     "whitepaper_download": "Content Syndication", "form_submitted": "Web Form",
 }  # fmt: skip
-_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def salesforce_id(prefix: str, number: int) -> str:
@@ -46,27 +43,11 @@ def _ids(prefix: str, keys: pd.Series) -> pd.Series:
 
 def salesforce_export(records: Records) -> Export:
     """The weekly export: a zip of all objects."""
-    return _export(records, packed="WE_00DaB0000000001EAA_1.ZIP")
+    return salesforce_objects(records, packed="WE_00DaB0000000001EAA_1.ZIP")
 
 
-def salesforce_fivetran(records: Records) -> Export:
-    """Fivetran's tables: the same fields in snake case, with types of their own."""
-    whole = _export(records)
-    tables = {
-        _snake(name): table.rename(columns=_snake).assign(_fivetran_synced=records.end)
-        for name, table in whole.tables.items()
-    }
-    return Export(
-        tables, whole.companies, whole.people, whole.deals, whole.activities,
-        dates_joins=True, stages=records.stages, as_parquet=True,
-    )  # fmt: skip
-
-
-def _snake(name: str) -> str:
-    return _WORDS.sub("_", name).lower()
-
-
-def _export(records: Records, packed: str = "") -> Export:
+def salesforce_objects(records: Records, packed: str = "") -> Export:
+    """The objects by their API names, deleted rows among them."""
     people, leads = _split(records)
     campaigns = _responses(records)
     tasks = records.activities[records.activities.kind == "call_made"]

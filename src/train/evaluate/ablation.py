@@ -13,6 +13,7 @@ from ...features import Feature
 from ...model.calibrators import Calibrator
 from ...support.progress import Progress, no_progress
 from ..fit.linear import FittedLinear, fit_linear_part
+from ..fit.threads import fit_side_by_side
 from ..fit.trees import MONOTONE_CONSTRAINTS, FittedTrees, TrainingMatrix, train_booster
 from .comparison import POPULATIONS, compute_metrics, paired_differences
 
@@ -55,6 +56,7 @@ def ablated_log_odds(
     fitted: FittedTrees,
     columns: Sequence[int],
     linear: FittedLinear | None = None,
+    threads: int = 1,
 ) -> NDArray[np.float64]:
     """Log-odds of test rows from trees, and a linear part, that were fitted without some columns.
 
@@ -64,19 +66,20 @@ def ablated_log_odds(
         fitted: gives the parameters and the number of trees.
         columns: of the columns to leave out.
         linear: gives the penalty and the share of the linear part; None where there is none.
+        threads: of LightGBM; the result is the same at any number.
 
     Returns:
         Shape (test rows,).
     """
     part = drop_columns(rows, columns)
-    parameters = dict(fitted.parameters)
+    parameters = {**fitted.parameters, "num_threads": threads}
     if MONOTONE_CONSTRAINTS in parameters:
         parameters[MONOTONE_CONSTRAINTS] = np.delete(
             parameters[MONOTONE_CONSTRAINTS], list(columns)
         ).tolist()
     booster = train_booster(part, np.arange(part.converted.size), parameters, fitted.rounds)
     kept = np.delete(test, list(columns), axis=1)
-    raw = np.asarray(booster.predict(kept, raw_score=True), dtype=np.float64)
+    raw = np.asarray(booster.predict(kept, raw_score=True, num_threads=threads), dtype=np.float64)
     if linear is None:
         return raw
     refitted = fit_linear_part(part, linear.penalty, linear.part.share)
@@ -126,10 +129,14 @@ def ablate_themes(
     """
     themes = columns_by_theme(features)
     probabilities = {ALL_FEATURES: probability}
-    for number, (theme, columns) in enumerate(themes.items()):
-        progress("ablation", number / (len(themes) + 1))
-        probabilities[theme] = calibrator(ablated_log_odds(training, test, fitted, columns, linear))
-    progress("ablation", len(themes) / (len(themes) + 1))
+    without = fit_side_by_side(
+        lambda columns, threads: ablated_log_odds(training, test, fitted, columns, linear, threads),
+        list(themes.values()),
+        int(fitted.parameters["num_threads"]),
+    )
+    for number, (theme, log_odds) in enumerate(zip(themes, without, strict=True)):
+        probabilities[theme] = calibrator(log_odds)
+        progress("ablation", (number + 1) / (len(themes) + 1))
     paired = paired_differences(
         rows, probabilities, model=ALL_FEATURES, touched_per_snapshot=touched_per_snapshot,
         resamples=resamples, seed=seed,

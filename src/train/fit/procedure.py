@@ -133,20 +133,11 @@ def fit_bundle(
     """
     training = snapshots.at_cutoffs(split.train)
     rows = build_training_matrix(training, catalogue, settings)
-    fitted = None
-    if enough_to_fit(rows):
-        fitted = fit_trees(
-            rows, lightgbm_parameters(settings.model, catalogue.features, tuned), progress,
-            max_rounds,
-        )  # fmt: skip
-    linear = None
-    if fitted is not None:
-        linear = choose_linear(rows, fitted.fold, fitted.held_out, settings.model.seed)
-    blend = _fit_blend(training, rows, settings, fitted)
-    held_out = _held_out_log_odds(training, fitted, linear, blend)
-    choice = None
+    score = _fit_raw_score(training, rows, catalogue, settings, tuned, max_rounds, progress)
+    fitted, held_out = score.trees, score.held_out
     age = training.keys["as_of"].max() - training.keys["as_of"]
     age_days = age.dt.total_seconds().to_numpy(np.float64) / 86_400
+    choice = None
     if fitted is not None:
         choice = choose_calibrator(
             held_out, rows.converted, fitted.fold, age_days, follow_newest=follow_newest
@@ -154,11 +145,10 @@ def fit_bundle(
     rate_shift = expected_rate_shift(rows.converted, settings)
     calibrator, interval = _fit_calibration(held_out, rows.converted, choice, rate_shift)
     scored_training = training.keys_with_segments().assign(readiness=calibrator(held_out))
-    leavers = training.feature_values("members_left_90d") > 0
     bundle = Bundle(
         trees=fitted.trees if fitted else "",
-        linear=linear.part if linear else None,
-        blend=blend,
+        linear=score.linear.part if score.linear else None,
+        blend=score.blend,
         settings=settings,
         vocabulary=catalogue.vocabulary,
         category_values=category_values(training, catalogue),
@@ -168,36 +158,78 @@ def fit_bundle(
             scored_training, settings.thresholds, settings.model.expected_rate
         ),
         reference_members=find_reference_members(training.engaged_members, catalogue),
-        training=TrainingSummary(
-            fingerprint=fingerprint,
-            rows=len(scored_training),
-            conversions=int(rows.converted.sum()),
-            first_as_of=split.train[0],
-            last_as_of=split.train[-1],
-            test_from=split.test_from,
-            snapshots_with_leavers=int(leavers.sum()),
-        ),
-        horizon_models=()
-        if choice is None
-        else fit_horizon_steps(
+        training=_training_summary(training, rows, split, fingerprint),
+    )
+    if fitted is not None and choice is not None:
+        steps = fit_horizon_steps(
             rows,
             held_out,
             training.horizon_outcomes(split.outcomes_known_until or split.test_from),
             settings.target.horizon_days,
             recency_weight(age_days, choice.half_life_days),
             rate_shift,
-        ),
-    )
-    if fitted is not None and choice is not None and refits:
-        kept = fit_refits(
-            rows, fitted, linear, held_out, age_days, choice, refits, rate_shift, progress
         )
-        bundle = replace(bundle, refits=kept)
+        bundle = replace(bundle, horizon_models=steps)
+        if refits:
+            kept = fit_refits(
+                rows, fitted, score.linear, held_out, age_days, choice, refits, rate_shift, progress
+            )
+            bundle = replace(bundle, refits=kept)
     recent = score_snapshots(bundle, snapshots.at_cutoffs(split.before_test))
     return FitResult(
         replace(bundle, thresholds=_thresholds_at_test_start(bundle, scored_training, recent)),
-        rows, fitted, linear, choice, scored_training, recent,
+        rows, fitted, score.linear, choice, scored_training, recent,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _RawScore:
+    """The parts of the raw score, and what folds that held a row out say of it.
+
+    Attributes:
+        trees: None where the rule score alone ranks.
+        linear: None where the trees alone do better.
+        blend: with the rule score.
+        held_out: shape (training rows,); log-odds.
+    """
+
+    trees: FittedTrees | None
+    linear: FittedLinear | None
+    blend: Blend
+    held_out: Floats
+
+
+def _fit_raw_score(
+    training: SnapshotTable,
+    rows: TrainingMatrix,
+    catalogue: Catalogue,
+    settings: Settings,
+    tuned: Mapping[str, Any] | None,
+    max_rounds: int | None,
+    progress: Progress,
+) -> _RawScore:
+    fitted, linear = None, None
+    if enough_to_fit(rows):
+        parameters = lightgbm_parameters(settings.model, catalogue.features, tuned)
+        fitted = fit_trees(rows, parameters, progress, max_rounds)
+        linear = choose_linear(rows, fitted.fold, fitted.held_out, settings.model.seed)
+    blend = _fit_blend(training, rows, settings, fitted)
+    return _RawScore(fitted, linear, blend, _held_out_log_odds(training, fitted, linear, blend))
+
+
+def _training_summary(
+    training: SnapshotTable, rows: TrainingMatrix, split: Split, fingerprint: str
+) -> TrainingSummary:
+    leavers = training.feature_values("members_left_90d") > 0
+    return TrainingSummary(
+        fingerprint=fingerprint,
+        rows=len(training.keys),
+        conversions=int(rows.converted.sum()),
+        first_as_of=split.train[0],
+        last_as_of=split.train[-1],
+        test_from=split.test_from,
+        snapshots_with_leavers=int(leavers.sum()),
+    )
 
 
 def score_snapshots(bundle: Bundle, snapshots: SnapshotTable) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...model.bundle import Refit
 from .calibration import CALIBRATORS, CalibratorChoice, recency_weight
 from .linear import FittedLinear, fit_linear_part
+from .threads import fit_side_by_side
 from .trees import FittedTrees, TrainingMatrix, booster_text, held_out_units, train_booster
 
 Floats = NDArray[np.float64]
@@ -48,28 +49,37 @@ def fit_refits(
     unit_names, unit = np.unique(held_out_units(rows), return_inverse=True)
     draw = np.random.default_rng(int(fitted.parameters["seed"]))
     recency = recency_weight(age_days, choice.half_life_days)
-    refits: list[Refit] = []
-    pairs = count // 2
-    for number in range(pairs):
+    threads = int(fitted.parameters["num_threads"])
+
+    def refit(numbered: tuple[int, NDArray[np.intp]], threads: int) -> Refit:
+        number, half = numbered
+        seed = int(fitted.parameters["seed"]) + 1 + number
+        parameters = {**fitted.parameters, "seed": seed, "num_threads": threads}
+        calibrator = CALIBRATORS[choice.name](
+            held_out[half],
+            rows.converted[half],
+            None if recency is None else recency[half] / recency[half].mean(),
+        )
+        part = None
+        if linear is not None:
+            in_half = np.bincount(half, minlength=rows.weight.size)
+            weighted = replace(rows, weight=rows.weight * in_half)
+            part = fit_linear_part(weighted, linear.penalty, linear.part.share)
+        return Refit(
+            booster_text(train_booster(rows, half, parameters, fitted.rounds)),
+            replace(calibrator, intercept=calibrator.intercept + rate_shift),
+            part,
+        )
+
+    numbered_halves = []
+    for pair in range(count // 2):
         first = (draw.permutation(unit_names.size) < unit_names.size // 2)[unit]
         halves = np.flatnonzero(first), np.flatnonzero(~first)
         if any(len(set(rows.converted[half].tolist())) < 2 for half in halves):
             continue  # nothing to learn from accounts of one outcome
-        for second, half in enumerate(halves):
-            progress("refits", (2 * number + second) / (2 * pairs))
-            seed = int(fitted.parameters["seed"]) + 1 + 2 * number + second
-            booster = train_booster(rows, half, {**fitted.parameters, "seed": seed}, fitted.rounds)
-            calibrator = CALIBRATORS[choice.name](
-                held_out[half],
-                rows.converted[half],
-                None if recency is None else recency[half] / recency[half].mean(),
-            )
-            shifted = replace(calibrator, intercept=calibrator.intercept + rate_shift)
-            part = None
-            if linear is not None:
-                in_half = np.bincount(half, minlength=rows.weight.size)
-                weighted = replace(rows, weight=rows.weight * in_half)
-                part = fit_linear_part(weighted, linear.penalty, linear.part.share)
-            refits.append(Refit(booster_text(booster), shifted, part))
-    progress("refits", 1.0)
+        numbered_halves += [(2 * pair + second, half) for second, half in enumerate(halves)]
+    refits: list[Refit] = []
+    for one in fit_side_by_side(refit, numbered_halves, threads):
+        refits.append(one)
+        progress("refits", len(refits) / len(numbered_halves))
     return tuple(refits)

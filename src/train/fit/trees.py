@@ -16,6 +16,7 @@ from ...contract import BadInput
 from ...features import Feature
 from ...settings import ModelSettings
 from ...support.progress import Progress
+from .threads import fit_side_by_side
 
 FOLDS = 5
 ROUNDS = 400
@@ -194,26 +195,30 @@ def _held_out_by_rounds(
 ) -> Floats:
     """Log-odds of every row, held out, after each `ROUNDS_STEP` trees, shape (steps, rows)."""
     fold_count = int(fold.max()) + 1
-    boosters: list[lgb.Booster] = []
+    progress("trees", 0.0)
+    boosters: dict[int, lgb.Booster] = {}
     held_out = np.empty((max_rounds // ROUNDS_STEP, rows.converted.size))
     done = 0
+
+    def fit_fold(number: int, threads: int) -> None:
+        if done:
+            for _round in range(rounds - done):
+                boosters[number].update()
+        else:
+            kept_in = np.flatnonzero(fold != number)
+            own = {**parameters, "num_threads": threads}
+            boosters[number] = train_booster(rows, kept_in, own, rounds, to_go_on=True)
+        held_out_rows = np.flatnonzero(fold == number)
+        x = rows.x[held_out_rows]
+        for step in range(done // ROUNDS_STEP, rounds // ROUNDS_STEP):
+            held_out[step, held_out_rows] = boosters[number].predict(
+                x, raw_score=True, num_iteration=(step + 1) * ROUNDS_STEP, num_threads=threads
+            )
+
     for portion, rounds in enumerate((min(FIRST_ROUNDS, max_rounds), max_rounds)):
-        for number in range(fold_count):
-            progress("trees", (portion * fold_count + number) / (2 * fold_count + 1))
-            held_out_rows = np.flatnonzero(fold == number)
-            if portion:
-                for _round in range(rounds - done):
-                    boosters[number].update()
-            else:
-                kept_in = np.flatnonzero(fold != number)
-                boosters.append(train_booster(rows, kept_in, parameters, rounds, to_go_on=True))
-            for step in range(done // ROUNDS_STEP, rounds // ROUNDS_STEP):
-                held_out[step, held_out_rows] = boosters[number].predict(
-                    rows.x[held_out_rows],
-                    raw_score=True,
-                    num_iteration=(step + 1) * ROUNDS_STEP,
-                    num_threads=parameters["num_threads"],
-                )
+        fits = fit_side_by_side(fit_fold, range(fold_count), int(parameters["num_threads"]))
+        for number, _fitted in enumerate(fits):
+            progress("trees", (portion * fold_count + number + 1) / (2 * fold_count + 1))
         done = rounds
         so_far = held_out[: done // ROUNDS_STEP]
         least_at = (_best_step(so_far, rows.converted) + 1) * ROUNDS_STEP

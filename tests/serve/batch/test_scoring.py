@@ -108,6 +108,7 @@ def test_scores_are_those_of_the_feature_table(source, bundle, scores):
         assert got["completeness"] == row["completeness"]
         assert got["engaged_completeness"] == row["engaged_completeness"]
         assert got["engagement"] == row["rule_engagement"]
+        assert got["expected_completeness"] == row["completeness"]  # every role is certain
 
 
 def test_the_score_is_a_hundred_times_readiness_rounded(scores):

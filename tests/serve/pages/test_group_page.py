@@ -337,3 +337,16 @@ def test_without_earlier_scores_no_page_speaks_of_change(source, tmp_path):
     for page in all_pages(tmp_path / "out").values():
         assert "change" not in page.texts
         assert not any("Since " in text for text in page.texts)
+
+
+@pytest.mark.parametrize(
+    ("expected", "shown"), [(0.3, True), (0.5, False), (0.5001, False), (None, False)]
+)
+def test_the_expected_completeness_stands_beside_the_hard_one_where_it_differs(
+    source, tmp_path, expected, shown
+):
+    score = score_row("g1", -3.0, 2.0, 1, expected_completeness=expected)
+    written(tables([score], [member_row(score, "c1", 2.0)]), source, tmp_path / "out")
+    page = " ".join(group_page(tmp_path / "out", "g1").texts)
+    assert ("expected with uncertain roles 30%" in page) is shown
+    assert ("expected with" in page) is shown

@@ -105,13 +105,23 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(url, monkeypatch):
         assert connection.scalar(sa.text("SELECT count(*) FROM meta")) == 0
 
 
-def test_a_store_of_before_reasons_were_facts_gets_their_column(url, everything):
+ADDED_COLUMNS = (
+    ("r0001", "summaries", "reason_facts"),
+    ("r0002", "scores", "expected_completeness"),
+)
+
+
+@pytest.mark.parametrize("since", range(len(ADDED_COLUMNS)))
+def test_a_store_of_an_earlier_revision_gets_the_columns_added_since(url, everything, since):
+    added = ADDED_COLUMNS[since:]
     with open_store(url) as store, store.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE summaries DROP COLUMN reason_facts"))
-        connection.execute(sa.update(VERSION).values(version_num="r0001"))
+        for _version, table, column in added:
+            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(sa.update(VERSION).values(version_num=added[0][0]))
     with open_store(url) as store:
         with store.begin() as connection:
-            assert connection.scalar(sa.select(VERSION.c.version_num)) == "r0002"
-            columns = {one["name"] for one in sa.inspect(connection).get_columns("summaries")}
-        assert "reason_facts" in columns
+            assert connection.scalar(sa.select(VERSION.c.version_num)) == migrate.VERSION
+            for _version, table, column in added:
+                columns = {one["name"] for one in sa.inspect(connection).get_columns(table)}
+                assert column in columns
         assert everything(store)

@@ -31,7 +31,8 @@ COLUMNS_READ: Mapping[InputRows, Mapping[str, str]] = {
     InputRows.DAYS: {"points": "float64", "times": "!int64"},
     InputRows.CONTENTS: {"member_no": "!int64", "counts_from": "!timestamp(6)"},
     InputRows.MEMBERSHIP: {
-        "joined_at": "timestamp(6)", "department": "string", "memberships": "int64",
+        "joined_at": "timestamp(6)", "probability": "float64", "department": "string",
+        "memberships": "int64",
         **dict.fromkeys(history_columns(), "float64"),
     },
 }  # fmt: skip

@@ -10,6 +10,11 @@ WITH history AS (
         moment(t.value) AS occurred_at, 1 AS rank, NULL AS fate
     FROM src."stages_timing_deals@dates" AS t LEFT JOIN stage_by_name AS n ON n.name = lower(t.label)
     UNION ALL BY NAME
+    SELECT 'stages_timing_deals' AS source_table, concat_ws(':', t.id, t.stage) AS source_id, t.id AS deal_id, coalesce(n.id, t.stage) AS stage_id,
+        moment(t.entered) AS occurred_at, 1 AS rank, CASE WHEN t.entered IS NULL THEN 'meaningless: stage that was not entered' END AS fate
+    FROM src."stages_timing_deals" AS t LEFT JOIN stage_by_name AS n ON n.name = regexp_replace(lower(t.stage), '[^a-z0-9]+', '_', 'g')
+    WHERE t.stage IS NOT NULL
+    UNION ALL BY NAME
     SELECT 'deals' AS source_table, t.id AS source_id, t.id AS deal_id, coalesce(n.id, t.label) AS stage_id,
         moment(t.value) AS occurred_at, 1 AS rank, NULL AS fate
     FROM src."deals@dates" AS t LEFT JOIN stage_by_name AS n ON n.name = lower(t.label)

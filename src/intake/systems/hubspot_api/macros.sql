@@ -16,10 +16,12 @@ FROM both_shapes WHERE id IS NOT NULL GROUP BY id;
 CREATE VIEW stage_by_name AS SELECT regexp_replace(lower(id), '[^a-z0-9]+', '_', 'g') AS name, min(id) AS id FROM stage_labels GROUP BY ALL;
 CREATE VIEW pairs_deal_contact AS
 SELECT id AS deal_id, unnest(ids_of(contacts)) AS contact_id FROM src."deals"
-UNION SELECT value, contactsid FROM src."deals__contacts";
+UNION SELECT value, contactsid FROM src."deals__contacts"
+UNION SELECT dealsid, value FROM src."contacts__deals";
 CREATE VIEW pairs_deal_company AS
 SELECT id AS deal_id, unnest(ids_of(companies)) AS company_id FROM src."deals"
-UNION SELECT value, companiesid FROM src."deals__companies";
+UNION SELECT value, companiesid FROM src."deals__companies"
+UNION SELECT dealsid, value FROM src."companies__deals";
 CREATE VIEW contact_by_email AS
 SELECT email_of(email) AS email, arg_min(id, (coalesce(flag(archived), false), moment(createdate), id)) AS id
 FROM src."contacts" WHERE email_of(email) IS NOT NULL GROUP BY ALL;

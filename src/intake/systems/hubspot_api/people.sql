@@ -1,7 +1,8 @@
 WITH main_company AS (
     SELECT id, min(company_id) AS company_id FROM (
         SELECT id, ids_of(companies)[1] AS company_id FROM src."contacts"
-        UNION ALL SELECT value, companiesid FROM src."contacts__companies") GROUP BY id
+        UNION ALL SELECT value, companiesid FROM src."contacts__companies"
+        UNION ALL SELECT contactsid, value FROM src."companies__contacts") GROUP BY id
 ),
 bounces AS (
     SELECT email_of(recipient) AS email, min(moment(created)) AS bounced_at FROM src."email_events"

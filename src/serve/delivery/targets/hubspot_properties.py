@@ -16,7 +16,7 @@ from .target import TargetUnavailable
 _NUMBER_FIELDS = {
     "score", "readiness", "readiness_low", "readiness_high", "log_odds", "base_log_odds",
     "completeness", "engaged_completeness", "engagement", "threshold", "completeness_threshold",
-    "rank",
+    "rank", "expected_completeness",
 }  # fmt: skip
 _MULTILINE_FIELDS = {"top_reasons", "summary", "next_step"}
 

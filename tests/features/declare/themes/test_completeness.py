@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.settings import RoleRequirement, Settings, SolutionSettings
 
@@ -82,6 +83,61 @@ def test_a_welcome_role_does_not_fill_and_is_not_missed(filled):
 def test_a_solution_overrides_its_lines_of_the_default_template(filled):
     assert filled["special"]["completeness"] == pytest.approx((0 + 1 + 1) / 3)
     assert filled["special"]["roles_missing"] == 1
+
+
+@pytest.fixture(scope="module")
+def uncertain(features_at):
+    settings = Settings(
+        roles={
+            "sponsor": RoleRequirement(1),
+            "user": RoleRequirement(2),
+            "guest": RoleRequirement(0),
+        }
+    )
+    tables = {
+        "members": [
+            *members("two guesses", "sponsor", "sponsor", probability=0.5),
+            *members("two of two", "user", "user", probability=0.25),
+            *members("surplus", "user", "user", "user", probability=0.9),
+            *members("welcome", "guest", probability=0.5),
+            *members("certain", "sponsor", "user", probability=None),
+            *members("said certain", "sponsor", "user", probability=1.0),
+            *members("impossible", "sponsor", probability=0.0),
+        ]
+    }
+    names = ["completeness", "expected_completeness"]
+    return lambda **more: features_at(tables, AS_OF, settings, names=names, **more)
+
+
+def test_expected_completeness_is_the_chance_that_somebody_has_a_role_that_needs_one(uncertain):
+    assert uncertain()["two guesses"]["expected_completeness"] == (0.75 + 0) / 2
+    assert uncertain()["two guesses"]["completeness"] == (1 + 0) / 2
+
+
+def test_expected_completeness_adds_chances_where_a_role_needs_several(uncertain):
+    assert uncertain()["two of two"]["expected_completeness"] == (0 + 0.5 / 2) / 2
+    assert uncertain()["surplus"]["expected_completeness"] == (0 + 1) / 2
+
+
+def test_expected_completeness_is_completeness_where_every_role_is_certain(uncertain):
+    rows = uncertain()
+    for group_id in ("certain", "said certain"):
+        assert rows[group_id]["expected_completeness"] == rows[group_id]["completeness"] == 0.75
+    assert rows["welcome"]["expected_completeness"] == 0
+    assert rows["impossible"] == {**rows["impossible"], "expected_completeness": 0.0}
+
+
+def test_expected_completeness_of_a_few_groups_is_that_of_all_to_the_bit(uncertain, bits):
+    everybody, few = uncertain(), uncertain(only=["two guesses", "surplus"])
+    assert {key: bits(row) for key, row in few.items()} == {
+        key: bits(everybody[key]) for key in few
+    }
+
+
+def test_data_without_uncertain_roles_has_no_expected_completeness(open_tables):
+    tables = {"members": [*members("g", "user", probability=1.0), *members("h", "user")]}
+    vocabulary = find_vocabulary(open_tables(tables), AS_OF)
+    assert "expected_completeness" not in build_catalogue(vocabulary).feature_names
 
 
 def test_without_settings_every_role_in_the_data_is_required_once(features_at):

@@ -1,0 +1,64 @@
+"""What every page says first: data that the model does not know, and chances not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...explain.language import Language
+from ...model.known_names import shortened
+
+MAX_NAMES = 3
+"""Unknown names that a notice repeats; the others are counted."""
+
+
+def notices(facts: Mapping[str, Any], language: Language, *, measured: bool) -> list[str]:
+    """Sentences for the head of every page; none where all is well.
+
+    Args:
+        facts: of the run, as `mqbg score` keeps them (`ScoringJob.facts`); empty for scores of a
+            release without them.
+        language: of the pages.
+        measured: whether conversions stand behind the model's readiness.
+    """
+    fit: Mapping[str, Any] = facts.get("data_fit") or {}
+    found = [] if measured else [language.render("not_measured")]
+    if fit.get("refusal"):
+        found.append(language.render("fit_refused"))
+    for parts, sentence in (
+        ("unknown", _unknown),
+        ("emptied", _emptied),
+        ("volumes", _volume),
+    ):
+        found += [sentence(one, language) for one in fit.get(parts) or ()]
+    return found
+
+
+def _unknown(one: Mapping[str, Any], language: Language) -> str:
+    shown = one["names"][:MAX_NAMES]
+    return language.render(
+        "fit_unknown",
+        column=language.word("columns", one["place"]),
+        share=one["share"],
+        names=list(_named(shown, language)),
+        more=len(one["names"]) - len(shown) + one["more"],
+    )
+
+
+def _named(names: list[Any], language: Language) -> Iterator[str]:
+    for name, _rows, nearest in names:
+        yield language.render("fit_name", name=shortened(name), nearest=nearest)
+
+
+def _emptied(one: Mapping[str, Any], language: Language) -> str:
+    column = language.word("columns", one["place"])
+    return language.render("fit_emptied", column=column, now=one["now"])
+
+
+def _volume(one: Mapping[str, Any], language: Language) -> str:
+    return language.render(
+        "fit_volume",
+        kind=language.word("kinds", one["kind"]),
+        expected=one["expected"],
+        found=one["found"],
+    )

@@ -1,0 +1,30 @@
+"""Fits that do not need each other, side by side, each on its share of the threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def fit_side_by_side(
+    fit: Callable[[Item, int], Result], items: Sequence[Item], threads: int
+) -> Iterator[Result]:
+    """The results in the order of the items, each as soon as it and those before it are there.
+
+    LightGBM lets go of the interpreter while it works. Two fits of one thread are done sooner than
+    one after the other on two: on ten thousand rows two threads wait for each other most of the
+    time, the more so on a machine that has other work.
+
+    Args:
+        fit: called with an item and the threads that it may use; gives the same at any number.
+        items: what to fit.
+        threads: of all fits together.
+    """
+    side_by_side = max(1, min(threads, len(items)))
+    each = max(1, threads // side_by_side)
+    with ThreadPoolExecutor(side_by_side) as pool:
+        yield from pool.map(lambda item: fit(item, each), items)

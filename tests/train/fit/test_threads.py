@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from mqbg.train.fit.threads import fit_side_by_side
+
+
+@pytest.mark.parametrize(
+    ("items", "threads", "each"), [(3, 1, 1), (3, 2, 1), (2, 8, 4), (3, 8, 2), (1, 5, 5)]
+)
+def test_the_threads_are_shared_out_among_the_fits(items, threads, each):
+    given = list(fit_side_by_side(lambda _item, own: own, range(items), threads))
+    assert given == [each] * items
+
+
+def test_results_keep_the_order_of_the_items_whichever_is_done_first():
+    second_done = threading.Event()
+
+    def fit(item, _threads):
+        if item == "first":
+            assert second_done.wait(30)  # it runs beside the second, or never ends
+        else:
+            second_done.set()
+        return item
+
+    assert list(fit_side_by_side(fit, ["first", "second"], 2)) == ["first", "second"]
+
+
+def test_nothing_to_fit_gives_nothing():
+    assert list(fit_side_by_side(lambda item, _threads: item, [], 2)) == []
+
+
+def test_an_error_of_a_fit_is_raised():
+    def fit(item, _threads):
+        raise ValueError(item)
+
+    with pytest.raises(ValueError, match="one"):
+        list(fit_side_by_side(fit, ["one"], 2))
