@@ -50,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "crash": lambda _given: crash.run(),
     "store": lambda _given: store.run(),
     "api": lambda _given: api.run(),
+    "together": lambda _given: api.together(),
     "fuzz": lambda _given: fuzz.run(),
     "flood": lambda _given: flood.run(),
     "trees": lambda given: trees.run(given.rivals_python),

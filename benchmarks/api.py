@@ -8,11 +8,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 import pyarrow.parquet as pq
+from mqbg.serve.api.group_tables import MAX_GROUPS
 
 from .serving import KEYED, Served, bodies, served
 
@@ -20,6 +22,7 @@ RATE, SECONDS = 20.0, 60.0
 READERS, READ_SECONDS = 8, 20.0
 FLAT_MINUTES = 10
 BODIES = 40
+TOGETHER_RUNS = 4
 
 
 def run() -> None:
@@ -58,6 +61,34 @@ def alone(server: Served, texts: list[bytes]) -> None:
             client.post("/v1/score", content=text).raise_for_status()
             took.append(time.perf_counter() - begun)
     print(f"POST /v1/score, one after the other: {_told(took)}")
+
+
+def together() -> None:
+    """Prints what one body with as many groups as one may hold takes, beside one group a body."""
+    with served() as server:
+        groups = bodies(server.folder / "world", MAX_GROUPS)
+        texts = [json.dumps(body).encode() for body in groups[:BODIES]]
+        print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
+        alone(server, texts)
+        in_one_body(server, groups)
+
+
+def in_one_body(server: Served, groups: list[dict[str, Any]]) -> None:
+    """Posts all groups in one body, some times."""
+    listed = [{key: part for key, part in group.items() if key != "as_of"} for group in groups]
+    text = json.dumps({"as_of": groups[0]["as_of"], "groups": listed}).encode()
+    took = []
+    with httpx.Client(base_url=server.url, headers=KEYED, timeout=600) as client:
+        for _ in range(TOGETHER_RUNS):
+            begun, cpu = time.perf_counter(), server.cpu_seconds()
+            answer = client.post("/v1/score", content=text).raise_for_status().json()
+            took.append((time.perf_counter() - begun, server.cpu_seconds() - cpu))
+    scored = sum("score" in one for one in answer["groups"])
+    wall, cpu = (1000 * min(part) / len(groups) for part in zip(*took, strict=True))
+    activities = np.mean([len(group["activities"]) for group in groups])
+    print(f"POST /v1/score, {len(groups)} groups of {activities:.0f} activities in one body "
+          f"({len(text) / 1e6:.1f} MB), {scored} scored: {wall:.2f} ms a group, {cpu:.2f} of CPU "
+          f"(promised 2.5)")  # fmt: skip
 
 
 def at_a_rate(server: Served, texts: list[bytes]) -> None:

@@ -44,6 +44,11 @@ class Served:
     folder: Path
     log: Path
 
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident_mb(self) -> float:
         """Memory that the process holds."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():

@@ -21,6 +21,10 @@ MAX_KEYS = 200  # of an object: tables have fewer columns, and a body fewer tabl
 
 # What no name, title or answer holds: control characters but tab and new lines, lone surrogates.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+MAY_ESCAPE_CONTROL = re.compile(r"\\(?:[bf]|u(?:00(?:[0189]|7[fF])|[dD][89a-fA-F]))")
+"""Escapes of JSON that may stand for such a character."""
+
+_CONTAINERS = frozenset((dict, list))
 
 
 async def read_body(request: Request, settings: ApiSettings) -> bytes:
@@ -77,8 +81,9 @@ def parse_body(body: bytes, settings: ApiSettings) -> dict[str, Any]:
     max_depth = settings.max_depth
     _require_few_values(body, settings.max_values)
     try:
+        text = body.decode("utf-8")
         root = json.loads(
-            body.decode("utf-8"),
+            text,
             object_pairs_hook=_parse_object,
             parse_constant=_refuse_constant,
             parse_int=_parse_integer,
@@ -99,7 +104,8 @@ def parse_body(body: bytes, settings: ApiSettings) -> dict[str, Any]:
             422,
             f"expected a JSON object, got {json_type_name(root)}; see /openapi.json for an example",
         )
-    _check_values(root, max_depth)
+    _require_depth(root, max_depth)
+    _require_no_control_characters(text, root)
     return root
 
 
@@ -160,31 +166,43 @@ def _too_deep(limit: int) -> HttpProblem:
     )
 
 
-def _check_values(root: dict[str, Any], max_depth: int) -> None:
+def _require_depth(root: dict[str, Any], max_depth: int) -> None:
     """Walks level by level: what is deep needs no stack."""
     level: list[Any] = [root]
     for _ in range(max_depth):
-        next_level: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                _require_no_control_characters(value)
-                next_level += value.values()
-            elif isinstance(value, list):
-                next_level += value
-            elif isinstance(value, str):
-                _require_no_control_characters((value,))
-        if not next_level:
+        level = [
+            child
+            for value in level
+            for child in (value.values() if type(value) is dict else value)
+            if type(child) in _CONTAINERS
+        ]
+        if not level:
             return
-        level = next_level
-    if any(isinstance(value, dict | list) for value in level):
-        raise _too_deep(max_depth)
-    _require_no_control_characters([value for value in level if isinstance(value, str)])
+    raise _too_deep(max_depth)
 
 
-def _require_no_control_characters(texts: Any) -> None:
-    for text in texts:
-        if not text.isprintable() and CONTROL_CHARACTERS.search(text):
-            raise HttpProblem(
-                422,
-                "expected texts without control characters, got one with such; take them out",
-            )
+def _require_no_control_characters(text: str, root: dict[str, Any]) -> None:
+    """Refuses control characters, in texts and keys.
+
+    Where neither the body holds one nor an escape that may stand for one, no value does: the values
+    are looked at one by one only where that cannot be said.
+    """
+    if not MAY_ESCAPE_CONTROL.search(text) and (
+        text.isprintable() or not CONTROL_CHARACTERS.search(text)
+    ):
+        return
+    level: list[Any] = [root]
+    while level:
+        keys = (key for value in level if type(value) is dict for key in value)
+        for found in (*keys, *(value for value in level if type(value) is str)):
+            if not found.isprintable() and CONTROL_CHARACTERS.search(found):
+                raise HttpProblem(
+                    422,
+                    "expected texts without control characters, got one with such; take them out",
+                )
+        level = [
+            child
+            for value in level
+            if type(value) in _CONTAINERS
+            for child in (value.values() if type(value) is dict else value)
+        ]

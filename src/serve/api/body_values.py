@@ -104,7 +104,8 @@ def _convert_rows(
     for column in table.columns:
         values = body_rows.columns[column.name]
         if column.dtype == "string":
-            columns[column.name] = [_text(column, text) for text in values]
+            cleaned = {text: _text(column, text) for text in set(values)}
+            columns[column.name] = [cleaned[text] for text in values]
             continue
         if _is_timestamp(column):
             pairs = [conversions[text] for text in values]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from ...contract import TABLES, Table
@@ -256,9 +257,11 @@ def _to_columns(
     table: Table, rows: Sequence[Mapping[str, Any]], locations: Sequence[str]
 ) -> ListTable:
     columns = {}
+    given = set(chain.from_iterable(rows))
     for column in table.columns:
         kinds = _JSON_TYPES[column.dtype]
-        values = [row.get(column.name) for row in rows]
+        name = column.name
+        values = [row.get(name) for row in rows] if name in given else [None] * len(rows)
         # Of the kinds, true is no number.
         if not kinds.issuperset(map(type, values)):
             number = next(n for n, value in enumerate(values) if type(value) not in kinds)

@@ -108,9 +108,9 @@ def _merge_table(name: str, groups: Sequence[GroupTables], marks: Sequence[str])
     for column in TABLES[name].columns:
         marked = column.name.endswith("_id") and column.name != SOLUTION_ID
         columns[column.name] = [
-            _marked(column, value, mark) if marked else value
+            value
             for part, mark in zip(parts, marks, strict=True)
-            for value in part.columns[column.name]
+            for value in _mark_column(column, part.columns[column.name], mark if marked else "")
         ]
     return list_table(sum(part.size for part in parts), columns)
 
@@ -123,6 +123,13 @@ def _merge_solutions(parts: Sequence[ListTable]) -> ListTable:
     kept = rows if repeated else list(dict.fromkeys(rows))
     columns = {name: [row[index] for row in kept] for index, name in enumerate(names)}
     return list_table(len(kept), columns)
+
+
+def _mark_column(column: Column, values: Sequence[Any], mark: str) -> Sequence[Any]:
+    if not mark:
+        return values
+    marked = {value: _marked(column, value, mark) for value in set(values)}
+    return [marked[value] for value in values]
 
 
 def _marked(column: Column, value: str | None, mark: str) -> str | None:
@@ -138,11 +145,13 @@ def _solutions(group: GroupTables) -> dict[str, Any]:
 
 
 def _has_long_id(group: GroupTables) -> bool:
-    return any(
-        len(value) > MAX_ID_LENGTH or MARKS[0] in value
+    ids = [
+        [value for value in set(table.columns[name]) if value]
         for table in group.tables.values()
         for name in table.column_names
         if name.endswith("_id")
-        for value in table.columns[name]
-        if value
+    ]
+    return any(
+        max(map(len, column), default=0) > MAX_ID_LENGTH or MARKS[0] in "".join(column)
+        for column in ids
     )

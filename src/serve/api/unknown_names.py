@@ -30,8 +30,11 @@ def name_warnings(group: GroupTables, bundle: Bundle) -> list[str]:
     for key, names in group.columns_not_read.items():
         warnings += islice(_columns_not_read(key, names), MAX_WARNINGS)
     columns = {name: rows.columns for name, rows in group.tables.items()}
-    columns["activities"] = {"kind": _kinds_before(group)}
-    return [*warnings, *request_warnings(columns, bundle)][:MAX_WARNINGS]
+    unknown = request_warnings(columns, bundle)
+    if unknown:  # seldom; only then is it worth reading when each activity was
+        columns["activities"] = {"kind": _kinds_before(group)}
+        unknown = request_warnings(columns, bundle)
+    return [*warnings, *unknown][:MAX_WARNINGS]
 
 
 def _kinds_before(group: GroupTables) -> list[str | None]:

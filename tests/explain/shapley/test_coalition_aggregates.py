@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.shapley.coalition_aggregates import Aggregator, interchangeable_types, stack
+from mqbg.explain.shapley.coalition_aggregates import (
+    Aggregator,
+    interchangeable_types,
+    stack,
+    turn_to_columns,
+)
 from mqbg.features.declare.signals import Aggregation
 from mqbg.features.declare.terms import Term
 
@@ -110,3 +115,16 @@ def test_alike_of_nobody_is_empty():
 def test_stack_keeps_every_row_and_the_width(counts):
     parts = [np.full((count, 4), float(count)) for count in counts]
     assert stack(parts, 4).shape == (sum(counts), 4)
+
+
+def test_terms_turned_to_columns_have_their_default_in_place_of_null():
+    draw = np.random.default_rng(4)
+    totals = np.where(draw.random((150, 5)) < 0.3, NAN, draw.normal(size=(150, 5)))
+    which, defaults = np.array([3, 0, 4]), np.array([NAN, 0.0, -1.5])
+    columns = np.empty((3, 150))
+    turn_to_columns(totals, which, defaults, columns)
+    expected = [
+        np.where(np.isnan(totals[:, term]), default, totals[:, term])
+        for term, default in zip(which, defaults, strict=True)
+    ]
+    np.testing.assert_array_equal(columns, expected)

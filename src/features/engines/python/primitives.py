@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Any
 
 from .rows import ListTable
-from .values import Function, NullPropagating
+from .values import ByColumns, Function, NullPropagating
 
 
 def column_getter(name: str) -> Function:
@@ -21,7 +21,7 @@ def map_columns(function: Function, is_scalar: Sequence[bool]) -> Function:
     """What makes a column, value by value; some arguments are one value for all rows."""
     over = (
         function.over_columns
-        if isinstance(function, NullPropagating)
+        if isinstance(function, NullPropagating | ByColumns)
         else partial(_call_on_columns, function)
     )
     if not any(is_scalar):
@@ -98,15 +98,37 @@ def partition_rows(rows: ListTable, *keys: list[Any]) -> list[list[int]]:
 
 def order_partitions(keys: Sequence[tuple[bool, bool]]) -> Function:
     """What sorts the places of each part by columns: (ascending, nulls first) of each."""
-    return lambda parts, *columns: [sort_indices(part, keys, columns) for part in parts]
+
+    def ordered(parts: list[list[int]], *columns: list[Any]) -> list[list[int]]:
+        has_null = [None in column for column in columns]
+        return [
+            part if len(part) < 2 else _sort_indices(part, keys, columns, has_null)
+            for part in parts
+        ]
+
+    return ordered
 
 
 def sort_indices(
     indices: list[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
 ) -> list[int]:
     """Places of rows, sorted; rows that are equal keep their order."""
+    return _sort_indices(indices, keys, columns, [None in column for column in columns])
+
+
+def _sort_indices(
+    indices: list[int],
+    keys: Sequence[tuple[bool, bool]],
+    columns: Sequence[list[Any]],
+    has_null: Sequence[bool],
+) -> list[int]:
+    """As `sort_indices`, where it is known which of the columns hold a null."""
     ordered = list(indices)
-    for (ascending, nulls_first), column in reversed(list(zip(keys, columns, strict=True))):
+    by_key = list(zip(keys, columns, has_null, strict=True))
+    for (ascending, nulls_first), column, nullable in reversed(by_key):
+        if not nullable:
+            ordered.sort(key=column.__getitem__, reverse=not ascending)
+            continue
         nulls = [place for place in ordered if column[place] is None]
         not_null = [place for place in ordered if column[place] is not None]
         not_null.sort(key=column.__getitem__, reverse=not ascending)

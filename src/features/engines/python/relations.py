@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -46,9 +47,11 @@ def _filter(c: QueryCompiler, op: Any) -> int:
 
 
 def _keep_rows(rows: ListTable, *conditions: list[Any]) -> ListTable:
-    return rows.take(
-        [place for place, held in enumerate(zip(*conditions, strict=True)) if all(held)]
-    )
+    first, *others = conditions
+    places = [place for place, held in enumerate(first) if held]
+    for condition in others:
+        places = [place for place in places if condition[place]]
+    return rows.take(places)
 
 
 def _sort(c: QueryCompiler, op: Any) -> int:
@@ -174,8 +177,12 @@ def _row_keys(columns: Sequence[list[Any]]) -> list[Any]:
 
 def _match_pairs(width: int, *, outer: bool) -> Function:
     def match_pairs(_right: ListTable, *columns: list[Any]) -> tuple[list[int], list[int]]:
+        right_keys = _row_keys(columns[width:])
+        place_of_key = dict(zip(right_keys, range(len(right_keys)), strict=True))
+        if len(place_of_key) == len(right_keys):
+            return _match_one(_row_keys(columns[:width]), place_of_key, outer=outer)
         places: dict[Any, list[int]] = {}
-        for place, key in enumerate(_row_keys(columns[width:])):
+        for place, key in enumerate(right_keys):
             if key is not None:
                 places.setdefault(key, []).append(place)
         nothing = [-1] if outer else []
@@ -188,6 +195,18 @@ def _match_pairs(width: int, *, outer: bool) -> Function:
         return lefts, rights
 
     return match_pairs
+
+
+def _match_one(
+    left_keys: list[Any], place_of_key: dict[Any, int], *, outer: bool
+) -> tuple[list[int], list[int]]:
+    """As `match_pairs`, where every key is on the right once, as most are."""
+    place_of_key.pop(None, None)  # null equals nothing
+    rights = list(map(place_of_key.get, left_keys, repeat(-1)))
+    if outer or -1 not in rights:
+        return list(range(len(rights))), rights
+    lefts = [place for place, right in enumerate(rights) if right >= 0]
+    return lefts, [right for right in rights if right >= 0]
 
 
 def _match_members(width: int, *, keep_matches: bool) -> Function:

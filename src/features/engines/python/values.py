@@ -76,6 +76,23 @@ class NullPropagating:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class ByColumns:
+    """A function that is also said for whole columns, without a call for each row.
+
+    Attributes:
+        function: of values.
+        over_columns: of columns, of which some, but not all, may be endless.
+    """
+
+    function: Function
+    over_columns: Function
+
+    def __call__(self, *values: Any) -> Any:
+        """Of values."""
+        return self.function(*values)
+
+
 def _unary(function: Function) -> Callable[[Any], ValueCall]:
     strict = NullPropagating(function)
     return lambda op: (strict, (op.arg,))
@@ -98,11 +115,49 @@ def _or(left: Any, right: Any) -> Any:
     return None if left is None or right is None else False
 
 
+def _and_columns(lefts: Any, rights: Any) -> list[Any]:
+    return [
+        False
+        if left is False or right is False
+        else (None if left is None or right is None else True)
+        for left, right in zip(lefts, rights, strict=False)
+    ]
+
+
+def _or_columns(lefts: Any, rights: Any) -> list[Any]:
+    return [
+        True
+        if left is True or right is True
+        else (None if left is None or right is None else False)
+        for left, right in zip(lefts, rights, strict=False)
+    ]
+
+
 def _between(value: Any, low: Any, high: Any) -> Any:
     # Either bound alone may decide it.
     at_least_low = None if value is None or low is None else value >= low
     at_most_high = None if value is None or high is None else value <= high
     return _and(at_least_low, at_most_high)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None
+
+
+def _are_null(values: list[Any]) -> list[bool]:
+    return [value is None for value in values]
+
+
+def _is_not_null(value: Any) -> bool:
+    return value is not None
+
+
+def _are_not_null(values: list[Any]) -> list[bool]:
+    return [value is not None for value in values]
+
+
+def _if_else(condition: Any, true: Any, false: Any) -> Any:
+    return true if condition else false
 
 
 def _coalesce(value: Any, *others: Any) -> Any:
@@ -111,6 +166,21 @@ def _coalesce(value: Any, *others: Any) -> Any:
             return value
         value = other
     return value
+
+
+def _coalesce_columns(values: Any, *others: Any) -> list[Any]:
+    if len(others) != 1:
+        return list(map(_coalesce, values, *others))
+    return [
+        other if value is None else value for value, other in zip(values, others[0], strict=False)
+    ]
+
+
+def _if_else_columns(conditions: Any, trues: Any, falses: Any) -> list[Any]:
+    return [
+        true if condition else false
+        for condition, true, false in zip(conditions, trues, falses, strict=False)
+    ]
 
 
 def _extreme(function: Function) -> Function:
@@ -168,7 +238,7 @@ def _identity(value: Any) -> Any:
 _CASTS: Mapping[Cast, Function] = {
     Cast.TO_FLOAT: NullPropagating(float),
     Cast.TO_INTEGER: NullPropagating(round_half_even),
-    Cast.UNCHANGED: _identity,
+    Cast.UNCHANGED: ByColumns(_identity, list),
 }
 
 
@@ -216,17 +286,17 @@ RULES: dict[Any, Callable[[Any], ValueCall]] = {
     ops.NotEquals: _binary(operator.ne),
     ops.Between: lambda op: (_between, (op.arg, op.lower_bound, op.upper_bound)),
     ops.InValues: _in_values,
-    ops.And: lambda op: (_and, (op.left, op.right)),
-    ops.Or: lambda op: (_or, (op.left, op.right)),
+    ops.And: lambda op: (ByColumns(_and, _and_columns), (op.left, op.right)),
+    ops.Or: lambda op: (ByColumns(_or, _or_columns), (op.left, op.right)),
     ops.Not: _unary(operator.not_),
-    ops.IsNull: lambda op: (lambda value: value is None, (op.arg,)),
-    ops.NotNull: lambda op: (lambda value: value is not None, (op.arg,)),
-    ops.Coalesce: lambda op: (_coalesce, op.arg),
+    ops.IsNull: lambda op: (ByColumns(_is_null, _are_null), (op.arg,)),
+    ops.NotNull: lambda op: (ByColumns(_is_not_null, _are_not_null), (op.arg,)),
+    ops.Coalesce: lambda op: (ByColumns(_coalesce, _coalesce_columns), op.arg),
     ops.Greatest: lambda op: (_extreme(max), op.arg),
     ops.Least: lambda op: (_extreme(min), op.arg),
     ops.Clip: _clip,
     ops.IfElse: lambda op: (
-        lambda condition, true, false: true if condition else false,
+        ByColumns(_if_else, _if_else_columns),
         (op.bool_expr, op.true_expr, op.false_null_expr),
     ),
     ops.SimpleCase: _simple_case,
