@@ -28,7 +28,7 @@ from .options import (
     read_settings,
     write_json,
 )
-from .store import Replay, UseStore, store_for, warn_if_rescored
+from .store import Replay, UseStore, last_night, store_for, warn_if_rescored
 
 if TYPE_CHECKING:
     from ..explain.language import Language as SpokenLanguage
@@ -144,7 +144,8 @@ def explain(
     with open_scoring_job(data, version, lang, quarantine, settings) as job:
         if earlier is None:
             job.require_open_group(group_id, at)
-            scored = job.score(at, group_ids=[group_id])
+            decided = last_night(settings, [group_id], at, job.model.version)
+            scored = job.score(at, group_ids=[group_id], decisions=decided)
             warn_if_rescored(settings, scored)
             people = job.contact_names(scored.stakeholders["contact_id"].to_pylist())
             parts = list(group_report(scored, people, job.bundle, job.language, full=full))

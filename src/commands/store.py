@@ -17,6 +17,7 @@ from ..support.terminal import ERRORS
 from .options import Config, JsonFile, read_settings, write_json
 
 if TYPE_CHECKING:
+    from ..serve.batch.night_decisions import NightDecision
     from ..serve.batch.scoring import ScoreTables
     from ..serve.forget.outbox_rows import RemoteCopy
     from ..serve.forget.person import Person
@@ -84,6 +85,28 @@ def store_for(
             yield None
             return
         yield store
+
+
+def last_night(
+    settings: Settings, group_ids: Sequence[str], as_of: datetime, model_version: str
+) -> Mapping[str, NightDecision]:
+    """What the store's last night at or before a cut-off decided of groups; empty without a store.
+
+    Args:
+        settings: [store] is read.
+        group_ids: a few groups.
+        as_of: the cut-off.
+        model_version: that scores.
+    """
+    from ..serve.store.connection import open_store, store_exists, store_url
+    from ..serve.store.load_decisions import load_decisions
+
+    url = store_url(settings.store)
+    if not url or not store_exists(url):
+        return {}
+    timeout = settings.store.lock_timeout_seconds
+    with open_store(url, lock_timeout_seconds=timeout) as store, store.reading() as connection:
+        return load_decisions(connection, group_ids, as_of, model_version)
 
 
 def warn_if_rescored(settings: Settings, scored: ScoreTables) -> None:

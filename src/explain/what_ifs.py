@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from ..features.declare.template import Template
 from ..model.bundle import Bundle
 from ..settings import RoleRequirement
-from .group_members import GroupMembers
+from .group_members import Group, GroupMembers
 from .shapley.coalition_aggregates import Aggregator, Floats, stack
+from .what_if_evidence import NO_EVIDENCE, Evidence
 
 MAX_ACTIONS = 10  # per group, the best ones
 
@@ -44,6 +45,8 @@ class Action:
         member_index: place of the member concerned, None for a missing role.
         points: expected gain in score points.
         support: training snapshots that were like the edited group.
+        points_low: lower end of the gain's 80 % interval; None where the model has no refits.
+        points_high: upper end.
     """
 
     action: str
@@ -51,6 +54,8 @@ class Action:
     member_index: int | None
     points: float
     support: int
+    points_low: float | None = None
+    points_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,15 +129,20 @@ def stack_what_ifs(what_ifs: list[WhatIf], width: int) -> Floats:
 
 
 def rank_actions(
-    what_ifs: list[WhatIf],
+    what_ifs: Sequence[WhatIf],
     gains: Floats,
     coverage: tuple[RoleCoverage, ...],
     single_point_index: int | None,
-    group: GroupMembers,
+    group: Group,
     loss: Floats,
     bundle: Bundle,
+    evidence: Sequence[Evidence] = (),
+    protection: Evidence = NO_EVIDENCE,
 ) -> list[Action]:
     """Actions with an expected gain, best first.
+
+    Left out is what a model of other accounts could turn round: an interval of the gain that
+    covers zero; and what hardly any training snapshot was like.
 
     Args:
         what_ifs: the edits.
@@ -141,29 +151,39 @@ def rank_actions(
         single_point_index: place of the member on whom the group depends, if any.
         group: the members.
         loss: shape (members,); score points lost if the member leaves.
-        bundle: gives the support and its minimum.
+        bundle: gives the minimum of the support, and the support itself where nothing was compared.
+        evidence: of each edit; empty where there is none of any.
+        protection: of the loss of that member.
     """
-    support = {member.role: member.snapshots for member in bundle.reference_members}
+    by_role = {member.role: member.snapshots for member in bundle.reference_members}
+    min_support = bundle.settings.explain.min_support
     actions: list[Action] = []
-    for what_if, gain in zip(what_ifs, gains, strict=True):
-        indices = what_if.member_indices or (None,)
-        actions.extend(
-            Action(what_if.action, what_if.role, index, float(gain), support[what_if.role])
-            for index in indices
-        )
+    for what_if, gain, found in zip(
+        what_ifs, gains.tolist(), evidence or [NO_EVIDENCE] * len(what_ifs), strict=True
+    ):
+        support = by_role[what_if.role] if found.support is None else found.support
+        if support >= min_support and not found.covers_zero:
+            actions.extend(
+                Action(what_if.action, what_if.role, index, gain, support, found.low, found.high)
+                for index in what_if.member_indices or (None,)
+            )
     for role_state in coverage:
         reactivations = [
             s for s in actions if s.action == "wake_member" and s.role == role_state.name
         ]
         if role_state.member_count and not role_state.engaged_count and reactivations:
             best = max(reactivations, key=lambda action: action.points)
-            actions.append(Action("engage_role", role_state.name, None, best.points, best.support))
+            actions.append(replace(best, action="engage_role", member_index=None))
     leaver_support = bundle.training.snapshots_with_leavers
-    if single_point_index is not None and leaver_support >= bundle.settings.explain.min_support:
+    if (
+        single_point_index is not None
+        and leaver_support >= min_support
+        and not protection.covers_zero
+    ):
         actions.append(
             Action(
                 "protect_member", group.roles[single_point_index], single_point_index,
-                float(loss[single_point_index]), leaver_support,
+                float(loss[single_point_index]), leaver_support, protection.low, protection.high,
             )
         )  # fmt: skip
     helpful = [action for action in actions if action.points > 0]

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from ..features.declare.catalogue import Catalogue, build_catalogue
 from ..features.declare.vocabulary import Vocabulary
 from ..settings import Settings
 from .calibrators import Blend, Calibrator, VennAbers
+from .comparable_snapshots import ComparableSnapshots
 from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
-from .intervals import drawn_spread, half_width
+from .intervals import MIN_CHANCE, interval_ends
 from .linear import LinearPart
 from .thresholds import Thresholds
 from .tree_text import split_features
@@ -28,7 +29,6 @@ from .tree_text import split_features
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-MIN_CHANCE = 1e-9  # what a chance is held above where its log-odds are taken
 NUMERIC, CATEGORICAL = "number", "category"  # kinds of feature columns
 
 
@@ -115,6 +115,8 @@ class Bundle:
             format 5, whose refits learned from accounts drawn with replacement.
         linear: what a regression says of the raw score beside the trees; None where the trees
             alone do better.
+        comparable: training snapshots that what-ifs are compared with; None for a model of a
+            release without them.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
         refit_engines: the same for each of the refits; empty for LightGBM itself.
     """
@@ -135,6 +137,7 @@ class Bundle:
     profile: DataProfile | None = None
     paired_refits: bool = True
     linear: LinearPart | None = None
+    comparable: ComparableSnapshots | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
     refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
 
@@ -214,15 +217,10 @@ class Bundle:
         if not (self.refits and len(matrix)):
             low, high = self.interval.bounds(log_odds)
             return np.minimum(low, readiness), np.maximum(high, readiness)
-        by_refit = self._refitted_log_odds(matrix)
-        below, above = half_width(by_refit) if self.paired_refits else drawn_spread(by_refit)
-        centre = logit(np.clip(readiness, MIN_CHANCE, 1 - MIN_CHANCE))
-        return (
-            np.minimum(expit(centre + below), readiness),
-            np.maximum(expit(centre + above), readiness),
-        )
+        by_refit = self.refitted_log_odds(matrix)
+        return interval_ends(readiness, by_refit, paired=self.paired_refits)
 
-    def _refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of readiness by each refit, shape (refits, rows)."""
         found = np.empty((len(self.refits), len(matrix)))
         for number, refit in enumerate(self.refits):
@@ -276,14 +274,32 @@ class Bundle:
             {names[index] for index in self._rule_columns} if self.blend.trees_share < 1 else set()
         )
         if self.blend.trees_share:
-            used |= {names[index] for index in split_features(self.trees)}
-            used |= {term.feature for term in self.linear.terms} if self.linear else set()
+            used |= self._features_read(self.trees, self.linear)
         return frozenset(used)
 
     @cached_property
+    def features_of_refits(self) -> frozenset[str]:
+        """The features that the raw score, that of a refit, or the comparison depends on."""
+        compared = self.comparable.features if self.comparable else ()
+        read = (self._features_read(refit.trees, refit.linear) for refit in self.refits)
+        return self.used_features.union(compared, *read)
+
+    def _features_read(self, trees: str, linear: LinearPart | None) -> set[str]:
+        names = self.catalogue.feature_names
+        terms = linear.terms if linear else ()
+        return {names[index] for index in split_features(trees)} | {one.feature for one in terms}
+
+    @cached_property
     def used_numeric_catalogue(self) -> Catalogue:
-        """The catalogue with those features alone, without categories."""
-        used = self.used_features
+        """The catalogue with the used features alone, without categories."""
+        return self._numeric_catalogue(self.used_features)
+
+    @cached_property
+    def numeric_catalogue_of_refits(self) -> Catalogue:
+        """The catalogue with the features of refits alone, without categories."""
+        return self._numeric_catalogue(self.features_of_refits)
+
+    def _numeric_catalogue(self, used: frozenset[str]) -> Catalogue:
         numeric = (f for f in self.catalogue.features if f.name in used and not f.categorical)
         return replace(self.catalogue, features=tuple(numeric))
 

@@ -17,6 +17,7 @@ from ..features.declare.vocabulary import Vocabulary
 from ..settings import RoleRequirement, model_settings_values, settings_from_values
 from .bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from .calibrators import Blend, VennAbers, calibrator_from_dict
+from .comparable_snapshots import comparable_from_dict
 from .data_profile import DataProfile
 from .horizons import HorizonModel, HorizonStep
 from .linear import LinearPart, LinearTerm
@@ -64,6 +65,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "interval": asdict(bundle.interval),
         "thresholds": asdict(bundle.thresholds),
         "reference_members": [asdict(member) for member in bundle.reference_members],
+        "comparable": asdict(bundle.comparable) if bundle.comparable else None,
         "profile": asdict(bundle.profile) if bundle.profile else None,
         "training": {
             key: value.isoformat() if isinstance(value, datetime) else value
@@ -262,6 +264,7 @@ def _bundle_from_manifest(
         profile=DataProfile(**profile) if (profile := manifest.get("profile")) else None,
         linear=_linear_from_dict(manifest["linear"]),
         paired_refits=manifest["paired_refits"],
+        comparable=comparable_from_dict(manifest.get("comparable")),
     )
 
 

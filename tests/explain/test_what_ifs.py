@@ -9,6 +9,7 @@ from mqbg.explain.group_members import GroupMembers
 from mqbg.explain.shapley.coalition_aggregates import Aggregator
 from mqbg.explain.shapley.game import Outcome
 from mqbg.explain.shapley.stakeholders import GroupStakeholders
+from mqbg.explain.what_if_evidence import Evidence
 from mqbg.explain.what_ifs import (
     MAX_ACTIONS,
     RoleCoverage,
@@ -251,3 +252,42 @@ def test_an_action_carries_the_support_of_its_role():
         ("protect_member", 44),
         ("fill_role", 33),
     ]
+
+
+def test_an_action_whose_gain_may_be_none_for_other_accounts_is_not_shown():
+    evidence = [Evidence(0.5, 3.0, 40), Evidence(-0.1, 4.0, 40), Evidence(0.0, 4.0, 40)]
+    got = rank_actions(
+        [fill("user"), fill("buyer"), wake("user", 0)], np.array([1.0, 2.0, 2.0]),
+        (state("user", 2, 0),), None, group(["user"]), np.empty(0), bundle(), evidence,
+    )  # fmt: skip
+    assert [(step.action, step.role, step.points_low, step.points_high) for step in got] == [
+        ("fill_role", "user", 0.5, 3.0)
+    ]
+
+
+@pytest.mark.parametrize(("support", "shown"), [(19, False), (20, True)])
+def test_an_action_that_hardly_any_snapshot_was_like_is_not_shown(support, shown):
+    got = rank_actions(
+        [fill("user")], np.array([1.0]), (), None, group([]), np.empty(0), bundle(50),
+        [Evidence(0.5, 3.0, support)],
+    )  # fmt: skip
+    assert [step.support for step in got] == ([support] if shown else [])
+
+
+def test_engaging_a_role_has_the_interval_of_its_best_member():
+    got = rank_actions(
+        [wake("user", 0), wake("user", 1)], np.array([1.0, 4.0]), (state("user", 2, 0),), None,
+        group(["user", "user"]), np.empty(0), bundle(),
+        [Evidence(0.5, 1.5, 30), Evidence(2.0, 6.0, 25)],
+    )  # fmt: skip
+    assert (got[0].action, got[0].points_low, got[0].points_high, got[0].support) == (
+        "engage_role", 2.0, 6.0, 25,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("low", "protected"), [(-1.0, False), (1.0, True), (None, True)])
+def test_nobody_is_protected_whose_loss_may_be_none(low, protected):
+    got = rank_actions(
+        [], np.empty(0), (), 0, group(["user"]), np.array([6.0]), bundle(), (), Evidence(low, 9.0)
+    )
+    assert bool(got) is protected

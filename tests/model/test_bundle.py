@@ -17,6 +17,7 @@ from mqbg.features.declare.vocabulary import Vocabulary
 from mqbg.model.bundle import Bundle, ReferenceMember, Refit, TrainingSummary
 from mqbg.model.bundle_files import FORMAT, MANIFEST_FILE, TREES_FILE, load_bundle, save_bundle
 from mqbg.model.calibrators import Beta, Blend, Platt, VennAbers
+from mqbg.model.comparable_snapshots import ComparableSnapshots, RoleSnapshots
 from mqbg.model.data_profile import DataProfile
 from mqbg.model.feature_matrix import feature_matrix
 from mqbg.model.horizons import HorizonModel, HorizonStep
@@ -497,6 +498,20 @@ def test_a_bundle_of_a_release_without_refits_is_scored_as_it_was_with_a_warning
     rewrite(saved, {**card, "format": 4})
     assert load_bundle(saved) == bundle
     assert "of a release without refits" in caplog.text
+
+
+def test_the_snapshots_that_what_ifs_are_compared_with_survive_saving(bundle, tmp_path):
+    roles = (RoleSnapshots("user", 40, ((0.125, -1.5), (0.0, 2.0)), 0.75),)
+    kept = ComparableSnapshots(("completeness", "members"), (0.1, 0.2), (1.0, 2.0), roles)
+    save_bundle(replace(bundle, comparable=kept), tmp_path)
+    assert load_bundle(tmp_path).comparable == kept
+
+
+def test_a_bundle_of_a_release_that_compared_nothing_is_read_without(bundle, saved):
+    card = card_of(saved)
+    del card["comparable"]
+    rewrite(saved, card)
+    assert load_bundle(saved) == replace(bundle, comparable=None)
 
 
 def test_a_bundle_without_trees_ranks_by_the_rule_and_survives_saving(bundle, table, tmp_path):

@@ -112,6 +112,7 @@ def test_a_number_just_outside_any_bound_is_refused_by_what_it_must_be():
     ("tree", "sentence"),
     [
         ({"api": {"max_depth": 101}}, "[api] max_depth must be 1 to 100"),
+        ({"model": {"expected_rate": 0}}, "[model] expected_rate must be over 0 and under 1"),
         ({"model": {"expected_rate": 1}}, "[model] expected_rate must be over 0 and under 1"),
         (
             {"thresholds": {"confidence": 1}},

@@ -12,6 +12,7 @@ import numpy as np
 from ...features.tables.feature_table import Snapshot
 from ...model.bundle import Bundle
 from ..group_members import Group, GroupMembers, group_members_at, reference_member_terms
+from ..what_if_evidence import Change, Evidence, gather_evidence
 from ..what_ifs import (
     Action,
     RoleCoverage,
@@ -103,18 +104,21 @@ def group_stakeholders(
             )  # fmt: skip
 
     valuation = Valuation(bundle, snapshot.fact_rows())
+    of_refits = Valuation(bundle, valuation.facts, for_refits=True)
     played = play_games(games(), valuation, ROWS_PER_BATCH)
     reported = 0
     for marginal in _batches(
         marginal_coalitions(aggregator, inputs[key][0], outcome) for key, outcome in played
     ):
-        for coalitions, themes in zip(
-            marginal, contributions_by_theme(valuation, marginal), strict=True
-        ):
-            group, coverage, what_ifs = inputs.pop(coalitions.group.group_id)
-            finished[group.group_id] = _stakeholders_of_group(
-                group, coverage, what_ifs, coalitions.outcome, themes, bundle
-            )
+        valued = [
+            _value_what_ifs(one, *inputs.pop(one.group.group_id)[1:], bundle) for one in marginal
+        ]
+        evidence = iter(
+            gather_evidence(of_refits, [change for one in valued for change in one.changes])
+        )
+        for one, themes in zip(valued, contributions_by_theme(valuation, marginal), strict=True):
+            found = [next(evidence) for _change in one.changes]
+            finished[one.group.group_id] = _stakeholders_of_group(one, themes, found, bundle)
             # A sampled game takes several turns; the groups after it wait for it.
             while started and started[0] in finished:
                 reported += 1
@@ -141,26 +145,66 @@ def _group_rng(seed: int, group_id: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(group_id.encode())])
 
 
-def _stakeholders_of_group(
-    group: GroupMembers,
+@dataclass(frozen=True)
+class _ValuedWhatIfs:
+    """A group's what-ifs that go with a gain, and what they and the game say.
+
+    `changes` are those of the what-ifs, then that of the member on whom the group depends.
+    """
+
+    group: Group
+    coverage: tuple[RoleCoverage, ...]
+    outcome: Outcome
+    what_ifs: tuple[WhatIf, ...]
+    gains: Floats
+    if_leaves: Floats
+    per_log_odds: float
+    single_point_index: int | None
+    changes: tuple[Change, ...]
+
+
+def _value_what_ifs(
+    coalitions: MarginalCoalitions,
     coverage: tuple[RoleCoverage, ...],
     what_ifs: list[WhatIf],
-    outcome: Outcome,
-    themes: Floats,
     bundle: Bundle,
-) -> GroupStakeholders:
+) -> _ValuedWhatIfs:
+    group, outcome = coalitions.group, coalitions.outcome
     base, score = bundle.score_points(np.array([outcome.base, outcome.everyone]))
     added = outcome.everyone - outcome.base
-    per_log_odds = float((score - base) / added) if added else 0.0
     if_leaves = bundle.score_points(outcome.without) - score
     single_point_index = _single_point(
         if_leaves, score - base, bundle.settings.explain.dependence_share
     )
     gains = bundle.score_points(outcome.extra_log_odds) - score
-    steps = rank_actions(what_ifs, gains, coverage, single_point_index, group, -if_leaves, bundle)
+    helpful = np.flatnonzero(gains > 0)
+    everyone = coalitions.everyone
+    changes = [
+        Change(group.group_id, everyone, what_ifs[place].aggregates, what_ifs[place].role)
+        for place in helpful
+    ]
+    if single_point_index is not None:
+        without = coalitions.without(single_point_index)
+        changes.append(Change(group.group_id, without, everyone))
+    return _ValuedWhatIfs(
+        group.without_terms, coverage, outcome, tuple(what_ifs[place] for place in helpful),
+        gains[helpful], if_leaves, float((score - base) / added) if added else 0.0,
+        single_point_index, tuple(changes),
+    )  # fmt: skip
+
+
+def _stakeholders_of_group(
+    valued: _ValuedWhatIfs, themes: Floats, evidence: list[Evidence], bundle: Bundle
+) -> GroupStakeholders:
+    outcome, if_leaves = valued.outcome, valued.if_leaves
+    count = len(valued.what_ifs)
+    steps = rank_actions(
+        valued.what_ifs, valued.gains, valued.coverage, valued.single_point_index, valued.group,
+        -if_leaves, bundle, evidence[:count], *evidence[count:],
+    )  # fmt: skip
     return GroupStakeholders(
-        group.without_terms, coverage, outcome, outcome.contribution * per_log_odds, per_log_odds,
-        themes, if_leaves, single_point_index, tuple(steps),
+        valued.group, valued.coverage, outcome, outcome.contribution * valued.per_log_odds,
+        valued.per_log_odds, themes, if_leaves, valued.single_point_index, tuple(steps),
     )  # fmt: skip
 
 

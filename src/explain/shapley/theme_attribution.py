@@ -39,6 +39,17 @@ class MarginalCoalitions:
     types: NDArray[np.intp]
     aggregates: Floats
 
+    @property
+    def everyone(self) -> Floats:
+        """Totals of the whole group, shape (terms,)."""
+        totals: Floats = self.aggregates[1]
+        return totals
+
+    def without(self, member_index: int) -> Floats:
+        """Totals of the group without a member, shape (terms,)."""
+        totals: Floats = self.aggregates[2 + self.types[member_index]]
+        return totals
+
 
 def marginal_coalitions(
     aggregator: Aggregator, group: GroupMembers, outcome: Outcome

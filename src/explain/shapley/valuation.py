@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ...features.declare.catalogue import Catalogue
 from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
 from ...model.bundle import Bundle
 from ...model.feature_matrix import encode_category
@@ -28,10 +29,12 @@ class Valuation:
     Attributes:
         bundle: the model.
         facts: one row for each group.
+        for_refits: the features that only refits read are made as well.
     """
 
     bundle: Bundle
     facts: pa.Table
+    for_refits: bool = False
 
     def __call__(self, sizes: list[tuple[str, int]], aggregates: Floats) -> Floats:
         """Log-odds of totals, shape (sets,).
@@ -67,7 +70,7 @@ class Valuation:
         for start in range(0, len(aggregates), BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, len(aggregates)))
             row_groups = group[rows]
-            columns = feature_evaluator(self.bundle.used_numeric_catalogue)(
+            columns = feature_evaluator(self._catalogue)(
                 self._columns(row_groups, aggregates[rows])
             )
             for index, name in enumerate(names):
@@ -86,10 +89,20 @@ class Valuation:
             columns[self.bundle.catalogue.terms[index].name] = values
         return columns
 
+    @property
+    def _catalogue(self) -> Catalogue:
+        """The numbers that are made."""
+        bundle = self.bundle
+        return (
+            bundle.numeric_catalogue_of_refits
+            if self.for_refits
+            else (bundle.used_numeric_catalogue)
+        )
+
     @cached_property
     def _term_indices(self) -> Integers:
         """Places of the terms that the features read, shape (terms read,)."""
-        needed = set(feature_evaluator(self.bundle.used_numeric_catalogue).input_columns)
+        needed = set(feature_evaluator(self._catalogue).input_columns)
         terms = self.bundle.catalogue.terms
         places = [index for index, term in enumerate(terms) if term.name in needed]
         return np.array(places, dtype=np.int64)
@@ -107,17 +120,19 @@ class Valuation:
     @cached_property
     def _facts_read(self) -> dict[str, NDArray[Any]]:
         """Facts that the features read, of each group."""
-        needed = frozenset(feature_evaluator(self.bundle.used_numeric_catalogue).input_columns)
+        needed = frozenset(feature_evaluator(self._catalogue).input_columns)
         columns = zip(self.facts.column_names, self.facts.columns, strict=True)
         return {name: column.to_numpy() for name, column in columns if name in needed}
 
     @cached_property
     def _category_codes(self) -> dict[str, Floats]:
         """Codes of the categories, of each group."""
+        bundle = self.bundle
+        used = bundle.features_of_refits if self.for_refits else bundle.used_features
         return {
             name: encode_category(self.facts[name], self.bundle.category_values[name])
             for name in self.bundle.catalogue.categorical_features
-            if name in self.bundle.used_features
+            if name in used
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from ...support.progress import Progress, no_progress
 from .next_steps import next_steps, without_steps_taken
+from .night_decisions import NOTHING_DECIDED, NightDecision
 from .score_tables import ACTIONS, HORIZONS, SCORES, STAKEHOLDERS, SUMMARIES
 from .summary_inputs import (
     SummaryInputs,
@@ -65,6 +66,7 @@ def score(
     model_version: str,
     language: Language,
     group_ids: Sequence[str] | None = None,
+    decisions: Mapping[str, NightDecision] = NOTHING_DECIDED,
     progress: Progress = no_progress,
 ) -> ScoreTables:
     """Scores the groups that are open at a cut-off.
@@ -76,12 +78,16 @@ def score(
         model_version: written into the table.
         language: language of summaries, reasons and actions.
         group_ids: group ids to score; None for all. `rank` is among those scored.
+        decisions: what the last night decided of groups, by group_id: threshold and status of
+            these are as they were, those of others by `thresholds_in_force`.
         progress: called with a label and the share done.
 
     Raises:
         BadInput: no group is open at the cut-off.
     """
-    thresholds = thresholds_in_force(source, bundle, as_of, progress)
+    thresholds = bundle.thresholds
+    if group_ids is None or not set(group_ids) <= set(decisions):
+        thresholds = thresholds_in_force(source, bundle, as_of, progress)
     with open_snapshot(source, bundle.catalogue, as_of, group_ids) as snapshot:
         features = snapshot.features()
         if not features.num_rows:
@@ -101,6 +107,9 @@ def score(
         [reason_sentences(one, features_by_name(bundle), language) for one in reasons],
         verdicts, bundle, thresholds, as_of, model_version,
     )  # fmt: skip
+    for row in scores:
+        if decided := decisions.get(row["group_id"]):
+            row.update(asdict(decided))
     themes, horizon = catalogue_themes(bundle.catalogue), bundle.settings.target.horizon_days
     member_rows, action_rows, summaries = [], [], []
     for group, row, of_group in zip(stakeholders, scores, reasons, strict=True):

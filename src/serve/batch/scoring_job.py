@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from ...source import Source
 from ...support.progress import Progress, no_progress
 from .capacity_at_night import CapacityAtNight, capacity_at_night
 from .incremental import empty_score_tables, merge_scores
+from .night_decisions import NOTHING_DECIDED, NightDecision
 from .scoring import ScoreTables, score
 
 logger = logging.getLogger(__name__)
@@ -88,8 +89,13 @@ class ScoringJob:
         """What sales can take by the model's settings; None where its thresholds follow nothing."""
         return capacity_at_night(self.source, self.bundle)
 
-    def score(self, as_of: datetime, group_ids: Sequence[str] | None = None) -> ScoreTables:
-        """Scores the groups that are open at a cut-off, or some of them."""
+    def score(
+        self,
+        as_of: datetime,
+        group_ids: Sequence[str] | None = None,
+        decisions: Mapping[str, NightDecision] = NOTHING_DECIDED,
+    ) -> ScoreTables:
+        """Scores the groups that are open at a cut-off, or some of them (see `scoring.score`)."""
         return score(
             self.source,
             self.bundle,
@@ -97,6 +103,7 @@ class ScoringJob:
             model_version=self.model.version,
             language=self.language,
             group_ids=group_ids,
+            decisions=decisions,
             progress=self.progress,
         )
 

@@ -30,6 +30,7 @@ from .calibration import (
     fit_venn_abers,
     recency_weight,
 )
+from .comparable_snapshots import find_comparable_snapshots
 from .horizons import fit_horizon_steps
 from .linear import FittedLinear, choose_linear
 from .reference_members import find_reference_members
@@ -158,6 +159,13 @@ def fit_bundle(
             scored_training, settings.thresholds, settings.model.expected_rate
         ),
         reference_members=find_reference_members(training.engaged_members, catalogue),
+        comparable=find_comparable_snapshots(
+            training,
+            rows,
+            fitted.trees if fitted else "",
+            settings.explain.min_support,
+            settings.model.seed,
+        ),
         training=_training_summary(training, rows, split, fingerprint),
     )
     if fitted is not None and choice is not None:

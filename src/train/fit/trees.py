@@ -30,6 +30,10 @@ MIN_CONVERSIONS = 10
 # With fewer accounts a fold would be most of the data: groups are held out instead.
 MIN_ACCOUNTS = 2 * FOLDS
 
+SMALL_CELLS = 2_000_000
+"""Rows times features below which a fit takes one thread: more would wait for each other at every
+split, and on a machine that has other work wait for their turn as well (six times the CPU time)."""
+
 MONOTONE_CONSTRAINTS = "monotone_constraints"
 
 Floats = NDArray[np.float64]
@@ -247,7 +251,10 @@ def train_booster(
         feature_name=list(rows.names),
         categorical_feature=list(rows.category_indices),
     )
-    return lgb.train(dict(parameters), data, rounds, keep_training_booster=to_go_on)
+    own = dict(parameters)
+    if row_indices.size * len(rows.names) < SMALL_CELLS:
+        own["num_threads"] = 1
+    return lgb.train(own, data, rounds, keep_training_booster=to_go_on)
 
 
 def booster_text(booster: lgb.Booster) -> str:

@@ -14,9 +14,11 @@ from mqbg.explain.language import load_language
 from mqbg.explain.reasons import Reason, features_by_name
 from mqbg.features.tables.feature_table import feature_table
 from mqbg.model.thresholds import Thresholds
+from mqbg.serve.batch import scoring as scoring_room
 from mqbg.serve.batch.group_texts import group_texts
 from mqbg.serve.batch.names import read_names
 from mqbg.serve.batch.next_steps import next_steps
+from mqbg.serve.batch.night_decisions import NightDecision
 from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.serve.batch.scoring import score
 
@@ -399,6 +401,27 @@ def test_another_language_changes_words_and_no_number(source, bundle, all_of_it,
 
 
 # One answer
+
+
+def test_groups_that_the_last_night_decided_on_keep_its_threshold_and_status(
+    source, bundle, scores, monkeypatch
+):
+    few = sorted(scores)[:2]
+    decided = {few[0]: NightDecision(0.123, 0.25, "recycled"), few[1]: NightDecision(1, 0, "x")}
+    monkeypatch.setattr(scoring_room, "thresholds_in_force", None)  # not asked
+    got = scored(source, bundle, group_ids=few, decisions=decided).scores.to_pylist()
+    assert [(row["threshold"], row["completeness_threshold"], row["status"]) for row in got] == [
+        (0.123, 0.25, "recycled"), (1, 0, "x"),
+    ]  # fmt: skip
+    assert [row["readiness"] for row in got] == [scores[one]["readiness"] for one in few]
+
+
+def test_a_group_that_the_last_night_had_not_has_the_thresholds_that_follow(source, bundle, scores):
+    known, new = sorted(scores)[:2]
+    decided = {known: NightDecision(0.123, 0.25, "recycled")}
+    got = scored(source, bundle, group_ids=[known, new], decisions=decided).scores.to_pylist()
+    assert (got[0]["threshold"], got[1]["threshold"]) == (0.123, scores[new]["threshold"])
+    assert got[1]["status"] == scores[new]["status"]
 
 
 def only_rows(table, group_ids):
