@@ -17,10 +17,14 @@ from .evidence import EVIDENCE
 from .reading import RawTable
 from .recognition import Recognised
 from .shapes import Shape, TableShape, normalise_header
+from .views import SOLUTION
 
 _TIMES = ("created_at", "ended_at", "joined_at", "left_at", "changed_at")
 _ENDS_OF_DAY = ("occurred_at", "recorded_at", "closed_at")
 _NUMBERS = {"employees": "BIGINT", "amount": "DOUBLE", "duration_seconds": "DOUBLE"}
+_CONTENT_ID = "left(md5(record_key), 16)"
+"""Names a row without an id by what it says: its place in the file changes with every export."""
+
 _BY_OTHERS = {"email": "e-mail address of the person", "last_name": "", "first_name": ""}
 
 
@@ -53,8 +57,12 @@ def mapped_tables(raws: Sequence[RawTable], imports: ImportSettings) -> Recognis
         tables[name] = TableShape(name, (), (), (), columns, key)
         found[name] = matching
     known = {raw.relation for one in found.values() for raw in one}
+    deals = tuple(
+        name for name, one in imports.columns.items()
+        if one.table == "deals" and "solution" not in one.columns
+    )  # fmt: skip
     shape = Shape(
-        "files", "files", "mapped files", True, False, True, (), (), (), (), tables, {}, ""
+        "files", "files", "mapped files", True, False, True, (), (), (), deals, tables, {}, ""
     )
     return Recognised(shape, found, [raw for raw in raws if raw.relation not in known])
 
@@ -91,7 +99,7 @@ def _insert(
 ) -> None:
     values: dict[str, str] = {
         "source_table": _text(name),
-        "source_id": '"id"' if "id" in mapping.columns else "CAST(row_number AS VARCHAR)",
+        "source_id": '"id"' if "id" in mapping.columns else _CONTENT_ID,
     }
     for column in EVIDENCE[mapping.table]:
         if column in mapping.columns:
@@ -107,10 +115,12 @@ def _insert(
         stage = mapping.columns.get("stage")
         values["state"] = 'stage_state("stage")' if stage else "NULL"
         values.setdefault("created_at", "NULL")
+        if "solution" not in mapping.columns:
+            values["solution"] = f'"{SOLUTION}"'
     if mapping.table == "deal_stages":
         values["state"], values["rank"] = 'stage_state("stage")', "0"
     texts = ", ".join(f'{sql} AS "{column}"' for column, sql in values.items())
-    rows = con.table(f'src."{name}"').project(texts)
+    rows = con.table(f'src."{name}"').set_alias("mapped").project(texts)
     full = ", ".join(
         f'CAST({_quoted(column) if column in values else "NULL"} AS {kind}) AS "{column}"'
         for column, kind in EVIDENCE[mapping.table].items()
@@ -134,14 +144,18 @@ def _value(column: str) -> str:
 
 
 def _person(mapping: TableMapping, people: Sequence[str]) -> Mapping[str, str]:
-    table = mapping.person_table or (people[0] if people else "")
-    values = {"person_table": _text(table)}
-    if "person_id" not in mapping.columns and "email" in mapping.columns:
-        values["person_id"] = (
-            "(SELECT min(p.source_id) FROM evidence.people AS p WHERE p.email = email_of("
-            '"email") AND p.email IS NOT NULL)'
-        )
-    return values
+    """SQL of the table and the id of a row's person: by address in any table of people if no id."""
+    table = mapping.person_table
+    if "person_id" in mapping.columns or "email" not in mapping.columns:
+        return {"person_table": _text(table or (people[0] if people else ""))}
+    among = f"p.source_table = {_text(table)} AND " if table else ""
+    first = "(p.created_at, p.source_table, p.source_id)"
+    where = f"{among}p.email = email_of(mapped.email)"
+    return {
+        f"person_{which}": f"(FROM evidence.people AS p SELECT min_by(p.source_{which}, {first}) "
+        f"WHERE {where})"
+        for which in ("table", "id")
+    }
 
 
 def _quoted(column: str) -> str:

@@ -21,6 +21,7 @@ from ..source.encodings import EncodingFault, find_encoding, open_text
 
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _BOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _SAMPLE_BYTES = 1 << 18
 
 
@@ -137,10 +138,24 @@ def _unpacked(path: Path, scratch: Path) -> Iterator[Path]:
                     f"import: {path.name} is a zip with a password: unpack it and give the folder"
                 )
             folder = scratch / f"{path.stem}-{sum(1 for _ in scratch.iterdir())}"
-            packed.extractall(folder)
+            for entry in packed.infolist():
+                entry.filename = _written_name(entry)
+                packed.extract(entry, folder)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
         raise BadInput(f"import: expected a zip that can be read, {path.name}: {error}") from None
     yield from _files(folder, scratch)
+
+
+def _written_name(entry: zipfile.ZipInfo) -> str:
+    """The entry's name; without the mark of UTF-8, Windows in Japan writes it in Shift_JIS."""
+    if entry.flag_bits & 0x800:
+        return entry.filename
+    for encoding in ("utf-8", "cp932"):
+        try:
+            return entry.filename.encode("cp437").decode(encoding)
+        except UnicodeError:
+            continue
+    return entry.filename
 
 
 Keep = Callable[[str, duckdb.DuckDBPyRelation], None]
@@ -268,6 +283,14 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _sheets(path: Path) -> Iterator[tuple[str, pa.Table]]:
+    # A newer workbook is a zip; with a password it is an older container around that.
+    if path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb"):
+        with path.open("rb") as file:
+            if file.read(8) == _OLE:
+                raise BadInput(
+                    f"import: {path.name} is a workbook with a password, or of another kind than "
+                    "its name says: save it without a password, or as CSV"
+                )
     book = CalamineWorkbook.from_path(str(path))
     for sheet in book.sheet_names:
         rows = [[_cell(one) for one in row] for row in book.get_sheet_by_name(sheet).to_python()]

@@ -55,7 +55,22 @@ def _explains_more(other: Recognised | None, found: Recognised) -> bool:
     """Whether the export is more likely another system's: single tables look alike everywhere."""
     if other is None or other.shape.kind == found.shape.kind:
         return False
-    return _explained(other)[0] > 2 * _explained(found)[0]
+    return _explained(other)[0] > 2 * _explained(found)[0] or _columns_read(
+        other
+    ) > 2 * _columns_read(found)
+
+
+def _columns_read(found: Recognised) -> int:
+    """How many columns of its tables a shape knows."""
+    return sum(
+        _known(found.shape.tables[name], frozenset(map(normalise_header, raw.columns)))
+        for name, raws in found.tables.items()
+        for raw in raws
+    )
+
+
+def _known(table: TableShape, headers: frozenset[str]) -> int:
+    return sum(1 for names in table.columns.values() if not headers.isdisjoint(names))
 
 
 def _best(raws: Sequence[RawTable], shapes: Sequence[Shape]) -> Recognised | None:
@@ -100,8 +115,7 @@ def _assign(raws: Sequence[RawTable], shape: Shape) -> Recognised:
 
 
 def _likeness(raw: RawTable, table: TableShape, headers: frozenset[str]) -> tuple[int, int, int]:
-    known = sum(1 for names in table.columns.values() if not headers.isdisjoint(names))
-    return (_named(raw.name, table), len(table.needs), known)
+    return (_named(raw.name, table), len(table.needs), _known(table, headers))
 
 
 def _named(name: str, table: TableShape) -> int:

@@ -29,6 +29,8 @@ _CHANGED = (
     "fivetransynced",
 )
 SOLUTION = "solution_value"
+_OF_THEIR_OWN_DEALS = ("hubspot", "salesforce")
+"""Kinds whose deals must have the solution's column; one file of settings is for many systems."""
 
 
 def make_views(
@@ -37,7 +39,7 @@ def make_views(
     """Make the schemas `src` and `versions` in `con`; tables that are absent are empty.
 
     Raises:
-        BadInput: `solution_property` is a column of no table of deals.
+        BadInput: `solution_property` is a column of no table of a CRM's deals.
     """
     con.execute("CREATE SCHEMA src; CREATE SCHEMA versions;")
     wanted = normalise_header(solution_property) if solution_property else None
@@ -56,7 +58,7 @@ def make_views(
             _unpivoted(con, name, shape, raws)
     if found.shape.long_ids:
         _spell_ids_alike(con, found)
-    if not seen_solution:
+    if not seen_solution and found.shape.kind in _OF_THEIR_OWN_DEALS:
         raise BadInput(
             f"[import] solution_property: expected a column of the deals, found no "
             f"{solution_property!r} there"

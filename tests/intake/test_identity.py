@@ -251,6 +251,13 @@ def test_a_second_record_of_one_company_without_an_address_is_the_same_person():
     assert len(set(clusters)) == len(people) - 1
 
 
+@pytest.mark.parametrize("records", [0, 2])
+def test_records_without_a_name_are_no_pairs(records):
+    assert probable_pairs(
+        people(*[(None, f"{one}@a.jp", None, "A", "a.jp") for one in range(records)])
+    ).empty
+
+
 def test_one_person_at_many_companies_joins_no_two_of_them():
     # A consultant whose card was taken at forty customers, each time with the customer's address.
     people = _contacts(

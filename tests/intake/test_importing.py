@@ -153,6 +153,24 @@ def test_a_zip_with_a_password_is_refused(tmp_path):
     assert "password" in refusal(tmp_path / "x.zip", "salesforce", tmp_path)
 
 
+def test_a_workbook_with_a_password_is_refused(tmp_path):
+    (tmp_path / "x.xlsx").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    assert "password" in refusal(tmp_path / "x.xlsx", "hubspot", tmp_path, **TOKYO)
+
+
+@pytest.mark.parametrize(
+    ("named", "tables", "system"),
+    [("hubspot", SALESFORCE, "salesforce"), ("salesforce", HUBSPOT_JA, "hubspot"),
+     ("hubspot", MARKETO, "marketo"), ("salesforce", MARKETO, "marketo"),
+     ("marketo", SALESFORCE, "salesforce"), ("account_engagement", HUBSPOT_JA, "hubspot")],
+)  # fmt: skip
+def test_another_systems_export_than_named_is_refused_with_the_name_of_its_own(
+    tmp_path, named, tables, system
+):
+    src = write_export(tmp_path / "src", tables)
+    assert f"mqbg import {system}" in refusal(src, named, tmp_path, **TOKYO)
+
+
 @pytest.mark.parametrize(("kind", "word"), [("siebel", "KIND"), ("files", "[import.columns]")])
 def test_what_is_not_known_is_refused(tmp_path, kind, word):
     assert word in refusal(write_export(tmp_path / "src", SALESFORCE), kind, tmp_path)

@@ -34,7 +34,10 @@ def test_every_standard_value_of_salesforce_is_mapped():
     [("DECISION_MAKER", "decision_maker"), ("BUDGET_HOLDER", "budget_holder"), ("END_USER", "user"), ("最終決裁者（役員）", "decision_maker"),
      ("Competitor's champion", "negative"), ("競合推進派", "negative"), ("弊社営業", "own_side"), ("退職済", "not_a_buyer"),
      ("情シス評価担当", "technical_evaluator"), ("Other", ""), ("社内推進者", "champion"), ("社内営業", "own_side"), ("キーパーソン", "decision_maker"), ("決済者", "decision_maker"),
-     ("Recommender", "champion"), ("Business Owner", "decision_maker"), ("Stakeholder", ""), ("Skeptic", "negative"), ("システム管理者", "technical_evaluator"), ("36", None), ("緑", None)],
+     ("Recommender", "champion"), ("Business Owner", "decision_maker"), ("Stakeholder", ""), ("Skeptic", "negative"), ("システム管理者", "technical_evaluator"), ("36", None), ("緑", None),
+     ("Entscheider", "decision_maker"), ("Décideur", "decision_maker"), ("决策者", "decision_maker"), ("Einkäufer", "procurement"),
+     ("Responsable de compras", "procurement"), ("Vendor manager", "procurement"), ("Vendor", "not_a_buyer"), ("Anwender", "user"), ("Technischer Prüfer", "technical_evaluator"),
+     ("Gegner", "negative")],
 )  # fmt: skip
 def test_custom_values_are_understood_by_their_words(value, role):
     assert role_of_value(value, {}) == role

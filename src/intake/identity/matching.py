@@ -105,6 +105,8 @@ def _records(people: pd.DataFrame) -> pd.DataFrame:
         }
     )  # fmt: skip
     records = records[records.name_key.notna()].reset_index(drop=True)
+    if records.empty:
+        return records
     accounts = records.account.fillna(records.node.astype(str))
     records["name_rarity"] = _rarity(records.name_key, records.name_key, accounts)
     first = records.readings.str[0]
