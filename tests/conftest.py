@@ -403,7 +403,7 @@ def small_world(simulated) -> dict[str, pa.Table]:
 
 
 @pytest.fixture(scope="session")
-def small_champion(shared_folder, simulated) -> Path:
+def small_champion(shared_folder, simulated, empty_mlflow) -> Path:
     """A working folder in which `mqbg train` learned from the small world; not to be written to.
 
     It has settings, figures.json, and in mlruns a registry with a champion. This is the one
@@ -412,6 +412,8 @@ def small_champion(shared_folder, simulated) -> Path:
 
     def train(folder: Path) -> None:
         (folder / "mqbg.toml").write_text(SMALL_SETTINGS)
+        (folder / "mlruns").mkdir()
+        shutil.copy(empty_mlflow, folder / "mlruns")
         unset = {"MLFLOW_TRACKING_URI", "MQBG_STORE_URL"}
         environment = {name: value for name, value in os.environ.items() if name not in unset}
         arguments = ["--test-from", SMALL_TEST_FROM, "--json", "figures.json"]

@@ -18,6 +18,7 @@ from .options import (
     Data,
     Engine,
     Force,
+    JsonFile,
     Quarantine,
     parse_changed_since,
     parse_instant,
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 def check(
     data: Data,
     quarantine: Quarantine = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report here, also one with problems.")
-    ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Check the tables against the contract: every problem in one report."""
@@ -68,6 +67,7 @@ def simulate(
             "salesforce_dlt, marketo_bulk or account_engagement; may be repeated."
         ),
     ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Write a world whose truth is known: the contract's tables, and OUT/truth."""
@@ -82,6 +82,8 @@ def simulate(
             exports=tuple(export or ()),
             progress=lambda _step, done: progress("simulate", done),
         )
+    made = {"out": str(out), "groups": groups, "seed": seed, "exports": export or []}
+    write_json(json_file, made)
 
 
 def features(
@@ -99,6 +101,7 @@ def features(
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     force: Force = False,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Write the feature table of every open group at each cut-off."""
@@ -127,6 +130,8 @@ def features(
                 table = feature_table(rows.source, rows.catalogue, instants, progress=progress)
         require_open_groups(table, instants, display_name(data))
         write_feature_file(table, rows.columns_of, temporary)
+    made = {"out": str(out), "rows": table.num_rows, "columns": table.num_columns}
+    write_json(json_file, {**made, "as_of": instants, "columns_of": rows.columns_of})
 
 
 @contextmanager

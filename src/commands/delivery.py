@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..contract import BadInput
-from ..support.atomic_output import replaced_file
 from ..support.terminal import ERRORS, progress_shown
 from .options import (
     AsOf,
@@ -21,11 +20,13 @@ from .options import (
     Data,
     Engine,
     Force,
+    JsonFile,
     Language,
     Quarantine,
     Version,
     parse_instant,
     read_settings,
+    write_json,
 )
 from .scoring import open_scoring_job
 from .store import Replay, store_for
@@ -69,6 +70,7 @@ def push(
         bool, typer.Option(help="Push scores that are older than those that were sent.")
     ] = False,
     rejected: RejectedFile = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Bring a CRM, a table, a webhook or a file to what the scores say; only changes are sent."""
@@ -80,7 +82,9 @@ def push(
     require_target(to)
     scored = read_score_tables(scores)
     if dry_run:
-        _show_differences(scored, to, settings)
+        fields, records = _show_differences(scored, to, settings)
+        changes = {"target": to, "dry_run": True, "fields": fields, "records": records}
+        write_json(json_file, changes)
         return
     with _open_store(settings) as store, progress_shown() as progress:
         if prepare:
@@ -93,6 +97,7 @@ def push(
             resend_all=resend_all, allow_older=allow_older,
         )  # fmt: skip
         _list_rejected(store, [result], rejected)
+    write_json(json_file, {**_result_document(result), "dry_run": False})
     _finish([result])
 
 
@@ -109,9 +114,7 @@ def run(
     engine: Engine = "duckdb",
     quarantine: Quarantine = None,
     replay: Replay = False,
-    summary: Annotated[
-        Path | None, typer.Option("--json", help="Write what was done here, as JSON.")
-    ] = None,
+    json_file: JsonFile = None,
     rejected: RejectedFile = None,
     force: Force = False,
     config: Config = None,
@@ -122,7 +125,7 @@ def run(
     """
     from ..serve.delivery.nightly_job import require_targets_configured, run_nightly_job
 
-    with _summarized(summary, as_of) as document:
+    with _summarized(json_file, as_of) as document:
         settings, at = read_settings(config), parse_instant(as_of)
         document["as_of"] = at.isoformat()
         require_targets_configured(to or [], settings)
@@ -228,7 +231,8 @@ def _log_retries() -> None:
     stamina.instrumentation.set_on_retry_hooks([log_retry])
 
 
-def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
+def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> tuple[int, int]:
+    """Prints every change; how many fields and records it concerns."""
     from ..serve.delivery.nightly_job import load_push_inputs
     from ..serve.delivery.outbox.differences import find_differences
     from ..serve.delivery.targets.open_target import RECORD_BUILDERS
@@ -259,6 +263,7 @@ def _show_differences(scored: ScoreTables, to: str, settings: Settings) -> None:
     else:
         show(None)
     print(f"{fields:,} fields of {len(records):,} records would change at {to}")  # noqa: T201
+    return fields, len(records)
 
 
 def _prepare(to: str, settings: Settings) -> None:
@@ -316,8 +321,7 @@ def _summarized(path: Path | None, as_of: str) -> Iterator[dict[str, Any]]:
         document["error"] = str(error) or type(error).__name__
         raise
     finally:
-        if path is not None:
-            _write_summary(path, document)
+        write_json(path, document)
 
 
 def _result_document(result: PushResult) -> dict[str, Any]:
@@ -330,13 +334,6 @@ def _result_document(result: PushResult) -> dict[str, Any]:
         "dead": result.dead,
         "stopped": result.delivered.stop_reason,
     }
-
-
-def _write_summary(path: Path, document: dict[str, Any]) -> None:
-    with replaced_file(path) as temporary:
-        temporary.write_text(
-            json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
 
 
 def _finish(results: Sequence[PushResult]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import RenderableType
@@ -145,6 +146,7 @@ def run_demonstration(
             before=before,
             history=runs.history,
             facts=facts,
+            settings=settings,
             pages=PAGES,
             record=training_record(name, str(logged.version)),
             progress=progress,
@@ -212,6 +214,22 @@ def demonstration_settings(settings: Settings) -> Settings:
         thresholds=replace(settings.thresholds, capacity_per_week=CAPACITY_PER_WEEK),
         model=replace(settings.model, ablation=False),
     )
+
+
+def demonstration_document(demonstrated: Demonstration) -> dict[str, Any]:
+    """What `--json` writes: where everything is, and the groups to work on first."""
+    return {
+        "out": str(demonstrated.out),
+        "as_of": demonstrated.as_of,
+        "version": demonstrated.version,
+        "verdict": demonstrated.trained.evaluation.verdict,
+        "readiest": [row.score["group_id"] for row in demonstrated.readiest_rows],
+        "page": str(demonstrated.page),
+        "other_pages": {name: str(page) for name, page in demonstrated.other_pages},
+        "scores": str(demonstrated.out / "scores"),
+        "store": demonstrated.store,
+        "tracking_uri": os.environ["MLFLOW_TRACKING_URI"],
+    }
 
 
 def demonstration_output(

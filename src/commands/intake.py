@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Config, parse_instant, read_settings
+from .options import Config, JsonFile, parse_instant, read_settings, write_json
 
 
 def import_(
@@ -31,6 +31,7 @@ def import_(
         str | None,
         typer.Option("--as-of", help="The instant of the export; default: its newest timestamp."),
     ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Turn an export of a CRM or marketing tool into the contract's tables."""
@@ -40,6 +41,7 @@ def import_(
         kind, src, out, system=system, settings=read_settings(config),
         as_of=None if as_of is None else parse_instant(as_of),
     )  # fmt: skip
+    write_json(json_file, {"out": str(out), **report})
     lines = [f"{count:>12,}  {name}" for name, count in report["counts"].items()]
     lines += [f"missing: {one}" for one in report["missing"]] + [
         f"costs: {one}" for one in report["costs"]
@@ -61,6 +63,7 @@ def init(
         str | None, typer.Option(help="Zone of local times in the export, such as Asia/Tokyo.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
     """Look at an export, import it, and write a commented mqbg.toml to begin with."""
     from ..contract import BadInput
@@ -76,4 +79,5 @@ def init(
     values = {"import": {"timezone": timezone}} if timezone else {}
     report = import_export("auto", src, out, settings=settings_from_values(values, "--timezone"))
     target.write_text(first_settings(out, timezone), encoding="utf-8")
+    write_json(json_file, {"out": str(out), "settings": str(target), **report})
     print(first_report(report, out))  # noqa: T201 - the report is the result

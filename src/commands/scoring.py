@@ -251,6 +251,7 @@ def report(
             before=earlier or stored,
             history=history,
             facts=facts,
+            settings=settings,
             progress=progress,
         )
     print(f"open {page}")  # noqa: T201 - the result

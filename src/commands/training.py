@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,7 +16,7 @@ import typer
 
 from ..contract import BadInput
 from ..support.terminal import ERRORS, progress_shown, results
-from .options import Config, Data, Quarantine, parse_instant, read_settings
+from .options import Config, Data, JsonFile, Quarantine, parse_instant, read_settings, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,9 +40,7 @@ def train(
     test_from: Annotated[
         str | None, typer.Option(help="First instant of the test part; default: chosen.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every figure here.")
-    ] = None,
+    json_file: JsonFile = None,
     allow_rules: Annotated[
         bool,
         typer.Option("--allow-rules", help="Without conversions, register the rule score alone."),
@@ -185,6 +184,7 @@ def _print_training(trained: TrainingResult, logged: LoggedRun) -> None:
 
 def register(
     folder: Annotated[Path, typer.Argument(help="What `mqbg train` kept when MLflow went away.")],
+    json_file: JsonFile = None,
 ) -> None:
     """Log and register a training that was kept on disk because MLflow went away."""
     from ..model.registry import require_tracking_store
@@ -193,6 +193,7 @@ def register(
     read_run_file(folder)
     require_tracking_store()
     logged = _log_or_keep(folder)
+    write_json(json_file, {**asdict(logged), "folder": str(folder)})
     where = f"version {logged.version}" if logged.version else f"run {logged.run_id}"
     role = ", and is the champion" if logged.champion else ""
     # The result, for people.
@@ -201,32 +202,24 @@ def register(
 
 def probe(
     data: Data,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every finding here.")
-    ] = None,
+    json_file: JsonFile = None,
     quarantine: Quarantine = None,
     config: Config = None,
 ) -> None:
     """Look for leaks: what tells the outcome in a way that no score could use."""
     from ..features.tables.feature_source import prepare_source
     from ..source import checked_source
-    from ..support.atomic_output import replaced_file
     from ..train.report.console import findings_table
     from ..train.report.metrics import findings_json
     from ..train.training import probe_leaks as find_leaks
 
     settings = read_settings(config)
-    with ExitStack() as outputs:
-        temporary = outputs.enter_context(replaced_file(json_file)) if json_file else None
-        with (
-            progress_shown() as progress,
-            checked_source(
-                data, quarantine=quarantine, threads=settings.model.threads, settings=settings
-            ) as source,
-        ):
-            findings = find_leaks(prepare_source(source, settings), progress)
-        if temporary:
-            document = {"findings": findings_json(findings)}
-            text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+    with (
+        progress_shown() as progress,
+        checked_source(
+            data, quarantine=quarantine, threads=settings.model.threads, settings=settings
+        ) as source,
+    ):
+        findings = find_leaks(prepare_source(source, settings), progress)
+    write_json(json_file, {"findings": findings_json(findings)})
     results().print(findings_table(findings) if findings else "no leak found")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import getpass
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..contract import BadInput
 from ..support.terminal import ERRORS, progress_shown, results
-from .options import Config, read_settings
+from .options import Config, JsonFile, read_settings, write_json
 
 if TYPE_CHECKING:
     from ..model.registry import ChampionChange, RecordedChange
@@ -38,24 +36,17 @@ def compare(
     moves: Annotated[
         bool, typer.Option("--history", help="List how the champion moved, and nothing else.")
     ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write what is shown here, with every name.")
-    ] = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Show versions, and runs without one, side by side with paired differences."""
-    from ..support.atomic_output import replaced_file
-
     settings = read_settings(config)
     document, parts = (
         _champion_history(settings.model.registered_name)
         if moves
         else _compare_versions(settings, tuple(versions or ()), everything)
     )
-    if json_file is not None:
-        with replaced_file(json_file) as temporary:
-            text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(json_file, document)
     console = results()
     for part in parts:
         is_text = isinstance(part, str)  # names of the data are in it: no markup
@@ -117,6 +108,7 @@ def promote(
     ] = False,
     why: Why = "",
     by: By = None,
+    json_file: JsonFile = None,
     config: Config = None,
 ) -> None:
     """Make a version the champion, unless it is worse than the one there is."""
@@ -134,15 +126,21 @@ def promote(
     with open_existing_tracking_store() as (mlflow, client):
         number = str(find_version(client, name, version).version)
         champion = champion_version(client, name)
+        document = {"version": number, "champion": number, "previous": champion, "promoted": True}
         if number == champion:
+            write_json(json_file, {**document, "promoted": False, "forced": False, "reason": None})
             print(f"Version {number} is the champion already.")  # noqa: T201 - the result
             return
         move = new_move(PROMOTE, why, by)  # refuses a text that is too long before the work
         load_registered_bundle(name, number)  # one that cannot be read here can score nothing here
         decision = _decide_promotion(mlflow, client, settings, number, champion)
+        document |= {"forced": not decision.allowed, "reason": decision.reason}
         if not decision.allowed and not force:
+            refused = {"champion": champion, "promoted": False, "forced": False}
+            write_json(json_file, {**document, **refused})
             _refuse(decision, champion)
         set_champion(client, name, number, _with_decision(move, decision))
+    write_json(json_file, document)
     replaced = f", in place of version {champion}" if champion else ""
     forced = "" if decision.allowed else " The gate was against it, and the record says so."
     # The result, for people.
@@ -186,7 +184,9 @@ def _with_decision(move: ChampionChange, decision: PromotionDecision) -> Champio
     return replace(move, forced=not decision.allowed, figures=decision.figures)
 
 
-def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
+def rollback(
+    why: Why = "", by: By = None, json_file: JsonFile = None, config: Config = None
+) -> None:
     """Make the champion before the champion again; once more goes one further back."""
     from ..model.registry import (
         ROLLBACK,
@@ -214,6 +214,9 @@ def rollback(why: Why = "", by: By = None, config: Config = None) -> None:
         load_registered_bundle(name, candidates[0])
         recorded = set_champion(client, name, candidates[0], move)
     skipped = tuple(v for v in previous[: previous.index(candidates[0])] if v in deleted)
+    previous_champion = recorded.previous
+    document = {"champion": recorded.version, "previous": previous_champion, "skipped": skipped}
+    write_json(json_file, document)
     print(_rollback_message(recorded, skipped))  # noqa: T201 - the result
 
 

@@ -31,6 +31,11 @@ def model_settings(bundle: Bundle, machine: Settings) -> Settings:
     return replace(bundle.settings, model=threads, explain=steps)
 
 
+def page_settings(bundle: Bundle, user: Settings) -> Settings:
+    """The model's settings, with the steps and the states of the user, for pages."""
+    return replace(model_settings(bundle, user), states=user.states)
+
+
 @contextmanager
 def checked_source_for(
     data: str | Path,

@@ -57,6 +57,25 @@ class StateUpdate:
     threshold: pd.Series[float]
 
 
+def is_stagnant(
+    status: str, last_active_at: datetime | None, as_of: datetime, settings: StateSettings
+) -> bool:
+    """Whether a group is with sales, or should be, and nobody in it was active for long.
+
+    Args:
+        status: of the group.
+        last_active_at: the latest inbound activity of its members; None where there is none.
+        as_of: the cut-off.
+        settings: `stagnant_days` is read.
+    """
+    if status not in (QUALIFIED, ACCEPTED):
+        return False
+    return (
+        last_active_at is None
+        or (as_of - last_active_at).total_seconds() > settings.stagnant_days * 86_400
+    )
+
+
 def update_states(
     earlier: pd.DataFrame,
     scores: pd.DataFrame,

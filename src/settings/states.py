@@ -31,6 +31,8 @@ class StateSettings:
         sent_back_reasons: of a rejection; with one of them it ends at once. Letter case and
             spaces around do not matter.
         alert_pause_days: for so long after an alert a group gives no second one.
+        stagnant_days: a qualified or accepted group in which nobody was active for this long is
+            stagnant, and at risk.
     """
 
     leave_below: Share = 0.8
@@ -38,6 +40,7 @@ class StateSettings:
     recycle_days: Days = 90.0
     sent_back_reasons: tuple[Text, ...] = ("sent back", "recycle", "too early", "時期尚早")
     alert_pause_days: Days = 14.0
+    stagnant_days: Days = 30.0
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)

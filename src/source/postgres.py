@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from ..contract import BadInput
+from .silence_watch import SilenceWatch, open_sockets
 
 URL_EXAMPLE = "postgresql://user:password@host:5432/database"
 _SCHEMES = ("postgresql://", "postgres://")  # libpq reads no others, and no capitals
@@ -215,6 +216,7 @@ class Database:
     display_name: str
     _connection: Any = field(repr=False)
     _error: type[Exception] = field(repr=False)
+    _watch: SilenceWatch = field(repr=False)
 
     def relations(self) -> dict[str, Relation]:
         """Tables and views of the search path by name.
@@ -251,8 +253,10 @@ class Database:
         """
         with self._connection.cursor() as cursor:
             try:
-                cursor.execute(select)
-                stream = _ErrorKeepingReader(cursor.fetch_record_batch())
+                with self._watch.watching():
+                    cursor.execute(select)
+                    batches = cursor.fetch_record_batch()
+                stream = _ErrorKeepingReader(batches, self._watch)
             except self._error as error:
                 raise self._failure(what, error) from None
             backend.con.register(name, stream.reader())
@@ -272,7 +276,7 @@ class Database:
             BadInput: the database went away.
         """
         try:
-            with self._connection.cursor() as cursor:
+            with self._watch.watching(), self._connection.cursor() as cursor:
                 for statement in _SESSION_STATEMENTS:
                     cursor.execute(statement)
         except self._error as error:
@@ -280,7 +284,7 @@ class Database:
 
     def _fetch(self, select: str, subject: str) -> list[tuple[Any, ...]]:
         try:
-            with self._connection.cursor() as cursor:
+            with self._watch.watching(), self._connection.cursor() as cursor:
                 cursor.execute(select)
                 return list(cursor.fetchall())
         except (self._error, OSError) as error:
@@ -290,17 +294,19 @@ class Database:
         advice = "run the command again, and if that fails alike, ask who keeps the database"
         if getattr(error, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
             advice = "let the URL's user read it (GRANT SELECT)"
+        reason = self._watch.silence or _failure_reason(error)
         return BadInput(
             f"{self.display_name} failed while {subject} was being read: "
-            f"{_failure_reason(error)}; nothing was written: {advice}"
+            f"{reason}; nothing was written: {advice}"
         )
 
 
 class _ErrorKeepingReader:
     """The batches of a reader, and what ended them: DuckDB passes on no more than a text."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, watch: SilenceWatch) -> None:
         self._source = source
+        self._watch = watch
         self.error: Exception | None = None
 
     def reader(self) -> Any:
@@ -308,10 +314,15 @@ class _ErrorKeepingReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         try:
-            yield from self._source
+            while (batch := self._next_batch()) is not None:
+                yield batch
         except Exception as error:
             self.error = error
             raise
+
+    def _next_batch(self) -> pa.RecordBatch | None:
+        with self._watch.watching():
+            return next(self._source, None)
 
 
 @contextmanager
@@ -326,6 +337,7 @@ def open_database(url: str) -> Iterator[Database]:
     """
     _require_parsable(url)
     driver, shown = _load_driver(), display_name(url)
+    before = open_sockets()
     try:
         connection = driver.connect(_with_defaults(url))
     except driver.Error as error:
@@ -334,12 +346,22 @@ def open_database(url: str) -> Iterator[Database]:
             "and password"
         ) from None
     try:
-        database = Database(shown, connection, driver.Error)
+        watch = SilenceWatch(open_sockets() - before, lambda: _answers(driver, url))
+        database = Database(shown, connection, driver.Error, watch)
         database.begin_snapshot()
         yield database
     finally:
         with suppress(driver.Error):  # of a connection that is gone already
             connection.close()
+
+
+def _answers(driver: Any, url: str) -> bool:
+    """Whether the server takes another connection, or says why it does not."""
+    try:
+        driver.connect(_with_defaults(url)).close()
+    except driver.Error as error:
+        return "FATAL" in str(error)
+    return True
 
 
 def _load_driver() -> Any:

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -205,9 +206,13 @@ def test_a_better_challenger_takes_the_place_of_the_champion(store, mqbg):
 def test_a_worse_challenger_is_refused_with_status_1(store, mqbg):
     store.add(world(0))
     store.add(world(2))
-    mqbg("promote", "1")
-    ran = mqbg("promote", "2")
+    mqbg("promote", "1", "--json", "first.json")
+    ran = mqbg("promote", "2", "--json", "second.json")
     assert ran.status == 1
+    first, second = (json.loads(Path(f"{one}.json").read_text()) for one in ("first", "second"))
+    assert (first["champion"], first["previous"], first["promoted"]) == ("1", None, True)
+    assert (second["champion"], second["promoted"]) == ("1", False)
+    assert second["reason"] in ran.err
     assert "worse than the champion, version 1, in log loss" in ran.err
     assert "400 shared test rows of 200 accounts" in ran.err
     assert "Version 1 stays the champion" in ran.err
@@ -316,8 +321,10 @@ def test_a_rollback_goes_back_one_further_each_time(store, mqbg):
         store.add(world(0))
     for version in ("1", "2", "3"):
         mqbg("promote", version)
-    ran = mqbg("rollback", "--why", "too many alerts", "--by", "Ann")
+    ran = mqbg("rollback", "--why", "too many alerts", "--by", "Ann", "--json", "back.json")
     assert ran.status == 0
+    back = json.loads(Path("back.json").read_text())
+    assert back == {"champion": "2", "previous": "3", "skipped": []}
     assert ran.out == "Version 2 is the champion again, in place of version 3.\n"
     assert (store.history()[-1].change.why, store.history()[-1].change.by) == (
         "too many alerts",

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from mqbg.model.states import STATE_COLUMNS, TRANSITION_COLUMNS, TRANSITION_REASONS, update_states
+from mqbg.model.states import (
+    STATE_COLUMNS,
+    TRANSITION_COLUMNS,
+    TRANSITION_REASONS,
+    is_stagnant,
+    update_states,
+)
 from mqbg.settings import StateSettings
 
 DAY = timedelta(days=1)
@@ -365,3 +371,17 @@ def test_nobody_leaves_before_the_dwell_time_has_passed_below_the_line(paths, da
         for move in history.transitions[before:]:
             if move["reason"] == "fell":
                 assert as_of - low_since[move["group_id"]] >= timedelta(SETTINGS.dwell_days)
+
+
+# Stagnation
+
+
+@pytest.mark.parametrize("status", ["qualified", "accepted", "nurture", "rejected", "recycled"])
+@pytest.mark.parametrize(
+    ("days", "stagnant"), [(0, False), (30, False), (30.01, True), (400, True), (None, True)]
+)
+def test_a_group_of_sales_is_stagnant_where_nobody_was_active_for_long(status, days, stagnant):
+    as_of = datetime(2024, 6, 1)
+    last = None if days is None else as_of - timedelta(days=days)
+    of_sales = status in ("qualified", "accepted")
+    assert is_stagnant(status, last, as_of, StateSettings()) == (of_sales and stagnant)

@@ -22,6 +22,7 @@ dwell_days = 7
 recycle_days = 30
 sent_back_reasons = ["later"]
 alert_pause_days = 1.5
+stagnant_days = 60
 [store]
 url = "postgresql+psycopg://owner:hush@host/db"
 retention_days = 400
@@ -37,7 +38,7 @@ def loaded(tmp_path, text):
 
 def test_every_key_is_read(tmp_path):
     settings = loaded(tmp_path, WHOLE)
-    assert settings.states == StateSettings(0.7, 7, 30, ("later",), 1.5)
+    assert settings.states == StateSettings(0.7, 7, 30, ("later",), 1.5, 60)
     assert settings.store == StoreSettings("postgresql+psycopg://owner:hush@host/db", 400, 5)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import signal
 import sys
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from mqbg.commands.app import main
 from mqbg.contract import TABLES, BadInput, Column, schema
 from mqbg.simulate import simulate
-from mqbg.source import check_source, checked_source, open_source
+from mqbg.source import check_source, checked_source, open_source, silence_watch
 from mqbg.source.conversion import convert
 from mqbg.source.postgres import (
     display_name,
@@ -634,6 +635,55 @@ def test_a_server_that_dies_in_the_middle_of_a_scan_is_one_sentence(another_serv
         said = refusal(database.url)
     assert "public.activities" in said
     assert "run the command again" in said
+
+
+@contextmanager
+def silent_in_the_middle(another_server, monkeypatch, *, whole: bool) -> Iterator[Any]:
+    """A server that stops in the middle of a scan, or only the process that sends the rows."""
+    monkeypatch.setattr(silence_watch, "SILENT_SECONDS", 0.3)
+    database = another_server.database().load(arrow(SOUND))
+    stopped: list[int] = []
+
+    def stop() -> None:
+        stopped.append(database.answer(f"SELECT pid {SCANNED}"))
+        if whole:
+            stopped.append(another_server.process.pid)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+
+    try:
+        with in_the_middle_of_the_scan(database, stop):
+            yield database
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_is_stopped_in_the_middle_of_a_scan_is_not_waited_for(
+    another_server, monkeypatch
+):
+    with silent_in_the_middle(another_server, monkeypatch, whole=True) as database:
+        said = refusal(f"{database.url}?connect_timeout=2")
+    assert "it sent nothing for 0.3 s, and answers nobody" in said
+    assert "public.activities" in said
+    assert "Geheim" not in said
+
+
+def test_a_connection_that_stays_silent_ends_though_the_server_answers_others(
+    another_server, monkeypatch
+):
+    monkeypatch.setattr(silence_watch, "LONGEST_SECONDS", 1.0)
+    with silent_in_the_middle(another_server, monkeypatch, whole=False) as database:
+        assert "it sent nothing for" in refusal(database.url)
+
+
+def test_a_slow_server_that_answers_others_is_waited_for(sound, monkeypatch):
+    monkeypatch.setattr(silence_watch, "SILENT_SECONDS", 0.1)
+    sound.run(
+        "ALTER TABLE activities RENAME TO kept",
+        "CREATE VIEW activities AS SELECT kept.* FROM kept, pg_sleep(1) AS slept",
+    )
+    assert everything(sound.url)["activities"].num_rows == len(SOUND["activities"])
 
 
 # ---------------------------------------------------------------- names and secrets

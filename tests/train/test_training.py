@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -30,6 +31,7 @@ from mqbg.settings import (
     TargetSettings,
     ThresholdSettings,
 )
+from mqbg.train import training
 from mqbg.train.data.snapshots import collect_snapshots
 from mqbg.train.data.split import forward_split
 from mqbg.train.data.training_data import split_and_catalogue, thin_training_sentence
@@ -58,6 +60,30 @@ SETTINGS = Settings(  # those of the training that is looked at
 
 def quiet(_label, _share):
     pass
+
+
+# Columns of every theme and scope, for what is the same whichever there are: compiling and fitting
+# all of them is most of what a training takes.
+FEW = (
+    *("inbound_30d", "inbound_ever", "high_intent_90d", "engagement_21", "days_since_inbound"),
+    *("members", "members_left_90d", "members_joined_90d", "active_share_30d", "newly_awake"),
+    *("logged_90d", "completeness", "engaged_completeness", "rule_engagement", "outbound_30d"),
+    *("group_age_days", "stage_changes", "verdicts_rejected", "questions_answered"),
+    *("account_conversion_rate", "solution", "tier", "country"),
+)
+
+
+def of_few(vocabulary):
+    return build_catalogue(vocabulary, FEW)
+
+
+@contextmanager
+def few_columns():
+    """Trainings in which the catalogue has no other columns than `FEW`, and few trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "build_catalogue", of_few)
+        patch.setattr(fit, "ROUNDS", 50)
+        yield
 
 
 def quickly_trained(source, **options):
@@ -120,7 +146,8 @@ def misdated(tables):
 def test_misdated_rows_move_neither_the_split_nor_a_feature(tables, misdated, open_tables):
     settings = replace(SETTINGS, observation=ObservationSettings())
     sources = [without_lone_activities(open_tables(t, settings)) for t in (tables, misdated)]
-    splits = [split_and_catalogue(source, None) for source in sources]
+    with few_columns():
+        splits = [split_and_catalogue(source, None) for source in sources]
     (split, catalogue), (other_split, other_catalogue) = splits
     assert other_split == split
     assert other_catalogue.vocabulary == catalogue.vocabulary
@@ -131,7 +158,8 @@ def test_misdated_rows_move_neither_the_split_nor_a_feature(tables, misdated, op
 @pytest.mark.slow
 def test_misdated_rows_change_no_figure(tables, misdated, open_tables):
     settings = replace(SETTINGS, observation=ObservationSettings())
-    plain, odd = (quickly_trained(open_tables(t, settings)) for t in (tables, misdated))
+    with few_columns():
+        plain, odd = (quickly_trained(open_tables(t, settings)) for t in (tables, misdated))
     pd.testing.assert_frame_equal(odd.evaluation.figures, plain.evaluation.figures)
     assert odd.bundle.settings.observation.since == datetime(2021, 1, 2)
     np.testing.assert_array_equal(
@@ -359,7 +387,8 @@ def test_a_sound_world_trains_without_a_finding(trained):
 def leaked(tables, open_tables):
     """A training on leaky tables without ablation, and how many warnings each label came after.
 
-    A policy that follows no capacity needs no cut-offs but those of the two parts.
+    It has few columns, the leaking one among them. A policy that follows no capacity needs no
+    cut-offs but those of the two parts.
     """
     off = replace(
         SETTINGS,
@@ -372,8 +401,7 @@ def leaked(tables, open_tables):
     handler.emit = said.append
     logger = logging.getLogger("mqbg.train")
     logger.addHandler(handler)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "ROUNDS", 50)
+    with few_columns():
         found = train(
             source,
             test_from=TEST_FROM,
@@ -405,7 +433,8 @@ def test_training_warns_of_a_part_to_learn_from_that_is_too_thin(made_snapshots,
 
 def test_probing_alone_finds_what_a_training_finds(leaked):
     source, found, _said, _labels = leaked
-    assert probe_leaks(source, quiet, test_from=TEST_FROM) == found.findings
+    with few_columns():
+        assert probe_leaks(source, quiet, test_from=TEST_FROM) == found.findings
 
 
 def test_the_settings_turn_the_ablation_off(leaked):
@@ -452,14 +481,15 @@ def poor(open_tables, until, stages=()):
     ids=["no horizon ends", "nothing to test on", "nobody left to test on"],
 )
 def test_too_little_to_learn_from_is_refused(open_tables, until, stages, said):
-    with pytest.raises(BadInput) as caught:
+    with few_columns(), pytest.raises(BadInput) as caught:
         train(poor(open_tables, until, stages), test_from=None, progress=quiet)
     assert said in str(caught.value)
     assert "longer history" in str(caught.value)
 
 
 def test_with_no_conversion_at_all_the_rule_ranks_and_says_so(open_tables):
-    trained = train(poor(open_tables, datetime(2024, 4, 20)), test_from=None, progress=quiet)
+    with few_columns():
+        trained = train(poor(open_tables, datetime(2024, 4, 20)), test_from=None, progress=quiet)
     assert trained.bundle.trees == ""
     assert trained.few_labels
     assert "the rule score of engagement and completeness ranks the groups" in describe_blend(
@@ -491,5 +521,6 @@ def test_the_thresholds_are_measured_on_nights_that_nothing_was_learned_from(tra
 def test_a_capacity_of_a_segment_without_groups_is_refused(source):
     own = ThresholdSettings(segment="tier", capacity_by_segment={"Z": 5.0})
     other = replace(source, settings=replace(source.settings, thresholds=own))
-    with pytest.raises(BadInput, match=r"values of tier that groups have \(A, B, C\), got 'Z'"):
+    said = r"values of tier that groups have \(A, B, C\), got 'Z'"
+    with few_columns(), pytest.raises(BadInput, match=said):
         quickly_trained(other)

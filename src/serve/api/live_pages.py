@@ -208,4 +208,5 @@ def render_pages(settings: Settings, data_source: str, as_of: datetime, out: Pat
         write_report(
             scored, source, bundle, out, language=language, more_languages=others, record=record,
             before=before, history=history, facts={"data_fit": fit.values()},
+            settings=settings,
         )  # fmt: skip

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 
 from ...contract import BadInput
 from ...explain.language import Language
+from ...model.states import is_stagnant
+from ...settings import StateSettings
 from ..batch.names import CrmRecord, Names
 from ..batch.page_name import page_name
 from ..batch.score_history import NO_HISTORY, ScoreHistory
@@ -20,13 +22,15 @@ from ..batch.scoring import ScoreTables
 from .charts import Gauge, gauge, scale_end
 from .history_chart import trend_line
 from .what_changed import Change, what_changed
-from .worklist import Task, task_of, urgency, view_of
+from .worklist import Risk, Task, risk_of, task_of, urgency, view_of
 
 MAX_PAGES = 500
 """Groups with a page of their own unless the caller says otherwise, the readiest ones."""
 
 MAX_LISTED = 10_000
 """Groups in the portfolio's table, the readiest ones."""
+
+DEFAULT_STATES = StateSettings()
 
 Row = dict[str, Any]
 Counts = tuple[tuple[str, int], ...]
@@ -47,6 +51,7 @@ class PortfolioGroup:
             without one.
         page: file name of its page under `groups`; None beyond the limit.
         task: what it asks for today.
+        risk: why it is at risk; None where that is not what it asks for.
         record: in the CRM.
         trend: of its readiness, see `trend_line`; "" where there is none.
         changed: what changed since the earlier score; None where there are no earlier scores.
@@ -61,6 +66,7 @@ class PortfolioGroup:
     score_change: float | None
     page: str | None
     task: Task
+    risk: Risk | None
     record: CrmRecord
     trend: str = ""
     changed: Change | None = None
@@ -134,6 +140,7 @@ def portfolio(
     *,
     earlier: Mapping[str, Row] | None = None,
     history: ScoreHistory = NO_HISTORY,
+    states: StateSettings = DEFAULT_STATES,
     pages: int = MAX_PAGES,
 ) -> Portfolio:
     """The portfolio of a set of scores.
@@ -144,6 +151,7 @@ def portfolio(
         language: the language.
         earlier: rows of the scores table at an earlier cut-off by group_id; None for none.
         history: of the groups, from the store.
+        states: from when on a group is stagnant.
         pages: this many of the readiest groups have a page.
 
     Raises:
@@ -160,10 +168,19 @@ def portfolio(
             strict=True,
         )
     )
+    last_active = _last_active(scored.stakeholders)
     by_rank = []
     for index, row in enumerate(scores):
         before = (earlier or {}).get(row["group_id"])
         change = score_change(row, before)
+        last_active_at = last_active.get(row["group_id"])
+        risk = risk_of(
+            row,
+            change,
+            lost_single_point=_lost_single_point(before, members),
+            stagnant=is_stagnant(row["status"], last_active_at, as_of, states),
+        )
+        task = task_of(row, before, risk)
         by_rank.append(
             PortfolioGroup(
                 score=row,
@@ -174,9 +191,8 @@ def portfolio(
                 strongest_member=strongest_members.get(row["group_id"]),
                 score_change=change,
                 page=page_name(row["group_id"]) if index < pages else None,
-                task=task_of(
-                    row, before, change, lost_single_point=_lost_single_point(before, members)
-                ),
+                task=task,
+                risk=risk if task is Task.AT_RISK else None,
                 record=names.record(row["group_id"]),
                 trend=trend_line(history.points.get(row["group_id"], ())),
                 changed=None if not earlier else what_changed(row, before, change),
@@ -202,6 +218,13 @@ def portfolio(
         pages=min(len(scores), pages),
         since=None if not earlier else next(iter(earlier.values()))["as_of"],
     )
+
+
+def _last_active(stakeholders: pa.Table) -> dict[str, datetime]:
+    """When somebody in each group was last active; a group in which nobody was is not in it."""
+    latest = stakeholders.group_by("group_id").aggregate([("last_activity_at", "max")])
+    ids, instants = latest["group_id"].to_pylist(), latest["last_activity_at_max"].to_pylist()
+    return {group_id: at for group_id, at in zip(ids, instants, strict=True) if at is not None}
 
 
 def _lost_single_point(before: Row | None, members: set[tuple[str, str]]) -> bool:

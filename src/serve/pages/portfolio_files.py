@@ -15,14 +15,14 @@ DATA_FILE, CSV_FILE = "portfolio.js", "portfolio.csv"
 
 FIELDS = (
     "group_id", "account", "solution", "owner", "tier", "page", "url", "task", "task_word",
-    "urgency", "rank", "status", "status_word", "readiness", "low", "high", "gauge", "change",
-    "trend", "changed", "completeness", "missing", "strongest", "points", "view",
+    "risk", "urgency", "rank", "status", "status_word", "readiness", "low", "high", "gauge",
+    "change", "trend", "changed", "completeness", "missing", "strongest", "points", "view",
 )  # fmt: skip
 """What a row of the portfolio is made of, in this order in the data file."""
 
 WORDS = frozenset({
     "solution", "owner", "tier", "task", "task_word", "status", "status_word", "changed", "missing",
-    "view",
+    "view", "risk",
 })  # fmt: skip
 """Fields whose few values stand once, by number."""
 
@@ -51,6 +51,7 @@ def row_values(group: PortfolioGroup, language: Language) -> dict[str, Any]:
         "url": group.record.url or "",
         "task": group.task.value,
         "task_word": language.word("tasks", group.task.value),
+        "risk": language.word("labels", f"risk_{group.risk}") if group.risk else "",
         "urgency": group.urgency,
         "rank": score["rank"],
         "status": score["status"],
@@ -102,7 +103,7 @@ def portfolio_csv(portfolio: Portfolio, language: Language) -> str:
     names = [
         label[name]
         for name in (
-            "group_id", "account", "solution", "owner", "tier", "task", "rank", "status",
+            "group_id", "account", "solution", "owner", "tier", "task", "risk", "rank", "status",
             "readiness_percent", "interval_low", "interval_high", "moved", "what_changed",
             "completeness_percent", "missing_roles", "strongest", "crm",
         )
@@ -113,8 +114,8 @@ def portfolio_csv(portfolio: Portfolio, language: Language) -> str:
 def _csv_row(values: dict[str, Any]) -> Sequence[Any]:
     return (
         values["group_id"], values["account"], values["solution"], values["owner"], values["tier"],
-        values["task_word"], values["rank"], values["status_word"], values["readiness"] / 10,
-        values["low"] / 10, values["high"] / 10,
+        values["task_word"], values["risk"], values["rank"], values["status_word"],
+        values["readiness"] / 10, values["low"] / 10, values["high"] / 10,
         None if values["change"] is None else values["change"] / 10,
         values["changed"], values["completeness"], values["missing"], values["strongest"],
         values["url"],

@@ -16,31 +16,55 @@ class Task(StrEnum):
 
     NEW = "new"  # qualified since the earlier scores, and not taken up by sales
     WORK = "work"  # qualified, and not taken up
-    AT_RISK = "at_risk"  # with sales or qualified, and falling or left by who carried it
+    AT_RISK = "at_risk"  # with sales or qualified, and there is a `Risk`
     WATCH = "watch"  # nurture and recycled
     WITH_SALES = "with_sales"  # accepted
     SENT_BACK = "sent_back"  # rejected
 
 
-def task_of(
-    score: Row, earlier: Row | None, change: float | None, *, lost_single_point: bool = False
-) -> Task:
+class Risk(StrEnum):
+    """Why a group that is with sales, or should be, is at risk; the weightiest first."""
+
+    LEFT = "left"  # by the person on whom the earlier score rested
+    FELL = "fell"  # since the earlier scores
+    STAGNANT = "stagnant"  # see `model.states.is_stagnant`
+
+
+def risk_of(
+    score: Row, change: float | None, *, lost_single_point: bool = False, stagnant: bool = False
+) -> Risk | None:
+    """Why a group is at risk; None where it is not, or is not with sales nor should be.
+
+    Args:
+        score: its row of the scores table.
+        change: of the score since the earlier scores, in points.
+        lost_single_point: the person on whom the earlier score rested has left the group.
+        stagnant: nobody in it was active for long.
+    """
+    if score["status"] not in ("qualified", "accepted"):
+        return None
+    if lost_single_point:
+        return Risk.LEFT
+    if change is not None and change <= -FALL_POINTS:
+        return Risk.FELL
+    return Risk.STAGNANT if stagnant else None
+
+
+def task_of(score: Row, earlier: Row | None, risk: Risk | None) -> Task:
     """What a group asks for.
 
     Args:
         score: its row of the scores table.
         earlier: the row of the earlier scores, if there is one.
-        change: of the score since then, in points.
-        lost_single_point: the person on whom the earlier score rested has left the group.
+        risk: of `risk_of`.
     """
-    falling = lost_single_point or (change is not None and change <= -FALL_POINTS)
     match score["status"]:
         case "qualified":
             if earlier is not None and earlier["status"] != "qualified":
                 return Task.NEW
-            return Task.AT_RISK if falling else Task.WORK
+            return Task.AT_RISK if risk else Task.WORK
         case "accepted":
-            return Task.AT_RISK if falling else Task.WITH_SALES
+            return Task.AT_RISK if risk else Task.WITH_SALES
         case "rejected":
             return Task.SENT_BACK
         case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...explain.language import Language
 from ...explain.summaries import dated_summary
 from ...model.bundle import Bundle
+from ...model.model_source import page_settings
+from ...settings import Settings
 from ...source import Source
 from ...support.atomic_output import replaced_folder
 from ...support.progress import Progress, no_progress
@@ -74,6 +76,7 @@ def write_report(
     before: ScoreTables | None = None,
     history: ScoreHistory = NO_HISTORY,
     facts: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
     pages: int = MAX_PAGES,
     progress: Progress = no_progress,
 ) -> Path:
@@ -95,6 +98,7 @@ def write_report(
         before: the tables of an earlier cut-off, to say what changed.
         history: of the groups in the store's runs.
         facts: what `mqbg score` kept of the run, for the notice on every page.
+        settings: of the user, for steps and states; None takes those of the model.
         pages: this many groups have a page of their own.
         progress: called with a label and the share done.
 
@@ -110,6 +114,8 @@ def write_report(
     as_of = require_one_cutoff(scored, "report")
     earlier = None if before is None else index_earlier_scores(before, as_of)
     languages = (language, *(one for one in more_languages if one.code != language.code))
+    if settings is not None:
+        bundle = replace(bundle, settings=page_settings(bundle, settings))
     suggestions = read_suggestions(source)
     report = _Report(
         scored, source, bundle, names, earlier, history, languages, facts or {}, pages, suggestions
@@ -159,6 +165,7 @@ class _Report:
             language,
             earlier=None if self.earlier is None else self.earlier.scores,
             history=self.history,
+            states=self.bundle.settings.states,
             pages=self.pages,
         )
         model = model_page(self.bundle, figures, record, overview.lowest_threshold, language)

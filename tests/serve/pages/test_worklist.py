@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mqbg.serve.pages.worklist import FALL_POINTS, Task, task_of, urgency
+from mqbg.serve.pages.worklist import FALL_POINTS, Risk, Task, risk_of, task_of, urgency
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,25 @@ from mqbg.serve.pages.worklist import FALL_POINTS, Task, task_of, urgency
 )
 def test_a_status_and_a_change_ask_for_a_task(status, before, change, task):
     earlier = None if before is None else {"status": before}
-    assert task_of({"status": status}, earlier, change) is task
+    score = {"status": status}
+    assert task_of(score, earlier, risk_of(score, change)) is task
 
 
 @pytest.mark.parametrize("status", ["qualified", "accepted"])
 def test_a_group_that_was_left_by_who_carried_it_is_at_risk(status):
     score, earlier = {"status": status}, {"status": status}
-    assert task_of(score, earlier, 0.0, lost_single_point=True) is Task.AT_RISK
+    risk = risk_of(score, 0.0, lost_single_point=True, stagnant=True)
+    assert risk is Risk.LEFT
+    assert task_of(score, earlier, risk) is Task.AT_RISK
+
+
+@pytest.mark.parametrize(
+    ("status", "risk"),
+    [("qualified", Risk.STAGNANT), ("accepted", Risk.STAGNANT), ("nurture", None)],
+)
+def test_a_stagnant_group_is_at_risk_where_sales_has_it_or_should(status, risk):
+    assert risk_of({"status": status}, 0.0, stagnant=True) is risk
+    assert risk_of({"status": status}, 0.0) is None
 
 
 def test_what_is_to_be_worked_comes_before_what_is_with_sales_or_sent_back():

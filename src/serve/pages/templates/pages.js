@@ -25,7 +25,7 @@ function unpacked({ fields, words, worded, rows }) {
     fields.forEach((field, place) => {
       one[field] = byNumber.has(field) ? words[values[place]] : values[place];
     });
-    const texts = ["group_id", "account", "solution", "owner", "task_word", "status_word"];
+    const texts = ["group_id", "account", "solution", "owner", "task_word", "risk", "status_word"];
     one.text = plain([...texts, "strongest", "missing", "tier"].map((field) => one[field]).join(" "));
     return one;
   });
