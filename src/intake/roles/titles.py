@@ -110,4 +110,4 @@ def _steady_weights(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     A hundred people more or less of tens of thousands leave nearly every weight as it was, and with
     it the model; in exact counts each row would move, and titles near a tie change their role.
     """
-    return np.round(np.log2(1.0 + counts))
+    return np.asarray(np.round(np.log2(1.0 + counts)), np.float64)
