@@ -18,6 +18,7 @@ from . import (
     flood,
     fuzz,
     game,
+    identity,
     intervals,
     lookup,
     nights,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "training": lambda given: believed.training(given.congress),
     "features": lambda given: features.run(given.rows, given.scratch, given.featuretools_python),
     "game": lambda given: game.run(given.congress),
+    "identity": lambda given: identity.run(given.contacts),
     "who": lambda given: who.run(given.congress),
     "nights": lambda _given: nights.run(),
     "push": lambda _given: push.run(),
@@ -67,6 +69,9 @@ def main() -> None:
         "--rows", nargs="+", choices=SIZES, default=["1m", "10m"], help="activities of `features`"
     )
     parser.add_argument("--worlds", type=int, default=20, help="small worlds of `intervals`")
+    parser.add_argument(
+        "--contacts", type=int, default=1_000_000, help="records of people of `identity`"
+    )
     parser.add_argument("--scratch", type=Path, help="keeps the data of `features` between runs")
     parser.add_argument(
         "--featuretools-python", type=Path, help="an interpreter that has featuretools"

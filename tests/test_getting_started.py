@@ -38,10 +38,15 @@ def test_the_guide_goes_from_three_exports_to_scores_with_three_commands_each():
     ] * 3
 
 
+FEWER = ("--groups 1200", "--groups 120")
+"""A tenth of the guide's groups go through the same commands in a tenth of the time."""
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("guide")
-    run(PREPARE[0], folder)
+    assert FEWER[0] in PREPARE[0]
+    run(PREPARE[0].replace(*FEWER), folder)
     return folder / "world"
 
 

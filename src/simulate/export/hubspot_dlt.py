@@ -7,8 +7,6 @@ Source: dlt's verified source `hubspot`, and its naming convention.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from .hubspot_tables import HubSpotTables, hubspot_tables, stage_rows
@@ -82,8 +80,10 @@ def _associations(tables: HubSpotTables) -> dict[str, pd.DataFrame]:
     }
 
 
-def _children(values: Sequence[int], others: Sequence[int], column: str) -> pd.DataFrame:
-    rows = pd.DataFrame({"value": list(map(str, values)), column: list(map(str, others))})
+def _children(values: pd.Series, others: pd.Series, column: str) -> pd.DataFrame:
+    rows = pd.DataFrame(
+        {"value": values.astype(str).to_numpy(), column: others.astype(str).to_numpy()}
+    )
     rows["_dlt_parent_id"] = "p" + rows.value
     rows["_dlt_list_idx"] = rows.groupby("value").cumcount()
     return rows
