@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...explain.language import Language
 from ...model.known_names import shortened
 
+MAX_FIRST = 2
+"""Sentences that are shown at once; the others can be unfolded."""
+
 MAX_NAMES = 3
 """Unknown names that a notice repeats; the others are counted."""
 
 
-def notices(facts: Mapping[str, Any], language: Language, *, measured: bool) -> list[str]:
+WEIGHTY_SHARE = 0.05
+"""Of the rows, from which unknown names are said at once; fewer can be unfolded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What a page says first.
+
+    Attributes:
+        first: sentences that are shown at once.
+        more: sentences that can be unfolded.
+    """
+
+    first: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.first or self.more)
+
+
+def notices(facts: Mapping[str, Any], language: Language, *, measured: bool) -> Notices:
     """Sentences for the head of every page; none where all is well.
 
     Args:
@@ -22,16 +46,15 @@ def notices(facts: Mapping[str, Any], language: Language, *, measured: bool) -> 
         measured: whether conversions stand behind the model's readiness.
     """
     fit: Mapping[str, Any] = facts.get("data_fit") or {}
-    found = [] if measured else [language.render("not_measured")]
+    first = [] if measured else [language.render("not_measured")]
     if fit.get("refusal"):
-        found.append(language.render("fit_refused"))
-    for parts, sentence in (
-        ("unknown", _unknown),
-        ("emptied", _emptied),
-        ("volumes", _volume),
-    ):
-        found += [sentence(one, language) for one in fit.get(parts) or ()]
-    return found
+        first.append(language.render("fit_refused"))
+    unknown = fit.get("unknown") or ()
+    first += [_unknown(one, language) for one in unknown if one["share"] >= WEIGHTY_SHARE]
+    first += [_emptied(one, language) for one in fit.get("emptied") or ()]
+    more = [_unknown(one, language) for one in unknown if one["share"] < WEIGHTY_SHARE]
+    more += [_volume(one, language) for one in fit.get("volumes") or ()]
+    return Notices(tuple(first[:MAX_FIRST]), (*first[MAX_FIRST:], *more))
 
 
 def _unknown(one: Mapping[str, Any], language: Language) -> str:

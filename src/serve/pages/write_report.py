@@ -26,7 +26,7 @@ from ..batch.scoring import ScoreTables
 from .content_security_policy import PAGE_POLICY
 from .group_page import group_pages
 from .model_page import model_page
-from .notices import notices
+from .notices import Notices, notices
 from .portfolio import MAX_PAGES, Portfolio, portfolio, require_one_cutoff
 from .portfolio_files import (
     CSV_FILE,
@@ -185,11 +185,13 @@ class _Report:
         for index, page in enumerate(rendered):
             progressed(index / len(shown))
             links = {"previous": neighbours[index][0], "next": neighbours[index + 1][1]}
+            days = self.bundle.settings.target.horizon_days
             text = render(
                 "group.html",
                 here=GROUPS_FOLDER,
                 file=f"{GROUPS_FOLDER}/{page.group.page}",
                 page=page,
+                days=days,
                 names=self.names,
                 suggestions=self.suggestions,
                 **links,
@@ -210,7 +212,7 @@ def _renderer(
     language: Language,
     overview: Portfolio,
     languages: Sequence[Language],
-    said: Sequence[str],
+    said: Notices,
 ) -> Callable[..., str]:
     environment = Environment(
         loader=PackageLoader(__package__),

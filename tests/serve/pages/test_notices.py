@@ -9,7 +9,7 @@ from made_report import EVIL, all_pages, model, two_groups
 from mqbg.explain.language import load_language
 from mqbg.model.data_fit import DataFit, EmptiedColumn, UnknownNames, VolumeChange
 from mqbg.serve.pages import write_report
-from mqbg.serve.pages.notices import notices
+from mqbg.serve.pages.notices import Notices, notices
 
 ROLES = UnknownNames("members.role", 200, 50, (("buyers", 40, "buyer"), (EVIL, 10, None)), more=2)
 FIT = DataFit(
@@ -26,7 +26,9 @@ def said(language="en", measured=True, **given):
 
 
 def test_each_misfit_is_one_sentence_with_its_counts():
-    unknown, emptied, volume = said()
+    found = said()
+    unknown, emptied = found.first
+    (volume,) = found.more
     assert unknown == (
         f"Unknown to the model: role “buyers” (nearest: buyer) and “{EVIL}” and 2 more, "
         "25% of the rows. Scores may be off."
@@ -36,14 +38,23 @@ def test_each_misfit_is_one_sentence_with_its_counts():
 
 
 def test_scores_that_were_forced_and_chances_by_a_rule_are_said_first():
-    first, second, *_ = said(measured=False, refusal="expected names that the model knows")
+    found = said(measured=False, refusal="expected names that the model knows")
+    first, second = found.first
     assert "not a measured chance" in first
     assert "unknown to the model" in second
+    assert found.more == (*said().first, *said().more)
+
+
+def test_a_few_unknown_names_can_be_unfolded_and_raise_no_alarm():
+    found = said(unknown=(replace(ROLES, unknown=2),), volumes=(), emptied=())
+    assert not found.first
+    assert "role “buyers”" in found.more[0]
+    assert "may be off" not in found.more[0]
 
 
 @pytest.mark.parametrize("facts", [{}, {"data_fit": None}, {"data_fit": DataFit().values()}])
 def test_data_that_fits_and_scores_without_facts_say_nothing(facts):
-    assert notices(facts, load_language("en"), measured=True) == []
+    assert notices(facts, load_language("en"), measured=True) == Notices()
 
 
 def test_every_page_in_every_language_says_it_first_and_escaped(source, tmp_path):
@@ -58,8 +69,8 @@ def test_every_page_in_every_language_says_it_first_and_escaped(source, tmp_path
     for path, page in pages.items():
         language = ja if "lang-ja" in path.parts else en
         expected = notices({"data_fit": FIT.values()}, language, measured=False)
-        assert set(expected) <= set(page.texts)
-        assert page.texts.index(expected[0]) < page.texts.index(expected[-1])
+        assert {*expected.first, *expected.more} <= set(page.texts)
+        assert page.texts.index(expected.first[0]) < page.texts.index(expected.more[0])
         assert ("div", {"class": "notice", "role": "note"}.items()) in [
             (tag, {k: v for k, v in of.items() if k in ("class", "role")}.items())
             for tag, of in page.tags
