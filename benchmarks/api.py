@@ -1,4 +1,4 @@
-"""`mqbg serve` under load: one process, asked from another."""
+"""`mqbg serve` under load, with one process that scores and with several, asked from another."""
 
 from __future__ import annotations
 
@@ -14,26 +14,31 @@ import httpx
 import numpy as np
 import pyarrow.parquet as pq
 
-from .serving import KEYED, Served, bodies, served
+from .serving import KEYED, Served, bodies, scored_world, serving
 
 RATE, SECONDS = 20.0, 60.0
 READERS, READ_SECONDS = 8, 20.0
 FLAT_MINUTES = 10
 BODIES = 40
+PROCESSES = (1, 0)  # one, and as many as there are processors
 
 
 def run() -> None:
     """Prints times of scoring at 20 requests a second, reads a second, and memory over time."""
-    with served() as server:
-        texts = [json.dumps(body).encode() for body in bodies(server.folder / "world", BODIES)]
+    with scored_world() as folder:
+        texts = [json.dumps(body).encode() for body in bodies(folder / "world", BODIES)]
         sizes = [json.loads(text) for text in texts]
         members = np.mean([len(body["members"]) for body in sizes])
         activities = np.mean([len(body["activities"]) for body in sizes])
         print(f"{BODIES} bodies: {members:.1f} members and {activities:.0f} activities at the mean")
-        for measure in (alone, at_a_rate, reads):
-            print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
-            measure(server, texts)
-        flat(server, texts)
+        for processes in PROCESSES:
+            with serving(folder, processes) as server:
+                print(f"[api] processes = {processes}: {server.resident_mb():.0f} MB at the start")
+                for measure in (alone, at_a_rate, reads):
+                    print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
+                    measure(server, texts)
+        with serving(folder) as server:
+            flat(server, texts)
 
 
 def yardstick() -> float:
