@@ -88,7 +88,8 @@ def _creation_days(source: Source) -> Iterator[str]:
     on_few = sum(row["rows"] for row in largest)
     if total >= _MIN_GROUPS and on_few >= _MOST * total:
         shown = ", ".join(f"{row['day']:%Y-%m-%d} ({row['rows']:,})" for row in largest)
+        days = "1 day" if len(largest) == 1 else f"{len(largest)} days"
         yield (
-            f"buying groups created on {len(largest)} days: {on_few:,} of {total:,}, {shown}; that "
+            f"buying groups created on {days}: {on_few:,} of {total:,}, {shown}; that "
             "looks like the date of an import, before which there are no groups to learn from"
         )
