@@ -186,7 +186,11 @@ Id|IsDeleted|AccountId|Name|StageName|CloseDate|CreatedDate|IsClosed|IsWon
 """
     world = take_in(
         "salesforce",
-        {"Account": SALESFORCE["Account"], "Opportunity": deals, "OpportunityFieldHistory": changes},
+        {
+            "Account": SALESFORCE["Account"],
+            "Opportunity": deals,
+            "OpportunityFieldHistory": changes,
+        },
     )
     events = {(one["stage"], one["occurred_at"]) for one in world.rows("stage_events")}
     assert events == {
@@ -203,3 +207,18 @@ Id|AccountId|LastName|FirstName|Phone|MobilePhone|CreatedDate
 """
     world = take_in("salesforce", {"Account": SALESFORCE["Account"], "Contact": contacts})
     assert {one["phone"] for one in world.rows("contacts")} == {"090-1111-2222", "03-1111-2222"}
+
+
+def test_names_without_a_column_of_their_own_are_in_the_order_of_their_language(take_in):
+    leads = """
+Id|Company|LastName|FirstName|Email|IsConverted|CreatedDate
+00QA1|株式会社アクシス|田中|太郎|taro@axis.co.jp|false|2024-01-05T00:00:00.000Z
+00QA2|Beta Inc|Smith|John|john@beta.com|false|2024-01-05T00:00:00.000Z
+00QA3|Beta Inc|Miller||miller@beta.com|false|2024-01-05T00:00:00.000Z
+"""
+    world = take_in("salesforce", {"Account": SALESFORCE["Account"], "Lead": leads})
+    assert {one["full_name"] for one in world.rows("contacts")} == {
+        "田中 太郎",
+        "John Smith",
+        "Miller",
+    }
