@@ -112,7 +112,9 @@ def open_source(data: str | Path, config: str | Path | Settings | None = None) -
     return DataSource(data, config)
 
 
-def features(source: DataSource, as_of: Instant, model: Model | None = None) -> pd.DataFrame:
+def features(
+    source: DataSource, as_of: Instant, model: Model | None = None, *, force: bool = False
+) -> pd.DataFrame:
     """The feature table: one row for each group that is open at a cut-off.
 
     Args:
@@ -120,12 +122,13 @@ def features(source: DataSource, as_of: Instant, model: Model | None = None) -> 
         as_of: the cut-off; nothing known at or after it counts.
         model: whose columns to make, by its own vocabulary and settings; None makes the
             catalogue of this source.
+        force: with a model, make the columns of data most of whose roles or kinds it does not know.
 
     Returns:
         group_id, as_of, then the features (docs/features.md has their units).
 
     Raises:
-        BadInput: no group is open then.
+        BadInput: no group is open then, or the model hardly knows the data.
 
     Example:
         >>> table = mqbg.features(source, as_of="2025-09-01")
@@ -134,9 +137,12 @@ def features(source: DataSource, as_of: Instant, model: Model | None = None) -> 
     """
     from .features.tables.feature_file import require_open_groups
     from .features.tables.feature_table import feature_table
+    from .model.data_fit import data_fit, require_fit
 
     at = _instant(as_of)
     rows = source._feature_rows(at, model)
+    if model is not None:
+        require_fit(data_fit(rows.source, model.bundle, at), "features", force=force)
     table = feature_table(rows.source, rows.catalogue, [at])
     require_open_groups(table, [at], source.name)
     frame: pd.DataFrame = table.to_pandas()
