@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ..contract import TABLES
 from ..settings import Settings
-from .spellings import category_columns, spelling_groups, value_counts
+from .spellings import MAX_ROLES, category_columns, spelling_groups, value_counts
 from .staging import STAGED_SCHEMA, Source
 
 _MAX_GROUPS = 5
@@ -24,8 +24,19 @@ def spelling_warnings(source: Source, settings: Settings) -> Iterator[str]:
             place = f"{staged.name}, {column}"
             if not settings.source.normalise and (groups := spelling_groups(counts)):
                 yield _sentence(place, groups, counts)
+            if (name, column) == ("members", "role") and len(counts) > MAX_ROLES:
+                yield from _many_roles(place, counts, settings)
             if lists := [name for name in counts if _is_list(name, counts)]:
                 yield _lists(place, lists, counts)
+
+
+def _many_roles(place: str, counts: Mapping[str, int], settings: Settings) -> Iterator[str]:
+    if not settings.roles:  # which say otherwise what is told apart
+        yield (
+            f"{place}: {len(counts):,} different names, of which the {MAX_ROLES} most frequent are "
+            "told apart and all others count as one; are they titles? Infer roles from titles when "
+            "importing, or name the roles in [roles]"
+        )
 
 
 def _is_list(name: str, names: Collection[str]) -> bool:

@@ -60,6 +60,14 @@ def column(data: Path, table: str, name: str, settings: Settings | None = None) 
 # ---------------------------------------------------------------- several names in one cell
 
 
+@pytest.mark.parametrize(("roles", "said"), [(64, 0), (65, 1)])
+def test_more_roles_than_are_told_apart_are_said(tmp_path, roles, said):
+    rows = "".join(f"g1,c1,title {i},2024-01-02,2024-01-02\n" for i in range(roles))
+    text = "group_id,contact_id,role,joined_at,left_at\n" + rows
+    warnings = report_on(folder_with(tmp_path, {"members": text})).warnings
+    assert len([s for s in warnings if "are they titles?" in s]) == said
+
+
 @pytest.mark.parametrize("cell", ["user;buyer", "buyer | user", '["buyer"]', "{'role': 'x'}"])
 def test_several_names_in_one_cell_are_said(tmp_path, cell):
     quoted = '"' + cell.replace('"', '""') + '"'
