@@ -7,7 +7,7 @@ UV := $(shell command -v uv || echo $(BIN)/uv)
 export PYTHONDONTWRITEBYTECODE :=
 PYTEST := OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test pytest test-slow test-browser test-spark test-notebooks lint types format docs site bench clean
+.PHONY: help setup demo test pytest test-slow test-browser test-spark test-notebooks lint types format docs site links bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ docs: setup ## write docs/features.md from the catalogue, docs/data.md from the 
 site: setup ## the documentation as pages, under build/site; notebooks as test-notebooks ran them
 	$(UV) sync --quiet --frozen --inexact --extra dev --extra postgres --extra docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+
+links: site ## whether the documentation's links elsewhere lead somewhere; needs the internet
+	$(BIN)/python -m sphinx -q -b linkcheck docs build/links
 
 bench: setup ## figures of the "must hold" lines, measured here and now
 	$(BIN)/python -m benchmarks

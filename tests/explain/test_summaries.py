@@ -186,7 +186,7 @@ def test_a_step_claims_an_association_and_no_more(action, language):
     step = ActionFacts(action, "user", SATO, 3.14, 1234)
     said = action_text(step, load_language(language))
     assert {"en": "tend to score 3.1 points", "ja": "傾向があります"}[language] in said
-    assert {"en": "1,234 snapshots like it", "ja": "1,234件"}[language] in said
+    assert {"en": "1,234 similar cases", "ja": "1,234件"}[language] in said
     assert not any(promise in said for promise in PROMISES)
 
 
