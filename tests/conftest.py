@@ -509,6 +509,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Gives them back: what is left at the end of a process is reported as leaked."""
+    gc.unfreeze()
+
+
 # ---------------------------------------------------------------- what takes long
 
 SLOW = "MQBG_SLOW"
