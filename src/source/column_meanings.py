@@ -166,8 +166,8 @@ MEANINGS: Mapping[str, Meaning] = {
         "", "until when; empty while they are in", "who counts at a cut-off", "nobody ever leaves"
     ),
     "members.probability": _column(
-        "0.9", "that the contact has this role; empty is 1", "reviewing what was found",
-        "every role counts as certain",
+        "0.9", "that the contact has this role; empty is 1",
+        "expected completeness, reviewing what was found", "every role counts as certain",
     ),
     "members.source": _column(
         "crm", "where the role comes from", "reviewing what was found", "nobody sees where from"
