@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 _MAX_SHOWN = 3
 _COUNTED_FROM = "activities, from where they count"
-_MOVED = "; taken for its end they would label groups whose horizon is not over"
+_MOVED = (
+    "; taken for its end they would label groups whose horizon is not over. Correct planned and "
+    "wrong dates, or set [observation] until"
+)
 
 _BEFORE: Mapping[str, str] = {
     "activities": "every feature that looks far back counts them",
@@ -51,12 +54,16 @@ def time_warnings(source: Source, settings: Settings) -> Iterator[str]:
     known = [days[name] for name in OBSERVED_TABLES if name in days]
     end = settings.observation.until or last_ordinary_day(merge_days(*known)).last
     start = first_ordinary_day(groups).first
+    explained = False  # once is enough for all tables
     for name in _BEFORE:
         if name not in source.staged:
             continue
         of_table = days.get(_COUNTED_FROM if name == "activities" else name, [])
         if any(day.last > end for day in of_table):
-            yield from _after(source, name, end)
+            for sentence in _after(source, name, end):
+                moved = name in OBSERVED_TABLES and not explained
+                yield sentence + (_MOVED if moved else "")
+                explained = explained or moved
         if any(day.first < start - LONG_BEFORE for day in of_table):
             yield from _before(source, name, start, settings)
 
@@ -89,12 +96,10 @@ def _with_known(source: Source, name: str) -> ir.Table:
 def _after(source: Source, name: str, end: datetime) -> Iterator[str]:
     rows = _with_known(source, name)
     late = rows.filter(rows.known > end, rows.known <= LATEST)
-    observed = name in OBSERVED_TABLES
     if number := count_rows(source, late):
         yield (
             f"{source.staged[name].name}: rows after {end:%Y-%m-%d}, the end of observation: "
-            f"{number:,}, such as {_examples(source, name, late)}{_MOVED if observed else ''}. "
-            "Correct planned and wrong dates, or set [observation] until"
+            f"{number:,}, such as {_examples(source, name, late)}"
         )
 
 

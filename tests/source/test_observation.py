@@ -183,7 +183,7 @@ def test_rows_out_of_the_data_are_named_with_what_they_would_have_done(tmp_path)
     assert "z2 (1999-01-01)" in early
     assert "no feature counts activities before 2021-01-01" in early
     (stage,) = [s for s in said if s.startswith("stage_events.csv: rows after")]
-    assert "g2/won (2031-01-01)" in stage
+    assert stage.endswith("g2/won (2031-01-01)")  # what that does is said once
 
 
 ODD: Mapping[str, str] = {
