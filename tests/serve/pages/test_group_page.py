@@ -350,3 +350,12 @@ def test_the_expected_completeness_stands_beside_the_hard_one_where_it_differs(
     page = " ".join(group_page(tmp_path / "out", "g1").texts)
     assert ("expected with uncertain roles 30%" in page) is shown
     assert ("expected with" in page) is shown
+
+
+def test_the_first_screen_says_by_when_and_what_keeps_a_group_from_qualifying(source, tmp_path):
+    written(two_groups(), source, tmp_path / "out")
+    first, second = (" ".join(group_page(tmp_path / "out", name).texts) for name in ("g1", "g2"))
+    assert "within 90 days" in first
+    assert "Only 50% of the roles are filled; 60% are needed to qualify." in first
+    assert "Most of it is the account's own" not in first
+    assert "Most of it is the account's own: +11.9 points before any of its people." in second
