@@ -11,6 +11,7 @@ from pathlib import Path
 from . import (
     api,
     believed,
+    check,
     congress,
     crash,
     cut,
@@ -35,6 +36,7 @@ from .feature_data import SIZES
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "lookup": lambda arguments: lookup.run(arguments.congress),
     "startup": lambda _given: startup.run(),
+    "check": lambda _given: check.run(),
     "simulate": lambda given: speed.run(given.congress),
     "world": lambda given: world.run(given.congress),
     "congress": lambda given: congress.run(given.congress),

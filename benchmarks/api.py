@@ -1,4 +1,4 @@
-"""`mqbg serve` under load: one process, asked from another."""
+"""`mqbg serve` under load, with one process that scores and with several, asked from another."""
 
 from __future__ import annotations
 
@@ -16,27 +16,32 @@ import numpy as np
 import pyarrow.parquet as pq
 from mqbg.serve.api.group_tables import MAX_GROUPS
 
-from .serving import KEYED, Served, bodies, served
+from .serving import KEYED, Served, bodies, scored_world, serving
 
 RATE, SECONDS = 20.0, 60.0
 READERS, READ_SECONDS = 8, 20.0
 FLAT_MINUTES = 10
 BODIES = 40
 TOGETHER_RUNS = 4
+PROCESSES = (1, 0)  # one, and as many as there are processors
 
 
 def run() -> None:
     """Prints times of scoring at 20 requests a second, reads a second, and memory over time."""
-    with served() as server:
-        texts = [json.dumps(body).encode() for body in bodies(server.folder / "world", BODIES)]
+    with scored_world() as folder:
+        texts = [json.dumps(body).encode() for body in bodies(folder / "world", BODIES)]
         sizes = [json.loads(text) for text in texts]
         members = np.mean([len(body["members"]) for body in sizes])
         activities = np.mean([len(body["activities"]) for body in sizes])
         print(f"{BODIES} bodies: {members:.1f} members and {activities:.0f} activities at the mean")
-        for measure in (alone, at_a_rate, reads):
-            print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
-            measure(server, texts)
-        flat(server, texts)
+        for processes in PROCESSES:
+            with serving(folder, processes) as server:
+                print(f"[api] processes = {processes}: {server.resident_mb():.0f} MB at the start")
+                for measure in (alone, at_a_rate, reads):
+                    print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
+                    measure(server, texts)
+        with serving(folder) as server:
+            flat(server, texts)
 
 
 def yardstick() -> float:
@@ -60,12 +65,12 @@ def alone(server: Served, texts: list[bytes]) -> None:
             begun = time.perf_counter()
             client.post("/v1/score", content=text).raise_for_status()
             took.append(time.perf_counter() - begun)
-    print(f"POST /v1/score, one after the other: {_told(took)}")
+    print(f"POST /v1/score, one after the other: {_percentiles(took)}")
 
 
 def together() -> None:
     """Prints what one body with as many groups as one may hold takes, beside one group a body."""
-    with served() as server:
+    with scored_world() as folder, serving(folder, processes=1) as server:
         groups = bodies(server.folder / "world", MAX_GROUPS)
         texts = [json.dumps(body).encode() for body in groups[:BODIES]]
         print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
@@ -118,7 +123,7 @@ async def posted(server: Served, texts: list[bytes], seconds: float, *, said: bo
             tasks.append(asyncio.create_task(one(texts[number % len(texts)], due)))
         await asyncio.gather(*tasks)
     if said:
-        print(f"POST /v1/score at {RATE:g} a second for {seconds:g} s: {_told(took)}; "
+        print(f"POST /v1/score at {RATE:g} a second for {seconds:g} s: {_percentiles(took)}; "
               f"statuses {dict(statuses)}")  # fmt: skip
 
 
@@ -145,7 +150,7 @@ def reads(server: Served, _texts: list[bytes]) -> None:
     with ThreadPoolExecutor(READERS) as pool:
         took = [one for part in pool.map(read, range(READERS)) for one in part]
     print(f"GET /v1/groups/{{id}} of {len(ids):,} groups, {READERS} readers: "
-          f"{len(took) / READ_SECONDS:,.0f} a second; {_told(took)}")  # fmt: skip
+          f"{len(took) / READ_SECONDS:,.0f} a second; {_percentiles(took)}")  # fmt: skip
 
 
 def flat(server: Served, texts: list[bytes]) -> None:
@@ -158,6 +163,6 @@ def flat(server: Served, texts: list[bytes]) -> None:
           f"{', '.join(f'{one:.0f}' for one in memory)}")  # fmt: skip
 
 
-def _told(took: list[float]) -> str:
+def _percentiles(took: list[float]) -> str:
     half, most, worst = np.quantile(took, [0.5, 0.99, 1.0]) * 1000
     return f"p50 {half:.1f} ms, p99 {most:.1f} ms, worst {worst:.0f} ms, {len(took):,} requests"

@@ -32,9 +32,10 @@ def run(contacts: int) -> None:
         start = time.perf_counter()
         mqbg(folder, "import", "salesforce", "export", "imported")
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         identities = pd.read_parquet(folder / "imported" / "import" / "identities.parquet")
-    print(f"{contacts:,} contacts: {seconds:.0f} s, {peak / 1e9:.2f} GB")
+    cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+    print(f"{contacts:,} contacts: {seconds:.0f} s, {cpu:.0f} s of CPU, {peak / 1e9:.2f} GB")
     ours = identities[identities.table == "contacts"].set_index("source_id").id
     precision, recall = _pairs_found(true, ours.reindex(true.index))
     print(f"pairs of one person: precision {precision:.4f}, recall {recall:.4f}")

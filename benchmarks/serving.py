@@ -50,34 +50,60 @@ class Served:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_mb(self) -> float:
-        """Memory that the process holds."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return float("nan")
+        """Memory that its processes hold; what they share counts once."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(_proportional_mb(pid) for pid in (str(self.pid), *children))
+
+
+def _proportional_mb(pid: str) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
 
 
 @contextmanager
 def served() -> Iterator[Served]:
     """Simulates, trains, scores and serves; all of it is gone at the end."""
+    with scored_world() as folder, serving(folder) as server:
+        yield server
+
+
+@contextmanager
+def scored_world() -> Iterator[Path]:
+    """A folder with tables, a model and a run; gone at the end."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         mqbg(folder, "simulate", "world", "--groups", str(GROUPS))
         mqbg(folder, "train", "world")
         mqbg(folder, "score", "world", "--as-of", AS_OF, "--out", "scores")
-        command = [str(Path(sys.executable).parent / "mqbg"), "serve", "--port", "0"]
-        keys = f"bench:read+score:{KEY},reader:read:{READ_ONLY}"
-        log = folder / "serve.log"
-        with (
-            log.open("w") as errors,
-            subprocess.Popen(  # noqa: S603 - our own command
-                command, cwd=folder, stderr=errors, env=os.environ | {"MQBG_API_KEYS": keys}
-            ) as process,
-        ):
-            try:
-                yield Served(_address(log, process), process.pid, folder, log)
-            finally:
-                process.terminate()
+        yield folder
+
+
+@contextmanager
+def serving(folder: Path, processes: int = 0) -> Iterator[Served]:
+    """A server of such a folder.
+
+    Args:
+        folder: of `scored_world`.
+        processes: [api] processes.
+    """
+    settings = folder / "serve.toml"
+    settings.write_text(f"[api]\nprocesses = {processes}\n")
+    program = str(Path(sys.executable).parent / "mqbg")
+    command = [program, "serve", "--port", "0", "--config", str(settings)]
+    keys = f"bench:read+score:{KEY},reader:read:{READ_ONLY}"
+    log = folder / "serve.log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(  # noqa: S603 - our own command
+            command, cwd=folder, stderr=errors, env=os.environ | {"MQBG_API_KEYS": keys}
+        ) as process,
+    ):
+        try:
+            yield Served(_address(log, process), process.pid, folder, log)
+        finally:
+            process.terminate()
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:

@@ -83,7 +83,11 @@ def open_source(data: str | Path, config: str | Path | Settings | None = None) -
 
 
 def features(
-    source: DataSource, as_of: Instant | Sequence[Instant], model: Model | None = None
+    source: DataSource,
+    as_of: Instant | Sequence[Instant],
+    model: Model | None = None,
+    *,
+    force: bool = False,
 ) -> pd.DataFrame:
     """The feature table: one row for each group that is open at a cut-off.
 
@@ -92,12 +96,13 @@ def features(
         as_of: the cut-off, or several; nothing known at or after it counts.
         model: whose columns to make, by its own vocabulary and settings; None makes the
             catalogue of this source.
+        force: with a model, make the columns of data most of whose roles or kinds it does not know.
 
     Returns:
         group_id, as_of, then the features (docs/features.md has their units).
 
     Raises:
-        BadInput: no group is open then.
+        BadInput: no group is open then, or the model hardly knows the data.
 
     Example:
         >>> table = mqbg.features(source, as_of="2025-09-01")
@@ -106,10 +111,13 @@ def features(
     """
     from .features.tables.feature_file import require_open_groups
     from .features.tables.feature_table import feature_table
+    from .model.data_fit import data_fit, require_fit
 
     asked = [as_of] if isinstance(as_of, (str, date)) else as_of
     instants = sorted({to_cutoff(one) for one in asked})
     rows = source._feature_rows(instants[-1], model)
+    if model is not None:
+        require_fit(data_fit(rows.source, model.bundle, instants[-1]), "features", force=force)
     table = feature_table(rows.source, rows.catalogue, instants)
     require_open_groups(table, instants, source.name)
     frame: pd.DataFrame = table.to_pandas()

@@ -15,6 +15,7 @@ import mqbg
 import numpy as np
 import pandas as pd
 import pytest
+from mqbg.model import data_fit
 from mqbg.model.bundle_files import save_bundle
 
 AS_OF = "2025-07-01"
@@ -69,6 +70,17 @@ def test_the_features_for_a_model_are_its_own_columns_and_score_as_it_scores(sou
     readiness = model.bundle.readiness(model.bundle.log_odds(pa.Table.from_pandas(table)))
     expected = scored.scores.set_index("group_id").readiness[table.group_id]
     assert np.allclose(readiness, expected, rtol=0, atol=1e-12)
+
+
+def test_the_features_for_a_model_that_hardly_knows_the_data_are_refused_unless_forced(
+    source, model, monkeypatch
+):
+    misfit = data_fit.DataFit(refusal="expected names that the model knows")
+    monkeypatch.setattr(data_fit, "data_fit", lambda *_given: misfit)
+    with pytest.raises(mqbg.BadInput, match="features: expected names that the model knows"):
+        mqbg.features(source, as_of=AS_OF, model=model)
+    assert len(mqbg.features(source, as_of=AS_OF, model=model, force=True))
+    assert len(mqbg.features(source, as_of=AS_OF))  # of the source itself: nothing to compare with
 
 
 def test_the_features_of_a_source_are_one_row_for_each_open_group(source, scored):

@@ -64,14 +64,14 @@ def _server_state(settings: Settings, keys: KeyRing, version: str) -> ServerStat
     from ..serve.api.middleware import Metrics
     from ..serve.api.score_cache import ScoreCache
     from ..serve.api.server_state import ServerState
-    from ..serve.api.workers import WorkerPool
+    from ..serve.api.worker_processes import create_worker_pool
 
     state = ServerState(
         settings=settings,
         keys=keys,
         champion=Champion(settings, version),
         score_cache=ScoreCache(settings),
-        workers=WorkerPool(settings),
+        workers=create_worker_pool(settings),
         metrics=Metrics(),
     )
     state.score_cache.refresh()
@@ -128,6 +128,7 @@ def _run_server(
     # They would name kinds of activities that a body holds; what is sent stays out of the log.
     logging.getLogger("mqbg.features").setLevel(logging.ERROR)
     server = create_http_server(create_app(state, pages), state.settings.api)
+    state.workers.adopt(state.champion.model)
     model, port = state.champion.model, listener.getsockname()[1]
     shown_host = f"[{host}]" if ":" in host else host
     ERRORS.print(

@@ -19,7 +19,7 @@ class Change:
 
     Attributes:
         group_id: of the group.
-        before: shape (terms,).
+        before: shape (terms,); the same array where it is the same for several changes.
         after: shape (terms,).
         role: of the person whom the edit puts in; None where it puts in nobody.
     """
@@ -63,28 +63,50 @@ def gather_evidence(valuation: Valuation, changes: Sequence[Change]) -> list[Evi
     bundle = valuation.bundle
     if not changes or not (bundle.refits or bundle.comparable):
         return [NO_EVIDENCE] * len(changes)
-    matrix = _matrix(valuation, changes)
-    found = _intervals(valuation, matrix) if bundle.refits else [NO_EVIDENCE] * len(changes)
-    support = _support(valuation, changes, matrix[1::2])
+    matrix, before, after = _matrix(valuation, changes)
+    found = [NO_EVIDENCE] * len(changes)
+    if bundle.refits:
+        found = _intervals(valuation, matrix, before, after)
+    support = _support(valuation, changes, matrix[after])
     return [Evidence(one.low, one.high, count) for one, count in zip(found, support, strict=True)]
 
 
-def _matrix(valuation: Valuation, changes: Sequence[Change]) -> Floats:
-    """Features of each group before and after, one below the other, shape (2 changes, features)."""
-    aggregates = np.stack([totals for one in changes for totals in (one.before, one.after)])
-    sizes = [(one.group_id, 2) for one in changes]
-    matrix = np.empty((len(aggregates), len(valuation.bundle.catalogue.feature_names)))
-    for rows, values in valuation.feature_matrices(sizes, aggregates):
+def _matrix(
+    valuation: Valuation, changes: Sequence[Change]
+) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
+    """Features of the groups before and after, and which row is which of each change.
+
+    A group as it is belongs to each of its edits, and is valued once.
+    """
+    totals: list[Floats] = []
+    sizes: list[tuple[str, int]] = []
+    places: list[tuple[int, int]] = []
+    known: dict[int, int] = {}  # rows of the group at hand, by the identity of their totals
+    for change in changes:
+        if not sizes or sizes[-1][0] != change.group_id:
+            sizes.append((change.group_id, 0))
+            known = {}
+        for one in (change.before, change.after):
+            if id(one) not in known:
+                known[id(one)] = len(totals)
+                totals.append(one)
+        sizes[-1] = (change.group_id, len(known))
+        places.append((known[id(change.before)], known[id(change.after)]))
+    matrix = np.empty((len(totals), len(valuation.bundle.catalogue.feature_names)))
+    for rows, values in valuation.feature_matrices(sizes, np.stack(totals)):
         matrix[rows] = values
-    return matrix
+    before, after = np.array(places, dtype=np.intp).T
+    return matrix, before, after
 
 
-def _intervals(valuation: Valuation, matrix: Floats) -> list[Evidence]:
+def _intervals(
+    valuation: Valuation, matrix: Floats, before: NDArray[np.intp], after: NDArray[np.intp]
+) -> list[Evidence]:
     bundle = valuation.bundle
     readiness = bundle.readiness(bundle.log_odds_of_matrix(matrix))
     by_refit = bundle.refitted_log_odds(matrix)
     low, high = change_interval(
-        readiness[::2], readiness[1::2], by_refit[:, 1::2] - by_refit[:, ::2],
+        readiness[before], readiness[after], by_refit[:, after] - by_refit[:, before],
         paired=bundle.paired_refits,
     )  # fmt: skip
     points = zip((100 * low).tolist(), (100 * high).tolist(), strict=True)

@@ -19,6 +19,7 @@ import ibis.expr.types as ir
 from ..contract import BadInput
 from ..features.declare.vocabulary import MAX_FAMILIES
 from ..features.tables.feature_source import FeatureSource
+from ..features.time_rules.eligible_groups import eligible_groups
 from ..source.spellings import spelling_key
 from .bundle import Bundle
 from .data_profile import DataProfile, data_profile
@@ -32,9 +33,9 @@ _TENFOLD = 10
 _EXPECTED = 20  # activities, from which a kind is said to have fallen
 _FEW = 5  # activities that a kind is taken to have had at least, where it rose
 _FILLED = 0.2  # share from which a column that is empty now is gone
-_ROLE, _KIND = "members.role", "activities.kind"
-_ROWS = {_ROLE: "member rows", _KIND: "activities of 90 days"}
-_REQUEST_ROWS = {_ROLE: "member rows", _KIND: "activities"}
+_ROLE, _KIND, _SOLUTION = "members.role", "activities.kind", "buying_groups.solution_id"
+_ROWS = {_ROLE: "member rows", _KIND: "activities of 90 days", _SOLUTION: "open groups"}
+_REQUEST_ROWS = {_ROLE: "member rows", _KIND: "activities", _SOLUTION: "groups"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class UnknownNames:
         names: unknown name, its rows and the nearest known name or None; most frequent first.
         more: how many names there are beside those.
         what: the rows, in words.
-        absent: of roles, those that the model knows and no row has: what may have been renamed.
+        absent: of roles, those that the model knows, no row has and no unknown one is near to:
+            what may have been renamed.
     """
 
     place: str
@@ -100,13 +102,10 @@ class VolumeChange:
     expected: float
     found: int
 
-    def sentence(self) -> str:
-        """The change in one line."""
-        verb = "fell" if self.found < self.expected else "rose"
-        return (
-            f"activities, kind: {self.kind!r} {verb} to {self.found:,} in 90 days, where training "
-            f"lets expect {self.expected:,.0f} for as many open groups"
-        )
+    @property
+    def fell(self) -> bool:
+        """There are fewer of it, not more."""
+        return self.found < self.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +150,11 @@ class DataFit:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for each column and kind, with counts and the nearest known names."""
+        """A sentence for each column and change, with counts and the nearest known names."""
         return (
             *(one.sentence() for one in self.unknown),
             *(one.sentence() for one in self.emptied),
-            *(one.sentence() for one in self.volumes),
+            *_volume_sentences(self.volumes),
         )
 
     def values(self) -> dict[str, Any]:
@@ -172,6 +171,28 @@ class DataFit:
         }
 
 
+def _volume_sentences(volumes: Sequence[VolumeChange]) -> Iterator[str]:
+    """One sentence on all kinds that fell, and one on those that rose."""
+    for verb, fell, advice in (
+        ("a tenth or less", True, "the export may lack them"),
+        ("ten times or more", False, "the export may have them twice"),
+    ):
+        changed = [one for one in volumes if one.fell == fell]
+        if not changed:
+            continue
+        changed.sort(key=lambda one: (-max(one.expected, one.found), one.kind))
+        shown = ", ".join(
+            f"{shortened(one.kind)!r} ({one.found:,}, expected {one.expected:,.0f})"
+            for one in changed[:_MAX_SHOWN]
+        )
+        left = len(changed[_MAX_SHOWN:])
+        more = f" and {left:,} more" if left else ""
+        yield (
+            f"activities, kind: {verb} of what training had for as many open groups in 90 days: "
+            f"{shown}{more}; {advice}"
+        )
+
+
 def data_fit(source: FeatureSource, bundle: Bundle, as_of: datetime) -> DataFit:
     """Compares what is known at a cut-off with what the model was trained on.
 
@@ -185,6 +206,7 @@ def data_fit(source: FeatureSource, bundle: Bundle, as_of: datetime) -> DataFit:
     counts = {
         _ROLE: _counts(_members_at(tables["members"], as_of), "role"),
         _KIND: profile.kinds,
+        _SOLUTION: _counts(eligible_groups(tables, bundle.settings, as_of), "solution_id"),
         **{
             place: _counts(tables["accounts"], place.split(".")[1])
             for feature, place in CATEGORY_COLUMNS.items()
@@ -210,7 +232,7 @@ def request_warnings(
         tables: by name, the columns with the values as they were given.
         bundle: the model.
     """
-    places = (_ROLE, _KIND, *CATEGORY_COLUMNS.values())
+    places = (_ROLE, _KIND, _SOLUTION, *CATEGORY_COLUMNS.values())
     counts = {}
     note = unmeasured_note(bundle)
     for place in places:
@@ -280,6 +302,7 @@ def _known(bundle: Bundle) -> dict[str, Collection[str]]:
     return {
         _ROLE: () if template.has_rest else {role.name for role in template.roles},
         _KIND: kinds,
+        _SOLUTION: bundle.category_values.get("solution", ()),
         **{
             place: bundle.category_values.get(feature, ())
             for feature, place in CATEGORY_COLUMNS.items()
@@ -302,14 +325,16 @@ def _unknown_in(
     names = [name for name in counts if name not in known]
     if not names:
         return None
+    nearest = {name: _nearest(name, known) for name in names[:_MAX_KEPT]}
+    absent = set(known) - set(counts) - set(nearest.values())
     return UnknownNames(
         place,
         sum(counts.values()),
         sum(counts[name] for name in names),
-        tuple((name, counts[name], _nearest(name, known)) for name in names[:_MAX_KEPT]),
+        tuple((name, counts[name], near) for name, near in nearest.items()),
         len(names[_MAX_KEPT:]),
         what,
-        tuple(sorted(set(known) - set(counts))) if place == _ROLE else (),
+        tuple(sorted(absent)) if place == _ROLE else (),
     )
 
 

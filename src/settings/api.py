@@ -37,8 +37,11 @@ class ApiSettings:
         max_members: member rows of a body.
         max_activities: activities of a body.
         max_rows: rows of every other table of a body.
-        workers: requests computed at the same time. Most of the work is Python's, of which one
-            process does one thing at a time: more than one serves fairness, not speed.
+        processes: that score, each with the model and an engine in memory; 0 takes as many as there
+            are processors, four at most, and 1 scores in the process that answers.
+        workers: requests computed at the same time where the process that answers scores. Most of
+            the work is Python's, of which one process does one thing at a time: more than one
+            serves fairness, not speed.
         waiting: requests that may wait for a worker; the next one is sent away with 503.
         max_connections: that may be open at a time, fewer where the limit of open files (`ulimit
             -n`, LimitNOFILE) has no room; the next one takes the place of the one that has waited
@@ -59,6 +62,7 @@ class ApiSettings:
     max_members: Count = 1_000
     max_activities: Count = 20_000
     max_rows: Count = 5_000
+    processes: WholeFromZero = 0
     workers: Count = 1
     waiting: WholeFromZero = 32
     max_connections: Count = 512

@@ -15,7 +15,7 @@ from ..settings import Settings
 from ..support.atomic_output import refuse_unless_empty
 from .compiled_queries import fetch_rows
 from .near_keys import near_keys_hint
-from .number_formats import ambiguous_numbers
+from .number_formats import ambiguous_numbers, without_dotted
 from .problems import MAX_EXAMPLES, Problem, Report, Rule, sort_problems
 from .quoting import first_line
 from .spellings import Spellings
@@ -50,7 +50,8 @@ def check_source(source: Source, settings: Settings | None = None) -> Report:
         try:
             rows[name], found = _check_table(source, TABLES[name], staged, readable)
             if settings.source.decimal is None:
-                found += ambiguous_numbers(source.session, TABLES[name], staged)
+                ambiguous = [*ambiguous_numbers(source.session, TABLES[name], staged)]
+                found = [*without_dotted(found, ambiguous), *ambiguous]
         except duckdb.Error as error:
             example = f"{staged.name}: {first_line(error)}"
             found = [Problem(name, "", Rule.NOT_READABLE, 1, (example,), structural=True)]

@@ -23,7 +23,7 @@ _FLOAT_TYPES = {"FLOAT", "DOUBLE"}
 # Every nanosecond time has a microsecond; seconds and milliseconds can lie beyond the range.
 _TIME_TYPES = {"TIMESTAMP", "TIMESTAMP_NS", "DATE"}
 _ZONED_TIME_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"}
-_NESTED_TYPE = re.compile(r".*\]|(STRUCT|MAP|UNION|LIST)\b.*", re.DOTALL)
+_NESTED_TYPE = re.compile(r".*\]|(STRUCT|MAP|UNION|LIST|JSON)\b.*", re.DOTALL)
 _MAX_EXACT_INTEGER = 2**53
 _SQL_TYPES = {
     "string": "VARCHAR",
@@ -34,7 +34,7 @@ _SQL_TYPES = {
 }
 # A zone is an offset, UTC, GMT, Z, or a name with a slash: CST, IST and BST are several zones each,
 # and DuckDB reads one of them.
-_NO_ABBREVIATION = r"(\dZ|[\d ](UTC|GMT)|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+|\d)$"
+_NO_ABBREVIATION = r"(\d *Z|[\d ](UTC|GMT)|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+|\d)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,31 @@ def count_null_texts(
         relation: SQL that reads the table.
         references: by column, SQL that names its text in `relation`.
     """
-    if not references:
-        return {}
-    counts = ", ".join(
-        f"count(*) FILTER ({null_text_sql(reference, words=not column.literal)})"
-        for column, reference in references.items()
+    found = {
+        c: _null_texts_of_category(backend, relation, references[c])
+        for c in references
+        if c.category
+    }
+    others = {column: reference for column, reference in references.items() if column not in found}
+    if others:
+        counts = ", ".join(
+            f"count(*) FILTER ({null_text_sql(reference, words=not column.literal)})"
+            for column, reference in others.items()
+        )
+        query = f"SELECT {counts} FROM {relation}"  # noqa: S608 - quoted
+        found.update(zip(others, backend.con.execute(query).fetchall()[0], strict=True))
+    return {column.name: found[column] for column in references if found[column]}
+
+
+def _null_texts_of_category(backend: Any, relation: str, reference: str) -> int:
+    """The same of a column with few different texts, at a fraction of the price."""
+    is_null = null_text_sql("text")
+    query = (
+        f"WITH texts AS (SELECT {reference} AS text, count(*) AS rows FROM {relation} GROUP BY 1)"  # noqa: S608 - quoted
+        f" SELECT sum(rows) FROM texts WHERE {is_null}"
     )
-    query = f"SELECT {counts} FROM {relation}"  # noqa: S608 - quoted
-    (found,) = backend.con.execute(query).fetchall()
-    return {column.name: n for column, n in zip(references, found, strict=True) if n}
+    ((found,),) = backend.con.execute(query).fetchall()
+    return int(found or 0)
 
 
 def empty_null_texts(backend: Any, kept: str, references: Mapping[Column, str]) -> dict[str, int]:
@@ -155,10 +171,10 @@ def _timestamp(source_type: str, reference: str, given: str, *, month: bool) -> 
 def _time_of_text(text: str) -> str:
     """With the session in UTC a time without zone is read as UTC, and others are converted."""
     trimmed = f"trim({text})"
-    # DuckDB takes no blank before an offset, and no small z.
-    joined = rf"regexp_replace({trimmed}, '\s+([+-]\d[\d:]*)$', '\1')"
+    # DuckDB takes no blank before an offset or a Z, and no small z.
+    joined = rf"regexp_replace({trimmed}, '\s+([+-]\d[\d:]*|[Zz])$', '\1')"
     corrected = (
-        f"CASE WHEN suffix({trimmed}, 'z') THEN upper({trimmed})"
+        f"CASE WHEN suffix(lower({trimmed}), 'z') THEN upper({joined})"
         f" WHEN regexp_matches({trimmed}, '{_NO_ABBREVIATION}', 'i') THEN {joined} END"
     )
     return (

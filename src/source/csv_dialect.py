@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_CHARACTERS = 1 << 16
 _SAMPLE_RECORDS = 100
 _DECLARATION = "sep="  # Excel's own first line
+_FOREIGN_TEXT = re.compile(r"[^\W\d_]{0,20}[^\x00-\x7f\ufeff][^\x00-\x2f]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,18 @@ class CsvDialect:
         delimiter: between its fields.
         header: the names of its columns, without blanks around them; () for an empty file.
         declared: its first line is Excel's `sep=;` and no header.
+        headerless: its first line is a record, and `header` is that of another part.
+        foreign_text: the first text of its beginning that is no ASCII; "" where there is none.
+        blank_start: it begins with blank lines.
     """
 
     encoding: Encoding
     delimiter: str
     header: tuple[str, ...]
     declared: bool = False
+    headerless: bool = False
+    foreign_text: str = ""
+    blank_start: bool = False
 
 
 def sniff_csv(
@@ -59,7 +67,15 @@ def sniff_csv(
     chosen = delimiter or declared or _most_likely(sample)
     records = _records(sample, chosen, complete=complete)
     header = tuple(name.strip().lstrip("\ufeff") for name in records[0]) if records else ()
-    return CsvDialect(found, chosen, header, declared is not None)
+    foreign = _FOREIGN_TEXT.search(sample)
+    return CsvDialect(
+        found,
+        chosen,
+        header,
+        declared is not None,
+        foreign_text=foreign.group() if foreign else "",
+        blank_start=sample.startswith(("\n", "\r")),
+    )
 
 
 def _declared_delimiter(sample: str) -> str | None:
@@ -107,7 +123,7 @@ def no_field_limit() -> Iterator[None]:
 
 
 def iterate_records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
-    """(line number, fields) of every record after the header, whatever its line ends.
+    """(line number, fields) of every record after the header, if it has one; any line ends.
 
     Raises:
         csv.Error: a quote opens and never closes, or closes inside a field.
@@ -117,7 +133,7 @@ def iterate_records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list
         if dialect.declared:
             file.readline()
         records = csv.reader(file, delimiter=dialect.delimiter, strict=True)
-        past_header = False
+        past_header = dialect.headerless
         for record in records:
             if record and past_header:
                 yield records.line_num + dialect.declared, record

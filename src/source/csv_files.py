@@ -11,7 +11,7 @@ import codecs
 import csv
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -50,7 +50,8 @@ class CsvFile:
     @property
     def readable_as_it_is(self) -> bool:
         """Whether DuckDB may try the file itself."""
-        return self.dialect.encoding.is_utf8 and not self.dialect.declared
+        dialect = self.dialect
+        return dialect.encoding.is_utf8 and not dialect.declared and not dialect.blank_start
 
 
 def open_csv(path: Path, *, encoding: str | None = None, delimiter: str | None = None) -> CsvFile:
@@ -75,6 +76,39 @@ def open_csv(path: Path, *, encoding: str | None = None, delimiter: str | None =
     if not any(dialect.header):
         raise UnreadableCsv([f"{path.name} has no header line"])
     return CsvFile(path, dialect)
+
+
+def share_header(files: Sequence[CsvFile], wanted: Collection[str]) -> list[CsvFile]:
+    """The parts of a table; one whose first line names no column continues the part before it.
+
+    `split` and some warehouses write the header to the first part alone.
+
+    Args:
+        files: the parts, in order.
+        wanted: names of the table's columns.
+
+    Raises:
+        UnreadableCsv: the first line of a part names no column, and has more or fewer fields.
+    """
+    named = next((file for file in files if not set(wanted).isdisjoint(file.dialect.header)), None)
+    if named is None:  # no part has a column: what is missing is said of the table
+        return list(files)
+    faults = []
+    shared = []
+    for file in files:
+        if set(wanted).isdisjoint(file.dialect.header):
+            if len(file.dialect.header) != len(named.dialect.header):
+                faults.append(
+                    f"{file.path.name} line 1 names no column of the table, as that of "
+                    f"{named.path.name} does, and has {len(file.dialect.header)} fields where "
+                    f"that has {len(named.dialect.header)}"
+                )
+            dialect = replace(file.dialect, header=named.dialect.header, headerless=True)
+            file = replace(file, dialect=dialect)
+        shared.append(file)
+    if faults:
+        raise UnreadableCsv(faults[:MAX_FAULTS], len(faults))
+    return shared
 
 
 def csv_relation(
@@ -108,9 +142,10 @@ def _read_csv(file: CsvFile, copy: Path | None) -> str:
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(file.dialect.header)))
     delimiter = "," if copy else file.dialect.delimiter
     packed = copy is None and is_gzip(file.path)
+    header = "true" if copy or not file.dialect.headerless else "false"
     longest = f", max_line_size={_LONGEST_LINE}" if copy else ""
     return (
-        f"read_csv({path_literal(copy or file.path)}, auto_detect=false, header=true,"
+        f"read_csv({path_literal(copy or file.path)}, auto_detect=false, header={header},"
         f" delim={quote_literal(delimiter)}, quote='\"', escape='\"', nullstr='',"
         f" compression={quote_literal('gzip' if packed else 'none')},"
         f" hive_partitioning=false, columns={{{columns}}}{longest})"
@@ -175,7 +210,7 @@ def _without_trailing_delimiter(record: list[str], fields: int) -> list[str]:
 
 def _last_quoted_line(file: CsvFile, line: int) -> int:
     """The line on which the record after `line` begins."""
-    return line + 1 if line else 2 + file.dialect.declared
+    return line + 1 if line else 2 - file.dialect.headerless + file.dialect.declared
 
 
 def _wrong_byte(path: Path, error: UnicodeError) -> str:

@@ -121,18 +121,23 @@ def _marked(block: bytes) -> Encoding | None:
 
 
 def _with_zero_bytes(path: Path, block: bytes, offset: int) -> Encoding:
-    """UTF-16 without a mark shows in its commas and line ends."""
-    little = sum(block.count(character + b"\0") for character in (b",", b";", b"\t", b"\n"))
-    big = sum(block.count(b"\0" + character) for character in (b",", b";", b"\t", b"\n"))
-    name = "utf-16-le" if little > big else "utf-16-be"
+    """UTF-16 without a mark has a zero byte beside each of its line ends and separators."""
+    # The zero of an ASCII character comes second, at an odd place, in little-endian text.
+    zeros_at = block[::2].count(0), block[1::2].count(0)
+    name = "utf-16-le" if zeros_at[1] > zeros_at[0] else "utf-16-be"
     even = block[: len(block) - len(block) % 2]
     try:
         text = even.decode(name)
     except UnicodeDecodeError:
         text = "\0"
-    if offset or "\0" in text:
+    # One zero byte in other text would make kanji of every two letters, and no line ends.
+    all_lines = 2 * text.count("\n") >= block.count(b"\n")
+    if offset or "\0" in text or not all_lines:
         zero = offset + block.find(b"\0")
-        raise EncodingFault(f"{path.name} holds a zero byte at {zero}: perhaps UTF-16")
+        raise EncodingFault(
+            f"{path.name} has a zero byte at {zero}, which no text has: remove it, or set [source] "
+            "encoding if the file is UTF-16"
+        )
     return Encoding(name, guessed=True)
 
 

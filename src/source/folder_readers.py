@@ -13,12 +13,27 @@ import pyarrow.parquet as pq
 
 from ..contract import TABLES
 from ..settings import SourceSettings
-from .csv_files import CsvFile, UnreadableCsv, copy_place, csv_relation, open_csv, write_copy
+from .csv_files import (
+    CsvFile,
+    UnreadableCsv,
+    copy_place,
+    csv_relation,
+    open_csv,
+    share_header,
+    write_copy,
+)
 from .duckdb_readers import described
 from .problems import Problem, Rule
 from .quoting import first_line, path_literal, quote_identifier
 from .table_files import CSV, PARQUET, FoundFiles, TableFiles, find_table_files
-from .table_reader import TableReader, TableReaders, missing_tables, no_tables, structural_problem
+from .table_reader import (
+    GuessedEncoding,
+    TableReader,
+    TableReaders,
+    missing_tables,
+    no_tables,
+    structural_problem,
+)
 from .workbooks import Sheet, UnreadableWorkbook, read_sheets
 
 _ROWS_OF_ONE_FILE = 1 << 40  # more than any file has; numbers rows through all parts of a table
@@ -59,7 +74,7 @@ def folder_readers(
     known = {*found.tables, *found.competing, *sheets, *(p.table for p in problems)}
     problems += missing_tables(found.others, known)
     notes = tuple(
-        f"{', '.join(names[:3])}{' ...' if len(names) > 3 else ''} looks like a part of {table} "
+        f"{_listed(names)} looks like a part of {table} "
         f"and is not read, as {found.tables[table].name} is there: keep one or the other"
         for table, names in found.ignored.items()
         if table in found.tables
@@ -150,9 +165,10 @@ def _parquet_reader(
 
 def _given_names(files: TableFiles, described_names: list[str]) -> list[str]:
     """The names in the files: DuckDB, whose names ignore case, renames one of two alike."""
-    schemas = [pq.read_schema(path).names for path in files.paths[:1]]
-    given = list(schemas[0])
-    if len(files.paths) > 1 or len(given) == len({name.lower() for name in given}):
+    given = list(pq.read_schema(files.paths[0]).names)
+    if len(given) == len({name.lower() for name in given}):
+        return described_names
+    if any(pq.read_schema(path).names != given for path in files.paths[1:]):
         return described_names
     return [*given, *described_names[len(given) :]]
 
@@ -167,6 +183,7 @@ def _csv_reader(
         open_csv(path, encoding=settings.encoding, delimiter=settings.delimiter)
         for path in files.paths
     ]
+    opened = share_header(opened, TABLES[table].column_names)
     for file in opened:
         _require_each_once(table, file.path.name, file.dialect.header)
     copies = [None if file.readable_as_it_is else copy_place(scratch) for file in opened]
@@ -186,7 +203,12 @@ def _reader_of_csv(
         {column: (alias, "VARCHAR") for column, alias in aliases.items()},
         readable=partial(_copied, table, files, copies),
         from_copy=None if all(copies) else retry,
-        notes=tuple(_encoding_note(file) for file in files if file.dialect.encoding.guessed),
+        notes=tuple(_part_notes(table, files)),
+        guesses=tuple(
+            GuessedEncoding(file.path.name, file.dialect.encoding.name, file.dialect.foreign_text)
+            for file in files
+            if file.dialect.encoding.guessed
+        ),
         has_header_lines=True,
     )
 
@@ -217,12 +239,22 @@ def _copied(table: str, files: list[CsvFile], copies: list[Path | None]) -> Iter
                 copy.unlink(missing_ok=True)
 
 
-def _encoding_note(file: CsvFile) -> str:
-    name = file.dialect.encoding.name
-    return (
-        f"{file.path.name} is not UTF-8 and was read as {name}, by what its bytes are: if the "
-        f"names look wrong, set [source] encoding"
-    )
+def _part_notes(table: str, files: Sequence[CsvFile]) -> Iterator[str]:
+    """What the parts of a table lack that other parts have."""
+    headerless = [file.path.name for file in files if file.dialect.headerless]
+    if headerless:
+        yield (
+            f"{_listed(headerless)}: the first line names no column, so it was read as a row, in "
+            "the columns of the part that has a header"
+        )
+    for column in TABLES[table].column_names:
+        without = [file.path.name for file in files if column not in file.dialect.header]
+        if 0 < len(without) < len(files):
+            yield f"{_listed(without)}: no column {column}, which other parts have; empty there"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 # ---------------------------------------------------------------- workbooks

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _BLANKS = quote_literal(BLANKS)
+_BRACKETS = quote_literal("'\"`{}[]()<>")
 # Each includes those before it, so that a key is explained by the least that it needs.
 _TRIMMED = f"trim(key, {_BLANKS})"
 _COMPOSED = f"nfc_normalize({_TRIMMED})"
@@ -20,7 +21,8 @@ REWRITINGS: Mapping[str, str] = {
     "without the blanks around them": _TRIMMED,
     "in Unicode NFC": _COMPOSED,
     "without .0 at the end": _WHOLE,
-    "without leading zeros": rf"regexp_replace({_WHOLE}, '^0+(\d)', '\1')",
+    "without leading zeros": rf"regexp_replace({_WHOLE}, '^0+(.)', '\1')",
+    "without the quotes or brackets around them": f"trim({_WHOLE}, {_BRACKETS})",
     "without regard to case": f"lower({_WHOLE})",
     "by their first 15 characters": f"CASE WHEN strlen({_WHOLE}) IN (15, 18)"
     f" THEN left({_WHOLE}, 15) ELSE {_WHOLE} END",
@@ -47,5 +49,5 @@ def near_keys_hint(backend: Any, dangling: ir.Table, parents: ir.Table) -> str:
     ).fetchall()[0]
     for said, count in zip(REWRITINGS, found, strict=True):
         if count:
-            return f"{count:,} of them match {said}"
+            return f"{count:,} of them {'matches' if count == 1 else 'match'} {said}"
     return ""

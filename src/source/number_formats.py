@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,16 @@ def ambiguous_numbers(backend: Any, table: Table, staged: StagedTable) -> Iterat
             yield Problem(
                 table.name, column.name, Rule.AMBIGUOUS_NUMBER, count, examples, structural=True
             )
+
+
+def without_dotted(problems: Iterable[Problem], ambiguous: Iterable[Problem]) -> list[Problem]:
+    """Problems, without numbers that do not convert because of dots that `ambiguous` names."""
+    dotted = {problem.column: problem.count for problem in ambiguous}
+    return [
+        problem
+        for problem in problems
+        if problem.rule is not Rule.NOT_CONVERTIBLE or problem.count > dotted.get(problem.column, 0)
+    ]
 
 
 def _dotted(staged: StagedTable, column: str) -> ir.Table:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +118,8 @@ def last_ordinary_day(days: Sequence[Day]) -> Day:
 
     Ordinary is a tenth of the volume that the typical row lives in, and more than one row where
     others are not alone. A batch of tasks that are due on one day has a full week, but four empty
-    ones before it. Of a few rows in all, the latest is the last.
+    ones before it. What lies more than three years after all that comes before, and is the smaller
+    part, does not count. Of a few rows in all, the latest is the last.
 
     Args:
         days: in order, at least one.
@@ -126,13 +127,42 @@ def last_ordinary_day(days: Sequence[Day]) -> Day:
     weeks = _ordinary(days, lambda day: (day - _WEEK, day))
     months = _ordinary(days, lambda day: (day - _MONTH, day))
     both = np.flatnonzero(weeks & months)
-    return days[int((both if len(both) else np.flatnonzero(weeks))[-1])]
+    found = (both if len(both) else np.flatnonzero(weeks)).tolist()
+    far = [
+        earlier for earlier, later in _far_apart(days, found) if _most(days[: earlier + 1], days)
+    ]
+    return days[far[0] if far else found[-1]]
 
 
 def first_ordinary_day(days: Sequence[Day]) -> Day:
-    """The earliest day whose week, itself the first day of it, has an ordinary volume."""
+    """The earliest day whose week, itself the first day of it, has an ordinary volume.
+
+    A default such as 2000-01-01, which many rows may bear, is none: what lies more than three years
+    before all that follows, and is the smaller part, does not count.
+
+    Args:
+        days: in order, at least one.
+    """
     ordinary = _ordinary(days, lambda day: (day - timedelta(days=1), day + _WEEK))
-    return days[int(np.flatnonzero(ordinary)[0])]
+    found = np.flatnonzero(ordinary).tolist()
+    far = [later for _earlier, later in _far_apart(days, found) if _most(days[later:], days)]
+    return days[far[-1] if far else found[0]]
+
+
+def _far_apart(days: Sequence[Day], found: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbours among the found days that are more than three years apart; none of a few rows."""
+    if sum(day.rows for day in days) < _FEW_ROWS:
+        return []
+    return [
+        (earlier, later)
+        for earlier, later in pairwise(found)
+        if days[later].day - days[earlier].day > LONG_BEFORE
+    ]
+
+
+def _most(some: Sequence[Day], days: Sequence[Day]) -> bool:
+    """Whether some of the days have most of the rows."""
+    return 2 * sum(day.rows for day in some) > sum(day.rows for day in days)
 
 
 def _ordinary(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..settings import Settings
 from .compiled_queries import fetch_count, fetch_rows
+from .spellings import spelling_key
 from .staging import Source, count_rows
 from .table_reader import nearest_name
 
@@ -36,11 +37,20 @@ def outcome_warnings(source: Source, settings: Settings) -> Iterator[str]:
 
 def _stages(stages: dict[str, int], settings: Settings) -> Iterator[str]:
     target = settings.target
+    final = {target.stage, *target.closed_stages}
+    if stages and set(stages) <= final - {target.stage}:
+        yield (
+            f"stage_events has final stages alone ({', '.join(sorted(stages))}): export the events "
+            f"of {target.stage!r}, or name another [target] stage"
+        )
+        return
+    spelt = {spelling_key(stage) for stage in stages}
     named = {"stage": (target.stage,), "closed_stages": target.closed_stages}
     for key, names in named.items():
         for name in names:
-            # Defaults that do not occur are no news, unless one of them is the target.
-            if name in stages or (key == "closed_stages" and names == ("won", "lost")):
+            # Defaults that do not occur are no news, unless they are spelt otherwise.
+            default = key == "closed_stages" and names == ("won", "lost")
+            if name in stages or (default and spelling_key(name) not in spelt):
                 continue
             near = nearest_name(name, stages)
             hint = f"; the nearest is {near!r}" if near else ""
@@ -48,12 +58,6 @@ def _stages(stages: dict[str, int], settings: Settings) -> Iterator[str]:
                 f"[target] {key} names {name!r}, which no stage event has: there are "
                 f"{', '.join(map(repr, sorted(stages)[:10])) or 'none'}{hint}"
             )
-    final = {target.stage, *target.closed_stages}
-    if stages and set(stages) <= final - {target.stage}:
-        yield (
-            f"stage_events has final stages alone ({', '.join(sorted(stages))}): export the events "
-            f"of {target.stage!r}, or name another [target] stage"
-        )
 
 
 def _unseen_outcomes(source: Source, stage: str) -> Iterator[str]:
@@ -88,7 +92,8 @@ def _creation_days(source: Source) -> Iterator[str]:
     on_few = sum(row["rows"] for row in largest)
     if total >= _MIN_GROUPS and on_few >= _MOST * total:
         shown = ", ".join(f"{row['day']:%Y-%m-%d} ({row['rows']:,})" for row in largest)
+        days = "1 day" if len(largest) == 1 else f"{len(largest)} days"
         yield (
-            f"buying groups created on {len(largest)} days: {on_few:,} of {total:,}, {shown}; that "
+            f"buying groups created on {days}: {on_few:,} of {total:,}, {shown}; that "
             "looks like the date of an import, before which there are no groups to learn from"
         )

@@ -49,8 +49,6 @@ _ADVICE: Mapping[Rule, str] = {
     Rule.NESTED: "give one value in each cell, such as the first or a text of them",
     Rule.AMBIGUOUS_NUMBER: 'every dot has three digits after it: set [source] decimal = "." if '
     'they are decimals, "," if the dots group thousands',
-    Rule.NOT_CONVERTIBLE: "times as 2024-02-01T09:00:00Z or +09:00 (abbreviations such as CST mean "
-    "several zones), numbers as 12.5, booleans as true or false",
     Rule.DUPLICATE_KEY: "one row for each key; rows beyond the first of identical ones count here, "
     "and all rows of a key whose rows differ",
     Rule.DANGLING_KEY: "the key must be in the table it points at",
@@ -66,6 +64,15 @@ _ADVICE: Mapping[Rule, str] = {
     f"joined_is {', '.join(JOIN_DATES)}",
     Rule.OUT_OF_RANGE: "a probability lies from 0 to 1",
 }
+
+_FORMS: Mapping[str, str] = {
+    "timestamp": "times as 2024-02-01T09:00:00Z or +09:00; abbreviations such as CST mean several "
+    "zones",
+    "int64": "whole numbers as 1200, without separators and units",
+    "float64": "numbers as 1200.50, without separators and units; or set [source] decimal",
+    "boolean": "true or false",
+}
+"""By type of a column, how its values are written."""
 
 MAX_EXAMPLES = 5
 
@@ -91,6 +98,13 @@ class Problem:
     examples: tuple[str, ...] = ()
     structural: bool = False
     hint: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        if self.rule is Rule.NOT_CONVERTIBLE:
+            return _FORMS[TABLES[self.table].column(self.column).dtype]
+        return _ADVICE[self.rule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +153,7 @@ class Report:
             "rows": dict(self.rows),
             "counts": {"problems": len(self.problems), "warnings": len(self.warnings)},
             "problems": [
-                {**asdict(problem), "advice": _ADVICE[problem.rule]} for problem in self.problems
+                {**asdict(problem), "advice": problem.advice} for problem in self.problems
             ],
             "warnings": list(self.warnings),
         }
@@ -188,5 +202,5 @@ def _shown_examples(problem: Problem) -> str:
 
 
 def _advice_lines(problems: Sequence[Problem]) -> list[str]:
-    rules = dict.fromkeys(problem.rule for problem in problems)
-    return [f"  {rule}: {_ADVICE[rule]}" for rule in rules]
+    advice = dict.fromkeys((problem.rule, problem.advice) for problem in problems)
+    return [f"  {rule}: {text}" for rule, text in advice]

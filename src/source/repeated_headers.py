@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..contract import Table
 from .quoting import quote_identifier, quote_literal
 from .table_reader import TableReader
 
@@ -18,13 +19,16 @@ class RepeatedHeader(Exception):  # noqa: N818 - says what it is
 
 
 def drop_repeated_headers(
-    backend: Any, kept: str, texts: Mapping[str, str], reader: TableReader
+    backend: Any, kept: str, table: Table, texts: Mapping[str, str], reader: TableReader
 ) -> tuple[str, ...]:
     """Delete the rows of `kept` that repeat the header, and those without any value.
+
+    A row is a header if a name of a column, in any case, is in each column that needs a value.
 
     Args:
         backend: Ibis DuckDB backend.
         kept: SQL that names the table that holds the rows.
+        table: of the contract.
         texts: by column of the contract, SQL that names its text as it was given in `kept`.
         reader: of the table.
 
@@ -32,24 +36,26 @@ def drop_repeated_headers(
         Sentences on what was left out.
 
     Raises:
-        RepeatedHeader: a row is made of the header's names, but in another order.
+        RepeatedHeader: a row is a header with other names, or in another order.
     """
-    plain = {name: f"trim({text}, {_MARK})" for name, text in texts.items()}
-    listed = quote_literal("|" + "".join(f"{name}|" for name in reader.columns))
+    plain = {name: f"lower(trim({text}, {_MARK}))" for name, text in texts.items()}
+    names = dict.fromkeys(name.lower() for name in (*reader.columns, *table.column_names))
+    listed = quote_literal("|" + "".join(f"{name}|" for name in names))
+    needed = [plain[column.name] for column in table.columns if not column.nullable]
 
     def is_name(text: str) -> str:
         # DuckDB would make a join of a list after IN.
         return f"contains({listed}, concat('|', {text}, '|'))"
 
-    like_header = " AND ".join([_candidate(texts, is_name), *map(is_name, plain.values())])
-    same = " AND ".join(f"{text} = {quote_literal(name)}" for name, text in plain.items())
+    like_header = " AND ".join([_candidate(texts, is_name), *map(is_name, needed)])
+    same = " AND ".join(f"{text} = {quote_literal(name.lower())}" for name, text in plain.items())
     found = backend.con.execute(
-        f"SELECT rowid + 1, {same} FROM {kept} WHERE {like_header} ORDER BY 1"  # noqa: S608 - quoted
+        f"SELECT rowid + 1, coalesce({same}, false) FROM {kept} WHERE {like_header} ORDER BY 1"  # noqa: S608 - quoted
     ).fetchall()
     if other := [row for row, is_same in found if not is_same]:
         raise RepeatedHeader(
-            f"{reader.name}: row {other[0]} is a second header whose columns are in another order; "
-            "give the exports as files of their own, such as part-1 and part-2"
+            f"{reader.name}: row {other[0]} is a second header with other columns, or in another "
+            "order; give the exports as files of their own, such as part-1 and part-2"
         )
     blank = " AND ".join(f"{text} IS NULL" for text in texts.values())
     empty = [
@@ -59,14 +65,19 @@ def drop_repeated_headers(
         ).fetchall()
     ]
     notes = []
-    for what, rows in (("repeats the header", [row for row, _ in found]), ("is empty", empty)):
+    headers = [row for row, _ in found]
+    for one, several, rows in (
+        ("repeats the header and was", "repeat the header and were", headers),
+        ("is empty and was", "are empty and were", empty),
+    ):
         if rows:
             backend.con.execute(
                 f"DELETE FROM {kept} WHERE rowid + 1 IN ({', '.join(map(str, rows))})"  # noqa: S608
             )
             shown = ", ".join(f"{row:,}" for row in rows[:_MAX_SHOWN])
             more = f" and {len(rows) - _MAX_SHOWN:,} more" if len(rows) > _MAX_SHOWN else ""
-            notes.append(f"{reader.name}: row {shown}{more} {what} and was left out")
+            what = f"row {shown} {one}" if len(rows) == 1 else f"rows {shown}{more} {several}"
+            notes.append(f"{reader.name}: {what} left out")
     return tuple(notes)
 
 
@@ -80,4 +91,4 @@ def _candidate(texts: Mapping[str, str], is_name: Callable[[str], str]) -> str:
         if text != value:
             return f"{value} IS NULL AND {text} IS NOT NULL"
     first = next(iter(texts.values()))
-    return f"({is_name(first)} OR starts_with({first}, {_BOM}) OR suffix({first}, ' '))"
+    return f"({is_name(f'lower({first})')} OR starts_with({first}, {_BOM}) OR suffix({first}, ' '))"

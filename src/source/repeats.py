@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ..contract import TABLES
-from .compiled_queries import fetch_count, fetch_rows
+from .compiled_queries import fetch_count
 from .staging import Source
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+# All ids at once would take more memory than all else that is checked.
+_ROWS_OF_A_PORTION = 4_000_000
 
-# Two rows of one id that agree in these are one activity, recorded again.
-_IDENTITY = ("contact_id", "group_id", "kind", "occurred_at")
+_NO_IDS = "CREATE OR REPLACE TEMP TABLE repeated_ids (activity_id VARCHAR)"
+_ADD_IDS = """
+INSERT INTO repeated_ids
+SELECT activity_id FROM activities
+WHERE hash(activity_id) % $1::UBIGINT = $2::UBIGINT GROUP BY activity_id HAVING count(*) > 1
+"""
+# Rows that repeat an activity, other rows under its id, one such id. Two rows of one id that agree
+# in the identity are one activity, recorded again.
+_REPEATS = """
+WITH ids AS (
+    SELECT activity_id, count(*) AS rows, count(DISTINCT hash(identity)) AS different
+    FROM (
+        SELECT activity_id, {c: contact_id, g: group_id, k: kind, o: occurred_at} AS identity
+        FROM activities WHERE activity_id IN (SELECT activity_id FROM repeated_ids)
+    ) GROUP BY activity_id
+)
+SELECT
+    coalesce(sum(rows - different), 0), coalesce(sum(different - 1), 0),
+    min(activity_id) FILTER (different > 1)
+FROM ids
+"""
 
 
 def repeat_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
@@ -27,34 +45,21 @@ def repeat_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
         )
         if copies > 0:
             yield f"{staged.name}: exact copies of other rows, which count once: {copies:,}"
-    yield from _repeated_activities(source)
+    yield from _repeated_activities(source, rows.get("activities", 0))
 
 
-def _repeated_activities(source: Source) -> Iterator[str]:
-    found = fetch_rows(
-        source.session, "repeated activities", lambda: _repeats(source.tables["activities"])
-    )[0]
-    if found["repeats"]:
-        yield f"activities that repeat an activity_id and count once: {found['repeats']:,}"
-    if found["lost"]:
+def _repeated_activities(source: Source, rows: int) -> Iterator[str]:
+    con = source.session.con
+    portions = 1 + rows // _ROWS_OF_A_PORTION
+    con.execute(_NO_IDS)
+    for portion in range(portions):
+        con.execute(_ADD_IDS, [portions, portion])
+    repeats, lost, first = con.execute(_REPEATS).fetchone()
+    if repeats:
+        yield f"activities that repeat an activity_id and count once: {repeats:,}"
+    if lost:
         yield (
             f"different activities under an activity_id that another has, of which one counts and "
-            f"the others are lost: {found['lost']:,}, such as {found['first']}; where ids are "
+            f"the others are lost: {lost:,}, such as {first}; where ids are "
             "unique for each source only, put the source before them, such as calls_17"
         )
-
-
-def _repeats(activities: ir.Table) -> ir.Table:
-    """repeats, lost, first: rows that repeat an activity, others under its id, one such id."""
-    import ibis
-
-    repeated = activities.group_by("activity_id").having(lambda t: t.count() > 1).agg()
-    rows = activities.semi_join(repeated, "activity_id")
-    identity = ibis.struct({name: rows[name] for name in _IDENTITY}).hash()
-    by_id = rows.select("activity_id", identity=identity).group_by("activity_id")
-    ids = by_id.agg(rows=lambda t: t.count(), different=lambda t: t.identity.nunique())
-    return ids.agg(
-        repeats=(ids.rows - ids.different).sum().fill_null(0),
-        lost=(ids.different - 1).sum().fill_null(0),
-        first=ids.activity_id.min(where=ids.different > 1),
-    )

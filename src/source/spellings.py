@@ -12,6 +12,9 @@ from ..contract import TABLES, Table
 from ..settings import Settings
 from .quoting import quote_identifier, quote_literal
 
+MAX_ROLES = 64
+"""Roles found in the data that are distinguished; each has columns of its own."""
+
 Spellings = Mapping[str, Collection[str]]
 """By `table.column`, the names that settings or a model know."""
 

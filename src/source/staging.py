@@ -7,7 +7,7 @@ PostgreSQL) stays in memory, and spills into a temporary folder that is removed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,7 +36,13 @@ from .quoting import first_line, quote_identifier
 from .readers import find_readers
 from .repeated_headers import RepeatedHeader, drop_repeated_headers
 from .spellings import Spellings, join_spellings, known_spellings
-from .table_reader import TableReader, TableReaders, nearest_name, structural_problem
+from .table_reader import (
+    GuessedEncoding,
+    TableReader,
+    TableReaders,
+    nearest_name,
+    structural_problem,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
 STAGED_SCHEMA = "staged"  # typed columns, given_<column> where a conversion may fail, source_row
 _MATERIALISED_SCHEMA = "kept"  # the same without source_row, for what is read once only
 ROW_NUMBER = "source_row"
+_MAX_NAMES, _MAX_NAME = 4, 40  # columns that a message lists, and their characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class StagedTable:
         null_texts: by column, how many texts stood for no value, where there were any.
         notes: sentences on how the table was read.
         without_flagged_rows: rows in quarantine are left out of `table`.
+        guesses: files whose encoding was guessed.
     """
 
     read: Callable[[], ir.Table]
@@ -69,6 +77,7 @@ class StagedTable:
     null_texts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     without_flagged_rows: bool = False
+    guesses: tuple[GuessedEncoding, ...] = ()
 
     @property
     def table(self) -> ir.Table:
@@ -257,12 +266,22 @@ def _missing_columns(table: Table, reader: TableReader) -> list[Problem]:
     for column in table.columns:
         if not column.required or column.name in reader.columns:
             continue
-        near = nearest_name(column.name, set(reader.columns) - set(table.column_names))
-        examples = (f"nearest in {reader.name}: {near}",) if near else ()
+        others = [name for name in reader.columns if name not in table.column_names]
+        near = nearest_name(column.name, others)
+        examples: tuple[str, ...] = ()
+        if near:
+            examples = (f"nearest in {reader.name}: {near}",)
+        elif others:
+            examples = (f"{reader.name} has {_listed(others)}",)
         problems.append(
             Problem(table.name, column.name, Rule.MISSING_COLUMN, 1, examples, structural=True)
         )
     return problems
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:_MAX_NAME]) for name in names[:_MAX_NAMES])
+    return shown + (" ..." if len(names) > _MAX_NAMES else "")
 
 
 def _nested(table: Table, reader: TableReader) -> list[Problem]:
@@ -308,7 +327,7 @@ def _stage(backend: Any, table: Table, reader: TableReader, decimal: str | None)
             for name, made in conversions.items()
         }
         if reader.has_header_lines:
-            notes += drop_repeated_headers(backend, kept, as_given, reader)
+            notes += drop_repeated_headers(backend, kept, table, as_given, reader)
         null_texts = empty_null_texts(backend, kept, {c: as_given[c.name] for c in texts})
         backend.raw_sql(f"{view} SELECT rowid AS {ROW_NUMBER}, * FROM {kept}")  # noqa: S608 - quoted
     present = frozenset(reader.columns) & frozenset(table.column_names)
@@ -320,6 +339,7 @@ def _stage(backend: Any, table: Table, reader: TableReader, decimal: str | None)
         tuple(name for name in reader.columns if name not in present),
         null_texts,
         notes,
+        guesses=reader.guesses,
     )
 
 

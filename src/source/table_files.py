@@ -91,6 +91,7 @@ def find_table_files(folder: Path, tables: Collection[str]) -> FoundFiles:
             ]
         elif parts:
             ignored[table] = tuple(path.name for path in parts)
+        used.difference_update(choice.folder for choice in choices if not choice.paths)
         choices = [choice for choice in choices if choice.paths]
         if len(choices) > 1:
             competing[table] = tuple(choice.name for choice in choices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -15,6 +15,23 @@ ACCEPTED_SOURCES = (
     "a folder of <table>.parquet, <table>.csv or <table>.xlsx files, or a DuckDB file, or a "
     f"workbook with a sheet for each table, or a database URL such as {postgres.URL_EXAMPLE}"
 )
+
+_MAX_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GuessedEncoding:
+    """A file whose encoding its bytes told, and no mark or setting.
+
+    Attributes:
+        file: its name.
+        codec: Python's name of the encoding.
+        example: a text in it that is no ASCII; "" where none was seen.
+    """
+
+    file: str
+    codec: str
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class TableReader:
         from_copy: the same rows from a plain copy, for when DuckDB refuses; None: there is none.
         notes: sentences on how the table was read that its owner should know.
         has_header_lines: a line may repeat the names of the columns.
+        guesses: its files whose encoding was guessed.
     """
 
     name: str
@@ -40,6 +58,7 @@ class TableReader:
     from_copy: Callable[[], TableReader] | None = None
     notes: tuple[str, ...] = ()
     has_header_lines: bool = False
+    guesses: tuple[GuessedEncoding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +94,20 @@ def missing_tables(found: Iterable[str], names: Iterable[str]) -> list[Problem]:
     for table in TABLES.values():
         if not table.required or table.name in known:
             continue
-        near = nearest_name(table.name, present - set(TABLES), cutoff=0.75)
-        examples = (*([f"nearest: {near}"] if near else []), _columns_of(table))
+        near = _like(table.name, present - set(TABLES))
+        examples = (*([f"there is {', '.join(near)}"] if near else []), _columns_of(table))
         problems.append(structural_problem(table.name, Rule.MISSING_TABLE, 1, *examples))
     return problems
+
+
+def _like(table: str, names: Collection[str]) -> list[str]:
+    """Names that begin like a table's, such as `activities_jan.csv`; else the nearest."""
+    same = sorted(name for name in names if name.lower().startswith(table))
+    if same:
+        return [*same[:_MAX_NAMES], *(["..."] if len(same) > _MAX_NAMES else [])]
+    by_stem = {name.split(".", 1)[0]: name for name in sorted(names)}
+    near = nearest_name(table, by_stem, cutoff=0.75)
+    return [by_stem[near]] if near else []
 
 
 def _columns_of(table: Table) -> str:

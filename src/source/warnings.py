@@ -18,6 +18,7 @@ from .time_warnings import time_warnings
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+_MAX_FILES = 3
 # A zone follows minutes: in 2024-02-01 the "-01" is a day.
 _ZONE_SUFFIX = r":\d{2}(\.\d+)?\s*(Z|z|[+-]\d{1,2}(:?\d{2})?|[A-Za-z][A-Za-z_]+(/[A-Za-z_]+)*)\s*$"
 
@@ -33,6 +34,7 @@ def source_warnings(source: Source, settings: Settings, rows: Mapping[str, int])
     return (
         *source.notes,
         *(note for staged in source.staged.values() for note in staged.notes),
+        *_encoding_warnings(source),
         *_near_column_warnings(source),
         *_null_text_warnings(source),
         *_mixed_zone_warnings(source),
@@ -42,6 +44,22 @@ def source_warnings(source: Source, settings: Settings, rows: Mapping[str, int])
         *repeat_warnings(source, rows),
         *_row_warnings(source, rows),
     )
+
+
+def _encoding_warnings(source: Source) -> Iterator[str]:
+    """A sentence for each encoding that was guessed, with one text to judge it by."""
+    guesses = [guess for staged in source.staged.values() for guess in staged.guesses]
+    for codec in sorted({guess.codec for guess in guesses}):
+        read = [guess for guess in guesses if guess.codec == codec]
+        names = ", ".join(guess.file for guess in read[:_MAX_FILES])
+        more = f" and {len(read) - _MAX_FILES:,} more" if len(read) > _MAX_FILES else ""
+        example = next((guess.example for guess in read if guess.example), "")
+        shown = f", such as {example!r}" if example else ""
+        verbs = "is not UTF-8 and was" if len(read) == 1 else "are not UTF-8 and were"
+        yield (
+            f"{names}{more} {verbs} read as {codec}{shown}: if that looks wrong, set [source] "
+            "encoding"
+        )
 
 
 def _null_text_warnings(source: Source) -> Iterator[str]:
@@ -83,9 +101,10 @@ def _mixed_zone_columns(
     def count() -> ir.Table:
         counts = {}
         for column in columns:
-            original = staged.table["given_" + column]
-            counts["given_" + column] = original.count()
-            counts["zoned_" + column] = original.re_search(_ZONE_SUFFIX).sum().fill_null(0)
+            read = staged.table[column].notnull()  # a time that nobody can read is a problem
+            zoned = staged.table["given_" + column].re_search(_ZONE_SUFFIX)
+            counts["given_" + column] = read.sum().fill_null(0)
+            counts["zoned_" + column] = (read & zoned).sum().fill_null(0)
         return staged.table.aggregate(**counts)
 
     key = f"zones {table} {staged.shape}"
@@ -95,7 +114,8 @@ def _mixed_zone_columns(
         if 0 < zoned < given_count:
             yield (
                 f"{staged.name}, {column}: times that name a zone (converted to UTC): {zoned:,}; "
-                f"that name none (taken for UTC): {given_count - zoned:,}"
+                f"that name none (taken for UTC): {given_count - zoned:,}; give the zone where "
+                "they are not"
             )
 
 
@@ -110,7 +130,7 @@ def _row_warnings(source: Source, rows: Mapping[str, int]) -> Iterator[str]:
     if not rows["activities"]:
         yield "activities has no rows, so nobody is engaged: only roles and stages tell"
     if number := fetch_count(backend, "recorded early", lambda: _recorded_early(tables)):
-        yield f"activities recorded before they occurred: {number:,}"
+        yield f"activities recorded before they occurred, which count once they have: {number:,}"
 
 
 def _without_members(tables: Mapping[str, ir.Table]) -> ir.Table:

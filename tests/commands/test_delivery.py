@@ -224,6 +224,17 @@ def test_a_run_looks_for_secrets_before_it_scores(mqbg, monkeypatch, nights):
     assert "MQBG_SLACK_URL" in done.err
 
 
+def test_a_target_or_channel_that_is_named_twice_is_refused_before_it_scores(mqbg, nights):
+    done = mqbg(*night("--to", "hubspot", "--to", "jsonl", "--to", "hubspot"))
+    assert done.status == 2
+    assert "expected every target once, got --to with hubspot" in done.err.replace("\n", " ")
+    settings = Path("mqbg.toml")
+    settings.write_text(settings.read_text().replace('["slack"]', '["slack", "slack"]'))
+    done = mqbg(*night("--to", "hubspot"))
+    assert done.status == 2
+    assert "expected every channel once" in done.err.replace("\n", " ")
+
+
 def add_dynamics(crm, monkeypatch) -> None:
     """Settings and secrets of Dynamics, whose login the stand-in answers."""
     monkeypatch.setenv("MQBG_DYNAMICS_CLIENT_ID", "app")

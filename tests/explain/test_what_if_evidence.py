@@ -94,3 +94,20 @@ def test_a_model_without_refits_and_snapshots_says_nothing():
     assert gather_evidence(Valuation((1.0, 1.0)), []) == []
     assert not NO_EVIDENCE.covers_zero
     assert Evidence(0.0, 3.0).covers_zero  # it may be nothing
+
+
+def test_a_group_as_it_is_is_valued_once_for_all_its_edits():
+    now, other = np.array([0.5, 0.0]), np.array([0.2, 0.0])
+    edits = [np.array([1.0, 0.0]), np.array([2.0, 1.0])]
+    changes = [
+        *(Change("g", now, edit, "user") for edit in edits),
+        Change("g", edits[0], now),  # the loss of a member
+        Change("h", other, edits[0], "user"),
+    ]
+    valuation = Valuation((1.0, 0.7), comparable())
+    asked = []
+    make = valuation.feature_matrices
+    valuation.feature_matrices = lambda sizes, rows: (asked.append(sizes), make(sizes, rows))[1]
+    together = gather_evidence(valuation, changes)
+    assert asked == [[("g", 3), ("h", 2)]]
+    assert together == [gather_evidence(valuation, [one])[0] for one in changes]

@@ -171,3 +171,54 @@ def test_fivetran_names_the_same_columns_with_underscores(take_in, world):
     other = take_in("salesforce", {name: snake(text) for name, text in SALESFORCE.items()})
     for table in ("members", "activities", "stage_events"):
         assert other.rows(table) == world.rows(table)
+
+
+def test_an_open_deal_without_a_change_is_in_its_stage_since_it_was_created(take_in):
+    changes = """
+Id|OpportunityId|Field|OldValue|NewValue|CreatedDate|IsDeleted
+0171|006A1|StageName|Prospecting|Closed Won|2024-03-01T00:00:00.000Z|false
+"""
+    deals = """
+Id|IsDeleted|AccountId|Name|StageName|CloseDate|CreatedDate|IsClosed|IsWon
+006A1|false|001A1|One|Closed Won|2024-03-01|2024-02-01T00:00:00.000Z|true|true
+006A2|false|001A1|Two|Proposal|2024-09-01|2024-05-01T00:00:00.000Z|false|false
+006A3|false|001A3|Old|Proposal|2024-09-01|2024-02-11T00:00:00.000Z|false|false
+"""
+    world = take_in(
+        "salesforce",
+        {
+            "Account": SALESFORCE["Account"],
+            "Opportunity": deals,
+            "OpportunityFieldHistory": changes,
+        },
+    )
+    events = {(one["stage"], one["occurred_at"]) for one in world.rows("stage_events")}
+    assert events == {
+        ("Prospecting", datetime(2024, 2, 1)), ("won", datetime(2024, 3, 1)),
+        ("Proposal", datetime(2024, 5, 1)),  # nobody knows what the older deal was in before
+    }  # fmt: skip
+
+
+def test_a_mobile_number_says_more_of_a_person_than_the_companys(take_in):
+    contacts = """
+Id|AccountId|LastName|FirstName|Phone|MobilePhone|CreatedDate
+003A1|001A1|田中|太郎|03-1111-2222|090-1111-2222|2024-01-05T00:00:00.000Z
+003A2|001A1|鈴木|花子|03-1111-2222||2024-01-05T00:00:00.000Z
+"""
+    world = take_in("salesforce", {"Account": SALESFORCE["Account"], "Contact": contacts})
+    assert {one["phone"] for one in world.rows("contacts")} == {"090-1111-2222", "03-1111-2222"}
+
+
+def test_names_without_a_column_of_their_own_are_in_the_order_of_their_language(take_in):
+    leads = """
+Id|Company|LastName|FirstName|Email|IsConverted|CreatedDate
+00QA1|株式会社アクシス|田中|太郎|taro@axis.co.jp|false|2024-01-05T00:00:00.000Z
+00QA2|Beta Inc|Smith|John|john@beta.com|false|2024-01-05T00:00:00.000Z
+00QA3|Beta Inc|Miller||miller@beta.com|false|2024-01-05T00:00:00.000Z
+"""
+    world = take_in("salesforce", {"Account": SALESFORCE["Account"], "Lead": leads})
+    assert {one["full_name"] for one in world.rows("contacts")} == {
+        "田中 太郎",
+        "John Smith",
+        "Miller",
+    }

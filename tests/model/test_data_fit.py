@@ -56,9 +56,14 @@ def test_one_renamed_role_is_named_with_its_count_and_the_nearest_known(open_tab
     (said,) = fit.warnings
     assert said == (
         "members, role: unknown to the model in 1 of 3 member rows (33%): "
-        "'Decision Maker' (1, known: 'decision_maker'); known and in no row: 'decision_maker'"
+        "'Decision Maker' (1, known: 'decision_maker')"
     )
     require_fit(fit, "score")
+
+
+def test_a_role_that_no_row_has_and_no_name_is_near_to_may_have_been_renamed(open_tables):
+    (said,) = data_fit(open_tables(tables(["user", "Budget"], ["fax"])), bundle(), AS_OF).warnings
+    assert said.endswith("'Budget' (1); known and in no row: 'decision_maker'")
 
 
 @pytest.mark.parametrize(
@@ -119,10 +124,18 @@ def test_the_profile_counts_what_was_known_in_ninety_days_and_what_is_filled(ope
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
-        (40, 4, "'fax' fell to 4 in 90 days, where training lets expect 40"),
+        (
+            40,
+            4,
+            "a tenth or less of what training had for as many open groups in 90 days: 'fax' (4,",
+        ),
         (40, 5, None),
         (19, 0, None),  # few are no evidence
-        (2, 50, "'fax' rose to 50"),
+        (
+            2,
+            50,
+            "ten times or more of what training had for as many open groups in 90 days: 'fax' (50",
+        ),
         (2, 49, None),
     ],
 )
@@ -130,9 +143,26 @@ def test_a_kind_that_fell_or_rose_tenfold_is_said_by_open_group(open_tables, bef
     """Training had twice as many open groups, and so twice as many activities."""
     source = open_tables(tables(["user"], ["meeting", *["fax"] * now]))
     profile = DataProfile(2, {"fax": 2 * before, "meeting": 2})
-    volumes = data_fit(source, bundle(profile=profile), AS_OF).volumes
-    assert [one.kind for one in volumes] == (["fax"] if said else [])
-    assert all(said in one.sentence() for one in volumes)
+    fit = data_fit(source, bundle(profile=profile), AS_OF)
+    assert [one.kind for one in fit.volumes] == (["fax"] if said else [])
+    assert [said in warning for warning in fit.warnings if "training" in warning] == (
+        [True] if said else []
+    )
+
+
+def test_kinds_that_fell_together_are_one_sentence(open_tables):
+    kinds = {f"kind{i}": 100 + i for i in range(7)}
+    fit = data_fit(open_tables(tables(["user"], [])), bundle(profile=DataProfile(1, kinds)), AS_OF)
+    (said,) = fit.warnings
+    assert len(fit.volumes) == 7
+    assert "'kind6' (0, expected 106), 'kind5'" in said
+    assert said.endswith("and 2 more; the export may lack them")
+
+
+def test_solutions_that_the_training_did_not_have_are_said(open_tables):
+    rows = tables(["user"], ["fax"])
+    (said,) = data_fit(open_tables(rows), bundle(solution=("s9",)), AS_OF).warnings
+    assert said.startswith("buying_groups, solution_id: unknown to the model in 1 of 1 open groups")
 
 
 @pytest.mark.parametrize(("before", "gone"), [(0.9, True), (0.2, True), (0.1, False)])

@@ -376,13 +376,13 @@ NOTICES = [
     ),
     (
         {"activities": ACTIVITY + "x3,c1,visit,2024-01-03,2024-01-02,,,\n"},
-        "activities recorded before they occurred: 1",
+        "activities recorded before they occurred, which count once they have: 1",
     ),
     (
         {"activities": ACTIVITY + "x3,c1,visit,2024-01-03T00:00:00+09:00,,,,\n"},
         (
             "activities.csv, occurred_at: times that name a zone (converted to UTC): 1; "
-            "that name none (taken for UTC): 2"
+            "that name none (taken for UTC): 2; give the zone where they are not"
         ),
     ),
     (

@@ -135,7 +135,35 @@ def test_what_was_found_of_an_encoding_is_said(tmp_path):
     data = folder_with(tmp_path / "d", {"accounts.csv": text})
     assert column(data, "accounts", "name") == [NAME]
     (said,) = notes(data)
-    assert said.startswith("accounts.csv is not UTF-8 and was read as cp932")
+    assert said.startswith(f"accounts.csv is not UTF-8 and was read as cp932, such as '{NAME}'")
+
+
+def test_files_of_one_guessed_encoding_are_said_in_one_sentence(tmp_path):
+    files = {
+        f"{table}.csv": SOUND[table].encode("utf-16-le")
+        for table in ("accounts", "contacts", "solutions", "members")
+    }
+    (said,) = notes(folder_with(tmp_path / "d", files))
+    assert said.startswith(
+        "accounts.csv, contacts.csv, solutions.csv and 1 more are not UTF-8 and were read as "
+        "utf-16-le: if"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [SOUND["solutions"], SOUND["activities"], f"a,{NAME}\n"])
+def test_utf16_without_a_mark_is_told_by_where_its_zeros_are(tmp_path, encoding, text):
+    path = tmp_path / "one.csv"
+    path.write_bytes(text.encode(encoding))
+    assert find_encoding(path).name == encoding
+
+
+@pytest.mark.parametrize("text", [b"a,b\nc,\0d\n", b"a,b\nc,d\0\ne,f\n"])
+def test_a_zero_byte_in_other_text_is_refused_with_its_place(tmp_path, text):
+    path = tmp_path / "one.csv"
+    path.write_bytes(text)
+    with pytest.raises(EncodingFault, match=f"a zero byte at {text.index(0)}, which no text has"):
+        find_encoding(path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -244,12 +272,31 @@ def test_a_header_in_the_middle_is_left_out_and_said(tmp_path):
 def test_a_second_header_in_another_order_is_refused(tmp_path):
     text = "account_id,name\na1,Acme\nname,account_id\nBeta,a2\n"
     said = refusal(folder_with(tmp_path / "d", {"accounts.csv": text}))
-    assert "accounts.csv: row 2 is a second header whose columns are in another order" in said
+    assert "accounts.csv: row 2 is a second header with other columns, or in another" in said
+
+
+@pytest.mark.parametrize("second", ["account_id,name,region", "name,account_id,tier"])
+def test_a_second_header_with_other_columns_is_refused(tmp_path, second):
+    text = f"account_id,name,tier\na1,Acme,A\n{second}\na2,Beta,B\n"
+    said = refusal(folder_with(tmp_path / "d", {"accounts.csv": text}))
+    assert "accounts.csv: row 2 is a second header with other columns" in said
+
+
+def test_a_second_header_in_capitals_is_left_out(tmp_path):
+    text = "account_id,name\na1,Acme\nACCOUNT_ID,NAME\na2,Beta\n"
+    data = folder_with(tmp_path / "d", {"accounts.csv": text})
+    assert column(data, "accounts", "account_id") == ["a1", "a2"]
+    assert notes(data) == ("accounts.csv: row 2 repeats the header and was left out",)
+
+
+def test_blank_lines_before_the_header_are_no_header(tmp_path):
+    data = folder_with(tmp_path / "d", {"accounts.csv": "\n\n" + SOUND["accounts"]})
+    assert notes(data) == ()
 
 
 def test_lines_of_separators_alone_are_left_out_and_said(tmp_path):
     data = folder_with(tmp_path / "d", {"activities.csv": TWO + ",,,\n,,,\n"})
-    assert notes(data) == ("activities.csv: row 3, 4 is empty and was left out",)
+    assert notes(data) == ("activities.csv: rows 3, 4 are empty and were left out",)
 
 
 # ---------------------------------------------------------------- files
@@ -301,6 +348,30 @@ def test_the_parts_of_a_table_are_one_table(tmp_path):
     data = folder_with(tmp_path / "d", {"activities-1.csv": TWO, "activities-2.csv": other})
     assert column(data, "activities", "activity_id") == ["x1", "x2", "x3"]
     assert column(data, "activities", "kind") == ["fax", "visit", "visit"]
+
+
+def test_a_part_without_a_header_continues_the_part_before_it(tmp_path):
+    """As `split` and some warehouses write it."""
+    data = folder_with(
+        tmp_path / "d", {"activities-1.csv": TWO, "activities-2.csv": "x3,c1,fax,2024-01-05\n"}
+    )
+    assert column(data, "activities", "activity_id") == ["x1", "x2", "x3"]
+    (said,) = notes(data)
+    assert said.startswith("activities-2.csv: the first line names no column")
+
+
+def test_a_part_of_another_width_without_a_header_is_refused(tmp_path):
+    parts = {"activities-1.csv": TWO, "activities-2.csv": "x3,c1,fax\n"}
+    said = refusal(folder_with(tmp_path / "d", parts))
+    assert "activities-2.csv line 1 names no column of the table, as that of activities-1" in said
+
+
+def test_a_column_that_some_parts_lack_is_said(tmp_path):
+    other = TWO.replace("\n", ",web\n").replace("at,web", "at,channel").replace("x", "y")
+    data = folder_with(tmp_path / "d", {"activities-1.csv": TWO, "activities-2.csv": other})
+    assert notes(data) == (
+        "activities-1.csv: no column channel, which other parts have; empty there",
+    )
 
 
 def test_parts_in_parquet_are_one_table_and_folders_may_name_values(tmp_path):
@@ -358,6 +429,21 @@ def test_the_columns_of_a_missing_table_are_named(tmp_path):
     assert "columns: solution_id, name" in refusal(data)
 
 
+@pytest.mark.parametrize(
+    "name", ["solutions.csv.zip", "solutions_jan.csv", "solution.csv", "solutions.json"]
+)
+def test_what_may_be_a_missing_table_is_named(tmp_path, name):
+    data = folder_with(tmp_path / "d", {})
+    (data / "solutions.csv").rename(data / name)
+    assert f"there is {name}" in refusal(data)
+
+
+def test_what_a_file_has_in_place_of_a_missing_column_is_named(tmp_path):
+    text = "Report of accounts\naccount_id,name\na1,Acme\n"
+    said = refusal(folder_with(tmp_path / "d", {"accounts.csv": text}))
+    assert "accounts.csv has 'Report of accounts'" in said
+
+
 @pytest.mark.parametrize(("first", "second"), [("Industry", "industry"), ("industry", "Industry")])
 def test_columns_of_parquet_that_differ_by_case_are_both_seen(tmp_path, first, second):
     columns = {"account_id": ["a1"], "name": ["Acme"], first: ["A"], second: ["B"]}
@@ -365,6 +451,12 @@ def test_columns_of_parquet_that_differ_by_case_are_both_seen(tmp_path, first, s
     data = folder_with(tmp_path / "d", {"accounts.parquet": table})
     wanted = first if first.islower() else second
     assert column(data, "accounts", wanted) == columns[wanted]
+
+
+def test_columns_that_differ_by_case_are_both_seen_in_parts(tmp_path):
+    part = pa.table({"Account_ID": ["q1"], "account_id": ["a1"], "name": ["Acme"]})
+    parts = {"accounts-1.parquet": part, "accounts-2.parquet": part.slice(0, 0)}
+    assert column(folder_with(tmp_path / "d", parts), "accounts", "account_id") == ["a1"]
 
 
 @pytest.mark.parametrize(
@@ -535,6 +627,7 @@ CERTAIN = [
     "2024-02-01 00:00:00 UTC",
     "2024-02-01 00:00:00 gmt",
     "2024-02-01T00:00:00z",
+    "2024-02-01T00:00:00 Z",
     "2024-01-31 19:00 America/New_York",
     " 2024-02-01 00:00:00 ",
 ]
@@ -543,6 +636,30 @@ CERTAIN = [
 def test_a_zone_that_is_certain_is_read(tmp_path):
     data = folder_with(tmp_path / "d", {"stage_events.csv": events(*CERTAIN)})
     assert set(column(data, "stage_events", "occurred_at")) == {datetime(2024, 2, 1)}
+
+
+def test_times_that_nobody_can_read_are_not_counted_as_converted(tmp_path):
+    text = events("2024-07-01 12:00 CST", "2024-07-01", "2024-07-01T00:00+09:00")
+    data = folder_with(tmp_path / "d", {"stage_events.csv": text})
+    with open_source(data, threads=1) as source:
+        report = check_source(source)
+    (said,) = [s for s in report.warnings if "name a zone" in s]
+    assert "(converted to UTC): 1; that name none (taken for UTC): 1;" in said
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "advice"),
+    [
+        ("accounts", "account_id,name,employees\na1,Acme,12.5\n", "whole numbers as 1200"),
+        ("stage_events", "group_id,stage,occurred_at,amount\ng1,won,2024-03-01,$5\n", "1200.50"),
+        ("stage_events", events("soon"), "times as 2024-02-01T09:00:00Z"),
+    ],
+)
+def test_advice_is_of_the_kind_of_value_that_a_column_has(tmp_path, table, text, advice):
+    data = folder_with(tmp_path / "d", {f"{table}.csv": text})
+    with open_source(data, threads=1) as source:
+        (problem,) = check_source(source).problems
+    assert advice in problem.advice
 
 
 def employees(data: Path, settings: Settings | None = None) -> list[Any]:
@@ -561,7 +678,7 @@ def test_dots_that_may_be_thousands_are_refused_until_settings_say_what_they_are
     data = folder_with(tmp_path / "d", {"accounts.csv": ACCOUNTS.format(*numbers)})
     with open_source(data, threads=1) as source:
         problems = check_source(source).problems
-    assert "decimals or thousands" in {problem.rule for problem in problems}
+    assert [problem.rule for problem in problems] == ["decimals or thousands"]
     thousands = Settings(source=SourceSettings(decimal=","))
     assert employees(data, thousands) == [int(n.replace(".", "")) for n in numbers]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +69,18 @@ def test_rows_of_the_past_are_not_the_beginning():
     assert (
         first_ordinary_day([*days(datetime(1999, 1, 1), datetime(2012, 5, 5)), *usual]) == usual[0]
     )
+
+
+@pytest.mark.parametrize("rows", [10, 50, 400])
+def test_a_default_date_that_many_rows_bear_is_not_the_beginning(rows):
+    usual = daily(100)
+    assert first_ordinary_day([*days(datetime(2000, 1, 1), rows=rows), *usual]) == usual[0]
+
+
+def test_a_history_with_a_pause_of_years_begins_where_most_of_it_begins():
+    later = daily(100)
+    earlier = days(*(START - timedelta(days=3000 - i) for i in range(300)), rows=5)
+    assert first_ordinary_day([*earlier, *later]) == earlier[0]
 
 
 @given(st.integers(1, 400), st.integers(1, 50), st.integers(1, 40))
@@ -139,7 +151,7 @@ def test_activities_alone_years_before_all_others_are_where_history_does_not_beg
 
 def write(folder: Path, activities: str, stage_events: str = "") -> Path:
     folder.mkdir()
-    created = "\n".join(f"g{i},a1,s1,2024-01-{i + 1:02}" for i in range(20))
+    created = "\n".join(f"g{i},a1,s1,2024-01-{i % 20 + 1:02}" for i in range(40))
     texts = {
         "accounts": "account_id,name\na1,Acme\n",
         "contacts": "contact_id,account_id\nc1,a1\n",
@@ -166,8 +178,44 @@ def test_rows_out_of_the_data_are_named_with_what_they_would_have_done(tmp_path)
     (late,) = [s for s in said if s.startswith("activities.csv: rows after 2024-01-28")]
     assert "2, such as z3 (2024-04-10), z1 (2029-05-01)" in late
     assert "[observation] until" in late
+    assert "label groups whose horizon is not over" in late
     (early,) = [s for s in said if "before groups begin" in s]
     assert "z2 (1999-01-01)" in early
     assert "no feature counts activities before 2021-01-01" in early
     (stage,) = [s for s in said if s.startswith("stage_events.csv: rows after")]
     assert "g2/won (2031-01-01)" in stage
+
+
+ODD: Mapping[str, str] = {
+    "buying_groups": "early,a1,s1,1999-02-01\nlate,a1,s1,2029-05-01\n",
+    "members": "g30,c1,early,1999-02-01\ng31,c1,late,2029-05-01\n",
+    "activities": "early,c1,visit,1999-02-01\nlate,c1,visit,2029-05-01\n",
+    "stage_events": "g1,early,1999-02-01\ng1,late,2029-05-01\n",
+    "verdicts": "g1,1999-02-01,accepted\ng1,2029-05-01,accepted\n",
+    "answers": "g1,early,yes,1999-02-01\ng1,late,yes,2029-05-01\n",
+    "costs": "1999-02,early,10\n2029-05,late,10\n",
+}
+HEADERS = {
+    "verdicts": "group_id,decided_at,verdict\n",
+    "answers": "group_id,question,answer,answered_at\n",
+    "costs": "month,channel,amount\n",
+}
+
+
+def test_rows_out_of_the_data_are_named_in_every_table_and_move_nothing(tmp_path):
+    data = write(tmp_path / "d", USUAL)
+    for table, rows in ODD.items():
+        path = data / f"{table}.csv"
+        usual = HEADERS[table] if table in HEADERS else path.read_text().rstrip("\n") + "\n"
+        path.write_text(usual + rows)
+    with open_source(data, threads=1) as source:
+        report = check_source(source)
+        end = end_of_observation(source.tables, Settings())
+        start = start_of_groups(source.tables)
+    assert report.problems == ()
+    for table in ODD:
+        late, early = [s for s in report.warnings if s.startswith(f"{table}.csv: rows ")]
+        assert "1, such as" in late
+        assert "(2029-05-01)" in late
+        assert "(1999-02-01)" in early
+    assert (start, end) == (datetime(2024, 1, 1), datetime(2024, 1, 28))

@@ -72,4 +72,12 @@ def test_closed_stages_of_settings_are_looked_for_and_those_of_the_default_are_n
 
 def test_final_stages_alone_are_said():
     found = said(SPREAD, [(1, "won", SPREAD[9]), (2, "lost", SPREAD[9])])
-    assert found[-1].startswith("stage_events has final stages alone (lost, won)")
+    assert len(found) == 1
+    assert found[0].startswith("stage_events has final stages alone (lost, won)")
+
+
+def test_a_closed_stage_of_the_default_that_is_spelt_otherwise_is_said():
+    events = [(1, "opportunity", SPREAD[9]), (2, "Lost", SPREAD[9])]
+    (sentence,) = said(SPREAD, events)
+    assert sentence.startswith("[target] closed_stages names 'lost', which no stage event has")
+    assert sentence.endswith("the nearest is 'Lost'")

@@ -489,7 +489,7 @@ def test_bad_rows_are_quarantined_alike(database, tmp_path):
 def test_missing_tables_and_columns_are_named_with_the_nearest(sound):
     sound.run("ALTER TABLE members RENAME TO member", 'ALTER TABLE accounts RENAME name TO "Nam"')
     said = report_of(sound.url)
-    assert "nearest: member" in said
+    assert "there is member" in said
     assert "nearest in public.accounts: Nam" in said
 
 

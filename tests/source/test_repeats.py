@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+from mqbg.source import repeats
 from mqbg.source.checks import check_source
 from mqbg.source.staging import open_source
 
@@ -52,7 +54,11 @@ def test_exact_copies_of_rows_without_an_id_count_once_and_are_said(tmp_path):
     ]
 
 
-def test_different_activities_under_one_id_are_told_from_repeated_ones(tmp_path):
+@pytest.mark.parametrize("rows_of_a_portion", [1, 4_000_000])
+def test_different_activities_under_one_id_are_told_from_repeated_ones(
+    tmp_path, monkeypatch, rows_of_a_portion
+):
+    monkeypatch.setattr(repeats, "_ROWS_OF_A_PORTION", rows_of_a_portion)
     with open_source(folder(tmp_path / "d"), threads=1) as source:
         said = [s for s in check_source(source).warnings if "activity_id" in s]
     assert said[0] == "activities that repeat an activity_id and count once: 2"

@@ -57,6 +57,35 @@ def column(data: Path, table: str, name: str, settings: Settings | None = None) 
         return [row[name] for row in source.backend.to_pyarrow(source.tables[table]).to_pylist()]
 
 
+# ---------------------------------------------------------------- several names in one cell
+
+
+@pytest.mark.parametrize(("roles", "said"), [(64, 0), (65, 1)])
+def test_more_roles_than_are_told_apart_are_said(tmp_path, roles, said):
+    rows = "".join(f"g1,c1,title {i},2024-01-02,2024-01-02\n" for i in range(roles))
+    text = "group_id,contact_id,role,joined_at,left_at\n" + rows
+    warnings = report_on(folder_with(tmp_path, {"members": text})).warnings
+    assert len([s for s in warnings if "are they titles?" in s]) == said
+
+
+@pytest.mark.parametrize("cell", ["user;buyer", "buyer | user", '["buyer"]', "{'role': 'x'}"])
+def test_several_names_in_one_cell_are_said(tmp_path, cell):
+    quoted = '"' + cell.replace('"', '""') + '"'
+    text = SOUND["members"] + f"g1,c2,{quoted},2024-01-02\n"
+    (said,) = [
+        s for s in report_on(folder_with(tmp_path, {"members": text})).warnings if "one cell" in s
+    ]
+    assert said.startswith("members.csv, role: several names in one cell")
+    assert f"{cell!r} (1)" in said
+
+
+@pytest.mark.parametrize("cell", ["Food, Beverage", "R&D; other", "buyer"])
+def test_a_name_with_a_comma_is_one_name(tmp_path, cell):
+    text = SOUND["members"] + f'g1,c2,"{cell}",2024-01-02\n'
+    report = report_on(folder_with(tmp_path, {"members": text}))
+    assert [s for s in report.warnings if "one cell" in s] == []
+
+
 # ---------------------------------------------------------------- spellings
 
 ROLES = "group_id,contact_id,role,joined_at\ng1,c1,{},2024-01-02\ng2,c2,{},2024-01-02\n"
@@ -194,6 +223,8 @@ NEARLY = [
     ("a1   ", "a1", "without the blanks around them"),
     ("7.0", "7", "without .0 at the end"),
     ("7", "007", "without leading zeros"),
+    ("00a7", "a7", "without leading zeros"),
+    ("{a7}", "a7", "without the quotes or brackets around them"),
     ("A1", "a1", "without regard to case"),
     (unicodedata.normalize("NFD", "ガ1"), "ガ1", "in Unicode NFC"),
     ("0015000000Gv7qJ", "0015000000Gv7qJAAR", "by their first 15 characters"),
@@ -209,7 +240,7 @@ def test_a_dangling_key_that_is_nearly_found_says_so(given_key, known, how):
         for name, key in (("dangling", given_key), ("parents", known))
     )
     said = near_keys_hint(backend, dangling, parents)
-    assert said == (f"1 of them match {how}" if how else "")
+    assert said == (f"1 of them matches {how}" if how else "")
 
 
 def test_blanks_around_a_key_are_visible_and_explained(tmp_path):
@@ -217,4 +248,4 @@ def test_blanks_around_a_key_are_visible_and_explained(tmp_path):
     report = report_on(folder_with(tmp_path / "d", {"contacts": text}))
     (problem,) = report.problems
     assert problem.examples == ("c1: 'a1  '",)
-    assert "'a1  ' (1 of them match without the blanks around them)" in report.text()
+    assert "'a1  ' (1 of them matches without the blanks around them)" in report.text()

@@ -382,7 +382,7 @@ def test_all_missing_tables_and_columns_stand_in_one_refusal_with_the_nearest_na
     (data / "member.csv").write_text(SOUND["members"])
     said = refusal(data)
     assert "missing table" in said
-    assert "nearest: member" in said
+    assert "there is member" in said
     assert "nearest in solutions.csv: Solution_ID" in said
     assert said.count("missing column") == 3  # twice in the table, once in the advice
 

@@ -11,11 +11,9 @@ from datetime import datetime
 import ibis.expr.types as ir
 
 from ...settings import FeatureSettings, RoleRequirement, Settings
+from ...source.spellings import MAX_ROLES
 
 logger = logging.getLogger(__name__)
-
-MAX_ROLES = 64
-"""Roles found in the data that are distinguished; each has columns of its own."""
 
 REST_NAMES = ("other", *(f"other {number}" for number in range(2, MAX_ROLES + 3)))
 """What the role is called that stands for all others: the first that no role has."""

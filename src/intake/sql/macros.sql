@@ -41,6 +41,9 @@ CREATE MACRO email_of(x) AS nullif(regexp_extract(lower(x), '[a-z0-9._%+''\-/=?^
 CREATE MACRO email_host(x) AS nullif(split_part(x, '@', 2), '');
 CREATE MACRO ids_of(x) AS list_filter(list_transform(regexp_split_to_array(regexp_replace(coalesce(x, ''), '[\[\]"'' ]', '', 'g'), '[;,]'),
     lambda one: trim(one)), lambda one: one <> '');
+-- The family's name comes first where names are Japanese or Chinese.
+CREATE MACRO name_of(family, given) AS nullif(CASE WHEN regexp_matches(concat(family, given), '[一-龠ぁ-んァ-ヶ]')
+    THEN concat_ws(' ', family, given) ELSE concat_ws(' ', given, family) END, '');
 -- Ids of the records that gave way to the one of `id`; HubSpot may write the time of the merge behind each.
 CREATE MACRO merged_into(id, merged) AS list_filter(list_transform(ids_of(merged), lambda one: split_part(one, ':', 1)), lambda one: one <> id);
 -- What a stage is where nothing but its name says it.

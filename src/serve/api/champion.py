@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from ...contract import BadInput
 from ...model.registry import (
@@ -13,11 +14,8 @@ from ...model.registry import (
     open_existing_tracking_store,
 )
 from ...settings import Settings
-from .scorer import prepare_for_serving
 
 LOGGER = logging.getLogger("mqbg.serve")
-THREADS_PER_REQUEST = 1
-"""Of one request: the workers share the machine."""
 
 
 class Champion:
@@ -35,25 +33,26 @@ class Champion:
         """
         self._name = settings.model.registered_name
         self._requested_version = version
-        self._model = prepare_for_serving(
-            load_registered_bundle(self._name, version), THREADS_PER_REQUEST
-        )
+        self._model = load_registered_bundle(self._name, version)
 
     @property
     def model(self) -> RegisteredBundle:
         """The version in force."""
         return self._model
 
-    def refresh(self) -> bool:
-        """Asks the registry for another version, loads it and takes it over; whether it did."""
+    def refresh(self, adopt: Callable[[RegisteredBundle], None]) -> bool:
+        """Asks the registry for another version, loads it and takes it over; whether it did.
+
+        Args:
+            adopt: makes ready what scores by it; where it raises BadInput, all stays as it is.
+        """
         try:
             with open_existing_tracking_store() as (_mlflow, client):
                 number = str(find_version(client, self._name, self._requested_version).version)
             if number == self._model.version:
                 return False
-            replacement = prepare_for_serving(
-                load_registered_bundle(self._name, number), THREADS_PER_REQUEST
-            )
+            replacement = load_registered_bundle(self._name, number)
+            adopt(replacement)
         except BadInput as error:
             LOGGER.warning("version %s goes on scoring: %s", self._model.version, error)
             return False

@@ -67,6 +67,11 @@ class Metrics:
         self.scores_in_progress = Gauge(
             "mqbg_scores_under_way", "Groups being scored or waiting.", **registry_option
         )
+        self.scoring_processes = Gauge(
+            "mqbg_scoring_processes",
+            "Processes that score; 0 where the server's own does.",
+            **registry_option,
+        )
         self.model = Gauge(
             "mqbg_model_info", "The version that scores.", ["name", "version"], **registry_option
         )
@@ -166,12 +171,31 @@ class RequestMiddleware:
             LOG.error(
                 "failed",
                 **log_fields,
-                error=type(failure).__name__,
-                at=_traceback_location(failure),
+                **_failure_fields(failure),
             )
 
 
-def _traceback_location(error: BaseException) -> str:
+class RemoteFailure(Exception):  # noqa: N818 - it tells of an error, and is none that is raised
+    """An error in another process, by its class and place alone.
+
+    Attributes:
+        error: name of its class.
+        at: files and lines that it came through.
+    """
+
+    def __init__(self, error: str, at: str) -> None:
+        super().__init__(error, at)
+        self.error = error
+        self.at = at
+
+
+def _failure_fields(failure: Exception) -> dict[str, str]:
+    if isinstance(failure, RemoteFailure):
+        return {"error": failure.error, "at": failure.at}
+    return {"error": type(failure).__name__, "at": traceback_location(failure)}
+
+
+def traceback_location(error: BaseException) -> str:
     """Files and lines that an error came through, innermost last."""
     trace, places = error.__traceback__, []
     while trace is not None:

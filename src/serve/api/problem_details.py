@@ -26,6 +26,10 @@ class HttpProblem(Exception):  # noqa: N818 - clients meet it as an answer
         self.detail = detail
         self.headers = dict(headers or {})
 
+    def __reduce__(self) -> tuple[type[HttpProblem], tuple[int, str, dict[str, str]]]:
+        """How another process sends it: an exception's own way knows the detail alone."""
+        return type(self), (self.status, self.detail, self.headers)
+
 
 def problem_response(
     status: int, detail: str, request_id: str, headers: Mapping[str, str] | None = None

@@ -64,7 +64,7 @@ def api_routes(state: ServerState) -> APIRouter:
     async def score_group(request: Request) -> Response:
         async with state.workers.place():
             body = await read_body(request, api)
-            return json_response(await state.workers.score_body(body, state.champion.model))
+            return json_response(await state.workers.score_body(body))
 
     @router.get(
         "/groups",

@@ -50,6 +50,7 @@ class ServerState:
     def update_gauges(self) -> None:
         """Brings gauges up to date."""
         self.metrics.scores_in_progress.set(self.workers.in_progress)
+        self.metrics.scoring_processes.set(self.workers.processes)
         self.metrics.store_up.set(self.score_cache.failure is None)
         self.metrics.model.clear()
         model = self.champion.model
@@ -72,7 +73,7 @@ class ServerState:
             await self._run_logging_errors(self.keys.refresh)
             await self._run_logging_errors(self._refresh_scores)
             if requested or loop.time() >= next_model_refresh:
-                await self._run_logging_errors(self.champion.refresh)
+                await self._run_logging_errors(self._refresh_champion)
                 next_model_refresh = loop.time() + api.reload_seconds
 
     async def _run_logging_errors(self, refresh: Callable[[], object]) -> None:
@@ -80,6 +81,9 @@ class ServerState:
             await asyncio.to_thread(refresh)
         except Exception as error:  # the next look may succeed, and the server goes on meanwhile
             LOGGER.exception("could not look for news: %s", type(error).__name__)
+
+    def _refresh_champion(self) -> None:
+        self.champion.refresh(self.workers.adopt)
 
     def _refresh_scores(self) -> None:
         if self.score_cache.refresh():

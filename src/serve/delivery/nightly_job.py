@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -65,12 +66,24 @@ def require_targets_configured(targets: Sequence[str], settings: Settings) -> No
     Nobody is called: a service that is away must not keep the scores from being made.
 
     Raises:
-        BadInput: there is no such target, or the settings or the environment lack what it needs.
+        BadInput: there is no such target, one is named twice, or the settings or the environment
+            lack what it needs.
     """
+    _require_each_once("--to", "target", targets)
+    _require_each_once("[alerts] channels", "channel", settings.alerts.channels)
     for name in targets:
         require_configured(name, settings)
     for channel in settings.alerts.channels:
         require_channel_configured(channel, settings.alerts)
+
+
+def _require_each_once(option: str, kind: str, names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise BadInput(
+                f"run: expected every {kind} once, got {option} with {name} {count} times; there "
+                "is one of each, with the settings of its section"
+            )
 
 
 def load_push_inputs(connection: sa.Connection | None, scored: ScoreTables) -> PushInputs:

@@ -84,26 +84,25 @@ def _joins(tables: Mapping[str, ir.Table], groups: pd.DataFrame) -> pd.DataFrame
 
     Whoever is there from the beginning was entered with the group, not with a stage.
     """
-    members, created = tables["members"], tables["buying_groups"]
-    rows = members.select("group_id", "contact_id", "joined_at").join(
-        created.select("group_id", "created_at"), "group_id"
-    )
-    frame = rows.to_pyarrow().to_pandas()
-    frame = frame[frame["joined_at"] - frame["created_at"] > pd.Timedelta(days=1)]
-    known: pd.DataFrame = frame.merge(groups[["group_id"]], on="group_id")
-    return known[["group_id", "contact_id", "joined_at"]].drop_duplicates()
+    members = tables["members"].select("group_id", "contact_id", "joined_at")
+    return _after_creation(members, "joined_at", tables, groups).drop_duplicates()
 
 
 def _stage_changes(tables: Mapping[str, ir.Table], groups: pd.DataFrame) -> pd.DataFrame:
     """group_id, occurred_at of stage changes later than within a day of the creation."""
-    events, created = tables["stage_events"], tables["buying_groups"]
-    rows = events.select("group_id", "occurred_at").join(
-        created.select("group_id", "created_at"), "group_id"
-    )
-    frame = rows.to_pyarrow().to_pandas()
-    frame = frame[frame["occurred_at"] - frame["created_at"] > pd.Timedelta(days=1)]
+    events = tables["stage_events"].select("group_id", "occurred_at")
+    return _after_creation(events, "occurred_at", tables, groups)
+
+
+def _after_creation(
+    rows: ir.Table, time: str, tables: Mapping[str, ir.Table], groups: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows of `groups` whose time is later than within a day of the group's creation."""
+    created = tables["buying_groups"].select("group_id", "created_at")
+    frame = rows.join(created, "group_id").to_pyarrow().to_pandas()
+    frame = frame[frame[time] - frame["created_at"] > pd.Timedelta(days=1)]
     known: pd.DataFrame = frame.merge(groups[["group_id"]], on="group_id")
-    return known[["group_id", "occurred_at"]]
+    return known[list(rows.columns)]
 
 
 def joins_worth(members: ir.Table, keys: pd.DataFrame, probe: ProbeSettings) -> list[Finding]:

@@ -89,12 +89,16 @@ def opened(world, bundle):
 
 @pytest.fixture(scope="module")
 def score_of(opened, bundle, quiet):
-    """`score_of(tables, as_of)`: log-odds that scoring gives."""
+    """`score_of(tables, as_of)`: log-odds that scoring gives; the same rows are scored once."""
+    known = {}
 
     def log_odds(tables, as_of):
-        with opened(tables) as there:
-            table = feature_table(there, bundle.catalogue, [as_of], only=[quiet[0]])
-        return float(bundle.log_odds(table)[0])
+        key = repr((tables, as_of))
+        if key not in known:
+            with opened(tables) as there:
+                table = feature_table(there, bundle.catalogue, [as_of], only=[quiet[0]])
+            known[key] = float(bundle.log_odds(table)[0])
+        return known[key]
 
     return log_odds
 

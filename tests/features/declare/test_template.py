@@ -5,8 +5,9 @@ from datetime import datetime
 import ibis
 import pyarrow as pa
 from mqbg.features.declare import template as template_module
-from mqbg.features.declare.template import MAX_ROLES, resolve_template
+from mqbg.features.declare.template import resolve_template
 from mqbg.settings import RoleRequirement, Settings
+from mqbg.source.spellings import MAX_ROLES
 
 START = datetime(2024, 1, 1)
 

@@ -30,7 +30,7 @@ from mqbg.serve.api.middleware import Metrics, configure_json_logging
 from mqbg.serve.api.score_cache import ScoreCache
 from mqbg.serve.api.scorer import prepare_for_serving
 from mqbg.serve.api.server_state import ServerState
-from mqbg.serve.api.workers import WorkerPool
+from mqbg.serve.api.worker_processes import create_worker_pool
 from mqbg.serve.batch.scoring import ScoreTables, score
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.save_run import save_run
@@ -51,9 +51,11 @@ class Held:
     model: RegisteredBundle
     next: RegisteredBundle | None = None
 
-    def refresh(self) -> bool:
+    def refresh(self, adopt) -> bool:
         found, self.next = self.next, None
-        self.model = found or self.model
+        if found is not None:
+            adopt(found)
+            self.model = found
         return found is not None
 
 
@@ -165,7 +167,8 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 def settings(store_url):
     """Of the small server: room for the whole small world in a body."""
     return Settings(
-        store=StoreSettings(url=store_url), api=ApiSettings(max_rows=20_000, waiting=2, workers=1)
+        store=StoreSettings(url=store_url),
+        api=ApiSettings(max_rows=20_000, waiting=2, workers=1, processes=1),
     )
 
 
@@ -174,8 +177,9 @@ def _standing(settings: Settings, keys: ApiKeys, model: RegisteredBundle) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MQBG_STORE_URL", raising=False)
         shelf = ScoreCache(settings)
-    workers = WorkerPool(settings)
+    workers = create_worker_pool(settings)
     try:
+        workers.adopt(model)
         standing = ServerState(
             settings, KeyRing(keys, settings.api), Held(model), shelf, workers, Metrics()
         )

@@ -239,7 +239,7 @@ def test_another_champion_is_taken_over_and_what_is_under_way_ends_with_the_old_
         asking.start()
         assert begun.wait(120)
         standing.champion.next = replace(standing.champion.model, version="8")
-        assert standing.champion.refresh()
+        assert standing.champion.refresh(standing.workers.adopt)
         hold.set()
         asking.join()
         answers.append(posted(client, REQUEST).json())

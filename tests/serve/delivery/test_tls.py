@@ -81,9 +81,24 @@ def opened(settings):
         return True
 
 
-def test_an_unknown_authority_is_named_and_a_known_one_is_taken(certificate, monkeypatch):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate / "cert", certificate / "key")
+@pytest.fixture(scope="module")
+def context(certificate):
+    """What a server of that certificate shows."""
+    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    found.load_cert_chain(certificate / "cert", certificate / "key")
+    return found
+
+
+def test_a_certificate_of_another_name_is_named(certificate, context, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert"))
+    with (
+        account(context) as url,
+        pytest.raises(TargetUnavailable, match=r"a certificate that is refused: .*mismatch"),
+    ):
+        opened(settings(url.replace("localhost", "127.0.0.1")))
+
+
+def test_an_unknown_authority_is_named_and_a_known_one_is_taken(certificate, context, monkeypatch):
     with account(context) as url:
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
         with pytest.raises(TargetUnavailable, match="certificate"):

@@ -6,9 +6,8 @@ bounces AS (
 )
 SELECT 'contact' AS source_table, c.id AS source_id, coalesce(c.associatedcompanyid, a.companyid) AS company_id,
     c.company AS company_name, host_of(c.website) AS company_domain,
-    CASE WHEN regexp_matches(concat(c.lastname, c.firstname), '[一-龠ぁ-んァ-ヶ]')
-        THEN nullif(concat_ws(' ', c.lastname, c.firstname), '') ELSE nullif(concat_ws(' ', c.firstname, c.lastname), '') END AS full_name,
-    email_of(c.email) AS email, coalesce(c.phone, c.mobilephone) AS phone, c.jobtitle AS title, c.department,
+    name_of(c.lastname, c.firstname) AS full_name,
+    email_of(c.email) AS email, coalesce(c.mobilephone, c.phone) AS phone, c.jobtitle AS title, c.department,
     moment(c.createdate) AS created_at,
     least(moment(c.bounced), b.bounced_at, CASE WHEN flag(c.deleted) THEN moment(c.changed) END) AS ended_at,
     NULL AS fate

@@ -36,6 +36,14 @@ history AS (
     FROM src."OpportunityFieldHistory" AS f JOIN src."Opportunity" AS o ON o.id = f.opportunityid
     WHERE lower(field) IN ('stagename', 'stage') AND oldvalue IS NOT NULL AND NOT coalesce(flag(f.isdeleted), false)
     GROUP BY opportunityid
+    UNION ALL BY NAME
+    -- An open deal without a change, since changes are recorded at all, is in its stage since it was created.
+    SELECT 'OpportunityFieldHistory' AS source_table, 'first:' || id AS source_id, id AS deal_id, stagename AS stage,
+        moment(createddate) AS occurred_at, number_of(amount) AS amount, 1 AS rank, 'extra' AS fate
+    FROM src."Opportunity" AS o WHERE NOT coalesce(flag(isdeleted), false) AND NOT coalesce(flag(isclosed), stage_state(stagename) IS NOT NULL)
+        AND moment(createddate) >= (SELECT min(moment(createddate)) FROM src."OpportunityFieldHistory" WHERE lower(field) IN ('stagename', 'stage'))
+        AND NOT EXISTS (FROM src."OpportunityFieldHistory" AS f WHERE f.opportunityid = o.id AND lower(f.field) IN ('stagename', 'stage'))
+        AND NOT EXISTS (FROM src."OpportunityHistory" AS h WHERE h.opportunityid = o.id)
 )
 SELECT history.*, CASE WHEN known.state = 'open' THEN NULL ELSE coalesce(known.state, stage_state(history.stage)) END AS state
 FROM history LEFT JOIN known ON known.stage = history.stage

@@ -29,12 +29,14 @@ from ..targets.answers import answer_reason, is_web_page
 from ..targets.credentials import read_secret, read_secret_url
 from ..targets.no_response import NoResponse
 from ..targets.service_client import (
+    MAX_ANSWER_TIMEOUTS,
     ServiceClient,
     build_rate_limiter,
     describe_transport_error,
     open_http_client,
 )
 from ..targets.target import OutboxRecord, Outcome, Sender, TargetUnavailable
+from ..targets.time_limit import within_seconds
 
 KIND = "alert"
 logger = logging.getLogger(__name__)
@@ -125,11 +127,12 @@ class EmailChannel:
             ) from None
 
     def _send_once(self, record: OutboxRecord) -> Outcome:
+        seconds = self._settings.timeout_seconds * MAX_ANSWER_TIMEOUTS
         try:
-            with self._connect() as server:
-                message = mime_message(record, self._settings, self._now)
-                for address, (code, _) in self._send_message(server, message).items():
-                    logger.warning("email: the server refused %s with %d", address, code)
+            # smtplib starts its limit again with every line, of which an answer may have any number
+            refused = within_seconds(seconds, lambda: self._deliver(record))
+            for address, (code, _) in refused.items():
+                logger.warning("email: the server refused %s with %d", address, code)
         except smtplib.SMTPAuthenticationError:
             raise TargetUnavailable(
                 f"email: expected a login that {self._settings.smtp_host} lets in; set "
@@ -145,6 +148,11 @@ class EmailChannel:
         except (smtplib.SMTPException, OSError) as error:
             raise NoResponse(describe_transport_error(error)) from None
         return Outcome()
+
+    def _deliver(self, record: OutboxRecord) -> dict[str, tuple[int, bytes]]:
+        message = mime_message(record, self._settings, self._now)
+        with self._connect() as server:
+            return self._send_message(server, message)
 
     def _send_message(
         self, server: smtplib.SMTP, message: EmailMessage

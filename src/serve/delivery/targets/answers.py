@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from .no_response import NoResponse
+from .target import printable
 
 MAX_REASON = 300
 """Characters of a service's own reason that are kept."""
@@ -127,9 +128,9 @@ def _visible_text(response: httpx.Response) -> str:
         title = _TITLE.search(text)
         shown = " ".join(unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text))).split())
         text = f"{unescape(title[1]) if title else ''} {shown}"
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return _cut(" ".join(printable.split()))
+    return _cut(text)
 
 
 def _cut(text: str) -> str:
+    text = " ".join(printable(text).split())
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
-from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -16,8 +14,7 @@ from .credentials import read_secret
 from .no_response import NoResponse
 from .service_client import describe_transport_error, open_http_client, read_answer
 from .target import TargetUnavailable
-
-Result = TypeVar("Result")
+from .time_limit import within_seconds
 
 
 def salesforce_login(settings: SalesforceSettings) -> Callable[[], tuple[str, str]] | None:
@@ -83,17 +80,23 @@ def dynamics_login(settings: DynamicsSettings, url: str) -> Callable[[], str] | 
     }
     path = f"/{quote(settings.tenant, safe='')}/oauth2/v2.0/token"
 
+    def ask() -> httpx.Response:
+        with (
+            open_http_client(settings.login_url, settings) as http_session,
+            http_session.stream("POST", path, data=form) as streamed,
+        ):
+            return read_answer(streamed, settings.timeout_seconds)
+
     def log_in() -> str:
+        limit = 2 * settings.timeout_seconds  # headers that come in drops know no other
         try:
-            with (
-                open_http_client(settings.login_url, settings) as http_session,
-                http_session.stream("POST", path, data=form) as streamed,
-            ):
-                response = read_answer(streamed, settings.timeout_seconds)
+            response = within_seconds(limit, ask)
             token = read_object(response).get("access_token") if response.is_success else None
             reason = status_reason(response, (client_secret,))
         except NoResponse as no_response:
             token, reason = None, str(no_response)
+        except TimeoutError:
+            token, reason = None, f"no complete answer within {limit:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             token, reason = None, describe_transport_error(error)
         if not isinstance(token, str):
@@ -105,30 +108,3 @@ def dynamics_login(settings: DynamicsSettings, url: str) -> Callable[[], str] | 
         return token
 
     return log_in
-
-
-def within_seconds(seconds: float, function: Callable[[], Result]) -> Result:
-    """What a function returns that knows no time limit of its own.
-
-    Its thread ends with the process at the latest.
-
-    Raises:
-        TimeoutError: it has not returned by then.
-    """
-    results: list[Result] = []
-    errors: list[Exception] = []
-
-    def work() -> None:
-        try:
-            results.append(function())
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError
-    return results[0]

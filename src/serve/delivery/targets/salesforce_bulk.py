@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from .answers import MAX_REASON, read_object
 from .no_response import NoResponse
 from .service_client import ServiceClient
-from .target import OutboxRecord, Outcome
+from .target import OutboxRecord, Outcome, TargetUnavailable, printable
 
 JSON_HEADERS = {"Content-Type": "application/json; charset=UTF-8"}
 COMPLETE_STATE, FAILED_STATES = "JobComplete", ("Failed", "Aborted")
@@ -58,7 +59,7 @@ def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord])
 
     Raises:
         NoResponse: nobody knows what became of the job.
-        TargetUnavailable: see `ServiceClient.request`.
+        TargetUnavailable: the job is refused as a whole; and see `ServiceClient.request`.
     """
     job_request = {
         "object": job.object, "externalIdFieldName": job.external_id, "operation": "upsert",
@@ -68,8 +69,11 @@ def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord])
         "POST", job.path, content=json.dumps(job_request), headers=JSON_HEADERS
     )
     if not created.is_success:
-        return [Outcome(bulk.client.status_reason(created))] * len(records)
-    job_path = f"{job.path}/{read_object(created).get('id')}"
+        raise _job_refused(bulk.client.status_reason(created))
+    job_id = read_object(created).get("id")
+    if not isinstance(job_id, str) or not job_id:
+        raise NoResponse("an answer without the bulk job's id")
+    job_path = f"{job.path}/{quote(job_id, safe='')}"
     steps = (
         ("PUT", f"{job_path}/batches", job_csv(job, records), {"Content-Type": "text/csv"}),
         ("PATCH", job_path, json.dumps({"state": "UploadComplete"}), JSON_HEADERS),
@@ -77,11 +81,19 @@ def bulk_upsert(bulk: BulkClient, job: BulkJob, records: Sequence[OutboxRecord])
     for method, path, content, headers in steps:
         response = bulk.client.request(method, path, content=content, headers=headers)
         if not response.is_success:
-            return [Outcome(bulk.client.status_reason(response))] * len(records)
+            raise _job_refused(bulk.client.status_reason(response))
     final_state = _wait_for_end(bulk, job_path)
     if final_state.get("state") in FAILED_STATES:
-        return [Outcome(str(final_state.get("errorMessage") or "the job failed"))] * len(records)
+        raise _job_refused(str(final_state.get("errorMessage") or "the job failed"))
     return _outcomes(bulk, job, job_path, records)
+
+
+def _job_refused(reason: str) -> TargetUnavailable:
+    """A job that is refused as a whole; one bad record is refused by itself."""
+    return TargetUnavailable(
+        f"salesforce: expected the bulk job to be taken, got {printable(reason)[:MAX_REASON]}; "
+        "correct that in Salesforce or in [push.salesforce]. No record counts this as an attempt"
+    )
 
 
 def job_csv(job: BulkJob, records: Sequence[OutboxRecord]) -> bytes:

@@ -20,6 +20,7 @@ from .answers import is_success, status_reason
 from .no_response import NoResponse
 from .rate_limiter import RateLimiter
 from .target import TargetUnavailable
+from .time_limit import within_seconds
 
 DEFAULT_RETRY_AFTER_SECONDS = (
     10.0  # seconds, where a service says that we are too quick and not how long to wait
@@ -216,9 +217,17 @@ class ServiceClient:
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
         self._rate_limiter.acquire()
-        try:
+        seconds = self._limits.timeout_seconds * MAX_ANSWER_TIMEOUTS
+
+        def ask() -> httpx.Response:
             with self._http.stream(method, path, content=content, headers=headers) as response:
-                return read_answer(response, self._limits.timeout_seconds * MAX_ANSWER_TIMEOUTS)
+                return read_answer(response, seconds)
+
+        try:
+            # Beyond the limits for a body: headers that come in drops, and interim answers.
+            return within_seconds(seconds + 2 * self._limits.timeout_seconds, ask)
+        except TimeoutError:
+            raise NoResponse("an answer whose headers were never complete") from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             cause = describe_transport_error(error)
             if isinstance(_root_cause(error), ssl.SSLCertVerificationError):
@@ -237,8 +246,11 @@ def read_answer(response: httpx.Response, seconds: float) -> httpx.Response:
     """An answer whose body was read to its end.
 
     Raises:
-        NoResponse: it is longer than anything we ask for, or takes longer than this many seconds.
+        NoResponse: it is longer than anything we ask for, takes longer than this many seconds, or
+            is packed several times, of which a few bytes can become more than any memory holds.
     """
+    if "," in response.headers.get("Content-Encoding", ""):
+        raise NoResponse("an answer that is packed several times")
     deadline, chunks, length = time.monotonic() + seconds, [], 0
     for chunk in response.iter_bytes():
         length += len(chunk)
@@ -297,7 +309,7 @@ def parse_retry_after(response: httpx.Response) -> float | None:
         retry_at = parsedate_to_datetime(text)
         now = parsedate_to_datetime(response.headers["Date"])
         return max(0.0, (retry_at - now).total_seconds())
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

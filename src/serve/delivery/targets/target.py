@@ -64,6 +64,21 @@ class Outcome:
     remote_id: str | None = None
     counts_as_attempt: bool = True
 
+    def __post_init__(self) -> None:
+        """Leaves out what no store and no terminal takes: services write anything."""
+        if self.error is not None:
+            object.__setattr__(self, "error", printable(self.error))
+        if self.remote_id is not None:
+            remote_id = self.remote_id if isinstance(self.remote_id, str | int) else ""
+            object.__setattr__(self, "remote_id", printable(str(remote_id)) or None)
+
+
+def printable(text: str) -> str:
+    """A text with a space for each control character, and each half of a character."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
 
 class TargetUnavailable(RuntimeError):  # noqa: N818 - users meet it as a sentence
     """Nothing more can be sent to this target now; its text says why and what to do."""

@@ -11,7 +11,7 @@ import httpx
 from ....settings import Settings
 from ....settings.delivery import WebhookSettings
 from ..desired_records import as_json, build_desired_records, group_columns
-from .answers import MAX_REASON, answer_reason, is_web_page, read_json
+from .answers import MAX_REASON, answer_reason, is_web_page, read_object
 from .bisect_batch import BisectBatch, Refusal
 from .no_response import NoResponse
 from .service_client import ServiceClient
@@ -33,8 +33,9 @@ class WebhookTarget:
     their group, so the one that came last counts.
 
     A 2xx answer takes every record, but for those it names: `{"rejected": [{"group_id": ...,
-    "reason": ...}]}`. Any other status refuses the batch, which then comes again
-    in halves. A web page, as a proxy or a login answers, takes nothing.
+    "reason": ...}]}`; one that begins as an object and cannot be read, or names them in another
+    way, says of no record what became of it. Any other status refuses the batch, which then comes
+    again in halves. A web page, as a proxy or a login answers, takes nothing.
     """
 
     name = "webhook"
@@ -95,16 +96,23 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def _rejection_reasons(response: httpx.Response) -> dict[str, str]:
-    try:
-        body = read_json(response)
-    except NoResponse:  # the protocol asks for no body
+    """Reasons by group_id.
+
+    Raises:
+        NoResponse: the answer begins as one of the protocol, and is none.
+    """
+    if not response.content.lstrip().startswith(b"{"):  # the protocol asks for no body
         return {}
-    rows = body.get("rejected") if isinstance(body, dict) else None
-    return {
-        str(row.get("group_id")): str(row.get("reason") or "refused")[:MAX_REASON]
-        for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, dict)
-    }
+    rows = read_object(response).get("rejected")
+    if rows is None:
+        return {}
+    if not isinstance(rows, list) or not all(_names_record(row) for row in rows):
+        raise NoResponse("an answer whose `rejected` is no list of objects with a group_id")
+    return {str(row["group_id"]): str(row.get("reason") or "refused")[:MAX_REASON] for row in rows}
+
+
+def _names_record(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("group_id"), str | int)
 
 
 def webhook_records(inputs: PushInputs, settings: Settings) -> list[DesiredRecords]:

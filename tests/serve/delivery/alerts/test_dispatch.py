@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
 from crm import Mood
+from mqbg.serve.delivery.alerts import channels
 from mqbg.serve.delivery.alerts.dispatch import deliver_alerts, enqueue_alerts
 from mqbg.serve.delivery.outbox import outbox
 from mqbg.settings import AlertSettings, Settings
@@ -226,6 +228,30 @@ def test_a_receiver_that_is_refused_is_named_and_the_others_get_the_mail(
     both = ("sales@example.com", "nobody@example.com")
     assert tell(mail(mailbox, email_to=both), channel="email").accepted == 1
     assert "refused nobody@example.com with 550" in caplog.text
+
+
+class _Babbler(socketserver.StreamRequestHandler):
+    """A mail server whose greeting never ends."""
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            while not self.server.ended.wait(0.02):
+                self.wfile.write(b"220-welcome\r\n")
+
+
+def test_a_mail_server_whose_answer_never_ends_is_not_waited_for(night, tell, monkeypatch):
+    monkeypatch.setattr(channels, "MAX_ANSWER_TIMEOUTS", 1)
+    night(FIRST, ["a"])
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Babbler) as server:
+        server.ended = threading.Event()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        done = tell(mail(server, timeout_seconds=0.5, tries=1), channel="email")
+        server.ended.set()
+        server.shutdown()
+        thread.join()
+    assert done.unsent == 1
+    assert "expected 127.0.0.1 to take a message, got none after 1 tries" in done.stop_reason
 
 
 @pytest.mark.parametrize(

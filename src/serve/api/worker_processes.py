@@ -1,0 +1,234 @@
+"""Processes that score, so that requests do not share one interpreter.
+
+Each holds the model that the server sent it when it began, and an engine of its own. Another model
+gets other processes: those before end what they have and go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import gc
+import logging
+import os
+import pickle
+import signal
+import sys
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing import get_context, parent_process
+from typing import NoReturn
+
+from ...contract import BadInput
+from ...model.registry import RegisteredBundle
+from ...settings import Settings
+from .examples import REQUEST
+from .middleware import RemoteFailure, traceback_location
+from .problem_details import HttpProblem
+from .responses import encode_json
+from .scorer import Scorer, prepare_for_serving
+from .workers import RETRY_SECONDS, THREADS_PER_REQUEST, WorkerPool, WorkerThreads
+
+LOGGER = logging.getLogger("mqbg.serve")
+
+MOST_BY_DEFAULT = 4
+"""Processes where the settings name no number: each has the model and an engine in memory."""
+
+
+def create_worker_pool(settings: Settings) -> WorkerPool:
+    """Processes that score, or threads of this one where a single process is to do it.
+
+    Args:
+        settings: [api] processes, workers and waiting are read, and what `Scorer` reads.
+    """
+    processes = settings.api.processes or min(usable_processors(), MOST_BY_DEFAULT)
+    return WorkerThreads(settings) if processes == 1 else WorkerProcesses(settings, processes)
+
+
+def usable_processors() -> int:
+    """Processors that this process may run on."""
+    if sys.platform == "linux":  # a container or `taskset` may leave it some of the machine's
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class WorkerProcesses(WorkerPool):
+    """Processes that score, replaced when one of them comes to an end."""
+
+    def __init__(self, settings: Settings, processes: int) -> None:
+        """Starts none before there is a model.
+
+        Args:
+            settings: [api] waiting is read, and what `Scorer` reads.
+            processes: requests scored at the same time.
+        """
+        super().__init__(processes, settings.api.waiting)
+        self.processes = processes
+        self._settings = settings
+        self._pool: ProcessPoolExecutor | None = None
+        self._model: RegisteredBundle | None = None
+        self._pool_lock = threading.Lock()  # held for a moment: the event loop takes it
+        self._start_lock = threading.Lock()  # held while processes start
+
+    def adopt(self, model: RegisteredBundle) -> None:
+        """Starts processes with another model, and lets those before end what they have.
+
+        Raises:
+            BadInput: the processes cannot start; those before go on.
+        """
+        with self._start_lock:
+            pool = self._start(model)
+            with self._pool_lock:
+                former, self._pool, self._model = self._pool, pool, model
+            if former is not None:
+                former.shutdown(wait=False)
+
+    async def score_body(self, body: bytes) -> bytes:
+        """Scores a body by the model that was adopted last; the answer is JSON.
+
+        Raises:
+            HttpProblem: as `Scorer.score_body`, and 503 where its process came to an end.
+        """
+        pool, future = self._pool, None
+        try:
+            future = self._submit(body)
+        except BrokenProcessPool:  # one came to an end while it had nothing to do
+            await self._replace(pool)
+            pool = self._pool
+        try:
+            return await asyncio.wrap_future(future or self._submit(body))
+        except BrokenProcessPool:
+            # The body itself may be the cause, so that it is for its sender to try again.
+            await self._replace(pool)
+            raise HttpProblem(
+                503,
+                "expected an answer of the process that scores, it came to an end; send the "
+                "request again, and if it stays, tell the operator the request_id",
+                {"Retry-After": str(RETRY_SECONDS)},
+            ) from None
+
+    def close(self) -> None:
+        """Waits for what is under way, and ends the processes."""
+        with self._start_lock:
+            if self._pool is not None:
+                self._pool.shutdown()
+
+    def _submit(self, body: bytes) -> Future[bytes]:
+        with self._pool_lock:
+            if self._pool is None:
+                raise RuntimeError("no model was adopted")
+            return self._pool.submit(_score_body, body)
+
+    async def _replace(self, broken: ProcessPoolExecutor | None) -> None:
+        """Other processes in place of those of which one came to an end.
+
+        Raises:
+            HttpProblem: 503, they cannot start.
+        """
+        try:
+            await asyncio.to_thread(self._restart, broken)
+        except BadInput as error:
+            LOGGER.error("%s", error)
+            raise HttpProblem(
+                503,
+                "expected processes that score, they could not start; look at the server's log",
+                {"Retry-After": str(RETRY_SECONDS)},
+            ) from None
+
+    def _restart(self, broken: ProcessPoolExecutor | None) -> None:
+        with self._start_lock:
+            if self._pool is not broken or self._model is None:
+                return  # another request has seen to it
+            LOGGER.error("a process that scores came to an end; others are started in its place")
+            pool = self._start(self._model)
+            with self._pool_lock:
+                self._pool = pool
+        if broken is not None:
+            broken.shutdown(wait=False)
+
+    def _start(self, model: RegisteredBundle) -> ProcessPoolExecutor:
+        """Processes that can score at once.
+
+        Raises:
+            BadInput: one came to an end, or failed, before it could.
+        """
+        # Without what was made of it in this process: the others make it themselves.
+        plain_bundle = replace(model.bundle, tree_engine=None, refit_engines=())
+        pool = ProcessPoolExecutor(
+            self.processes,
+            get_context("spawn"),  # a fork would copy locks that other threads hold
+            initializer=_begin,
+            initargs=(self._settings, replace(model, bundle=plain_bundle)),
+        )
+        try:
+            # Each begins with a task of its own, as none has ended one yet.
+            ready = [pool.submit(_warm_up) for _ in range(self.processes)]
+            wait(ready)
+            for future in ready:
+                future.result()
+        except (BrokenProcessPool, OSError, pickle.PicklingError, RemoteFailure) as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise BadInput(
+                f"serve: expected {self.processes} processes that score, they could not start: "
+                f"{type(error).__name__}: {error}; give the machine more memory, or set [api] "
+                "processes to fewer"
+            ) from None
+        return pool
+
+
+_held: tuple[Scorer, RegisteredBundle] | None = None
+"""In a process that scores: its engine and its model."""
+
+
+def _begin(settings: Settings, model: RegisteredBundle) -> None:
+    """What a process that scores does before its first task."""
+    global _held
+    # Ctrl-C and the end of a terminal reach every process of the server: the one that answers ends
+    # the others once they have no request under way.
+    for name in ("SIGINT", "SIGHUP"):
+        if (number := getattr(signal, name, None)) is not None:  # not every system has both
+            signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_server, daemon=True).start()
+    # At its end nothing is left to save, and DuckDB complains of all that `_warm_up` has frozen.
+    atexit.register(os._exit, 0)
+    # They would name kinds of activities that a body holds; what is sent stays out of the log.
+    logging.getLogger("mqbg.features").setLevel(logging.ERROR)
+    _held = Scorer(settings), prepare_for_serving(model, THREADS_PER_REQUEST)
+
+
+def _end_with_server() -> NoReturn:
+    """Ends this process when the server is gone, even where it was killed and could not say so."""
+    if (server := parent_process()) is not None:
+        server.join()
+    os._exit(1)
+
+
+def _warm_up() -> None:
+    """Scores the example of the API's description: what is compiled or read once is, from then."""
+    _score_body(encode_json(REQUEST), warming_up=True)
+    # What is there by now stays: a search for garbage that looks through it costs a tenth.
+    gc.collect()
+    gc.freeze()
+
+
+def _score_body(body: bytes, *, warming_up: bool = False) -> bytes:
+    """Scores a body in a process that `_begin` prepared.
+
+    Raises:
+        HttpProblem: as `Scorer.score_body`.
+        RemoteFailure: an error that nobody expected; its text may hold what was sent, and stays
+            here.
+    """
+    if _held is None:
+        raise RuntimeError("the process was not prepared")
+    scorer, model = _held
+    try:
+        return scorer.score_body(body, model)
+    except HttpProblem:
+        if warming_up:  # a model of other words may refuse the example
+            return b""
+        raise
+    except Exception as error:
+        raise RemoteFailure(type(error).__name__, traceback_location(error)) from None
