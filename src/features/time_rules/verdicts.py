@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,10 +39,20 @@ def verdicts_as_of(source: FeatureSource, as_of: datetime) -> pd.DataFrame:
     return found
 
 
-def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, str]:
-    """The verdict of sales that stands for each group, known before the cut-off."""
+@dataclass(frozen=True, slots=True)
+class LatestVerdict:
+    """What sales said last of a group, and when."""
+
+    verdict: str
+    decided_at: datetime
+
+
+def latest_verdicts(source: FeatureSource, as_of: datetime) -> dict[str, LatestVerdict]:
+    """The verdict of sales that is valid for each group, known before the cut-off."""
     return {
-        row["group_id"]: row["verdict"] for row in _valid_verdicts(source, as_of) if row["verdict"]
+        row["group_id"]: LatestVerdict(row["verdict"], row["decided_at"])
+        for row in _valid_verdicts(source, as_of)
+        if row["verdict"]
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from ...explain.summaries import MemberFacts, action_text, group_summary, member
 from ...features.declare.themes.completeness import EXPECTED_COMPLETENESS
 from ...features.tables.feature_source import FeatureSource
 from ...features.tables.feature_table import open_snapshot
-from ...features.time_rules.verdicts import latest_verdicts
+from ...features.time_rules.verdicts import LatestVerdict, latest_verdicts
 from ...model.bundle import Bundle
 from ...model.thresholds import Thresholds
 from ...support.progress import Progress, no_progress
@@ -79,7 +79,8 @@ def score(
         language: language of summaries, reasons and actions.
         group_ids: group ids to score; None for all. `rank` is among those scored.
         decisions: what the last night decided of groups, by group_id: threshold and status of
-            these are as they were, those of others by `thresholds_in_force`.
+            these are as they were, unless sales gave a verdict since; those of others by
+            `thresholds_in_force`.
         progress: called with a label and the share done.
 
     Raises:
@@ -109,7 +110,7 @@ def score(
     )  # fmt: skip
     for row in scores:
         if decided := decisions.get(row["group_id"]):
-            row.update(asdict(decided))
+            row.update(decided.columns(verdicts.get(row["group_id"])))
     themes, horizon = catalogue_themes(bundle.catalogue), bundle.settings.target.horizon_days
     member_rows, action_rows, summaries = [], [], []
     for group, row, of_group in zip(stakeholders, scores, reasons, strict=True):
@@ -166,7 +167,7 @@ def _score_rows(
     matrix: NDArray[np.float64],
     stakeholders: Sequence[GroupStakeholders],
     reasons: Sequence[list[str]],
-    verdicts: Mapping[str, str],
+    verdicts: Mapping[str, LatestVerdict],
     bundle: Bundle,
     thresholds: Thresholds,
     as_of: datetime,
@@ -200,12 +201,10 @@ def _score_rows(
             "completeness": completeness[i],
             "engaged_completeness": engaged[i].as_py(),
             "engagement": engagement[i].as_py(),
-            # A line that nobody reaches lies above every readiness.
+            # A threshold that nobody reaches lies above every readiness.
             "threshold": min(readiness_threshold[i], 1.0),
             "completeness_threshold": thresholds.completeness,
-            "status": verdicts.get(
-                group.group.group_id, "qualified" if qualified[i] else "nurture"
-            ),
+            "status": _status(verdicts.get(group.group.group_id), bool(qualified[i])),
             "rank": rank[i],
             "missing_roles": group.missing_roles,
             "top_reasons": reasons[i],
@@ -225,6 +224,12 @@ def _score_rows(
             )
         )
     ]
+
+
+def _status(verdict: LatestVerdict | None, qualifies: bool) -> str:
+    if verdict is not None:
+        return verdict.verdict
+    return "qualified" if qualifies else "nurture"
 
 
 def _horizon_table(

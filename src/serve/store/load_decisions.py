@@ -32,6 +32,8 @@ def load_decisions(
         table.c.group_id, table.c.threshold, table.c.completeness_threshold, table.c.status
     ).where(table.c.as_of == run.as_of, table.c.group_id.in_(group_ids))
     return {
-        row.group_id: NightDecision(row.threshold, row.completeness_threshold, row.status)
+        row.group_id: NightDecision(
+            run.as_of, row.threshold, row.completeness_threshold, row.status
+        )
         for row in connection.execute(rows)
     }

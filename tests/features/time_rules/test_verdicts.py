@@ -23,7 +23,8 @@ def at_june(open_tables):
             "verdicts": list(verdicts),
             "stage_events": events if reopened else [],
         }
-        return latest_verdicts(open_tables(tables), JUNE)
+        found = latest_verdicts(open_tables(tables), JUNE)
+        return {group_id: one.verdict for group_id, one in found.items()}
 
     return latest
 

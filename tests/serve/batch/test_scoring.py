@@ -407,7 +407,10 @@ def test_groups_that_the_last_night_decided_on_keep_its_threshold_and_status(
     source, bundle, scores, monkeypatch
 ):
     few = sorted(scores)[:2]
-    decided = {few[0]: NightDecision(0.123, 0.25, "recycled"), few[1]: NightDecision(1, 0, "x")}
+    decided = {
+        few[0]: NightDecision(AS_OF, 0.123, 0.25, "recycled"),
+        few[1]: NightDecision(AS_OF, 1, 0, "x"),
+    }
     monkeypatch.setattr(scoring_room, "thresholds_in_force", None)  # not asked
     got = scored(source, bundle, group_ids=few, decisions=decided).scores.to_pylist()
     assert [(row["threshold"], row["completeness_threshold"], row["status"]) for row in got] == [
@@ -418,7 +421,7 @@ def test_groups_that_the_last_night_decided_on_keep_its_threshold_and_status(
 
 def test_a_group_that_the_last_night_had_not_has_the_thresholds_that_follow(source, bundle, scores):
     known, new = sorted(scores)[:2]
-    decided = {known: NightDecision(0.123, 0.25, "recycled")}
+    decided = {known: NightDecision(AS_OF, 0.123, 0.25, "recycled")}
     got = scored(source, bundle, group_ids=[known, new], decisions=decided).scores.to_pylist()
     assert (got[0]["threshold"], got[1]["threshold"]) == (0.123, scores[new]["threshold"])
     assert got[1]["status"] == scores[new]["status"]

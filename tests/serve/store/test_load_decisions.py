@@ -36,7 +36,9 @@ def test_what_the_last_night_decided_holds_until_the_next(store, nights, later):
         "h": "nurture",
     }
     row = nights["g"]
-    assert found["g"] == NightDecision(row["threshold"], row["completeness_threshold"], "qualified")
+    assert found["g"] == NightDecision(
+        JUNE + DAY, row["threshold"], row["completeness_threshold"], "qualified"
+    )
 
 
 def test_a_cutoff_before_the_last_night_has_what_the_night_before_decided(store, nights):
