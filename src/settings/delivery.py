@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .field_types import (
@@ -21,60 +20,18 @@ from .field_types import (
     Whole,
     WholeFromZero,
     must,
-    nearest,
 )
-
-PUSH_FIELDS = (
-    "group_id", "account_id", "solution_id", "as_of", "model_version", "readiness",
-    "readiness_low", "readiness_high", "score", "log_odds", "base_log_odds", "completeness",
-    "engaged_completeness", "engagement", "threshold", "completeness_threshold", "status", "rank",
-    "missing_roles", "top_reasons", "single_point_of_failure", "expected_completeness", "summary",
-    "next_step", "trend", "grade", "link",
-)  # fmt: skip
-"""What may be sent: the columns of the scores table and what is made of the others."""
-
-_SHORT = (
-    "score", "readiness", "completeness", "engagement", "status", "missing_roles", "top_reasons",
-    "next_step", "model_version", "as_of",
-)  # fmt: skip
-
-MEMBER_FIELDS = (
-    "role", "points", "summary", "contribution", "last_activity_at", "last_activity_kind",
-    "activities_30d", "top_kinds", "if_leaves", "as_of",
-)  # fmt: skip
-"""What may be sent of a stakeholder; the first three are by default."""
-
-# What each target calls the fields that it gets by default.
-_HUBSPOT = {name: f"mqbg_{name}" for name in _SHORT}
-_SALESFORCE = {name: f"MQBG_{name.title()}__c" for name in _SHORT}
-_SALESFORCE_MEMBER = {name: f"MQBG_{name.title()}__c" for name in MEMBER_FIELDS[:3]}
-_DYNAMICS = {"score": "msdyn_score", "grade": "msdyn_grade", "trend": "msdyn_scoretrend"}
-_FEED = {name: name for name in PUSH_FIELDS if name not in ("link", "rank", "trend", "grade")}
-
-
-def merge_field_names(defaults: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
-    """The names of fields at a target: the defaults, what the settings say over them, less ""."""
-    return {
-        name: target_name for name, target_name in {**defaults, **overrides}.items() if target_name
-    }
-
-
-def _over(defaults: Mapping[str, str], known: tuple[str, ...] = PUSH_FIELDS) -> AfterValidator:
-    """What the settings may say over the names of fields at a target."""
-
-    def ruled(own: Mapping[str, str]) -> Mapping[str, str]:
-        for name in own:
-            if name not in known:
-                near = nearest(name, known)
-                raise ValueError(f"unknown field {name!r}; the nearest known one is {near!r}")
-        names = list(merge_field_names(defaults, own).values())
-        if not names:
-            raise ValueError("leaves nothing to send; keep at least one field")
-        if len(set(names)) < len(names):
-            raise ValueError("must give every field a name of its own")
-        return own
-
-    return AfterValidator(ruled)
+from .push_fields import (
+    DYNAMICS,
+    FEED,
+    HUBSPOT,
+    MEMBER_FIELDS,
+    SALESFORCE,
+    SALESFORCE_MEMBER,
+    FieldNames,
+    merge_field_names,
+    renamed_fields,
+)
 
 
 def _is_link(link: str) -> bool:
@@ -86,8 +43,7 @@ def _is_link(link: str) -> bool:
     return names <= {"group_id", "page"}
 
 
-_Names = Mapping[Text, Text]
-_FeedNames = Annotated[_Names, _over(_FEED)]
+_FeedNames = Annotated[FieldNames, renamed_fields(FEED)]
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -144,14 +100,14 @@ class HubSpotSettings(RequestSettings):
     property_group: Text = "dealinformation"
     id_property: Text = "mqbg_group_id"
     token_env: Text = "MQBG_HUBSPOT_TOKEN"  # noqa: S105 - the variable's name
-    fields: Annotated[_Names, _over(_HUBSPOT)] = field(default_factory=dict)
+    fields: Annotated[FieldNames, renamed_fields(HUBSPOT)] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
     note_id_property: Text = "mqbg_note_id"
 
     @property
     def mapping(self) -> dict[str, str]:
         """Property by field."""
-        return merge_field_names(_HUBSPOT, self.fields)
+        return merge_field_names(HUBSPOT, self.fields)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -198,20 +154,20 @@ class SalesforceSettings(RequestSettings):
     bulk_above: WholeFromZero = 2000
     bulk_poll_seconds: NumberOverZero = 5.0
     bulk_patience_seconds: Number = 3600.0
-    fields: Annotated[_Names, _over(_SALESFORCE)] = field(default_factory=dict)
-    member_fields: Annotated[_Names, _over(_SALESFORCE_MEMBER, MEMBER_FIELDS)] = field(
+    fields: Annotated[FieldNames, renamed_fields(SALESFORCE)] = field(default_factory=dict)
+    member_fields: Annotated[FieldNames, renamed_fields(SALESFORCE_MEMBER, MEMBER_FIELDS)] = field(
         default_factory=dict
     )
 
     @property
     def mapping(self) -> dict[str, str]:
         """Field of Salesforce by field of ours."""
-        return merge_field_names(_SALESFORCE, self.fields)
+        return merge_field_names(SALESFORCE, self.fields)
 
     @property
     def member_mapping(self) -> dict[str, str]:
         """The same for stakeholders."""
-        return merge_field_names(_SALESFORCE_MEMBER, self.member_fields)
+        return merge_field_names(SALESFORCE_MEMBER, self.member_fields)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -243,12 +199,12 @@ class DynamicsSettings(RequestSettings):
     client_id_env: Text = "MQBG_DYNAMICS_CLIENT_ID"
     client_secret_env: Text = "MQBG_DYNAMICS_CLIENT_SECRET"  # noqa: S105 - the variable's name
     login_url: Text = "https://login.microsoftonline.com"
-    fields: Annotated[_Names, _over(_DYNAMICS)] = field(default_factory=dict)
+    fields: Annotated[FieldNames, renamed_fields(DYNAMICS)] = field(default_factory=dict)
 
     @property
     def mapping(self) -> dict[str, str]:
         """Column by field."""
-        return merge_field_names(_DYNAMICS, self.fields)
+        return merge_field_names(DYNAMICS, self.fields)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -271,7 +227,7 @@ class SqlSettings:
     @property
     def mapping(self) -> dict[str, str]:
         """Column by field."""
-        return merge_field_names(_FEED, self.fields)
+        return merge_field_names(FEED, self.fields)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -293,7 +249,7 @@ class WebhookSettings(RequestSettings):
     @property
     def mapping(self) -> dict[str, str]:
         """Name by field."""
-        return merge_field_names(_FEED, self.fields)
+        return merge_field_names(FEED, self.fields)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -311,7 +267,7 @@ class JsonLinesSettings:
     @property
     def mapping(self) -> dict[str, str]:
         """Name by field."""
-        return merge_field_names(_FEED, self.fields)
+        return merge_field_names(FEED, self.fields)
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
