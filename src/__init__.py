@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from .commands.notebook import (
     register_training,
     simulate,
     to_cutoff,
+    to_cutoffs,
 )
 from .contract import BadInput
 from .model.notebook_model import Model
@@ -113,8 +113,7 @@ def features(
     from .features.tables.feature_table import feature_table
     from .model.data_fit import data_fit, require_fit
 
-    asked = [as_of] if isinstance(as_of, (str, date)) else as_of
-    instants = sorted({to_cutoff(one) for one in asked})
+    instants = to_cutoffs(as_of)
     rows = source._feature_rows(instants[-1], model)
     if model is not None:
         require_fit(data_fit(rows.source, model.bundle, instants[-1]), "features", force=force)

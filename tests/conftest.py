@@ -41,6 +41,7 @@ from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.model.bundle_files import load_bundle, save_bundle
 from mqbg.model.calibrators import Blend
+from mqbg.model.comparable_snapshots import ComparableSnapshots
 from mqbg.settings import Settings, settings_from_values
 from mqbg.simulate import simulate
 from mqbg.source import Source
@@ -478,6 +479,7 @@ def slim_model(small_world, small_settings, small_training):
 
     slim = replace(
         bundle,
+        comparable=compared_by(bundle.comparable, names),
         trees=trees(1),
         only_features=names,
         linear=None,
@@ -487,6 +489,22 @@ def slim_model(small_world, small_settings, small_training):
         ),
     )
     return _open_tables(small_world, small_settings), slim
+
+
+def compared_by(
+    comparable: ComparableSnapshots | None, names: Sequence[str]
+) -> ComparableSnapshots | None:
+    """The same snapshots, compared by these features alone."""
+    if comparable is None:
+        return None
+    places = [place for place, name in enumerate(comparable.features) if name in names]
+
+    def kept(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values[place] for place in places)
+
+    roles = tuple(replace(role, rows=tuple(map(kept, role.rows))) for role in comparable.roles)
+    few = (kept(part) for part in (comparable.features, comparable.centre, comparable.scale))
+    return ComparableSnapshots(*few, roles)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +133,17 @@ def register_training(trained: TrainingResult, data: str) -> str | None:
         write_run_folder(trained, Path(folder), data, version("mqbg"))
         logged = log_run_folder(Path(folder), new_move(FIRST, "the first version"))
     return None if logged.version is None else str(logged.version)
+
+
+def to_cutoffs(values: Instant | Iterable[Instant]) -> list[datetime]:
+    """One instant or several, sorted, as the functions of the Python API take them.
+
+    Raises:
+        BadInput: one is none.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return [to_cutoff(values)]
+    return sorted({to_cutoff(one) for one in values})
 
 
 def to_cutoff(value: Instant) -> datetime:

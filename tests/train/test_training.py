@@ -32,7 +32,7 @@ from mqbg.settings import (
     TargetSettings,
     ThresholdSettings,
 )
-from mqbg.train import training
+from mqbg.train.data import training_data
 from mqbg.train.data.snapshots import collect_snapshots
 from mqbg.train.data.split import forward_split
 from mqbg.train.data.training_data import split_and_catalogue, thin_training_sentence
@@ -82,7 +82,7 @@ def of_few(vocabulary, _names=None):
 def few_columns():
     """Trainings in which the catalogue has no other columns than `FEW`, and few trees."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (training, bundle):
+        for module in (training_data, bundle):
             patch.setattr(module, "build_catalogue", of_few)
         patch.setattr(fit, "ROUNDS", 50)
         yield

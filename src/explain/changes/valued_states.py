@@ -172,7 +172,7 @@ class StateTransitions:
 
     def _evaluate(self, _sizes: list[tuple[str, int]], aggregates: Floats) -> Floats:
         by_leavers = [(f"{leaver_count:.0f}", 1) for leaver_count in aggregates[:, -1]]
-        return self._valuation(by_leavers, aggregates[:, :-1])
+        return self._valuation(by_leavers, np.ascontiguousarray(aggregates[:, :-1]))
 
 
 def _facts_as(facts: pa.Table, name: str, leaver_count: int | None = None) -> pa.Table:

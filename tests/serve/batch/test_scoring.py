@@ -311,7 +311,9 @@ def test_the_next_step_of_a_member_is_about_them_or_their_role(all_of_it, people
     assert len(seen) > 1
 
 
-def test_every_group_has_a_summary_that_says_where_it_stands(tables, all_of_it, scores, people):
+def test_every_group_has_a_summary_that_says_where_it_stands(
+    tables, all_of_it, scores, people, bundle
+):
     accounts = {row["account_id"]: row["name"] for row in rows_of(tables, "accounts")}
     solutions = {row["solution_id"]: row["name"] for row in rows_of(tables, "solutions")}
     actions = {}
@@ -331,7 +333,7 @@ def test_every_group_has_a_summary_that_says_where_it_stands(tables, all_of_it, 
         assert ("Nobody is in this group yet" in lines[2]) == (not members[row["group_id"]])
         rests = score["single_point_of_failure"] is not None
         assert any(line.startswith("The score rests on") for line in lines) == rests
-        steps = next_steps(actions.get(row["group_id"], []), score)
+        steps = next_steps(actions.get(row["group_id"], []), score, bundle.settings.explain)
         none = "Next step: none is worth naming" in lines[details - 2]
         assert lines[details - 2].startswith("Next step: ")
         assert none == (not steps)
@@ -363,7 +365,7 @@ def test_actions_are_best_first_with_support_and_the_gain_in_their_text(all_of_i
         assert row["points"] > 0
         assert row["support"] >= bundle.settings.explain.min_support
         assert f"{row['points']:.1f} points" in row["text"]
-        assert f"({row['support']:,} snapshot" in row["text"]
+        assert f"({row['support']:,} similar case" in row["text"]
         assert (row["contact_id"] is None) == (row["action"] in ("fill_role", "engage_role"))
     for rows in by_group.values():
         assert len(rows) <= 10
@@ -497,7 +499,7 @@ def test_stored_facts_give_the_texts_that_another_language_would_have_scored(
         written = group_texts(
             row, rows["stakeholders"][group_id], rows["actions"][group_id],
             rows["summaries"][group_id][0]["reason_facts"], names, features_by_name(bundle),
-            bundle.settings.target.horizon_days, load_language(other), measured=bundle.measured,
+            bundle.settings, load_language(other), measured=bundle.measured,
         )  # fmt: skip
         assert list(written.reasons) == told[group_id]["top_reasons"]
         assert written.summary == texts[group_id]
@@ -530,7 +532,7 @@ def test_reasons_and_steps_of_every_group_are_worth_saying(all_of_it, scores, bu
             of_role = feature.subject[1] if feature.subject else None
             assert not (reason.up and of_role in score["missing_roles"])
             said += 1
-        steps = next_steps(actions[row["group_id"]], score)
+        steps = next_steps(actions[row["group_id"]], score, bundle.settings.explain)
         assert len(steps) <= 3
         assert all(step["points"] >= max(1.0, 5 * score["readiness"]) for step in steps)
         about = [step["contact_id"] or step["role"] for step in steps]
