@@ -148,7 +148,7 @@ def _family_features(vocabulary: Vocabulary) -> tuple[Feature, ...]:
     return tuple(
         Feature(
             f"kind_{parts[family]}_{days}d", "engagement", "activities",
-            f"activity of kind {{subject}} in {days} days",
+            f"activities of kind {{subject}} in {days} days",
             f"直近{days}日間の「{{subject}}」の活動",
             column(f"family_{number}_{days}d"), subject=("families", family),
         )

@@ -38,7 +38,7 @@ def _job_features() -> tuple[Feature, ...]:
         *(
             Feature(
                 f"job_{job}_90d", "journey", "activities",
-                f"activity about {JOB_LABELS[job][0]} in 90 days",
+                f"activities about {JOB_LABELS[job][0]} in 90 days",
                 f"直近90日間の「{JOB_LABELS[job][1]}」に関する活動",
                 column(f"job_{place}_90d"), "up",
             )
