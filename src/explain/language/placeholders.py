@@ -27,7 +27,7 @@ SAMPLES: Mapping[str, tuple[object, ...]] = {
     "status": ("nurture",),
     "status_before": ("recycled",),
     "changed": ("no change",),
-    "why": ("reached both thresholds",),
+    "why": ("chance and completeness reached their thresholds",),
     "step": ("Find one.",),
     "stage": ("opportunity",),
     "population": ("all accounts",),

@@ -93,7 +93,8 @@ def test_the_history_shows_the_runs_and_since_when_it_qualified(source, tmp_path
     written(two_groups(), source, tmp_path / "out", history=history)
     page = group_page(tmp_path / "out", "g1")
     assert "Since it qualified on April 1, 2024: +6.9 points." in page.texts
-    assert "Apr 1, 2024: nurture → qualified (MQBG) (reached both thresholds)" in page.texts
+    why = "chance and completeness reached their thresholds"
+    assert f"Apr 1, 2024: nurture → qualified (MQBG) ({why})" in page.texts
     assert sum("state-band" in str(a.get("class")) for _tag, a in page.tags) == 2 + 2  # and keys
     label = load_language("en").word_tables["labels"]["no_history"]
     assert label in group_page(tmp_path / "out", "g2").texts
