@@ -21,9 +21,10 @@ from mqbg.settings import ModelSettings, Settings, load_settings
 from mqbg.source import open_source
 from mqbg.support.progress import no_progress
 from mqbg.train.data.snapshots import collect_snapshots
+from mqbg.train.data.training_data import split_and_catalogue
 from mqbg.train.evaluate.signal import Signal, find_signal
 from mqbg.train.fit.procedure import fit_bundle, score_snapshots
-from mqbg.train.training import MODEL, TrainingResult, split_and_catalogue, train
+from mqbg.train.training import MODEL, TrainingResult, train
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from . import congress

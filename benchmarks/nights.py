@@ -30,11 +30,11 @@ from mqbg.settings import ModelSettings, ObservationSettings, Settings, Threshol
 from mqbg.source import open_source
 from mqbg.support.terminal import progress_shown
 from mqbg.train.data.snapshots import collect_snapshots
+from mqbg.train.data.training_data import split_and_catalogue
 from mqbg.train.fit.calibration import base_rate_shift
 from mqbg.train.fit.procedure import FitResult, fit_bundle
 from mqbg.train.thresholds.learn import learn_thresholds
 from mqbg.train.thresholds.nights import replay_nights
-from mqbg.train.training import split_and_catalogue
 from scipy.special import expit, logit
 
 from .processes import in_processes, without_bars
