@@ -22,7 +22,7 @@ from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
 from .intervals import MIN_CHANCE, interval_ends
-from .linear import LinearPart
+from .linear import LinearPart, Regression, regression_log_odds
 from .thresholds import Thresholds
 from .tree_text import split_features
 
@@ -177,24 +177,26 @@ class Bundle:
         if not len(matrix):
             return np.empty(0)
         if not self.blend.trees_share:
-            return self._blended(matrix, np.zeros(len(matrix)), None)
-        return self._blended(matrix, self._predict_trees(matrix), self.linear)
+            return self._with_rule(matrix, np.zeros(len(matrix)))
+        learned = self._predict_trees(matrix)
+        if self.linear is not None and self._regression is not None:
+            regression = regression_log_odds([self._regression], matrix)[0]
+            learned = self.linear.blended(learned, regression)
+        return self._with_rule(matrix, learned)
 
-    def _blended(
-        self, matrix: NDArray[np.float64], trees: NDArray[np.float64], linear: LinearPart | None
+    def _with_rule(
+        self, matrix: NDArray[np.float64], learned: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The raw score of trees and a linear part that say so, shape (rows,)."""
-        if linear is not None:
-            trees = linear.blended(trees, linear.log_odds(matrix, self._column))
+        """The raw score of what was learned and of the rule, shape (rows,)."""
         trees_share = self.blend.trees_share
         if trees_share == 1:
-            return trees
+            return learned
         rule_log_odds = self.blend.rule_log_odds(
             *(matrix[:, index] for index in self._rule_columns)
         )
         if not trees_share:
             return rule_log_odds
-        return trees_share * trees + (1 - trees_share) * rule_log_odds
+        return trees_share * learned + (1 - trees_share) * rule_log_odds
 
     def readiness_interval(
         self, matrix: NDArray[np.float64], log_odds: NDArray[np.float64]
@@ -223,10 +225,24 @@ class Bundle:
     def refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of readiness by each refit, shape (refits, rows)."""
         found = np.empty((len(self.refits), len(matrix)))
+        regressions = iter(regression_log_odds(self._refit_regressions, matrix))
         for number, refit in enumerate(self.refits):
-            raw = self._blended(matrix, self._predict_refit(number, matrix), refit.linear)
+            learned = self._predict_refit(number, matrix)
+            if refit.linear is not None:
+                learned = refit.linear.blended(learned, next(regressions))
+            raw = self._with_rule(matrix, learned)
             found[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
         return found
+
+    @cached_property
+    def _regression(self) -> Regression | None:
+        return None if self.linear is None else self.linear.regression(self._column)
+
+    @cached_property
+    def _refit_regressions(self) -> tuple[Regression, ...]:
+        """Of the refits that have one, in their order."""
+        parts = (refit.linear for refit in self.refits)
+        return tuple(part.regression(self._column) for part in parts if part is not None)
 
     @cached_property
     def _refit_boosters(self) -> tuple[lgb.Booster, ...]:
@@ -258,9 +274,9 @@ class Bundle:
 
     def _learned_contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         trees = self._tree_contributions(matrix)[:, :-1]
-        if self.linear is None:
+        if self.linear is None or self._regression is None:
             return trees
-        return self.linear.blended(trees, self.linear.contributions(matrix, self._column))
+        return self.linear.blended(trees, self._regression.contributions(matrix))
 
     @cached_property
     def _column(self) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 
 CLIP = 4.0
 """Standard deviations beyond which an amount says no more: a line must not run away."""
+BLOCK_ROWS = 256  # rows whose terms stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,6 @@ class LinearTerm:
     scale: float
     slope: float
     mean: float
-
-    def log_odds(self, values: Floats) -> Floats:
-        """What each value of the feature adds, shape as given."""
-        distance = standardised(values, self.centre, self.scale)
-        distance *= self.slope
-        return distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +57,93 @@ class LinearPart:
     def log_odds(self, matrix: Floats, column: Mapping[str, int]) -> Floats:
         """By the regression alone, shape (rows,).
 
-        Added term by term, so that one row gets the bits that it gets among many.
-
         Args:
             matrix: shape (rows, features).
             column: place of each feature.
         """
-        total = np.full(len(matrix), self.intercept)
-        for term in self.terms:
-            total += term.log_odds(matrix[:, column[term.feature]])
-        return total
+        log_odds: Floats = regression_log_odds([self.regression(column)], matrix)[0]
+        return log_odds
 
-    def contributions(self, matrix: Floats, column: Mapping[str, int]) -> Floats:
-        """What each feature adds to the regression's log-odds above the average of training.
+    def regression(self, column: Mapping[str, int]) -> Regression:
+        """The regression alone, over a matrix.
 
-        Arguments as `log_odds`.
+        Args:
+            column: place of each feature among the matrix' columns.
+        """
+        numbers = [(term.centre, term.scale, term.slope, term.mean) for term in self.terms]
+        centre, scale, slope, mean = np.array(numbers).reshape(-1, 4).T[:, :, None]
+        places = np.array([column[term.feature] for term in self.terms], dtype=np.intp)
+        return Regression(self.intercept, places, centre, scale, slope, mean)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regression:
+    """The regression of a linear part over the columns of a matrix.
+
+    Attributes:
+        intercept: log-odds.
+        columns: shape (terms,); place of each term's feature.
+        centre: shape (terms, 1), as `scale`, `slope` and `mean`: those of the terms.
+    """
+
+    intercept: float
+    columns: NDArray[np.intp]
+    centre: Floats
+    scale: Floats
+    slope: Floats
+    mean: Floats
+
+    def terms(self, logarithms: Floats) -> Floats:
+        """What each term adds to the log-odds, shape (terms, rows).
+
+        Args:
+            logarithms: shape (features, rows); `logarithm` of the matrix, turned.
+        """
+        found = standardise(logarithms[self.columns], self.centre, self.scale)
+        found *= self.slope
+        return found
+
+    def contributions(self, matrix: Floats) -> Floats:
+        """What each feature adds to the log-odds above the average of training.
+
+        Args:
+            matrix: shape (rows, features).
 
         Returns:
             Shape (rows, features).
         """
         added = np.zeros(matrix.shape)
-        for term in self.terms:
-            index = column[term.feature]
-            added[:, index] = term.log_odds(matrix[:, index]) - term.mean
+        for rows in _blocks(len(matrix)):
+            logarithms = logarithm(np.ascontiguousarray(matrix[rows].T))
+            added[rows, self.columns] = (self.terms(logarithms) - self.mean).T
         return added
+
+
+def regression_log_odds(regressions: Sequence[Regression], matrix: Floats) -> Floats:
+    """Log-odds by each of some regressions, shape (regressions, rows).
+
+    Added term by term, so that one row gets the bits that it gets among many.
+
+    Args:
+        regressions: over the matrix.
+        matrix: shape (rows, features).
+    """
+    found = np.empty((len(regressions), len(matrix)))
+    for rows in _blocks(len(matrix)):
+        logarithms = logarithm(np.ascontiguousarray(matrix[rows].T))
+        for number, regression in enumerate(regressions):
+            terms = regression.terms(logarithms)
+            if len(terms):
+                terms[0] += regression.intercept
+                found[number, rows] = np.add.accumulate(terms, axis=0, out=terms)[-1]
+            else:
+                found[number, rows] = regression.intercept
+    return found
+
+
+def _blocks(rows: int) -> Iterator[slice]:
+    for start in range(0, rows, BLOCK_ROWS):
+        yield slice(start, start + BLOCK_ROWS)
 
 
 def logarithm(values: Floats) -> Floats:
@@ -97,10 +155,14 @@ def logarithm(values: Floats) -> Floats:
 
 def standardised(values: Floats, centre: float, scale: float) -> Floats:
     """Standard deviations of the logarithm from its centre, clipped, 0 where missing."""
-    distance = logarithm(values)  # worked on in place: it is asked of millions of coalitions
-    distance -= centre
-    distance /= scale
-    np.maximum(distance, -CLIP, out=distance)
-    np.minimum(distance, CLIP, out=distance)
-    np.copyto(distance, 0.0, where=np.isnan(distance))
-    return distance
+    return standardise(logarithm(values), centre, scale)
+
+
+def standardise(logarithms: Floats, centre: Floats | float, scale: Floats | float) -> Floats:
+    """`standardised` of values whose logarithms are known, in their place: it saves memory."""
+    logarithms -= centre
+    logarithms /= scale
+    np.maximum(logarithms, -CLIP, out=logarithms)
+    np.minimum(logarithms, CLIP, out=logarithms)
+    np.copyto(logarithms, 0.0, where=np.isnan(logarithms))
+    return logarithms

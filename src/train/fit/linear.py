@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from ...model.linear import LinearPart, LinearTerm, logarithm, standardised
+from ...model.linear import (
+    LinearPart,
+    LinearTerm,
+    Regression,
+    logarithm,
+    regression_log_odds,
+    standardise,
+)
 from .calibration import fit_platt
 from .trees import TrainingMatrix
 
@@ -110,32 +117,15 @@ def fit_linear_part(rows: TrainingMatrix, penalty: float, share: float) -> Linea
     terms = [
         LinearTerm(rows.names[column], centre, scale, slope, mean)
         for column, centre, scale, slope, mean in zip(
-            fit.columns, fit.centre.tolist(), fit.scale.tolist(), fit.slope.tolist(),
-            fit.mean.tolist(), strict=True,
+            fit.columns.tolist(),
+            *(one[:, 0].tolist() for one in (fit.centre, fit.scale, fit.slope, fit.mean)),
+            strict=True,
         )
-    ]  # fmt: skip
+    ]
     return LinearPart(share, fit.intercept, tuple(terms))
 
 
-@dataclass(frozen=True)
-class _Regression:
-    columns: Sequence[int]
-    centre: Floats
-    scale: Floats
-    slope: Floats
-    mean: Floats
-    intercept: float
-
-    def __call__(self, x: Floats) -> Floats:
-        total = np.full(len(x), self.intercept)
-        for column, centre, scale, slope in zip(
-            self.columns, self.centre, self.scale, self.slope, strict=True
-        ):
-            total += slope * standardised(x[:, column], centre, scale)
-        return total
-
-
-def _fit(rows: TrainingMatrix, chosen: NDArray[np.intp], penalty: float) -> _Regression:
+def _fit(rows: TrainingMatrix, chosen: NDArray[np.intp], penalty: float) -> Regression:
     categories = set(rows.category_indices)
     columns, centres, scales, predictors = [], [], [], []
     for column in range(len(rows.names)):
@@ -146,15 +136,17 @@ def _fit(rows: TrainingMatrix, chosen: NDArray[np.intp], penalty: float) -> _Reg
         columns.append(column)
         centres.append(float(known.mean()))
         scales.append(scale)
-        predictors.append(standardised(rows.x[chosen, column], centres[-1], scale))
+        predictors.append(standardise(values, centres[-1], scale))
     z = np.column_stack(predictors) if columns else np.empty((chosen.size, 0))
     regression = LogisticRegression(C=penalty, solver=SOLVER, tol=TOLERANCE)
     regression.fit(z, rows.converted[chosen], rows.weight[chosen])
     slope = np.asarray(regression.coef_[0], dtype=np.float64)
-    return _Regression(
-        columns, np.array(centres), np.array(scales), slope, slope * z.mean(axis=0),
+    numbers = (np.array(centres), np.array(scales), slope, slope * z.mean(axis=0))
+    return Regression(
         float(regression.intercept_[0]),
-    )  # fmt: skip
+        np.array(columns, dtype=np.intp),
+        *(one[:, None] for one in numbers),
+    )
 
 
 def _held_out(
@@ -168,7 +160,7 @@ def _held_out(
     for number in np.unique(fold):
         held_out = fold == number
         fit = _fit(rows, chosen[~held_out], penalty)
-        scores[held_out] = fit(rows.x[chosen[held_out]])
+        scores[held_out] = regression_log_odds([fit], rows.x[chosen[held_out]])[0]
     return scores
 
 

@@ -46,7 +46,7 @@ def test_the_regression_is_that_of_scikit_learn_on_logarithms():
 def test_contributions_add_up_and_are_none_on_average():
     given, _true, _fold = rows()
     part = fit_linear_part(given, 0.01, 0.4)
-    added = part.contributions(given.x, COLUMN)
+    added = part.regression(COLUMN).contributions(given.x)
     assert added.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-12)
     total = part.log_odds(given.x, COLUMN)
     assert added.sum(axis=1) == pytest.approx(total - total.mean(), abs=1e-9)
@@ -54,11 +54,11 @@ def test_contributions_add_up_and_are_none_on_average():
 
 
 def test_one_row_gets_the_bits_that_it_gets_among_many():
-    given, _true, _fold = rows(200)
+    given, _true, _fold = rows(600)  # more than a block
     part = fit_linear_part(given, 0.01, 0.4)
     together = part.log_odds(given.x, COLUMN)
     by_columns = part.log_odds(np.asfortranarray(given.x), COLUMN)
-    alone = [part.log_odds(given.x[[row]], COLUMN)[0] for row in range(200)]
+    alone = [part.log_odds(given.x[[row]], COLUMN)[0] for row in range(600)]
     assert together.tolist() == by_columns.tolist() == alone
 
 
