@@ -63,12 +63,13 @@ def mergeable_runs(groups: Sequence[GroupTables]) -> list[list[int]]:
     """Places of groups that may be scored together, each place once.
 
     Groups that give one solution in two ways are not put together, nor are those for one solution
-    in one industry, which would see each other's outcomes; one with ids of unusual length is alone.
+    in one industry, which would see each other's outcomes. One with other groups is alone, as what
+    became of those is measured against all groups there are; so is one with ids of unusual length.
     """
     alone: list[list[int]] = []
     runs: list[_Run] = []
     for place, group in enumerate(groups):
-        if _has_long_id(group):
+        if _has_past(group) or _has_long_id(group):
             alone.append([place])
             continue
         solutions, peers = _solutions(group), _peers(group)
@@ -142,6 +143,10 @@ def _solutions(group: GroupTables) -> dict[str, Any]:
     rows = group.tables[SOLUTIONS]
     names = [column.name for column in TABLES[SOLUTIONS].columns]
     return {row[0]: row for row in zip(*(rows.columns[name] for name in names), strict=True)}
+
+
+def _has_past(group: GroupTables) -> bool:
+    return group.tables["buying_groups"].size > 1
 
 
 def _has_long_id(group: GroupTables) -> bool:

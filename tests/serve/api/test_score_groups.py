@@ -9,7 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from mqbg.serve.api import merged_groups
 from mqbg.serve.api.examples import REQUEST
+from mqbg.serve.api.group_tables import parse_group_tables
 from mqbg.serve.api.openapi import scores_answer_schema, scores_body_schema
+from mqbg.settings import ApiSettings
 
 SEED = 5
 AS_OF = REQUEST["as_of"]
@@ -56,6 +58,27 @@ def test_equal_ids_of_different_groups_are_different_things(client, posted):
     assert len({str(one["summary"]) for one in alone}) > 2
 
 
+def with_past(solution_id, outcome):
+    """The example with a group before it, of the same person, that ended so."""
+    body = copy.deepcopy(REQUEST)
+    body["solution"]["solution_id"] = body["buying_group"]["solution_id"] = solution_id
+    body["other_groups"] = [
+        {**body["buying_group"], "group_id": "g0", "created_at": "2024-01-10T00:00:00Z"}
+    ]
+    past = {**body["members"][0], "group_id": "g0", "joined_at": "2024-01-11T00:00:00Z"}
+    body["members"].append(past)
+    body["stage_events"] = [
+        {"group_id": "g0", "stage": outcome, "occurred_at": "2024-03-01T00:00:00Z"}
+    ]
+    return body
+
+
+def test_what_became_of_groups_before_stays_with_the_group_that_sent_it(client, posted):
+    bodies = [REQUEST, *(with_past(f"s{n}", "opportunity" if n % 2 else "lost") for n in range(6))]
+    alone = [posted(client, body).json() for body in bodies]
+    assert together(client, posted, bodies, language="en") == alone
+
+
 def test_one_that_cannot_be_scored_says_why_and_keeps_none_of_the_others(client, posted):
     bodies = [
         REQUEST,
@@ -86,18 +109,23 @@ def test_groups_for_one_solution_in_one_industry_never_see_each_other_s_outcomes
     assert merged_groups.mergeable_runs([same, same, other]) == [[0, 2], [1]]
 
 
-def group(solution_id, name, industry):
-    from mqbg.serve.api.group_tables import parse_group_tables
-    from mqbg.settings import ApiSettings
+def test_a_group_with_other_groups_is_alone():
+    with_other = parsed(with_past("s", "lost"))
+    assert merged_groups.mergeable_runs([parsed(REQUEST), with_other]) == [[0], [1]]
 
-    return parse_group_tables(
+
+def group(solution_id, name, industry):
+    return parsed(
         {
             **REQUEST,
             "account": {**REQUEST["account"], "industry": industry},
             "solution": {"solution_id": solution_id, "name": name},
-        },
-        ApiSettings(),
+        }
     )
+
+
+def parsed(body):
+    return parse_group_tables(body, ApiSettings())
 
 
 @pytest.mark.parametrize(
