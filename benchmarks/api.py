@@ -70,12 +70,15 @@ def alone(server: Served, texts: list[bytes]) -> None:
 
 def together() -> None:
     """Prints what one body with as many groups as one may hold takes, beside one group a body."""
-    with scored_world() as folder, serving(folder, processes=1) as server:
-        groups = bodies(server.folder / "world", MAX_GROUPS)
+    with scored_world() as folder:
+        groups = bodies(folder / "world", MAX_GROUPS)
         texts = [json.dumps(body).encode() for body in groups[:BODIES]]
-        print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
-        alone(server, texts)
-        in_one_body(server, groups)
+        for processes in PROCESSES:
+            with serving(folder, processes) as server:
+                print(f"[api] processes = {processes}")
+                print(f"yardstick, a loop of plain Python: {yardstick():.0f} ms")
+                alone(server, texts)
+                in_one_body(server, groups)
 
 
 def in_one_body(server: Served, groups: list[dict[str, Any]]) -> None:

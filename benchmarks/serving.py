@@ -45,14 +45,21 @@ class Served:
     log: Path
 
     def cpu_seconds(self) -> float:
-        """User and system time of the process so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time of its processes so far."""
+        return sum(_cpu_seconds(pid) for pid in self._pids())
 
     def resident_mb(self) -> float:
         """Memory that its processes hold; what they share counts once."""
+        return sum(_proportional_mb(pid) for pid in self._pids())
+
+    def _pids(self) -> list[str]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return sum(_proportional_mb(pid) for pid in (str(self.pid), *children))
+        return [str(self.pid), *children]
+
+
+def _cpu_seconds(pid: str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _proportional_mb(pid: str) -> float:

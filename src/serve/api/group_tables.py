@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -134,15 +134,11 @@ def _parse_options(body: Mapping[str, Any]) -> tuple[datetime, str | None]:
     return as_of, language
 
 
-def parse_group_list(
-    body: Mapping[str, Any], settings: ApiSettings
-) -> list[GroupTables | HttpProblem]:
-    """Reads a body with several groups; a group that cannot be read is refused by itself.
+def check_group_list(body: Mapping[str, Any]) -> None:
+    """Refuses a body with several groups of another shape.
 
     Args:
-        body: `as_of`, `groups` and perhaps `language`; each group has the keys of a body of its
-            own but these.
-        settings: [api] limits, of each group.
+        body: `as_of`, `groups` and perhaps `language`.
 
     Raises:
         HttpProblem: 422 for another shape, or more groups than `MAX_GROUPS`.
@@ -166,25 +162,36 @@ def parse_group_list(
             f"{GROUPS_KEY}: expected at most {MAX_GROUPS} groups, got {len(groups):,}; send them "
             "in several bodies",
         )
+    for number, group in enumerate(groups):
+        own = _require_object(group, f"{GROUPS_KEY}[{number}]")
+        for key in OPTION_KEYS:
+            if key in own:
+                raise HttpProblem(
+                    422,
+                    f"{GROUPS_KEY}[{number}]: expected {key} beside the list of groups, where it "
+                    "is of all of them, got it in a group; move it",
+                )
+
+
+def parse_group_list(
+    body: Mapping[str, Any], settings: ApiSettings, places: Iterable[int]
+) -> list[GroupTables | HttpProblem]:
+    """Reads groups of a list; one that cannot be read is refused by itself.
+
+    Args:
+        body: of `check_group_list`; each group has the keys of a body of its own but the options.
+        settings: [api] limits, of each group.
+        places: of the groups in the list.
+    """
     options = {key: body[key] for key in OPTION_KEYS if key in body}
-    return [
-        _parse_listed_group(group, options, number, settings) for number, group in enumerate(groups)
-    ]
+    return [_parse_listed_group(body[GROUPS_KEY][place], options, settings) for place in places]
 
 
 def _parse_listed_group(
-    group: Any, options: Mapping[str, Any], number: int, settings: ApiSettings
+    group: Mapping[str, Any], options: Mapping[str, Any], settings: ApiSettings
 ) -> GroupTables | HttpProblem:
-    own = _require_object(group, f"{GROUPS_KEY}[{number}]")
-    for key in OPTION_KEYS:
-        if key in own:
-            raise HttpProblem(
-                422,
-                f"{GROUPS_KEY}[{number}]: expected {key} beside the list of groups, where it is "
-                "of all of them, got it in a group; move it",
-            )
     try:
-        return parse_group_tables({**own, **options}, settings)
+        return parse_group_tables({**group, **options}, settings)
     except HttpProblem as problem:
         return problem
 

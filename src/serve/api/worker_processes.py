@@ -28,13 +28,16 @@ from .examples import REQUEST
 from .middleware import RemoteFailure, traceback_location
 from .problem_details import HttpProblem
 from .responses import encode_json
-from .scorer import Scorer, prepare_for_serving
+from .scorer import WHOLE, Scorer, Share, prepare_for_serving
 from .workers import RETRY_SECONDS, THREADS_PER_REQUEST, WorkerPool, WorkerThreads
 
 LOGGER = logging.getLogger("mqbg.serve")
 
 MOST_BY_DEFAULT = 4
 """Processes where the settings name no number: each has the model and an engine in memory."""
+
+SHARED_BYTES = 500_000
+"""A body from which on all processes read it, and each scores its share of the groups."""
 
 
 def create_worker_pool(settings: Settings) -> WorkerPool:
@@ -91,14 +94,18 @@ class WorkerProcesses(WorkerPool):
         Raises:
             HttpProblem: as `Scorer.score_body`, and 503 where its process came to an end.
         """
-        pool, future = self._pool, None
+        pool, futures = self._pool, None
         try:
-            future = self._submit(body)
+            futures = self._submit(body)
         except BrokenProcessPool:  # one came to an end while it had nothing to do
             await self._replace(pool)
             pool = self._pool
         try:
-            return await asyncio.wrap_future(future or self._submit(body))
+            asked = [asyncio.wrap_future(future) for future in futures or self._submit(body)]
+            shares = await asyncio.gather(*asked, return_exceptions=True)
+            if failures := [share for share in shares if isinstance(share, BaseException)]:
+                raise failures[0]
+            return b"".join(share for share in shares if isinstance(share, bytes))
         except BrokenProcessPool:
             # The body itself may be the cause, so that it is for its sender to try again.
             await self._replace(pool)
@@ -115,11 +122,14 @@ class WorkerProcesses(WorkerPool):
             if self._pool is not None:
                 self._pool.shutdown()
 
-    def _submit(self, body: bytes) -> Future[bytes]:
-        with self._pool_lock:
+    def _submit(self, body: bytes) -> list[Future[bytes]]:
+        """The shares of the answer: a long body is read by all processes, and each takes some."""
+        shares = self.processes if len(body) >= SHARED_BYTES else 1
+        with self._pool_lock:  # one pool scores all of them, by one model
             if self._pool is None:
                 raise RuntimeError("no model was adopted")
-            return self._pool.submit(_score_body, body)
+            submit = self._pool.submit
+            return [submit(_score_body, body, Share(one, shares)) for one in range(shares)]
 
     async def _replace(self, broken: ProcessPoolExecutor | None) -> None:
         """Other processes in place of those of which one came to an end.
@@ -213,8 +223,8 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _score_body(body: bytes, *, warming_up: bool = False) -> bytes:
-    """Scores a body in a process that `_begin` prepared.
+def _score_body(body: bytes, share: Share = WHOLE, *, warming_up: bool = False) -> bytes:
+    """Scores a body, or its share of one, in a process that `_begin` prepared.
 
     Raises:
         HttpProblem: as `Scorer.score_body`.
@@ -225,7 +235,7 @@ def _score_body(body: bytes, *, warming_up: bool = False) -> bytes:
         raise RuntimeError("the process was not prepared")
     scorer, model = _held
     try:
-        return scorer.score_body(body, model)
+        return scorer.score_body(body, model, share)
     except HttpProblem:
         if warming_up:  # a model of other words may refuse the example
             return b""
