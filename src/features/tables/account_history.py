@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 from ...settings import Settings
 from ..declare.expressions import AsOf
 from ..time_rules.eligible_groups import REOPENED
+from .populations import population_columns
 
 OUTCOMES = "outcomes"  # what a prepared source calls the rows of `group_outcomes`
 WON = "won"
@@ -83,7 +84,7 @@ def group_outcomes(tables: Mapping[str, ir.Table], settings: Settings) -> ir.Tab
 
     Returns:
         solution_id, industry, created_at and converted_at (the first time, or null) of every
-        group whose account has an industry.
+        group whose account has an industry, and its population where groups have one.
     """
     groups, accounts, events = tables["buying_groups"], tables["accounts"], tables["stage_events"]
     converted = events.filter(events.stage == settings.target.stage)
@@ -94,7 +95,9 @@ def group_outcomes(tables: Mapping[str, ir.Table], settings: Settings) -> ir.Tab
     joined = groups.join(
         located.select("industry", owner=located.account_id), [("account_id", "owner")]
     ).left_join(first, [("group_id", "converted_group")])
-    return joined.select("solution_id", "industry", "created_at", "converted_at")
+    return joined.select(
+        "solution_id", "industry", "created_at", "converted_at", *population_columns(joined)
+    )
 
 
 def peer_groups(outcomes: ir.Table, as_of: AsOf, only_groups: ir.Table | None = None) -> ir.Table:
@@ -107,13 +110,14 @@ def peer_groups(outcomes: ir.Table, as_of: AsOf, only_groups: ir.Table | None = 
 
     Returns:
         peer_solution, peer_industry, peers (groups so far) and peers_converted (those of them
-        that converted, once or more).
+        that converted, once or more), by population where groups have one.
     """
     existing = outcomes.filter(outcomes.created_at < as_of)
     if only_groups is not None:
         existing = existing.semi_join(only_groups, "solution_id")
+    keys = {f"peer_{name}": existing[name] for name in population_columns(existing)}
     return existing.group_by(
-        peer_solution=existing.solution_id, peer_industry=existing.industry
+        peer_solution=existing.solution_id, peer_industry=existing.industry, **keys
     ).agg(
         peers=count_rows(existing),
         peers_converted=count_rows(existing, existing.converted_at < as_of),

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 
 from ...settings import TargetSettings
 from ..declare.expressions import AsOf, days_between
+from .populations import POPULATION, has_populations, population_columns
 
 ENDINGS = "group_endings"  # what a prepared source calls the rows of `group_endings`
 PRIOR_RATE = 0.05  # what the base rate is taken to be before there is a history ...
@@ -42,8 +43,8 @@ def group_endings(tables: Mapping[str, ir.Table], target: TargetSettings) -> ir.
 
     Returns:
         ending_group (the group_id), ending_account, created_at, ended_at (the first event that
-        ends eligibility, or null), converted_at (the first of the target stage, or null) and
-        first_member_at.
+        ends eligibility, or null), converted_at (the first of the target stage, or null),
+        first_member_at, and its population where groups have one.
     """
     groups, members, events = tables["buying_groups"], tables["members"], tables["stage_events"]
     stages = events.group_by(event_group=events.group_id).agg(
@@ -59,7 +60,7 @@ def group_endings(tables: Mapping[str, ir.Table], target: TargetSettings) -> ir.
         first, [("group_id", "first_group")]
     )
     return joined.select(
-        "created_at", "ended_at", "converted_at", "first_member_at",
+        "created_at", "ended_at", "converted_at", "first_member_at", *population_columns(joined),
         ending_group=joined.group_id, ending_account=joined.account_id,
     )  # fmt: skip
 
@@ -81,7 +82,7 @@ def add_contact_history(
         rows: group_id, contact_id, role and more, of current members.
         memberships: rows of `members` that may be of the same contacts.
         endings: rows of `group_endings`.
-        groups: group_id and account_id of the groups of `rows`.
+        groups: group_id, account_id, and population where they have one, of the groups of `rows`.
         as_of: the cut-off.
         horizon_days: of the target.
 
@@ -89,7 +90,7 @@ def add_contact_history(
         `rows` with `history_columns`: conversions and exposure, 0.0 without other groups, by
         scope (any: all other groups; first: those whose first member the person was; account:
         those of this account; role: those in which the person had this role); and the base rate,
-        conversions in a horizon of all groups until then.
+        conversions in a horizon of all groups of the population until then.
     """
     day = as_of.truncate("D")
     past = _past_memberships(memberships, endings, day)
@@ -99,11 +100,12 @@ def add_contact_history(
     by_role = past.group_by("past_contact", "past_group", "past_role").agg(
         days=past.days.max(), hits=past.hits.max()
     )
-    joined = rows.left_join(
-        groups.select(located_group=groups.group_id, located_account=groups.account_id),
-        [("group_id", "located_group")],
+    located = groups.select(
+        *population_columns(groups),
+        located_group=groups.group_id,
+        located_account=groups.account_id,
     )
-    joined = joined.select(*rows.columns, "located_account")
+    joined = rows.left_join(located, [("group_id", "located_group")]).drop("located_group")
     for name, table, keys in _totals_and_own(by_group, by_role):
         columns = [column for column in table.columns if column not in keys.values()]
         renamed = table.select(
@@ -112,8 +114,7 @@ def add_contact_history(
         )
         kept = [*joined.columns, *(f"{name}_{column}" for column in columns)]
         joined = joined.left_join(renamed, [(key, f"{name}_{key}") for key in keys]).select(*kept)
-    joined = joined.mutate(history_key=ibis.literal(1, "int64"))
-    joined = joined.join(_base_rate(endings, day, horizon_days), "history_key")
+    joined = _with_base_rate(joined, endings, day, horizon_days)
     found = {
         f"{scope}_{what}": _without_own(joined, scope, source, scale)
         for scope in SCOPES
@@ -186,19 +187,29 @@ def _without_own(joined: ir.Table, scope: str, what: str, scale: float) -> ir.Fl
     return others.cast("float64") / ibis.literal(repr(scale)).cast("float64")
 
 
-def _base_rate(endings: ir.Table, day: AsOf, horizon_days: int) -> ir.Table:
-    """Conversions in a horizon of all groups created before the day; one row with a key to join."""
+def _with_base_rate(rows: ir.Table, endings: ir.Table, day: AsOf, horizon_days: int) -> ir.Table:
+    """Rows with conversions in a horizon of all groups of their population created before."""
     known = endings.filter(endings.created_at < day)
     end = ibis.least(ibis.coalesce(known.ended_at, day), day)
-    rows = known.select(
+    counted = known.select(
+        *population_columns(known),
         days=ibis.greatest(days_between(known.created_at, end), 0),
         hits=(known.converted_at < day).fill_null(False).cast("int64"),
     )
-    sums = rows.agg(days=rows.days.sum(), hits=rows.hits.sum())
+    sums = {"days": counted.days.sum(), "hits": counted.hits.sum()}
+    if has_populations(counted):
+        by_population = counted.group_by(rate_population=counted.population).agg(**sums)
+        joined = rows.left_join(by_population, [(POPULATION, "rate_population")])
+    else:
+        keyed = rows.mutate(history_key=ibis.literal(1, "int64"))
+        everybody = counted.agg(**sums)
+        joined = keyed.join(
+            everybody.select("days", "hits", history_key=ibis.literal(1, "int64")), "history_key"
+        )
     prior, weight, horizon = (
         ibis.literal(repr(number)).cast("float64")
         for number in (PRIOR_RATE * PRIOR_HORIZONS, PRIOR_HORIZONS, float(horizon_days))
     )
-    exposure = sums.days.fill_null(0).cast("float64") / horizon
-    rate = (sums.hits.fill_null(0).cast("float64") + prior) / (exposure + weight)
-    return sums.select(history_key=ibis.literal(1, "int64"), **{BASE_RATE: rate})
+    exposure = joined.days.fill_null(0).cast("float64") / horizon
+    rate = (joined.hits.fill_null(0).cast("float64") + prior) / (exposure + weight)
+    return joined.select(*rows.columns, **{BASE_RATE: rate})

@@ -21,6 +21,7 @@ from .account_history import (
     peer_groups,
 )
 from .member_signals import current_members
+from .populations import population_columns
 
 REJECTED = "rejected"
 LEAVER_WINDOW_DAYS = 90
@@ -116,7 +117,11 @@ def group_facts(
         )
         .left_join(
             peer_groups(outcomes, as_of, only_groups),
-            [("solution_id", "peer_solution"), ("industry", "peer_industry")],
+            [
+                ("solution_id", "peer_solution"),
+                ("industry", "peer_industry"),
+                *((name, f"peer_{name}") for name in population_columns(groups)),
+            ],
         )
     )
     unchanged = ("group_id", *TEXT_FACTS, *AGE_FACTS, *answer_columns(vocabulary).values())

@@ -81,6 +81,8 @@ class GroupTables:
         group_id: of the group to score.
         tables: of the contract, the values as JSON has them, of a kind that the column takes.
         columns_not_read: by key of the body, columns that no table has.
+        populations: of each row of `buying_groups` (see `features.tables.populations`); empty
+            where all are of one.
     """
 
     as_of: datetime
@@ -88,6 +90,7 @@ class GroupTables:
     group_id: str
     tables: Mapping[str, ListTable]
     columns_not_read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    populations: Sequence[str] = ()
 
 
 def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupTables:

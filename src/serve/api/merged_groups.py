@@ -7,7 +7,7 @@ by their ids to the settings and to the model, so they keep them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from .group_tables import BODY_TABLES, GroupTables
 MAX_MERGED = 64  # groups; as many as are looked up and not scanned for
 MAX_ID_LENGTH = 100  # characters of an id: sentences cut what is longer, with the mark sooner
 MARKS = ("\ue000", "\ue001")  # of Unicode's private use: no name holds them
-SOLUTIONS, SOLUTION_ID = "solutions", "solution_id"
+GROUPS, SOLUTIONS, SOLUTION_ID = "buying_groups", "solutions", "solution_id"
 
 
 @dataclass(frozen=True)
@@ -31,66 +31,43 @@ class MergedGroups:
         marks: before the ids of each group.
         group_ids: marked, in the order of the groups.
         tables: of the contract.
+        populations: of each row of `buying_groups`.
     """
 
     as_of: datetime
     marks: tuple[str, ...]
     group_ids: tuple[str, ...]
     tables: Mapping[str, ListTable]
-
-
-@dataclass
-class _Run:
-    """Groups to score together, while they are chosen.
-
-    Attributes:
-        places: of the groups.
-        solutions: rows of solutions by id.
-        peers: solution and industry of every group in their tables.
-    """
-
-    places: list[int] = field(default_factory=list)
-    solutions: dict[str, Any] = field(default_factory=dict)
-    peers: set[tuple[str, str]] = field(default_factory=set)
-
-    def takes(self, solutions: Mapping[str, Any], peers: set[tuple[str, str]]) -> bool:
-        """Whether a group with these solutions and peers may come in."""
-        clash = any(self.solutions.get(key, row) != row for key, row in solutions.items())
-        return len(self.places) < MAX_MERGED and not clash and not self.peers & peers
+    populations: Sequence[str]
 
 
 def mergeable_runs(groups: Sequence[GroupTables]) -> list[list[int]]:
     """Places of groups that may be scored together, each place once.
 
-    Groups that give one solution in two ways are not put together, nor are those for one solution
-    in one industry, which would see each other's outcomes. One with other groups is alone, as what
-    became of those is measured against all groups there are; so is one with ids of unusual length.
+    Groups that give one solution in two ways are not put together; one with ids of unusual length
+    is alone.
     """
     alone: list[list[int]] = []
-    runs: list[_Run] = []
+    runs: list[tuple[list[int], dict[str, Any]]] = []
     for place, group in enumerate(groups):
-        if _has_past(group) or _has_long_id(group):
+        if _has_long_id(group):
             alone.append([place])
             continue
-        solutions, peers = _solutions(group), _peers(group)
-        run = next((one for one in runs if one.takes(solutions, peers)), None)
-        if run is None:
-            runs.append(run := _Run())
-        run.places.append(place)
-        run.solutions |= solutions
-        run.peers |= peers
-    return [*(run.places for run in runs), *alone]
-
-
-def _peers(group: GroupTables) -> set[tuple[str, str]]:
-    """Every solution of its groups with every industry of its accounts."""
-    solutions = set(group.tables["buying_groups"].columns[SOLUTION_ID])
-    industries = set(group.tables["accounts"].columns["industry"])
-    return {(one, other) for one in solutions if one for other in industries if other}
+        own = _solutions(group)
+        for places, solutions in runs:
+            alike = all(solutions.get(key, row) == row for key, row in own.items())
+            if alike and len(places) < MAX_MERGED:
+                break
+        else:
+            runs.append(([], {}))
+            places, solutions = runs[-1]
+        places.append(place)
+        solutions |= own
+    return [*(places for places, _solutions in runs), *alone]
 
 
 def merge_groups(groups: Sequence[GroupTables]) -> MergedGroups:
-    """One set of tables.
+    """One set of tables, in which each group is a population of its own.
 
     Args:
         groups: of one cut-off, one of `mergeable_runs`.
@@ -98,7 +75,12 @@ def merge_groups(groups: Sequence[GroupTables]) -> MergedGroups:
     marks = tuple(f"{MARKS[0]}{number:03}{MARKS[1]}" for number in range(len(groups)))
     tables = {name: _merge_table(name, groups, marks) for name in BODY_TABLES}
     ids = tuple(mark + group.group_id for mark, group in zip(marks, groups, strict=True))
-    return MergedGroups(groups[0].as_of, marks, ids, tables)
+    populations = [
+        mark
+        for group, mark in zip(groups, marks, strict=True)
+        for _row in range(group.tables[GROUPS].size)
+    ]
+    return MergedGroups(groups[0].as_of, marks, ids, tables, populations)
 
 
 def _merge_table(name: str, groups: Sequence[GroupTables], marks: Sequence[str]) -> ListTable:
@@ -143,10 +125,6 @@ def _solutions(group: GroupTables) -> dict[str, Any]:
     rows = group.tables[SOLUTIONS]
     names = [column.name for column in TABLES[SOLUTIONS].columns]
     return {row[0]: row for row in zip(*(rows.columns[name] for name in names), strict=True)}
-
-
-def _has_past(group: GroupTables) -> bool:
-    return group.tables["buying_groups"].size > 1
 
 
 def _has_long_id(group: GroupTables) -> bool:

@@ -5,7 +5,7 @@ The queries do not depend on the request: they are compiled once for each worker
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -24,6 +24,7 @@ from ...features.engines.python import (
     compile_query,
     list_table,
 )
+from ...features.tables.populations import POPULATION
 from ...source import Source
 from ...source.conversion import convert
 from ...source.problems import Rule
@@ -34,6 +35,7 @@ from .body_values import ValueConverter
 from .group_tables import GroupTables, row_location
 from .problem_details import HttpProblem
 
+GROUPS = "buying_groups"
 MAX_SHOWN_ROWS = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {
     Rule.MISSING_VALUE: "every row needs a value",
@@ -120,6 +122,7 @@ class RequestTables:
             for name, rows in self._converter.convert_tables(self._connection, filled).items():
                 tables[name] = replace(rows, column_names=tuple(TABLES[name].column_names))
                 tables[_staged_name(name)] = rows
+            tables[GROUPS] = _with_populations(tables[GROUPS], group_tables.populations)
             for name in filled:
                 self._check(name)
             yield self._source
@@ -168,7 +171,14 @@ def _staged_name(table: str) -> str:
 
 
 def _column_types(table: Table) -> dict[str, str]:
-    return {column.name: _TYPES[column.dtype] for column in table.columns}
+    types = {column.name: _TYPES[column.dtype] for column in table.columns}
+    return {**types, POPULATION: "string"} if table.name == GROUPS else types
+
+
+def _with_populations(groups: ListTable, populations: Sequence[str]) -> ListTable:
+    """Rows of groups with the population of each; of one without them all are in one."""
+    column = list(populations) or [""] * groups.size
+    return list_table(groups.size, {**groups.columns, POPULATION: column})
 
 
 def _engine_table(engine: PythonEngine, name: str, types: Mapping[str, str]) -> ir.Table:

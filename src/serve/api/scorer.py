@@ -184,7 +184,7 @@ class Scorer:
         self, run: list[GroupTables], model: RegisteredBundle, language: Language
     ) -> list[bytes]:
         merged = merge_groups(run)
-        tables = GroupTables(merged.as_of, None, "", merged.tables)
+        tables = GroupTables(merged.as_of, None, "", merged.tables, populations=merged.populations)
         scored = self._score_tables(tables, merged.group_ids, model, language)
         rows = _rows_by_group(scored)
         answers = []

@@ -104,14 +104,17 @@ def test_a_run_is_as_long_as_a_lookup_and_parts_at_a_solution_that_differs(monke
     assert parse(groups) == [[0, 1, 2], [3, 5], [4], [6]]
 
 
-def test_groups_for_one_solution_in_one_industry_never_see_each_other_s_outcomes():
-    same, other = group("s", "A", "retail"), group("s", "A", "food")
-    assert merged_groups.mergeable_runs([same, same, other]) == [[0, 2], [1]]
-
-
-def test_a_group_with_other_groups_is_alone():
-    with_other = parsed(with_past("s", "lost"))
-    assert merged_groups.mergeable_runs([parsed(REQUEST), with_other]) == [[0], [1]]
+def test_groups_for_one_solution_in_one_industry_do_not_see_each_other(client, posted):
+    ends = [{"group_id": "g0", "stage": "opportunity", "occurred_at": "2024-03-01T00:00:00Z"}]
+    bodies = [with_past("s", "lost") for _number in range(3)]
+    for body in bodies:
+        body["account"]["industry"] = "retail"
+    bodies[1]["stage_events"] = ends
+    groups = [parsed(body) for body in bodies]
+    assert merged_groups.mergeable_runs(groups) == [[0, 1, 2]]
+    alone = [posted(client, body).json() for body in bodies]
+    assert alone[0]["score"]["log_odds"] != alone[1]["score"]["log_odds"]
+    assert together(client, posted, bodies, language="en") == alone
 
 
 def group(solution_id, name, industry):
