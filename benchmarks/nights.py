@@ -2,7 +2,9 @@
 
 A world is simulated, a model learns from what was known when the half year began, and every night
 of it is scored. The readiness of the nights is then replayed by the state machine and the budget of
-entries that the nightly job runs, from the thresholds that training learns for each capacity.
+entries that the nightly job runs, from the thresholds that training learns for each capacity. A
+team takes nobody below the base rate, however much capacity it has: nights on which nobody else was
+ready are counted, as no rule holds a capacity that there are no groups for.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from mqbg.features.tables.feature_source import FeatureSource
 from mqbg.features.time_rules.eligible_groups import end_of_observation
 from mqbg.model.bundle import Bundle
 from mqbg.model.bundle_files import load_bundle, save_bundle
+from mqbg.model.states import NURTURE, RECYCLED
 from mqbg.model.threshold_update import update_threshold
 from mqbg.model.thresholds import Thresholds
 from mqbg.serve.batch.thresholds_in_force import score_snapshot
@@ -45,6 +48,7 @@ NIGHTS_AT_ONCE = 7
 DAY = timedelta(days=1)
 CAPACITIES = (3.0, 6.0, 10.0, 20.0)
 TIER = "A"  # has a team of its own; the others are B and C
+TIER_SHARE = 0.2  # of the capacity, as of the groups
 # The nights need the model that is registered, not what it is compared with.
 THIN = ModelSettings(resamples=2, threads=1)
 
@@ -142,7 +146,13 @@ def replays(learned: FitResult, rows: Path) -> Iterator[Replay]:
     halved = base_rate_shift(rate, rate / 2)
     for capacity in CAPACITIES:
         name, plain = f"capacity {capacity:g}", ThresholdSettings(capacity_per_week=capacity)
-        own = replace(plain, segment="tier", capacity_by_segment={TIER: max(capacity / 4, 1.0)})
+        of_tier = max(TIER_SHARE * capacity, 1.0)
+        own = replace(
+            plain,
+            capacity_per_week=capacity - of_tier,
+            segment="tier",
+            capacity_by_segment={TIER: of_tier},
+        )
         yield Replay(name, rows, thresholds_of(learned, plain), plain)
         lower = thresholds_of(learned, plain, rate / 2, halved)
         yield Replay(f"{name}, rate halved", rows, lower, plain, halved)
@@ -176,6 +186,10 @@ def replayed(replay: Replay) -> Sequence[str]:
     rows = _moved(pd.read_parquet(replay.rows), replay.shift)
     settings = replay.settings
     nights = replay_nights(rows, replay.thresholds, settings, Settings().states)
+    waiting = nights["status"].isin([NURTURE, RECYCLED])
+    complete = nights["completeness"] >= replay.thresholds.completeness
+    ready = nights["readiness"] >= replay.thresholds.floor
+    nights = nights.assign(left_waiting=waiting & complete & ready)
     if settings.segment == "none":
         return [_line(replay.name, nights, settings.capacity_per_week)]
     own = nights["tier"] == TIER
@@ -188,9 +202,11 @@ def replayed(replay: Replay) -> Sequence[str]:
 
 def _line(name: str, nights: pd.DataFrame, capacity: float) -> str:
     per_week, worst = weekly_mean_and_worst_month(nights)
+    short = int((~nights.groupby("as_of")["left_waiting"].any()).sum())
+    supply = f"; nobody else reached the floor on {short} nights" if short else ""
     return (
         f"{name}: {per_week:.2f} a week ({per_week / capacity - 1:+.0%}, at most 10 %), worst "
-        f"month {worst:.2f} ({worst / capacity - 1:+.0%}, at most 25 %)"
+        f"month {worst:.2f} ({worst / capacity - 1:+.0%}, at most 25 %){supply}"
     )
 
 

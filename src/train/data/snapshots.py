@@ -90,9 +90,21 @@ class SnapshotTable:
 
 
 def collect_snapshots(
-    source: FeatureSource, catalogue: Catalogue, cutoffs: Sequence[datetime], progress: Progress
+    source: FeatureSource,
+    catalogue: Catalogue,
+    cutoffs: Sequence[datetime],
+    progress: Progress,
+    *,
+    members: bool = True,
 ) -> SnapshotTable:
     """Features, outcomes and engaged members at every cut-off.
+
+    Args:
+        source: prepared tables with their settings.
+        catalogue: of the features.
+        cutoffs: the cut-offs.
+        progress: called with a label and the share done.
+        members: whether engaged members are asked for; without, their table has no row.
 
     Raises:
         BadInput: no cut-off has an eligible group.
@@ -109,7 +121,8 @@ def collect_snapshots(
             table = snapshot.features()
             features.append(table)
             keys.append(_snapshot_keys(snapshot, table, converted))
-            engaged.append(engaged_members(snapshot, catalogue, converted))
+            if members:
+                engaged.append(engaged_members(snapshot, catalogue, converted))
         for days, parts in converted_by_horizon.items():
             converted_within = converted_groups(
                 stage_events, replace(target, horizon_days=days, more_horizons_days=()), as_of
@@ -124,7 +137,7 @@ def collect_snapshots(
     return SnapshotTable(
         pa.concat_tables(features),
         pd.concat(keys, ignore_index=True),
-        pd.concat(engaged),
+        pd.concat(engaged) if engaged else pd.DataFrame(columns=["group_id", "as_of"]),
         {days: np.concatenate(parts) for days, parts in converted_by_horizon.items()},
     )
 

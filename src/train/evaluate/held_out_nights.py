@@ -71,7 +71,7 @@ def measure_held_out_nights(
     if not settings.thresholds.held_out_nights:
         return None
     nights = nights_before(split.test[-1], settings.thresholds.held_out_nights)
-    snapshots = collect_snapshots(source, catalogue, nights, progress)
+    snapshots = collect_snapshots(source, catalogue, nights, progress, members=False)
     followed = pd.concat([learned.recent_rows, evaluation.rows], ignore_index=True)
     thresholds = update_threshold(
         followed[followed["as_of"] <= nights[0]], bundle.thresholds, settings.thresholds

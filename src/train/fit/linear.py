@@ -18,7 +18,7 @@ from ...model.linear import (
     standardise,
 )
 from .calibration import fit_platt
-from .trees import TrainingMatrix
+from .trees import TrainingMatrix, rows_of_drawn_accounts
 
 PENALTIES = (1e-4, 1e-3, 1e-2)
 """Inverse strengths among which the folds choose: strong ones, as the trees say the details."""
@@ -71,7 +71,7 @@ def choose_linear(
         held_out_trees: shape (rows,); of `FittedTrees`.
         seed: of the draw of accounts where there are many rows.
     """
-    chosen = _rows_to_choose_by(rows, seed)
+    chosen = rows_of_drawn_accounts(rows, CHOICE_ROWS, seed)
     trees, converted = held_out_trees[chosen], rows.converted[chosen]
     account = np.unique(rows.account_id[chosen], return_inverse=True)[1]
     before = _calibrated_losses(trees, converted)
@@ -169,12 +169,3 @@ def _calibrated_losses(log_odds: Floats, converted: NDArray[np.bool_]) -> Floats
     platt = fit_platt(log_odds, converted)
     z = platt.slope * log_odds + platt.intercept
     return np.asarray(np.logaddexp(0.0, z) - z * converted, dtype=np.float64)
-
-
-def _rows_to_choose_by(rows: TrainingMatrix, seed: int) -> NDArray[np.intp]:
-    if rows.converted.size <= CHOICE_ROWS:
-        return np.arange(rows.converted.size)
-    names, account = np.unique(rows.account_id, return_inverse=True)
-    rank = np.random.default_rng(seed).permutation(names.size)[account]
-    in_order = np.sort(rank)
-    return np.flatnonzero(rank < in_order[CHOICE_ROWS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import lightgbm as lgb
@@ -278,6 +278,28 @@ def held_out_units(rows: TrainingMatrix) -> NDArray[np.object_]:
     """What is held out, or drawn, as a whole: accounts, or groups where few accounts converted."""
     few = _count_converted_units(rows.account_id, rows.converted) < MIN_ACCOUNTS
     return rows.group_id if few else rows.account_id
+
+
+def rows_of_drawn_accounts(rows: TrainingMatrix, most: int, seed: int) -> NDArray[np.intp]:
+    """Places of at most `most` rows, of accounts drawn as a whole; all rows if they are no more."""
+    if rows.converted.size <= most:
+        return np.arange(rows.converted.size)
+    names, account = np.unique(rows.account_id, return_inverse=True)
+    rank = np.random.default_rng(seed).permutation(names.size)[account]
+    in_order = np.sort(rank)
+    return np.flatnonzero(rank < in_order[most])
+
+
+def select_rows(rows: TrainingMatrix, chosen: NDArray[np.intp]) -> TrainingMatrix:
+    """The rows at these places."""
+    return replace(
+        rows,
+        x=rows.x[chosen],
+        converted=rows.converted[chosen],
+        account_id=rows.account_id[chosen],
+        group_id=rows.group_id[chosen],
+        weight=rows.weight[chosen],
+    )
 
 
 def _count_converted_units(unit: NDArray[np.object_], converted: NDArray[np.bool_]) -> int:

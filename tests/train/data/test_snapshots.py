@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pytest
 from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
@@ -63,6 +64,17 @@ def test_rows_are_the_open_groups_of_every_cutoff_with_their_label(open_tables):
         ("g1", second, False), ("g3", second, False),
     }  # fmt: skip
     assert found.features["group_id"].to_pylist() == found.keys["group_id"].tolist()
+
+
+def test_without_members_everything_else_is_the_same(open_tables):
+    source = opened(open_tables, [("g2", "opportunity", AS_OF + 10 * DAY)], horizon_days=20)
+    words = build_catalogue(find_vocabulary(source, AS_OF), NAMES)
+    whole = collect_snapshots(source, words, CUTOFFS, quiet)
+    found = collect_snapshots(source, words, CUTOFFS, quiet, members=False)
+    assert not whole.engaged_members.empty
+    assert found.engaged_members.empty
+    assert found.at_cutoffs(CUTOFFS[:1]).features.equals(whole.at_cutoffs(CUTOFFS[:1]).features)
+    pd.testing.assert_frame_equal(found.keys, whole.keys)
 
 
 def test_every_further_horizon_has_its_own_labels(open_tables):

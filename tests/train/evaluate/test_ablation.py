@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mqbg.model.calibrators import Platt
+from mqbg.train.evaluate import ablation as room
 from mqbg.train.evaluate.ablation import (
     ALL_FEATURES,
     ablate_themes,
@@ -16,7 +17,13 @@ from mqbg.train.evaluate.ablation import (
     drop_columns,
 )
 from mqbg.train.evaluate.comparison import compute_metrics, paired_differences
-from mqbg.train.fit.trees import PRESET, FittedTrees, TrainingMatrix
+from mqbg.train.fit.trees import (
+    PRESET,
+    FittedTrees,
+    TrainingMatrix,
+    rows_of_drawn_accounts,
+    select_rows,
+)
 from mqbg.train.report.console import ablation_table
 from mqbg.train.report.metrics import ablation_metrics
 from rich.console import Console
@@ -178,6 +185,35 @@ def test_gains_and_intervals_are_the_paired_bootstrap_of_the_evaluation(
     assert [ours[f"log_loss_gain{part}"] for part in ("", "_low", "_high")] == pytest.approx(
         [-loss["value"], -loss["high"], -loss["low"]], abs=1e-12
     )
+
+
+def test_of_many_rows_drawn_accounts_teach_the_trees_with_and_without_a_theme(
+    training, fitted, later_rows, monkeypatch
+):
+    monkeypatch.setattr(room, "ABLATION_ROWS", 400)
+    part = select_rows(training, rows_of_drawn_accounts(training, 400, SEED))
+    assert 300 < part.converted.size <= 400
+    kept = np.isin(training.account_id, part.account_id)
+    assert np.array_equal(part.x, training.x[kept], equal_nan=True)
+    assert np.array_equal(part.converted, training.converted[kept])
+    x, rows = later_rows
+    chances = {
+        name: AS_IT_IS(ablated_log_odds(part, x, fitted, columns))
+        for name, columns in {ALL_FEATURES: (), **columns_by_theme(FEATURES)}.items()
+    }
+    figures = {
+        name: compute_metrics(
+            rows["converted"].to_numpy(), chance, rows["as_of"].to_numpy(),
+            touched_per_snapshot=TOUCHED,
+        )
+        for name, chance in chances.items()
+    }  # fmt: skip
+    ablated = run(training, fitted, later_rows).set_index("theme")
+    for theme in columns_by_theme(FEATURES):
+        without, whole = figures[theme], figures[ALL_FEATURES]
+        assert ablated.loc[theme, "roc_auc"] == pytest.approx(without["roc_auc"], abs=1e-12)
+        gain = whole["roc_auc"] - without["roc_auc"]
+        assert ablated.loc[theme, "roc_auc_gain"] == pytest.approx(gain, abs=1e-12)
 
 
 def test_one_outcome_alone_gives_no_figures(training, fitted, later_rows):

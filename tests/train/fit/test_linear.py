@@ -9,7 +9,7 @@ import pytest
 from mqbg.train.fit import linear as room
 from mqbg.train.fit.calibration import fit_platt
 from mqbg.train.fit.linear import choose_linear, fit_linear_part
-from mqbg.train.fit.trees import TrainingMatrix
+from mqbg.train.fit.trees import TrainingMatrix, rows_of_drawn_accounts
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
@@ -119,7 +119,7 @@ def test_held_out_scores_do_not_see_the_outcome_of_their_fold():
 def test_with_many_rows_accounts_are_drawn_as_a_whole_to_choose_by(monkeypatch):
     monkeypatch.setattr(room, "CHOICE_ROWS", 400)
     given, true, fold = rows()
-    chosen = room._rows_to_choose_by(given, seed=3)
+    chosen = rows_of_drawn_accounts(given, 400, seed=3)
     assert 300 < chosen.size <= 400
     kept = set(given.account_id[chosen])
     assert np.isin(given.account_id, list(kept)).sum() == chosen.size
