@@ -46,6 +46,7 @@ from mqbg.settings import Settings, settings_from_values
 from mqbg.simulate import simulate
 from mqbg.source import Source
 from mqbg.support.disk_cache import CACHE_VARIABLE
+from mqbg.support.duckdb_sessions import open_session
 
 # A busy machine is no fault of the code: no example has a deadline, none is too slow to be drawn.
 hypothesis_settings.register_profile(
@@ -120,9 +121,14 @@ def _open_tables(
 ) -> FeatureSource:
     if not any(isinstance(rows, pa.Table) for rows in tables.values()):
         tables = _completed(tables)
-    backend = ibis.duckdb.connect(threads=threads)
+    backend = _connect(threads)
     opened = {name: _copied(backend, name, _arrow(name, tables.get(name, ()))) for name in TABLES}
     return prepare_source(Source(backend, opened, {}, (), "test"), settings or Settings())
+
+
+def _connect(threads: int) -> Any:
+    """A session of its own, which sees no other's temporary tables and variables."""
+    return ibis.duckdb.from_connection(open_session(threads))
 
 
 def _copied(backend: Any, name: str, rows: pa.Table) -> ir.Table:
@@ -131,9 +137,9 @@ def _copied(backend: Any, name: str, rows: pa.Table) -> ir.Table:
     Nothing is asked of the engine: the names and types are the contract's.
     """
     backend.con.register("rows_to_copy", rows)
-    backend.con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM rows_to_copy')  # noqa: S608
+    backend.con.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM rows_to_copy')  # noqa: S608
     backend.con.unregister("rows_to_copy")
-    place = ops.Namespace(catalog="memory", database="main")
+    place = ops.Namespace(catalog="temp", database="main")
     return ops.DatabaseTable(name, schema(name), backend, place).to_expr()
 
 
@@ -346,20 +352,27 @@ FEW_FEATURES = (
     *("group_age_days", "stage_changes", "verdicts_rejected", "questions_answered"),
     *("account_conversion_rate", "solution", "tier", "country"),
 )
-# `mqbg train` with few trees, which leaves what it learned beside its other files.
+# `mqbg train` with few trees, one linear part to choose from and three plots, which leaves what it
+# learned beside its other files. In a process of its own: MLflow keeps the store that it opened.
 TRAIN = """
 import cloudpickle
 from mqbg.commands import training
 from mqbg.commands.app import main
-from mqbg.train.fit import trees
+from mqbg.train.fit import linear, trees
+from mqbg.train.report import run_folder
 
 def kept(*arguments):
     with open("training.pickle", "wb") as file:
         cloudpickle.dump(trained := train(*arguments), file)
     return trained
 
-trees.ROUNDS = 50
+def few_plots(trained):
+    wanted = ("reliability", "lift", "precision_recall")
+    return {name: plot for name, plot in plots(trained).items() if name in wanted}
+
+trees.ROUNDS, linear.PENALTIES, linear.SHARES = 50, (1e-3,), (0.3,)
 train, training._train_on_data = training._train_on_data, kept
+plots, run_folder.draw_plots = run_folder.draw_plots, few_plots
 main()
 """
 
@@ -408,7 +421,8 @@ def small_champion(shared_folder, simulated, empty_mlflow) -> Path:
     """A working folder in which `mqbg train` learned from the small world; not to be written to.
 
     It has settings, figures.json, and in mlruns a registry with a champion. This is the one
-    training by the command, and most others in the tests are the same.
+    training by the command, and most others in the tests are the same. It has few trees, and one
+    penalty and share of the linear part to choose from.
     """
 
     def train(folder: Path) -> None:
@@ -535,14 +549,23 @@ def pytest_unconfigure() -> None:
 # ---------------------------------------------------------------- what takes long
 
 SLOW = "MQBG_SLOW"
+ROOMS_WITH_CHAMPION = {"commands", "explain", "serve"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips what is marked slow unless it is asked for; begins with whole programs.
+    """Skips what is marked slow unless it is asked for, and orders the rooms for two workers.
 
-    They take minutes, and would leave one worker alone at the end.
+    Whole programs take minutes, and would leave one worker alone at the end: they come first.
+    Then the rooms that need `small_champion`: each worker begins with a half of its own, so one
+    trains while the other tests what needs no champion, and neither waits.
     """
-    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return 0 if room == item.path.name else 1 if room in ROOMS_WITH_CHAMPION else 2
+
+    items.sort(key=place)
     if os.environ.get(SLOW) != "1":
         for item in items:
             if item.get_closest_marker("slow"):

@@ -9,11 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from ..contract import TABLES, BadInput
 from ..settings import Settings
 from ..support.atomic_output import replaced_folder
+from ..support.duckdb_sessions import open_session
 from .decisions import COLUMNS, REVIEW_COLUMNS, read_decisions, write_rows
 from .findings import Rebuilt
 from .rebuild import copy_staged, rebuild, write_tables
@@ -89,7 +88,7 @@ def _sightings(folder: Path, before: Path, as_of: datetime) -> None:
     """When each member of a deal was first in an import of this system, and when imports began."""
     account = json.loads((folder / "account.json").read_text(encoding="utf-8"))
     first = as_of
-    con = duckdb.connect()
+    con = open_session()
     try:
         seen = con.read_parquet(str(folder / "deal_people.parquet")).project(
             "deal_id, person_table, person_id, "

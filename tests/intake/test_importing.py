@@ -88,24 +88,24 @@ def answer(world, subject, left, decision, right=""):
         csv.writer(file).writerow([subject, left, right, decision, "", "", "", ""])
 
 
-def test_decisions_written_into_the_review_survive_every_later_import(take_in):
+def test_decisions_written_into_the_review_win_over_the_crm_and_survive_every_later_import(take_in):
     world = take_in("salesforce", SALESFORCE, into="decided")
     answer(world, "title", "経理部長", "champion")
     answer(world, "pair", "salesforce:Contact:003A1", "yes", "salesforce:Contact:003A3")
+    answer(world, "member", "salesforce:Opportunity:006A1", "user", "salesforce:Contact:003A1")
     take_in("salesforce", SALESFORCE, into="decided")
     again = take_in("salesforce", SALESFORCE, into="decided")
     ids = contact_ids(again)
     assert ids["salesforce", "Contact", "003A1"] == ids["salesforce", "Contact", "003A3"]
     with (again.out / "import" / "decisions.csv").open(encoding="utf-8-sig") as file:
-        assert [row["subject"] for row in csv.DictReader(file)] == ["pair", "title"]
-
-
-def test_a_decision_on_a_member_wins_over_the_crm(take_in):
-    world = take_in("salesforce", SALESFORCE, into="member")
-    answer(world, "member", "salesforce:Opportunity:006A1", "user", "salesforce:Contact:003A1")
-    rows = take_in("salesforce", SALESFORCE, into="member").rows("members")
-    roles = {(one["group_id"], one["contact_id"]): (one["role"], one["source"]) for one in rows}
-    assert roles["salesforce:Opportunity:006A1", "salesforce:Contact:003A1"] == ("user", "person")
+        subjects = [row["subject"] for row in csv.DictReader(file)]
+    assert subjects == ["member", "pair", "title"]
+    roles = {
+        (one["group_id"], one["contact_id"]): (one["role"], one["source"])
+        for one in again.rows("members")
+    }
+    member = ids["salesforce", "Contact", "003A1"]
+    assert roles["salesforce:Opportunity:006A1", member] == ("user", "person")
 
 
 def test_our_own_people_are_no_members_and_opponents_are_blockers(take_in):

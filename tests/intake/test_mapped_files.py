@@ -2,10 +2,10 @@
 
 import zipfile
 
-import duckdb
 import pytest
 from mqbg.intake.importing import import_export
 from mqbg.settings import settings_from_values
+from mqbg.support.duckdb_sessions import open_session
 
 CARDS = """氏名,会社名,mail,日付
 田中 太郎,アクシス,taro@axis.co.jp,2024/01/05
@@ -45,12 +45,12 @@ def take_in(tmp_path, files, columns=COLUMNS, src=None, **settings):
 
 
 def pairs(path, columns):
-    with duckdb.connect() as con:
+    with open_session() as con:
         return set(con.read_parquet(str(path)).project(columns).fetchall())
 
 
 def names_of_activities(out):
-    with duckdb.connect() as con:
+    with open_session() as con:
         activities = con.read_parquet(str(out / "activities.parquet"))
         contacts = con.read_parquet(str(out / "contacts.parquet"))
         return (

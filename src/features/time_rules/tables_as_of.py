@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from ...settings import Settings
 from ...source.staging import Source
+from ...support.duckdb_sessions import open_session
 from ..declare.expressions import AsOf, cutoff_literal
 from ..engines.open_query_runner import open_query_runner
 from ..tables.feature_source import FeatureSource, prepare_source
@@ -107,15 +108,15 @@ def _first_members(members: ir.Table) -> ir.Table:
 
 @contextmanager
 def in_memory_source(tables: Mapping[str, pa.Table], settings: Settings) -> Iterator[FeatureSource]:
-    """Some tables of the contract as a prepared source, in an engine of their own.
+    """Some tables of the contract as a prepared source, in a session of their own.
 
-    Two prepared sources of one engine would write over each other's tables.
+    Two prepared sources of one session would write over each other's tables.
 
     Args:
         tables: of the contract, few rows.
         settings: of the user; kinds that they do not know are named by the source of the tables.
     """
-    backend = ibis.duckdb.connect(threads=settings.model.threads)
+    backend = ibis.duckdb.from_connection(open_session(settings.model.threads))
     try:
         # As every query of a cut-off, these are compiled once: there is a source for each state.
         queries = open_query_runner(backend, "tables in memory", "given_")

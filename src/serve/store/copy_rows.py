@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import sqlalchemy as sa
 
+from ...support.duckdb_sessions import open_session
 from .schema import DIGEST, PACKED, POSITION, PRIMARY_KEYS, SQLITE, STORED_TABLES, content_columns
 
 COPY_CHUNK_BYTES = 1 << 20  # bytes handed to COPY at a time
@@ -124,7 +124,7 @@ def prepare_rows(name: str, rows: pa.Table) -> pa.Table:
     )
     key = ", ".join(PRIMARY_KEYS[name])
     grouped = f"GROUP BY {key}" if packed else ""
-    with duckdb.connect() as memory:
+    with open_session() as memory:
         memory.register(STAGING_VIEW, rows)
         return memory.sql(
             f"WITH flat AS (SELECT {read} FROM {STAGING_VIEW} {grouped}) "  # noqa: S608 - our own names
