@@ -1,7 +1,8 @@
 """Several groups' tables as one set of tables, in which no group sees another.
 
 Ids are told apart by a mark before them; within a group they sort as they did. Solutions are known
-by their ids to the settings and to the model, so they keep them.
+by their ids to the settings and to the model, so they keep them. What measures a group against all
+others reads those of its population, which each is by itself (`features.tables.populations`).
 """
 
 from __future__ import annotations

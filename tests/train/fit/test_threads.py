@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 
+import lightgbm as lgb
+import numpy as np
 import pytest
 from mqbg.train.fit.threads import fit_side_by_side
 
@@ -25,6 +27,20 @@ def test_results_keep_the_order_of_the_items_whichever_is_done_first():
         return item
 
     assert list(fit_side_by_side(fit, ["first", "second"], 2)) == ["first", "second"]
+
+
+def test_a_model_that_goes_on_in_another_thread_prints_nothing(capfd):
+    x = np.arange(60.0)[:, None]
+    parameters = {"objective": "binary", "verbosity": -1, "min_data_in_leaf": 25, "num_threads": 1}
+    data = lgb.Dataset(x, (x[:, 0] > 30).astype(float), free_raw_data=False)
+    model = lgb.train(parameters, data, 5, keep_training_booster=True)
+
+    def go_on(booster, _threads):
+        for _round in range(100):  # soon no split gains anything
+            booster.update()
+
+    list(fit_side_by_side(go_on, [model], 1))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nothing_to_fit_gives_nothing():
