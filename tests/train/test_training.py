@@ -38,6 +38,7 @@ from mqbg.train.data.split import forward_split
 from mqbg.train.data.training_data import split_and_catalogue, thin_training_sentence
 from mqbg.train.evaluate.baselines import BASELINES
 from mqbg.train.evaluate.evaluation import MODEL
+from mqbg.train.fit import linear
 from mqbg.train.fit import trees as fit
 from mqbg.train.fit.reference_members import find_reference_members
 from mqbg.train.fit.shrinkage import describe_blend
@@ -89,8 +90,11 @@ def few_columns():
 
 
 def quickly_trained(source, **options):
+    """A training that chooses among as little as that of `small_champion`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "ROUNDS", 50)
+        patch.setattr(linear, "PENALTIES", (1e-3,))
+        patch.setattr(linear, "SHARES", (0.3,))
         return train(source, progress=quiet, **options)
 
 
