@@ -94,6 +94,31 @@ def group_facts(
     Returns:
         The columns of `fact_types`.
     """
+    facts = _joined_facts(tables, settings, vocabulary, groups, as_of, subset=subset)
+    unchanged = ("group_id", *TEXT_FACTS, *AGE_FACTS, *answer_columns(vocabulary).values())
+    return facts.select(
+        **{name: facts[name] for name in unchanged},
+        **{name: facts[name].fill_null(0.0) for name in COUNT_FACTS},
+        **_related_group_counts(facts),
+        account=facts.account_id,
+        solution=facts.solution_id,
+        employees=facts.employees.cast("float64"),
+        group_age_days=_days_since(facts.created_at, as_of),
+        **_calendar_facts(as_of, vocabulary.settings.fiscal_year_end_month),
+        **_template_columns(vocabulary.template, facts.solution_id, as_of),
+    )
+
+
+def _joined_facts(
+    tables: Mapping[str, ir.Table],
+    settings: Settings,
+    vocabulary: Vocabulary,
+    groups: ir.Table,
+    as_of: AsOf,
+    *,
+    subset: bool,
+) -> ir.Table:
+    """The groups with all that is known of them and of their accounts, null where there is none."""
     own_rows, only_groups = (_rows_of_groups(tables, groups), groups) if subset else (tables, None)
     outcomes = tables.get(OUTCOMES)
     if outcomes is None:
@@ -101,7 +126,7 @@ def group_facts(
     accounts = own_rows["accounts"].select(
         "industry", "country", "tier", "employees", owner=own_rows["accounts"].account_id
     )
-    facts = (
+    return (
         groups.left_join(accounts, [("account_id", "owner")])
         .left_join(
             _stage_facts(own_rows["stage_events"], settings, as_of), [("group_id", "staged_group")]
@@ -123,18 +148,6 @@ def group_facts(
                 *((name, f"peer_{name}") for name in population_columns(groups)),
             ],
         )
-    )
-    unchanged = ("group_id", *TEXT_FACTS, *AGE_FACTS, *answer_columns(vocabulary).values())
-    return facts.select(
-        **{name: facts[name] for name in unchanged},
-        **{name: facts[name].fill_null(0.0) for name in COUNT_FACTS},
-        **_related_group_counts(facts),
-        account=facts.account_id,
-        solution=facts.solution_id,
-        employees=facts.employees.cast("float64"),
-        group_age_days=_days_since(facts.created_at, as_of),
-        **_calendar_facts(as_of, vocabulary.settings.fiscal_year_end_month),
-        **_template_columns(vocabulary.template, facts.solution_id, as_of),
     )
 
 

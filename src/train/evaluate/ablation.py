@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -142,19 +142,12 @@ def ablate_themes(
         has fewer than two accounts or only one outcome.
     """
     themes = columns_by_theme(features)
-    left_out: dict[str, tuple[int, ...]] = dict(themes)
-    probabilities = {ALL_FEATURES: probability}
-    chosen = rows_of_drawn_accounts(training, ABLATION_ROWS, seed)
-    if chosen.size < training.converted.size:
-        training, left_out = select_rows(training, chosen), {ALL_FEATURES: (), **themes}
-    without = fit_side_by_side(
-        lambda columns, threads: ablated_log_odds(training, test, fitted, columns, linear, threads),
-        list(left_out.values()),
-        int(fitted.parameters["num_threads"]),
-    )
-    for number, (theme, log_odds) in enumerate(zip(left_out, without, strict=True)):
-        probabilities[theme] = calibrator(log_odds)
-        progress("ablation", (number + 1) / (len(left_out) + 1))
+    probabilities = {
+        ALL_FEATURES: probability,
+        **_probabilities_without(
+            themes, training, test, fitted, calibrator, linear, seed, progress
+        ),
+    }
     paired = paired_differences(
         rows, probabilities, model=ALL_FEATURES, touched_per_snapshot=touched_per_snapshot,
         resamples=resamples, seed=seed,
@@ -169,6 +162,33 @@ def ablate_themes(
             for theme, columns in themes.items()
         ]
     )
+
+
+def _probabilities_without(
+    themes: Mapping[str, tuple[int, ...]],
+    training: TrainingMatrix,
+    test: NDArray[np.float64],
+    fitted: FittedTrees,
+    calibrator: Calibrator,
+    linear: FittedLinear | None,
+    seed: int,
+    progress: Progress,
+) -> dict[str, NDArray[np.float64]]:
+    """Of test rows without each theme; with `ALL_FEATURES`, too, where a part of rows was drawn."""
+    left_out = dict(themes)
+    chosen = rows_of_drawn_accounts(training, ABLATION_ROWS, seed)
+    if chosen.size < training.converted.size:
+        training, left_out = select_rows(training, chosen), {ALL_FEATURES: (), **themes}
+    without = fit_side_by_side(
+        lambda columns, threads: ablated_log_odds(training, test, fitted, columns, linear, threads),
+        list(left_out.values()),
+        int(fitted.parameters["num_threads"]),
+    )
+    probabilities = {}
+    for number, (theme, log_odds) in enumerate(zip(left_out, without, strict=True)):
+        probabilities[theme] = calibrator(log_odds)
+        progress("ablation", (number + 1) / (len(left_out) + 1))
+    return probabilities
 
 
 def _ablated_figures(
