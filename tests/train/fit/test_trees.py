@@ -22,6 +22,7 @@ from mqbg.train.fit.trees import (
     ROUNDS,
     ROUNDS_STEP,
     TrainingMatrix,
+    booster_text,
     fit_trees,
     group_weights,
     lightgbm_parameters,
@@ -79,10 +80,18 @@ class SpyBooster:
     def update(self):
         self.rounds += 1
 
-    def predict(self, x, *, raw_score, num_iteration, num_threads):  # noqa: ARG002
-        assert raw_score
+    def num_trees(self):
+        return self.rounds
+
+    def predict(self, x, *, pred_leaf, start_iteration, num_threads):  # noqa: ARG002
+        assert pred_leaf
         self.scored.append(x)
-        return np.full(len(x), self.spy.scores(x, num_iteration))
+        return np.zeros((len(x), self.rounds - start_iteration), dtype=np.int32)
+
+    def get_leaf_output(self, tree, leaf):
+        assert leaf == 0
+        before = self.spy.scores(self.scored[-1], tree) if tree else 0.0
+        return self.spy.scores(self.scored[-1], tree + 1) - before
 
     def model_to_string(self):
         return "trees\n[num_threads: 2]\nend"
@@ -145,7 +154,7 @@ def test_the_number_of_trees_is_the_one_with_the_least_held_out_log_loss(spied, 
     assert fitted.rounds == best == spy.fits[-1].rounds
     least_came_early = best + PATIENCE <= FIRST_ROUNDS
     assert {one.rounds for one in spy.fits[:-1]} == {FIRST_ROUNDS if least_came_early else ROUNDS}
-    assert np.all(fitted.held_out == prior)
+    assert fitted.held_out == pytest.approx(np.full(360, prior))
 
 
 def test_folds_that_go_on_are_those_that_never_stopped(monkeypatch):
@@ -157,6 +166,35 @@ def test_folds_that_go_on_are_those_that_never_stopped(monkeypatch):
     in_portions = fit_trees(given_rows, how(threads=1), quiet)
     assert in_portions.learning_curve.equals(whole.learning_curve)
     assert in_portions.held_out.tobytes() == whole.held_out.tobytes()
+
+
+@pytest.mark.parametrize("least_in_leaf", [20, 150])  # of the latter, no leaf can be split
+def test_held_out_scores_are_those_that_lightgbm_gives_to_the_last_bit(monkeypatch, least_in_leaf):
+    boosters = []
+    fit = room.train_booster
+    monkeypatch.setattr(
+        room,
+        "train_booster",
+        lambda *given, **kept: boosters.append(fit(*given, **kept)) or boosters[-1],
+    )
+    monkeypatch.setattr(room, "ROUNDS", 2 * ROUNDS_STEP)
+    monkeypatch.setattr(room, "FIRST_ROUNDS", ROUNDS_STEP)
+    given_rows = rows()
+    fitted = fit_trees(given_rows, {**how(threads=1), "min_data_in_leaf": least_in_leaf}, quiet)
+    for number, booster in enumerate(boosters[:-1]):
+        inside = fitted.fold == number
+        scores = booster.predict(given_rows.x[inside], raw_score=True, num_iteration=fitted.rounds)
+        assert fitted.held_out[inside].tobytes() == scores.tobytes()
+
+
+def test_many_rows_are_counted_by_column_and_give_the_same_trees(monkeypatch):
+    by_row = room.train_booster(rows(), np.arange(360), how(threads=1), ROUNDS_STEP)
+    monkeypatch.setattr(room, "COLUMN_WISE_ROWS", 360)
+    by_column = room.train_booster(rows(), np.arange(360), how(threads=1), ROUNDS_STEP)
+    assert "[force_row_wise: 1]" in booster_text(by_row)
+    assert "[force_col_wise: 1]" in booster_text(by_column)
+    trees = [booster_text(one).split("parameters:")[0] for one in (by_row, by_column)]
+    assert trees[0] == trees[1]
 
 
 def test_a_refit_has_no_more_trees_than_it_is_given(few_rounds, spied):
