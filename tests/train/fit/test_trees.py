@@ -75,25 +75,24 @@ class SpyBooster:
         self.spy, self.rounds, self.parameters = spy, rounds, parameters
         self.learned, self.weights = dataset.data, dataset.weight
         self.scored = []
+        self.kept = None
         spy.fits.append(self)
 
     def update(self):
         self.rounds += 1
 
-    def num_trees(self):
-        return self.rounds
-
-    def predict(self, x, *, pred_leaf, start_iteration, num_threads):  # noqa: ARG002
+    def predict(self, x, *, pred_leaf, num_threads):  # noqa: ARG002
         assert pred_leaf
         self.scored.append(x)
-        return np.zeros((len(x), self.rounds - start_iteration), dtype=np.int32)
+        return np.zeros((len(x), self.rounds), dtype=np.int32)
 
     def get_leaf_output(self, tree, leaf):
         assert leaf == 0
         before = self.spy.scores(self.scored[-1], tree) if tree else 0.0
         return self.spy.scores(self.scored[-1], tree + 1) - before
 
-    def model_to_string(self):
+    def model_to_string(self, num_iteration):
+        self.kept = num_iteration
         return "trees\n[num_threads: 2]\nend"
 
 
@@ -112,6 +111,12 @@ def few_rounds(monkeypatch):
     monkeypatch.setattr(room, "ROUNDS", ROUNDS_STEP)
 
 
+def folds_and_whole(spy):
+    """What the folds learned, and what learned from every row beside them."""
+    *folds, whole = sorted(spy.fits, key=lambda one: len(one.learned))
+    return folds, whole
+
+
 def ids(x, column):
     return set(x[:, column].tolist())
 
@@ -119,7 +124,7 @@ def ids(x, column):
 def test_folds_hold_out_whole_accounts(spied):
     spy = spied()
     fit_trees(rows(), how(), quiet)
-    *folds, final = spy.fits
+    folds, final = folds_and_whole(spy)
     assert len(folds) == FOLDS
     for fold in folds:
         assert not ids(fold.learned, 0) & ids(fold.scored[0], 0)
@@ -131,7 +136,7 @@ def test_folds_hold_out_whole_accounts(spied):
 def test_with_conversions_of_few_accounts_whole_groups_are_held_out(spied):
     spy = spied()
     fit_trees(rows(accounts=9, per_account=40), how(), quiet)
-    folds = spy.fits[:-1]
+    folds, _final = folds_and_whole(spy)
     assert len(folds) == FOLDS
     assert all(not ids(fold.learned, 1) & ids(fold.scored[0], 1) for fold in folds)
     assert any(ids(fold.learned, 0) & ids(fold.scored[0], 0) for fold in folds)
@@ -151,9 +156,10 @@ def test_the_number_of_trees_is_the_one_with_the_least_held_out_log_loss(spied, 
     prior = np.log(given.converted.mean() / (1 - given.converted.mean()))
     spy = spied(scores=lambda _x, rounds: prior + abs(rounds - best) / 100)
     fitted = fit_trees(given, how(), quiet)
-    assert fitted.rounds == best == spy.fits[-1].rounds
+    folds, whole = folds_and_whole(spy)
+    assert fitted.rounds == best == whole.kept
     least_came_early = best + PATIENCE <= FIRST_ROUNDS
-    assert {one.rounds for one in spy.fits[:-1]} == {FIRST_ROUNDS if least_came_early else ROUNDS}
+    assert {one.rounds for one in (*folds, whole)} == {FIRST_ROUNDS if least_came_early else ROUNDS}
     assert fitted.held_out == pytest.approx(np.full(360, prior))
 
 
@@ -181,10 +187,20 @@ def test_held_out_scores_are_those_that_lightgbm_gives_to_the_last_bit(monkeypat
     monkeypatch.setattr(room, "FIRST_ROUNDS", ROUNDS_STEP)
     given_rows = rows()
     fitted = fit_trees(given_rows, {**how(threads=1), "min_data_in_leaf": least_in_leaf}, quiet)
-    for number, booster in enumerate(boosters[:-1]):
+    for number, booster in enumerate(boosters[1:]):
         inside = fitted.fold == number
         scores = booster.predict(given_rows.x[inside], raw_score=True, num_iteration=fitted.rounds)
         assert fitted.held_out[inside].tobytes() == scores.tobytes()
+
+
+def test_trees_beyond_those_kept_leave_no_trace():
+    """The folds like fewer trees than those of all rows have by the time that they say so."""
+    given_rows = rows()
+    parameters = {**how(threads=1), "min_data_in_leaf": 5}  # every round finds a split
+    fitted = fit_trees(given_rows, parameters, quiet)
+    assert fitted.rounds < ROUNDS
+    alone = room.train_booster(given_rows, np.arange(360), parameters, fitted.rounds)
+    assert fitted.trees == booster_text(alone)
 
 
 def test_many_rows_are_counted_by_column_and_give_the_same_trees(monkeypatch):
