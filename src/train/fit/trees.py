@@ -21,6 +21,7 @@ from .learning_curve import best_step, learning_curve
 from .threads import fit_side_by_side
 
 FOLDS = 5
+LARGE_FOLDS = 3  # of many rows two thirds teach nearly as much as four fifths, in half the time
 ROUNDS = 400
 ROUNDS_STEP = 25
 # The folds stop here where their held-out loss was least `PATIENCE` rounds before, and go on to
@@ -355,7 +356,8 @@ def booster_text(booster: lgb.Booster, rounds: int | None = None) -> str:
 def assign_folds(rows: TrainingMatrix, seed: int) -> NDArray[np.intp]:
     """The fold of each row, shape (rows,); an account, or with few of them a group, is in one."""
     unit = held_out_units(rows)
-    fold_count = min(FOLDS, _count_converted_units(unit, rows.converted))
+    most = LARGE_FOLDS if rows.converted.size >= LARGE_ROWS else FOLDS
+    fold_count = min(most, _count_converted_units(unit, rows.converted))
     splitter = StratifiedGroupKFold(fold_count, shuffle=True, random_state=seed)
     fold = np.empty(rows.converted.size, dtype=np.intp)
     for number, (_, held_out_rows) in enumerate(splitter.split(rows.x, rows.converted, unit)):

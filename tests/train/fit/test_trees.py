@@ -133,6 +133,17 @@ def test_folds_hold_out_whole_accounts(spied):
     assert len(final.learned) == 360
 
 
+def test_of_many_rows_there_are_fewer_folds(spied, monkeypatch):
+    monkeypatch.setattr(room, "LARGE_ROWS", 360)
+    spy = spied()
+    monkeypatch.setattr(
+        room, "_dataset", lambda given, places: SimpleNamespace(data=given.x[places], weight=None)
+    )
+    fold = fit_trees(rows(), how(), quiet).fold
+    assert set(fold.tolist()) == set(range(room.LARGE_FOLDS))
+    assert len(spy.fits) == room.LARGE_FOLDS + 1
+
+
 def test_with_conversions_of_few_accounts_whole_groups_are_held_out(spied):
     spy = spied()
     fit_trees(rows(accounts=9, per_account=40), how(), quiet)
