@@ -236,7 +236,7 @@ def client_of(model):
         with (
             _standing(settings, keys or ApiKeys(), model) as standing,
             _running(create_app(standing, pages), settings.api) as url,
-            httpx.Client(base_url=url, timeout=60, verify=False) as asking,
+            httpx.Client(base_url=url, timeout=60) as asking,
         ):
             asking.standing = standing
             yield asking
