@@ -139,6 +139,7 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path):
         mqbg.load_model(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_training_has_figures_and_becomes_a_version_when_logged(
     source, small_training, empty_mlflow, tmp_path, monkeypatch
 ):

@@ -37,6 +37,7 @@ def test_members_of_an_export_from_the_screen_join_when_both_records_are_there(t
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "joined"),
     [
@@ -115,6 +116,7 @@ hs_object_id|firstname|lastname|email|createdate|associatedcompanyid|hs_calculat
     assert len(set(ids.values())) == 1
 
 
+@pytest.mark.slow
 def test_fivetran_dates_stages_by_the_history_of_the_property(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
     assert [(one["stage"], one["occurred_at"]) for one in world.rows("stage_events")] == [
@@ -129,6 +131,7 @@ def test_the_nth_contact_takes_the_nth_increase_of_their_number(take_in):
     assert joined == [datetime(2024, 2, 2), datetime(2024, 2, 20)]
 
 
+@pytest.mark.slow
 def test_an_association_type_says_a_role_when_the_settings_do(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN, settings={"roles": {"36": "champion"}})
     roles = {one["contact_id"]: (one["role"], one["source"]) for one in world.rows("members")}
@@ -162,6 +165,7 @@ def test_deliveries_and_opens_by_machines_are_no_activities(take_in):
     }
 
 
+@pytest.mark.slow
 def test_airbyte_gives_properties_as_json_and_times_as_milliseconds(take_in):
     world = take_in("hubspot", HUBSPOT_AIRBYTE)
     assert {one["full_name"] for one in world.rows("contacts")} == {"田中 太郎", "鈴木 花子"}
@@ -219,6 +223,7 @@ closedwon|成約|1.0|true|p
 }
 
 
+@pytest.mark.slow
 def test_dlt_keeps_a_row_for_each_stage_and_associations_at_the_other_side(take_in):
     world = take_in("hubspot", DLT)
     assert {one["stage"]: one["occurred_at"] for one in world.rows("stage_events")} == {

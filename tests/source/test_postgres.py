@@ -610,6 +610,7 @@ def in_the_middle_of_the_scan(database, act: Callable[[], None]) -> Iterator[Non
             thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["pg_terminate_backend", "pg_cancel_backend"])
 def test_a_scan_that_the_database_ends_is_one_sentence_and_writes_nothing(
     sound, tmp_path, monkeypatch, capfd, how
@@ -659,6 +660,7 @@ def silent_in_the_middle(another_server, monkeypatch, *, whole: bool) -> Iterato
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_in_the_middle_of_a_scan_is_not_waited_for(
     another_server, monkeypatch
 ):
@@ -669,6 +671,7 @@ def test_a_server_that_is_stopped_in_the_middle_of_a_scan_is_not_waited_for(
     assert "Geheim" not in said
 
 
+@pytest.mark.slow
 def test_a_connection_that_stays_silent_ends_though_the_server_answers_others(
     another_server, monkeypatch
 ):
