@@ -72,6 +72,8 @@ def test_a_name_is_found_in_each_spelling_and_leaves_nothing(writer, name):
 )
 @example(name="\\", writer="JSON in JSON")
 @example(name="..", writer="an address")
+@example(name='\\"0', writer="CSV")
+@example(name='0\\"\\"x', writer="CSV")
 def test_any_name_is_found_in_any_spelling(name, writer):
     assert Person("C1", (name,)).is_named_in(WRITERS[writer](name))
 
