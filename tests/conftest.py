@@ -51,7 +51,7 @@ from mqbg.support.garbage import search_seldom
 
 # A busy machine is no fault of the code: no example has a deadline, none is too slow to be drawn.
 hypothesis_settings.register_profile(
-    "no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "no clock", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("no clock")
 

@@ -72,6 +72,7 @@ def test_the_features_for_a_model_are_its_own_columns_and_score_as_it_scores(sou
     assert np.allclose(readiness, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_features_for_a_model_that_hardly_knows_the_data_are_refused_unless_forced(
     source, model, monkeypatch
 ):

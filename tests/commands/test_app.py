@@ -539,6 +539,7 @@ def test_explain_names_everybody_and_sums_to_the_score(
     assert short.out.splitlines()[:5] == ran.out.splitlines()[:5]
 
 
+@pytest.mark.slow
 def test_explain_speaks_japanese(trained, world, scored, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
     group = pq.read_table(scored / AS_OF / "scores.parquet")["group_id"][0].as_py()
@@ -573,6 +574,7 @@ def test_explain_since_tells_what_lies_between_two_scores(
     assert "Time alone" in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -171,6 +171,7 @@ OPENED_AGAIN = """0083|006B1|Prospecting|1|2024-05-01T00:00:00.000Z
 0084|006B1|Closed Lost|1|2024-07-01T00:00:00.000Z"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("corrected", "groups"),
     [

@@ -10,6 +10,7 @@ from small_exports import HUBSPOT_AIRBYTE, HUBSPOT_FIVETRAN, HUBSPOT_JA
 TOKYO = {"timezone": "Asia/Tokyo"}
 
 
+@pytest.mark.slow
 def test_local_times_are_of_the_zone_in_the_settings(take_in):
     world = take_in("hubspot", HUBSPOT_JA, settings=TOKYO)
     (group,) = world.rows("buying_groups")
@@ -125,6 +126,7 @@ def test_fivetran_dates_stages_by_the_history_of_the_property(take_in):
     ]
 
 
+@pytest.mark.slow
 def test_the_nth_contact_takes_the_nth_increase_of_their_number(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
     joined = sorted(one["joined_at"] for one in world.rows("members"))
@@ -240,10 +242,12 @@ def test_dlt_keeps_a_row_for_each_stage_and_associations_at_the_other_side(take_
     assert member["contact_id"] == "hubspot:contacts:101"
 
 
+@pytest.mark.slow
 def test_what_dlt_marks_as_deleted_is_deleted(take_in):
     assert take_in("hubspot", DLT).account_of_rows("deals")["meaningless"] == {"deleted": 1}
 
 
+@pytest.mark.slow
 def test_the_row_of_an_archived_deal_is_deleted_whoever_was_at_it(take_in):
     (header, row) = HUBSPOT_AIRBYTE["deals"].strip().splitlines()[:2]
     cells = dict(zip(header.split("|"), row.split("|"), strict=True)) | {"archived": "true"}

@@ -61,6 +61,7 @@ def test_a_record_keeps_its_id_when_others_come(take_in):
     assert after["salesforce", "Contact", "003A0"] == before["salesforce", "Contact", "003A4"]
 
 
+@pytest.mark.slow
 def test_a_merge_undone_in_the_crm_is_undone(take_in):
     merged = contact_ids(take_in("salesforce", SALESFORCE, into="undone"))
     undone = SALESFORCE | {
@@ -111,6 +112,7 @@ def test_decisions_written_into_the_review_win_over_the_crm_and_survive_every_la
     assert roles["salesforce:Opportunity:006A1", member] == ("user", "person")
 
 
+@pytest.mark.slow
 def test_our_own_people_are_no_members_and_opponents_are_blockers(take_in):
     settings = {"own_domains": ["beta.com"], "roles": {"Decision Maker": "negative"}}
     rows = take_in("salesforce", SALESFORCE, settings=settings).rows("members")

@@ -176,6 +176,7 @@ def test_fivetran_names_the_same_columns_with_underscores(take_in, world):
         assert other.rows(table) == world.rows(table)
 
 
+@pytest.mark.slow
 def test_an_open_deal_without_a_change_is_in_its_stage_since_it_was_created(take_in):
     changes = """
 Id|OpportunityId|Field|OldValue|NewValue|CreatedDate|IsDeleted
@@ -202,6 +203,7 @@ Id|IsDeleted|AccountId|Name|StageName|CloseDate|CreatedDate|IsClosed|IsWon
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_mobile_number_says_more_of_a_person_than_the_companys(take_in):
     contacts = """
 Id|AccountId|LastName|FirstName|Phone|MobilePhone|CreatedDate

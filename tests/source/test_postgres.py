@@ -166,6 +166,7 @@ def test_every_table_is_the_same_from_postgres_and_from_parquet(database, tmp_pa
     assert everything(database.url) == everything(tmp_path / "world")
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_from_postgres_and_from_parquet(database, tmp_path, parquet_tables):
     simulate(tmp_path / "world", groups=40, seed=5)
     database.load(parquet_tables(tmp_path / "world"))
@@ -472,6 +473,7 @@ def test_bad_rows_are_reported_alike(database, tmp_path):
     assert problems == told(as_folder(tmp_path / "d", arrow(BAD)))
 
 
+@pytest.mark.slow
 def test_bad_rows_are_quarantined_alike(database, tmp_path):
     database.load(arrow(BAD))
     folder = as_folder(tmp_path / "d", arrow(BAD))
