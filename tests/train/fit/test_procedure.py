@@ -97,7 +97,7 @@ def test_the_calibrator_is_the_chosen_one_of_held_out_scores(learned):
     assert learned.scored_rows["readiness"].tolist() == readiness.tolist()
 
 
-def always_linear(rows, fold, held_out_trees, seed):
+def always_linear(rows, fold, held_out_trees, seed, threads):
     part = fit_linear_part(rows, 0.01, 0.4)
     return FittedLinear(part, 0.01, 0.9 * held_out_trees - 0.1, 0.01)
 
