@@ -23,7 +23,8 @@ from .primitives import (
     running_max_before,
     true_column,
 )
-from .values import AGGREGATE_FUNCTIONS, ENGINE, Function, unsupported_value, value_call
+from .values import AGGREGATE_FUNCTIONS, ENGINE, unsupported_value, value_call
+from .written import Call, Step
 
 RelationRule: TypeAlias = Callable[["QueryCompiler", Any], int]
 """Makes the steps of a relation, and gives the place of its rows."""
@@ -53,6 +54,7 @@ class QueryCompiler:
 
     Attributes:
         relation_rules: by the class of the relation.
+        needed: columns that are read, by relation.
         registers: constants in their places, None in those of results.
         tables_read: names of tables by their places.
         as_of_registers: places of the cut-off.
@@ -60,18 +62,19 @@ class QueryCompiler:
     """
 
     relation_rules: Mapping[Any, RelationRule]
+    needed: Mapping[Any, frozenset[str]]
     registers: list[Any] = field(default_factory=list)
     tables_read: dict[int, str] = field(default_factory=dict)
     as_of_registers: list[int] = field(default_factory=list)
-    steps: list[tuple[Function, tuple[int, ...], int]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     _relations: dict[Any, int] = field(default_factory=dict)
     _scopes: dict[Any, Scope] = field(default_factory=dict)
     _values: dict[Any, tuple[int, bool]] = field(default_factory=dict)
 
-    def emit(self, function: Function, *arguments: int) -> int:
+    def emit(self, call: Call, *arguments: int) -> int:
         """The place of a call's result."""
         target = self.new_register()
-        self.steps.append((function, arguments, target))
+        self.steps.append((call, arguments, target))
         return target
 
     def new_register(self, value: Any = None) -> int:

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from typing import Any
 
 from .rows import ListTable
-from .values import ByColumns, Function, NullPropagating
+from .values import Element, Function, NullPropagating
+from .written import Call, Written, quoted
+
+SYMBOLS: Mapping[Function, str] = {
+    operator.add: "{0} + {1}", operator.sub: "{0} - {1}", operator.mul: "{0} * {1}",
+    operator.truediv: "{0} / {1}", operator.and_: "{0} & {1}", operator.or_: "{0} | {1}",
+    operator.eq: "{0} == {1}", operator.ne: "{0} != {1}", operator.lt: "{0} < {1}",
+    operator.le: "{0} <= {1}", operator.gt: "{0} > {1}", operator.ge: "{0} >= {1}",
+    operator.not_: "not {0}",
+}  # fmt: skip
+"""What operators are in Python's own words."""
 
 
-def column_getter(name: str) -> Function:
+def column_getter(name: str) -> Written:
     """What gives a column of rows."""
-    return lambda rows: rows.columns[name]
+    return Written(f"{{0}}.columns[{quoted(name)}]")
 
 
-def map_columns(function: Function, is_scalar: Sequence[bool]) -> Function:
+def map_columns(function: Function, is_scalar: Sequence[bool]) -> Call:
     """What makes a column, value by value; some arguments are one value for all rows."""
-    over = (
-        function.over_columns
-        if isinstance(function, NullPropagating | ByColumns)
-        else partial(_call_on_columns, function)
-    )
-    if not any(is_scalar):
-        return over
-
-    def mapped(*columns: Any) -> list[Any]:
-        arguments = zip(columns, is_scalar, strict=True)
-        return over(*[repeat(one) if alone else one for one, alone in arguments])
-
-    return mapped
+    if isinstance(function, Element):
+        return _comprehension(function.expression, is_scalar, {})
+    if isinstance(function, NullPropagating):
+        return _null_propagating(function.function, is_scalar)
+    arguments = [
+        f"{{repeat}}({{{place}}})" if alone else f"{{{place}}}"
+        for place, alone in enumerate(is_scalar)
+    ]
+    names = {"function": function, "repeat": repeat}
+    return Written(f"list(map({{function}}, {', '.join(arguments)}))", names)
 
 
-def _call_on_columns(function: Function, *columns: Any) -> list[Any]:
-    return list(map(function, *columns))
+def _null_propagating(function: Function, is_scalar: Sequence[bool]) -> Written:
+    places = range(len(is_scalar))
+    value = SYMBOLS.get(function, f"{{function}}({', '.join(f'{{{place}}}' for place in places)})")
+    columns = [place for place in places if not is_scalar[place]]
+    nulls = " or ".join(f"{{{place}}} is None" for place in columns)
+    names = {} if function in SYMBOLS else {"function": function}
+    made = _comprehension(f"None if {nulls} else {value}", is_scalar, names)
+    if len(columns) == len(is_scalar):
+        return made
+    scalars = " or ".join(f"{{{place}}} is None" for place in places if is_scalar[place])
+    return Written(f"[None] * len({{{columns[0]}}}) if {scalars} else {made.template}", names)
+
+
+def _comprehension(expression: str, is_scalar: Sequence[bool], names: Mapping[str, Any]) -> Written:
+    """A column whose values an expression says, of the values of others and of single values."""
+    columns = [place for place, alone in enumerate(is_scalar) if not alone]
+    if expression == "{0}":
+        return Written(expression)
+    values = [f"{{{place}}}" if alone else f"v{place}" for place, alone in enumerate(is_scalar)]
+    value = expression.format(*values, **{name: f"{{{name}}}" for name in names})
+    variables = ", ".join(f"v{place}" for place in columns)
+    rows = ", ".join(f"{{{place}}}" for place in columns)
+    rows = rows if len(columns) == 1 else f"zip({rows}, strict=True)"
+    return Written(f"[{value} for {variables} in {rows}]", names)
 
 
 def repeat_value(value: Any, rows: ListTable) -> list[Any]:
@@ -77,16 +106,23 @@ def aggregate_groups(aggregate: Callable[[list[Any]], Any]) -> Function:
     """What reduces a column per group: values that are not null, and where a condition holds."""
 
     def reduced(groups: Groups, values: list[Any], where: list[Any] | None = None) -> list[Any]:
-        return [
-            aggregate(
-                [
-                    values[place]
-                    for place in places
-                    if values[place] is not None and (where is None or where[place])
-                ]
-            )
-            for places in groups.row_indices
-        ]
+        if where is not None:
+            return [
+                aggregate(
+                    [
+                        values[place]
+                        for place in places
+                        if where[place] and values[place] is not None
+                    ]
+                )
+                for places in groups.row_indices
+            ]
+        if None in values:
+            return [
+                aggregate([values[place] for place in places if values[place] is not None])
+                for places in groups.row_indices
+            ]
+        return [aggregate([values[place] for place in places]) for places in groups.row_indices]
 
     return reduced
 
