@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
@@ -72,11 +74,6 @@ def repeat_value(value: Any, rows: ListTable) -> list[Any]:
     return [value] * rows.size
 
 
-def true_column(rows: ListTable) -> list[Any]:
-    """A column that is never null, for counting rows."""
-    return [True] * rows.size
-
-
 def is_in(needles: list[Any], rows: ListTable) -> list[Any]:
     """Whether each value is among those of a table's one column, null as SQL has it."""
     options = frozenset(rows.columns[rows.column_names[0]])
@@ -84,22 +81,50 @@ def is_in(needles: list[Any], rows: ListTable) -> list[Any]:
     return [None if one is None and options else one in options or missing for one in needles]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Groups:
-    """Places of the rows of each group, in the order of their first rows."""
+    """Groups of rows with the same keys, in the order of their first rows.
 
-    keys: list[tuple[Any, ...]]
-    row_indices: list[list[int]]
+    Attributes:
+        row_keys: of each row; of several key columns a tuple.
+        width: how many key columns there are; without any, all rows are one group.
+    """
+
+    row_keys: Sequence[Any]
+    width: int
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many rows each has."""
+        return list(self._counts.values()) if self.width else [len(self.row_keys)]
+
+    @cached_property
+    def _counts(self) -> Counter[Any]:
+        return Counter(self.row_keys)
+
+    @cached_property
+    def row_indices(self) -> list[Sequence[int]]:
+        """Places of the rows of each."""
+        if not self.width:
+            return [range(len(self.row_keys))]
+        places: dict[Any, list[int]] = {}
+        for place, key in enumerate(self.row_keys):
+            if key in places:
+                places[key].append(place)
+            else:
+                places[key] = [place]
+        return list(places.values())
+
+    def key_column(self, place: int) -> list[Any]:
+        """One of the keys of each."""
+        return list(self._counts) if self.width == 1 else [key[place] for key in self._counts]
 
 
 def group_rows(rows: ListTable, *keys: list[Any]) -> Groups:
     """Groups of rows with the same keys; without keys one group, also of no rows."""
-    if not keys:
-        return Groups([()], [list(range(rows.size))])
-    indices_by_key: dict[tuple[Any, ...], list[int]] = {}
-    for place, key in enumerate(zip(*keys, strict=True)):
-        indices_by_key.setdefault(key, []).append(place)
-    return Groups(list(indices_by_key), list(indices_by_key.values()))
+    if len(keys) == 1:
+        return Groups(keys[0], 1)
+    return Groups(list(zip(*keys, strict=True)) if keys else range(rows.size), len(keys))
 
 
 def aggregate_groups(aggregate: Callable[[list[Any]], Any]) -> Function:
@@ -127,7 +152,12 @@ def aggregate_groups(aggregate: Callable[[list[Any]], Any]) -> Function:
     return reduced
 
 
-def partition_rows(rows: ListTable, *keys: list[Any]) -> list[list[int]]:
+def aggregate_all(aggregate: Function) -> Written:
+    """What reduces a column of all rows to one value, as `aggregate_groups` does."""
+    return Written("[{aggregate}([v for v in {0} if v is not None])]", {"aggregate": aggregate})
+
+
+def partition_rows(rows: ListTable, *keys: list[Any]) -> list[Sequence[int]]:
     """Places of the rows of each group."""
     return group_rows(rows, *keys).row_indices
 
@@ -135,7 +165,7 @@ def partition_rows(rows: ListTable, *keys: list[Any]) -> list[list[int]]:
 def order_partitions(keys: Sequence[tuple[bool, bool]]) -> Function:
     """What sorts the places of each part by columns: (ascending, nulls first) of each."""
 
-    def ordered(parts: list[list[int]], *columns: list[Any]) -> list[list[int]]:
+    def ordered(parts: list[Sequence[int]], *columns: list[Any]) -> list[Sequence[int]]:
         has_null = [None in column for column in columns]
         return [
             part if len(part) < 2 else _sort_indices(part, keys, columns, has_null)
@@ -146,14 +176,14 @@ def order_partitions(keys: Sequence[tuple[bool, bool]]) -> Function:
 
 
 def sort_indices(
-    indices: list[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
+    indices: Sequence[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
 ) -> list[int]:
     """Places of rows, sorted; rows that are equal keep their order."""
     return _sort_indices(indices, keys, columns, [None in column for column in columns])
 
 
 def _sort_indices(
-    indices: list[int],
+    indices: Sequence[int],
     keys: Sequence[tuple[bool, bool]],
     columns: Sequence[list[Any]],
     has_null: Sequence[bool],
@@ -172,7 +202,7 @@ def _sort_indices(
     return ordered
 
 
-def row_numbers(rows: ListTable, parts: list[list[int]]) -> list[int]:
+def row_numbers(rows: ListTable, parts: list[Sequence[int]]) -> list[int]:
     """The place of each row within its part, from 0."""
     numbers = [0] * rows.size
     for part in parts:
@@ -184,7 +214,7 @@ def row_numbers(rows: ListTable, parts: list[list[int]]) -> list[int]:
 def aggregate_partitions(aggregate: Callable[[list[Any]], Any]) -> Function:
     """What gives each row what its part reduces to."""
 
-    def reduced(rows: ListTable, parts: list[list[int]], values: list[Any]) -> list[Any]:
+    def reduced(rows: ListTable, parts: list[Sequence[int]], values: list[Any]) -> list[Any]:
         found = [None] * rows.size
         for part in parts:
             best = aggregate([values[place] for place in part if values[place] is not None])
@@ -195,7 +225,7 @@ def aggregate_partitions(aggregate: Callable[[list[Any]], Any]) -> Function:
     return reduced
 
 
-def running_max_before(rows: ListTable, parts: list[list[int]], values: list[Any]) -> list[Any]:
+def running_max_before(rows: ListTable, parts: list[Sequence[int]], values: list[Any]) -> list[Any]:
     """The greatest value of the rows before each in its part; null for the first."""
     found: list[Any] = [None] * rows.size
     for part in parts:

@@ -124,12 +124,13 @@ def _aggregate(c: QueryCompiler, op: Any) -> int:
     rows, scope = c.relation(op.parent), c.scope(op.parent)
     groups = c.emit(group_rows, rows, *(c.column(one, scope) for one in op.groups.values()))
     columns = {
-        name: c.emit(Written(f"[key[{place}] for key in {{0}}.keys]"), groups)
+        name: c.emit(Written(f"{{0}}.key_column({place})"), groups)
         for place, name in enumerate(op.groups)
         if name in c.needed[op]
     }
     # The rows of this scope are asked only for how many there are.
-    size = c.emit(Written("{table}(len({0}.keys), {{}}, ())", {"table": ListTable}), groups)
+    size = c.emit(Written("{table}(len({0}.sizes), {{}}, ())", {"table": ListTable}), groups)
+    c.keyed[groups] = bool(op.groups)
     group_scope = Scope({None: size}, (groups, scope))
     metrics = _needed(c, op, op.metrics)
     columns |= {name: c.column(one, group_scope) for name, one in metrics.items()}
