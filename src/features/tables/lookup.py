@@ -164,9 +164,10 @@ def _aggregate_by_group(
     """Each term of the groups, shape (groups,), by name."""
     summed = [term for term in terms if term.aggregation is Aggregation.SUM]
     columns = np.array([values[term.name] for term in summed], np.float64)
+    columns = columns.reshape(len(summed), group.size)
     place = group + np.arange(len(summed))[:, None] * groups
     sums = np.bincount(place.ravel(), columns.ravel(), len(summed) * groups).astype(np.float64)
-    found = dict(zip((term.name for term in summed), sums.reshape(-1, groups), strict=True))
+    found = dict(zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True))
     for term in terms:
         if term.name not in found:
             found[term.name] = _extreme_by_group(term, values[term.name], group, groups)
