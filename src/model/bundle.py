@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -81,7 +81,7 @@ class TreeEngine(Protocol):
     """What runs the trees in LightGBM's place, with the same numbers (see `explain.treeshap`)."""
 
     def predict(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
-        """Raw score of each row, shape (rows,)."""
+        """Raw score of each row, shape (rows,), or (rows, models) of several models at once."""
         ...
 
     def contributions(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ class Bundle:
         comparable: training snapshots that what-ifs are compared with; None for a model of a
             release without them.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
-        refit_engines: the same for each of the refits; empty for LightGBM itself.
+        refit_engine: what runs the trees of all refits at once; None for LightGBM itself.
     """
 
     trees: str
@@ -139,7 +139,7 @@ class Bundle:
     linear: LinearPart | None = None
     comparable: ComparableSnapshots | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
-    refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
+    refit_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -224,15 +224,14 @@ class Bundle:
 
     def refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of readiness by each refit, shape (refits, rows)."""
-        found = np.empty((len(self.refits), len(matrix)))
+        chances = np.empty((len(self.refits), len(matrix)))
         regressions = iter(regression_log_odds(self._refit_regressions, matrix))
-        for number, refit in enumerate(self.refits):
-            learned = self._predict_refit(number, matrix)
+        for number, learned in enumerate(self._predict_refits(matrix)):
+            refit = self.refits[number]
             if refit.linear is not None:
                 learned = refit.linear.blended(learned, next(regressions))
-            raw = self._with_rule(matrix, learned)
-            found[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
-        return found
+            chances[number] = refit.calibrator(self._with_rule(matrix, learned))
+        return np.asarray(logit(np.clip(chances, MIN_CHANCE, 1 - MIN_CHANCE)), np.float64)
 
     @cached_property
     def _regression(self) -> Regression | None:
@@ -248,10 +247,12 @@ class Bundle:
     def _refit_boosters(self) -> tuple[lgb.Booster, ...]:
         return tuple(_read_booster(refit.trees) for refit in self.refits)
 
-    def _predict_refit(self, number: int, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.refit_engines:
-            return self.refit_engines[number].predict(matrix, self.settings.model.threads)
-        return self._predict_booster(self._refit_boosters[number], matrix)
+    def _predict_refits(self, matrix: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+        """Raw scores by the trees of each refit, shape (rows,) each."""
+        if self.refit_engine is None:
+            return (self._predict_booster(one, matrix) for one in self._refit_boosters)
+        scores = self.refit_engine.predict(matrix, self.settings.model.threads)
+        return iter(scores.reshape(len(matrix), len(self.refits)).T)
 
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the raw score, above the average, shape (rows, features).

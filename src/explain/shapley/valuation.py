@@ -15,7 +15,7 @@ from ...features.declare.catalogue import Catalogue
 from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
 from ...model.bundle import Bundle
 from ...model.feature_matrix import encode_category
-from ..treeshap import compile_model_text
+from ..treeshap import compile_model_text, compile_model_texts
 from .coalition_aggregates import Floats, Integers, turn_to_columns
 
 
@@ -143,5 +143,5 @@ def with_compiled_trees(bundle: Bundle) -> Bundle:
     return replace(
         bundle,
         tree_engine=compile_model_text(bundle.trees),
-        refit_engines=tuple(compile_model_text(refit.trees) for refit in bundle.refits),
+        refit_engine=compile_model_texts([refit.trees for refit in bundle.refits]),
     )

@@ -1,5 +1,5 @@
 """LightGBM trees, scored and explained exactly by compiled code; usable with any booster."""
 
-from .compiled_trees import Trees, compile_model_text, fast_trees
+from .compiled_trees import Trees, compile_model_text, compile_model_texts, fast_trees
 
-__all__ = ["Trees", "compile_model_text", "fast_trees"]
+__all__ = ["Trees", "compile_model_text", "compile_model_texts", "fast_trees"]

@@ -7,7 +7,7 @@ to the batch to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,10 +78,7 @@ class GroupLookup:
         row_of_group = {group_id: number for number, group_id in enumerate(ids)}
         owners = self.people["group_id"].to_pylist()
         group = np.array([row_of_group[group_id] for group_id in owners], dtype=np.intp)
-        aggregates = {
-            term.name: _aggregate_by_group(term, self.terms[term.name], group, len(ids))
-            for term in self.catalogue.terms
-        }
+        aggregates = _aggregate_by_group(self.catalogue.terms, self.terms, group, len(ids))
         features = feature_evaluator(self.catalogue)({**_columns(self.facts), **aggregates})
         types = {
             f.name: pa.string() if f.categorical else pa.float64() for f in self.catalogue.features
@@ -162,10 +159,24 @@ def _columns(table: pa.Table) -> Columns:
 
 
 def _aggregate_by_group(
+    terms: Sequence[Term], values: Mapping[str, Any], group: NDArray[np.intp], groups: int
+) -> dict[str, NDArray[np.float64]]:
+    """Each term of the groups, shape (groups,), by name."""
+    summed = [term for term in terms if term.aggregation is Aggregation.SUM]
+    columns = np.array([values[term.name] for term in summed], np.float64)
+    columns = columns.reshape(len(summed), group.size)
+    place = group + np.arange(len(summed))[:, None] * groups
+    sums = np.bincount(place.ravel(), columns.ravel(), len(summed) * groups).astype(np.float64)
+    found = dict(zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True))
+    for term in terms:
+        if term.name not in found:
+            found[term.name] = _extreme_by_group(term, values[term.name], group, groups)
+    return found
+
+
+def _extreme_by_group(
     term: Term, values: NDArray[np.float64], group: NDArray[np.intp], groups: int
 ) -> NDArray[np.float64]:
-    if term.aggregation is Aggregation.SUM:
-        return np.bincount(group, values, groups).astype(np.float64)
     numbers = np.full(groups, np.nan)
     best = np.fmin if term.aggregation is Aggregation.MIN else np.fmax
     best.at(numbers, group, values)
