@@ -107,11 +107,9 @@ def empty_store(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_database(server) -> str:
-    """The options of a database that begins as a copy of an empty store."""
-    made = server.database()
-    with open_store(made.url):
-        return f"TEMPLATE {sa.make_url(made.url).database}"
+def free_stores() -> list[str]:
+    """URLs of stores in PostgreSQL that tests are done with and that hold nothing."""
+    return []
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -119,9 +117,14 @@ def store(request, tmp_path) -> Iterator[Store]:
     """An empty store."""
     if request.param == "sqlite":
         path = shutil.copy(request.getfixturevalue("empty_store"), tmp_path / "store.sqlite")
-        url = f"sqlite:///{path}"
-    else:
-        options = request.getfixturevalue("empty_database")
-        url = request.getfixturevalue("server").database(options).url
+        with open_store(f"sqlite:///{path}") as store:
+            yield store
+        return
+    free = request.getfixturevalue("free_stores")
+    url = free.pop() if free else request.getfixturevalue("server").database().url
     with open_store(url) as store:
         yield store
+        with store.begin() as connection:
+            tables = ", ".join(table.fullname for table in metadata.sorted_tables)
+            connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY"))
+    free.append(url)
