@@ -135,10 +135,18 @@ def regression_log_odds(regressions: Sequence[Regression], matrix: Floats) -> Fl
             terms = regression.terms(logarithms)
             if len(terms):
                 terms[0] += regression.intercept
-                found[number, rows] = np.add.accumulate(terms, axis=0, out=terms)[-1]
+                found[number, rows] = _sum_in_order(terms)
             else:
                 found[number, rows] = regression.intercept
     return found
+
+
+def _sum_in_order(terms: Floats) -> Floats:
+    """Sum of each column from the first term to the last, shape (rows,)."""
+    if terms.shape[1] == 1:
+        # numpy adds a single column in pairs; several it adds row by row, all columns at once.
+        return np.asarray(np.add.accumulate(terms, axis=0)[-1], dtype=np.float64)
+    return np.asarray(np.add.reduce(terms, axis=0), dtype=np.float64)
 
 
 def _blocks(rows: int) -> Iterator[slice]:

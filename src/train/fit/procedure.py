@@ -128,7 +128,7 @@ def fit_bundle(
         fingerprint: of the data.
         progress: called with a label and the share done.
         tuned: parameters of LightGBM that replace the preset's.
-        max_rounds: trees at most; None for `trees.ROUNDS`.
+        max_rounds: trees at most; None for `trees.most_rounds`.
         follow_newest: the calibrator rests on the newest labels: the level has been seen to move.
         refits: to other accounts, for the interval of a readiness (see `refits.fit_refits`).
     """
@@ -218,7 +218,9 @@ def _fit_raw_score(
 ) -> _RawScore:
     fitted, linear = None, None
     if enough_to_fit(rows):
-        parameters = lightgbm_parameters(settings.model, catalogue.features, tuned)
+        parameters = lightgbm_parameters(
+            settings.model, catalogue.features, tuned, rows.converted.size
+        )
         fitted = fit_trees(rows, parameters, progress, max_rounds)
         linear = choose_linear(
             rows, fitted.fold, fitted.held_out, settings.model.seed, settings.model.threads

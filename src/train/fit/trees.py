@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import lightgbm as lgb
@@ -16,6 +17,7 @@ from ...contract import BadInput
 from ...features import Feature
 from ...settings import ModelSettings
 from ...support.progress import Progress
+from .learning_curve import best_step, learning_curve
 from .threads import fit_side_by_side
 
 FOLDS = 5
@@ -34,6 +36,11 @@ MIN_ACCOUNTS = 2 * FOLDS
 SMALL_CELLS = 2_000_000
 """Rows times features below which a fit takes one thread: more would wait for each other at every
 split, and on a machine that has other work wait for their turn as well (six times the CPU time)."""
+
+LARGE_ROWS, LARGE_LEARNING_RATE, LARGE_ROUNDS = 40_000, 0.045, 300
+"""Rows from which trees learn faster than the preset says, and are fewer: three quarters of the
+time for the same held-out log loss (0.1807 with 300 trees and 0.1806 with 400 on 91,000 simulated
+rows). With fewer rows there is the time for small steps."""
 
 COLUMN_WISE_ROWS = 30_000
 """Rows from which LightGBM counts one column after the other, to the same trees: the histograms of
@@ -86,6 +93,19 @@ class TrainingMatrix:
     names: tuple[str, ...]
     category_indices: tuple[int, ...]
 
+    @cached_property
+    def binned(self) -> lgb.Dataset:
+        """All rows as LightGBM reads them: their values in bins whose edges know no outcome."""
+        data = lgb.Dataset(
+            self.x,
+            self.converted.astype(np.float64),
+            weight=self.weight,
+            feature_name=list(self.names),
+            categorical_feature=list(self.category_indices),
+            params={"verbosity": -1, "feature_pre_filter": False, "num_threads": 1},
+        )
+        return data.construct()
+
 
 @dataclass(frozen=True)
 class FittedTrees:
@@ -125,7 +145,10 @@ def group_weights(
 
 
 def lightgbm_parameters(
-    model: ModelSettings, features: Sequence[Feature], tuned: Mapping[str, Any] | None = None
+    model: ModelSettings,
+    features: Sequence[Feature],
+    tuned: Mapping[str, Any] | None = None,
+    rows: int = 0,
 ) -> dict[str, Any]:
     """LightGBM's parameters: the preset, what was tuned, and the settings.
 
@@ -133,8 +156,10 @@ def lightgbm_parameters(
         model: seed, threads and whether directions are held.
         features: the catalogue's, in the order of the columns.
         tuned: parameters that replace those of the preset.
+        rows: to learn from; see `LARGE_ROWS`.
     """
-    parameters = {**PRESET, **(tuned or {}), "seed": model.seed, "num_threads": model.threads}
+    preset = {**PRESET, "learning_rate": LARGE_LEARNING_RATE} if rows >= LARGE_ROWS else PRESET
+    parameters = {**preset, **(tuned or {}), "seed": model.seed, "num_threads": model.threads}
     if model.monotone:
         sign = {"up": 1, "down": -1, None: 0}
         parameters[MONOTONE_CONSTRAINTS] = [sign[f.direction] for f in features]
@@ -166,7 +191,7 @@ def fit_trees(
         rows: to learn from.
         parameters: of LightGBM.
         progress: called with a label and the share done.
-        max_rounds: trees at most; None for `ROUNDS`.
+        max_rounds: trees at most; None for `most_rounds`.
 
     Raises:
         BadInput: too few conversions, or all from one group.
@@ -180,18 +205,24 @@ def fit_trees(
             "or set a longer [target] horizon_days"
         )
     fold = assign_folds(rows, int(parameters["seed"]))
-    held_out, booster = _fit_by_rounds(rows, fold, parameters, max_rounds or ROUNDS, progress)
-    best_step = _best_step(held_out, rows.converted)
-    rounds = (best_step + 1) * ROUNDS_STEP
-    learning_curve = _learning_curve(held_out, rows.converted, fold)
+    most = min(max_rounds or ROUNDS, most_rounds(rows, parameters))
+    held_out, booster = _fit_by_rounds(rows, fold, parameters, most, progress)
+    best = best_step(held_out, rows.converted)
+    rounds = (best + 1) * ROUNDS_STEP
     return FittedTrees(
         booster_text(booster, rounds),
         rounds,
-        held_out[best_step],
+        held_out[best],
         fold,
         dict(parameters),
-        learning_curve,
+        learning_curve(held_out, rows.converted, fold, ROUNDS_STEP),
     )
+
+
+def most_rounds(rows: TrainingMatrix, parameters: Mapping[str, Any]) -> int:
+    """Trees at most; fewer where many rows are learned from in large steps."""
+    fast = parameters["learning_rate"] >= LARGE_LEARNING_RATE
+    return LARGE_ROUNDS if fast and rows.converted.size >= LARGE_ROWS else ROUNDS
 
 
 def max_refit_rounds(judged: FittedTrees | None) -> int | None:
@@ -219,6 +250,8 @@ def _fit_by_rounds(
     boosters: dict[int, lgb.Booster] = {}
     held_out = np.empty((max_rounds // ROUNDS_STEP, rows.converted.size))
     done = 0
+    if rows.converted.size >= LARGE_ROWS:
+        rows.binned  # noqa: B018 - made here, once, not by the first fits side by side
 
     def fit_without(number: int, threads: int) -> None:
         if done:
@@ -241,7 +274,7 @@ def _fit_by_rounds(
             progress("trees", (portion * len(numbers) + place) / (2 * len(numbers)))
         done = rounds
         so_far = held_out[: done // ROUNDS_STEP]
-        least_at = (_best_step(so_far, rows.converted) + 1) * ROUNDS_STEP
+        least_at = (best_step(so_far, rows.converted) + 1) * ROUNDS_STEP
         if done == max_rounds or least_at + PATIENCE <= done:
             break
     progress("trees", 1.0)
@@ -272,10 +305,6 @@ def _log_odds_by_rounds(booster: lgb.Booster, x: Floats, steps: int, threads: in
     return log_odds
 
 
-def _best_step(held_out: Floats, converted: NDArray[np.bool_]) -> int:
-    return int(np.argmin([np.mean(_row_losses(scores, converted)) for scores in held_out]))
-
-
 def train_booster(
     rows: TrainingMatrix,
     row_indices: NDArray[np.intp],
@@ -285,19 +314,26 @@ def train_booster(
     to_go_on: bool = False,
 ) -> lgb.Booster:
     """Trees fitted to some of the rows; `to_go_on` keeps what `update` needs to add more."""
-    data = lgb.Dataset(
+    own = dict(parameters)
+    if row_indices.size * len(rows.names) < SMALL_CELLS:
+        own["num_threads"] = 1
+    if row_indices.size >= COLUMN_WISE_ROWS and own.pop("force_row_wise", False):
+        own["force_col_wise"] = True
+    data = _dataset(rows, row_indices)
+    return lgb.train(own, data, rounds, keep_training_booster=to_go_on)
+
+
+def _dataset(rows: TrainingMatrix, row_indices: NDArray[np.intp]) -> lgb.Dataset:
+    """Some of the rows; of many, all are put into bins once, whichever parts are learned from."""
+    if rows.converted.size >= LARGE_ROWS:
+        return rows.binned.subset(row_indices.tolist())
+    return lgb.Dataset(
         rows.x[row_indices],
         rows.converted[row_indices].astype(np.float64),
         weight=rows.weight[row_indices],
         feature_name=list(rows.names),
         categorical_feature=list(rows.category_indices),
     )
-    own = dict(parameters)
-    if row_indices.size * len(rows.names) < SMALL_CELLS:
-        own["num_threads"] = 1
-    if row_indices.size >= COLUMN_WISE_ROWS and own.pop("force_row_wise", False):
-        own["force_col_wise"] = True
-    return lgb.train(own, data, rounds, keep_training_booster=to_go_on)
 
 
 def booster_text(booster: lgb.Booster, rounds: int | None = None) -> str:
@@ -357,26 +393,3 @@ def select_rows(rows: TrainingMatrix, chosen: NDArray[np.intp]) -> TrainingMatri
 
 def _count_converted_units(unit: NDArray[np.object_], converted: NDArray[np.bool_]) -> int:
     return len(set(unit[converted]))
-
-
-def _row_losses(log_odds: Floats, converted: NDArray[np.bool_]) -> Floats:
-    return np.asarray(np.logaddexp(0.0, log_odds) - log_odds * converted, dtype=np.float64)
-
-
-def _learning_curve(
-    held_out: Floats, converted: NDArray[np.bool_], fold: NDArray[np.intp]
-) -> pd.DataFrame:
-    losses = np.array([_row_losses(scores, converted) for scores in held_out])
-    return pd.DataFrame(
-        [
-            {
-                "fold": int(number),
-                "trees": (step + 1) * ROUNDS_STEP,
-                "log_loss": float(losses[step, fold == number].mean()),
-                "rows": int((fold == number).sum()),
-                "conversions": int(converted[fold == number].sum()),
-            }
-            for number in np.unique(fold)
-            for step in range(len(losses))
-        ]
-    )

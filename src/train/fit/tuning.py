@@ -132,7 +132,9 @@ def tune(
     def objective(trial: optuna.Trial) -> float:
         parameters = _suggest_parameters(trial) if completed_trials() else {}
         loss, trees = _validation_loss(
-            rows, folds, lightgbm_parameters(settings.model, features, parameters)
+            rows,
+            folds,
+            lightgbm_parameters(settings.model, features, parameters, rows.converted.size),
         )
         trial.set_user_attr("trees", trees)
         trial.set_user_attr("parameters", parameters)

@@ -350,6 +350,42 @@ def test_parameters_are_the_preset_then_what_was_tuned_then_the_settings():
     assert MONOTONE_CONSTRAINTS not in found
 
 
+def test_many_rows_are_learned_in_larger_steps_unless_tuning_says_otherwise():
+    few, many = room.LARGE_ROWS - 1, room.LARGE_ROWS
+    rate = [
+        lightgbm_parameters(ModelSettings(), (), tuned, count)["learning_rate"]
+        for tuned, count in ((None, few), (None, many), ({"learning_rate": 0.02}, many))
+    ]
+    assert rate == [PRESET["learning_rate"], room.LARGE_LEARNING_RATE, 0.02]
+
+
+def test_larger_steps_on_many_rows_need_fewer_trees(monkeypatch, spied):
+    spy = spied(scores=lambda _x, rounds: -rounds / 1000)  # the more trees, the better
+    monkeypatch.setattr(room, "LARGE_ROWS", 360)
+    parameters = lightgbm_parameters(ModelSettings(), (), None, 360)
+    assert fit_trees(rows(), parameters, quiet).rounds == room.LARGE_ROUNDS
+    assert fit_trees(rows(), {**parameters, "learning_rate": 0.02}, quiet).rounds == ROUNDS
+    assert {one.rounds for one in spy.fits} == {room.LARGE_ROUNDS, ROUNDS}
+
+
+def test_many_rows_are_put_into_bins_once_for_the_trees_of_every_part(monkeypatch):
+    x = np.column_stack([rows().x[:, :2] % 3, rows().x[:, 2:].round().clip(-1, 1)])
+    given_rows = replace(rows(), x=x)  # of three values a column the bins of a part are the same
+    part = np.flatnonzero(rows().x[:, 0] % 2)
+    of_part = room.train_booster(given_rows, part, how(threads=1), ROUNDS_STEP)
+    monkeypatch.setattr(room, "LARGE_ROWS", 360)
+    made = []
+    construct = lgb.Dataset.construct
+    monkeypatch.setattr(
+        lgb.Dataset, "construct", lambda data: made.append(data.reference) or construct(data)
+    )
+    of_all = room.train_booster(given_rows, part, how(threads=1), ROUNDS_STEP)
+    assert {id(reference) for reference in made} == {id(None), id(given_rows.binned)}
+    one, other = (booster.predict(x, raw_score=True) for booster in (of_part, of_all))
+    assert np.ptp(one) > 0.5
+    assert one == pytest.approx(other, abs=1e-12)
+
+
 def test_directions_are_held_only_where_the_settings_say_so():
     features = [SimpleNamespace(direction=way) for way in ("up", None, "down")]
     assert lightgbm_parameters(ModelSettings(monotone=True), features)[MONOTONE_CONSTRAINTS] == [
