@@ -167,7 +167,9 @@ def _aggregate_by_group(
     columns = columns.reshape(len(summed), group.size)
     place = group + np.arange(len(summed))[:, None] * groups
     sums = np.bincount(place.ravel(), columns.ravel(), len(summed) * groups).astype(np.float64)
-    found = dict(zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True))
+    found = dict(
+        zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True)
+    )
     for term in terms:
         if term.name not in found:
             found[term.name] = _extreme_by_group(term, values[term.name], group, groups)
