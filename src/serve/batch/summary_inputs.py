@@ -95,6 +95,7 @@ def member_facts(
     role_actions = {
         action.role: action for action in stakeholders.actions if action.action == "engage_role"
     }
+    strongest = _strongest_themes(stakeholders, themes)
     members = []
     for index, contact_id in enumerate(stakeholders.group.contact_ids):
         activity = inputs.recent_activity.get((stakeholders.group.group_id, contact_id))
@@ -112,7 +113,7 @@ def member_facts(
                 activities_30d=activities_30d,
                 top_kinds=() if activity is None else activity.top_kinds,
                 contents=() if activity is None else activity.contents,
-                theme=_strongest_theme(stakeholders, index, themes),
+                theme=strongest[index],
                 single_point=index == stakeholders.single_point_index,
                 best_action=None
                 if action is None
@@ -122,12 +123,16 @@ def member_facts(
     return tuple(members)
 
 
-def _strongest_theme(
-    stakeholders: GroupStakeholders, index: int, themes: Sequence[str]
-) -> str | None:
-    """The theme that carried most of a member's contribution, its way; None where none did."""
-    pulls = stakeholders.contributions_by_theme[index] * np.sign(stakeholders.points[index])
-    return themes[int(np.argmax(pulls))] if pulls.size and pulls.max() > 0 else None
+def _strongest_themes(stakeholders: GroupStakeholders, themes: Sequence[str]) -> list[str | None]:
+    """The theme that carried most of each member's contribution, its way; None where none did."""
+    pulls = stakeholders.contributions_by_theme * np.sign(stakeholders.points)[:, None]
+    if not pulls.size:
+        return [None] * len(pulls)
+    strongest = pulls.argmax(axis=1).tolist()
+    pulled = (pulls.max(axis=1) > 0).tolist()
+    return [
+        themes[place] if any_did else None for place, any_did in zip(strongest, pulled, strict=True)
+    ]
 
 
 def action_facts(

@@ -118,11 +118,11 @@ def collect_snapshots(
         progress("snapshots", number / len(cutoffs))
         converted = converted_groups(stage_events, target, as_of)
         with open_snapshot(source, catalogue, as_of) as snapshot:
+            if members:  # first: the features are then made of the member rows that are kept
+                engaged.append(engaged_members(snapshot, catalogue, converted))
             table = snapshot.features()
             features.append(table)
             keys.append(_snapshot_keys(snapshot, table, converted))
-            if members:
-                engaged.append(engaged_members(snapshot, catalogue, converted))
         for days, parts in converted_by_horizon.items():
             converted_within = converted_groups(
                 stage_events, replace(target, horizon_days=days, more_horizons_days=()), as_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from ...model.linear import (
     standardise,
 )
 from .calibration import fit_platt
+from .threads import fit_side_by_side, linear_algebra_on_one_thread
 from .trees import TrainingMatrix, rows_of_drawn_accounts
 
 PENALTIES = (1e-4, 1e-3, 1e-2)
@@ -56,7 +57,11 @@ class FittedLinear:
 
 
 def choose_linear(
-    rows: TrainingMatrix, fold: NDArray[np.intp], held_out_trees: Floats, seed: int
+    rows: TrainingMatrix,
+    fold: NDArray[np.intp],
+    held_out_trees: Floats,
+    seed: int,
+    threads: int = 1,
 ) -> FittedLinear | None:
     """The linear part that saves held-out log loss beside the trees; None where none does.
 
@@ -70,14 +75,15 @@ def choose_linear(
         fold: shape (rows,); of `FittedTrees`.
         held_out_trees: shape (rows,); of `FittedTrees`.
         seed: of the draw of accounts where there are many rows.
+        threads: that fit folds side by side; the result is the same at any number.
     """
     chosen = rows_of_drawn_accounts(rows, CHOICE_ROWS, seed)
     trees, converted = held_out_trees[chosen], rows.converted[chosen]
     account = np.unique(rows.account_id[chosen], return_inverse=True)[1]
     before = _calibrated_losses(trees, converted)
     candidates = []
-    for penalty in PENALTIES:
-        linear = _held_out(rows, chosen, fold[chosen], penalty)
+    by_penalty = _held_out(rows, chosen, fold[chosen], PENALTIES, threads)
+    for penalty, linear in zip(PENALTIES, by_penalty, strict=True):
         losses = {
             share: _calibrated_losses((1 - share) * trees + share * linear, converted)
             for share in SHARES
@@ -89,8 +95,10 @@ def choose_linear(
     gain = 1 - float(losses[share].mean() / before.mean())
     if gain < MIN_GAIN:
         return None
-    held_out = _held_out(rows, np.arange(rows.converted.size), fold, penalty)
-    return FittedLinear(fit_linear_part(rows, penalty, share), penalty, held_out, gain)
+    (held_out,) = _held_out(rows, np.arange(rows.converted.size), fold, [penalty], threads)
+    with linear_algebra_on_one_thread():
+        part = fit_linear_part(rows, penalty, share)
+    return FittedLinear(part, penalty, held_out, gain)
 
 
 def _smallest_within_one_error(losses: Mapping[float, Floats], account: NDArray[np.intp]) -> float:
@@ -113,7 +121,7 @@ def fit_linear_part(rows: TrainingMatrix, penalty: float, share: float) -> Linea
         penalty: inverse strength.
         share: of the regression in the raw score.
     """
-    fit = _fit(rows, np.flatnonzero(rows.weight > 0), penalty)
+    (fit,) = _fit(rows, np.flatnonzero(rows.weight > 0), [penalty])
     terms = [
         LinearTerm(rows.names[column], centre, scale, slope, mean)
         for column, centre, scale, slope, mean in zip(
@@ -125,7 +133,10 @@ def fit_linear_part(rows: TrainingMatrix, penalty: float, share: float) -> Linea
     return LinearPart(share, fit.intercept, tuple(terms))
 
 
-def _fit(rows: TrainingMatrix, chosen: NDArray[np.intp], penalty: float) -> Regression:
+def _fit(
+    rows: TrainingMatrix, chosen: NDArray[np.intp], penalties: Sequence[float]
+) -> list[Regression]:
+    """The regression of the chosen rows by each penalty."""
     categories = set(rows.category_indices)
     columns, centres, scales, predictors = [], [], [], []
     for column in range(len(rows.names)):
@@ -138,29 +149,44 @@ def _fit(rows: TrainingMatrix, chosen: NDArray[np.intp], penalty: float) -> Regr
         scales.append(scale)
         predictors.append(standardise(values, centres[-1], scale))
     z = np.column_stack(predictors) if columns else np.empty((chosen.size, 0))
-    regression = LogisticRegression(C=penalty, solver=SOLVER, tol=TOLERANCE)
-    regression.fit(z, rows.converted[chosen], rows.weight[chosen])
-    slope = np.asarray(regression.coef_[0], dtype=np.float64)
-    numbers = (np.array(centres), np.array(scales), slope, slope * z.mean(axis=0))
-    return Regression(
-        float(regression.intercept_[0]),
-        np.array(columns, dtype=np.intp),
-        *(one[:, None] for one in numbers),
-    )
+    fits = []
+    for penalty in penalties:
+        regression = LogisticRegression(C=penalty, solver=SOLVER, tol=TOLERANCE)
+        regression.fit(z, rows.converted[chosen], rows.weight[chosen])
+        slope = np.asarray(regression.coef_[0], dtype=np.float64)
+        numbers = (np.array(centres), np.array(scales), slope, slope * z.mean(axis=0))
+        fits.append(
+            Regression(
+                float(regression.intercept_[0]),
+                np.array(columns, dtype=np.intp),
+                *(one[:, None] for one in numbers),
+            )
+        )
+    return fits
 
 
 def _held_out(
     rows: TrainingMatrix,
     chosen: NDArray[np.intp],
     fold: NDArray[np.intp],
-    penalty: float,
+    penalties: Sequence[float],
+    threads: int,
 ) -> Floats:
-    """Log-odds of the chosen rows, each from a regression without its fold, shape (chosen,)."""
-    scores = np.empty(chosen.size)
-    for number in np.unique(fold):
+    """Log-odds by each penalty of the chosen rows, each from a regression without its fold.
+
+    Returns:
+        Shape (penalties, chosen).
+    """
+    scores = np.empty((len(penalties), chosen.size))
+
+    def fit_fold(number: int, _threads: int) -> None:
         held_out = fold == number
-        fit = _fit(rows, chosen[~held_out], penalty)
-        scores[held_out] = regression_log_odds([fit], rows.x[chosen[held_out]])[0]
+        x = rows.x[chosen[held_out]]
+        for place, fit in enumerate(_fit(rows, chosen[~held_out], penalties)):
+            scores[place, held_out] = regression_log_odds([fit], x)[0]
+
+    for _fitted in fit_side_by_side(fit_fold, np.unique(fold).tolist(), threads):
+        pass
     return scores
 
 

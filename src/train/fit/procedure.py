@@ -220,7 +220,9 @@ def _fit_raw_score(
     if enough_to_fit(rows):
         parameters = lightgbm_parameters(settings.model, catalogue.features, tuned)
         fitted = fit_trees(rows, parameters, progress, max_rounds)
-        linear = choose_linear(rows, fitted.fold, fitted.held_out, settings.model.seed)
+        linear = choose_linear(
+            rows, fitted.fold, fitted.held_out, settings.model.seed, settings.model.threads
+        )
     blend = _fit_blend(training, rows, settings, fitted)
     return _RawScore(fitted, linear, blend, _held_out_log_odds(training, fitted, linear, blend))
 

@@ -1,13 +1,15 @@
-"""Fits that do not need each other, side by side, each on its share of the threads."""
+"""Fits that do not need each other, side by side, and linear algebra on one thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import lightgbm as lgb
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,8 +31,21 @@ def fit_side_by_side(
     """
     side_by_side = max(1, min(threads, len(items)))
     each = max(1, threads // side_by_side)
-    with ThreadPoolExecutor(side_by_side, initializer=_silence_lightgbm) as pool:
+    pool = ThreadPoolExecutor(side_by_side, initializer=_silence_lightgbm)
+    with linear_algebra_on_one_thread(), pool:
         yield from pool.map(lambda item: fit(item, each), items)
+
+
+@contextmanager
+def linear_algebra_on_one_thread() -> Iterator[None]:
+    """A block whose products of matrices are computed by the thread that asks for them.
+
+    The threads of BLAS wait for each other by going round in circles. On regressions of some
+    thousand rows that is most of the CPU time, and on a machine that has other work of the wall
+    time, too. Their sums also depend on how many they are.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def _silence_lightgbm() -> None:

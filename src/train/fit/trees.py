@@ -26,6 +26,7 @@ ROUNDS_STEP = 25
 FIRST_ROUNDS, PATIENCE = 200, 50
 # The folds choose; this only bounds their time. What is judged may have learned from one cut-off.
 REFIT_ROUNDS_BEYOND = 8 * ROUNDS_STEP
+NO_FOLD = -1  # of trees that no row is held out from
 MIN_CONVERSIONS = 10
 # With fewer accounts a fold would be most of the data: groups are held out instead.
 MIN_ACCOUNTS = 2 * FOLDS
@@ -33,6 +34,11 @@ MIN_ACCOUNTS = 2 * FOLDS
 SMALL_CELLS = 2_000_000
 """Rows times features below which a fit takes one thread: more would wait for each other at every
 split, and on a machine that has other work wait for their turn as well (six times the CPU time)."""
+
+COLUMN_WISE_ROWS = 30_000
+"""Rows from which LightGBM counts one column after the other, to the same trees: the histograms of
+all columns at once are more than a core's cache holds, and row by row takes a third longer; with
+fewer rows it takes less."""
 
 MONOTONE_CONSTRAINTS = "monotone_constraints"
 
@@ -174,14 +180,17 @@ def fit_trees(
             "or set a longer [target] horizon_days"
         )
     fold = assign_folds(rows, int(parameters["seed"]))
-    held_out = _held_out_by_rounds(rows, fold, parameters, max_rounds or ROUNDS, progress)
+    held_out, booster = _fit_by_rounds(rows, fold, parameters, max_rounds or ROUNDS, progress)
     best_step = _best_step(held_out, rows.converted)
     rounds = (best_step + 1) * ROUNDS_STEP
-    booster = train_booster(rows, np.arange(rows.converted.size), parameters, rounds)
-    progress("trees", 1.0)
     learning_curve = _learning_curve(held_out, rows.converted, fold)
     return FittedTrees(
-        booster_text(booster), rounds, held_out[best_step], fold, dict(parameters), learning_curve
+        booster_text(booster, rounds),
+        rounds,
+        held_out[best_step],
+        fold,
+        dict(parameters),
+        learning_curve,
     )
 
 
@@ -190,21 +199,28 @@ def max_refit_rounds(judged: FittedTrees | None) -> int | None:
     return None if judged is None else min(ROUNDS, judged.rounds + REFIT_ROUNDS_BEYOND)
 
 
-def _held_out_by_rounds(
+def _fit_by_rounds(
     rows: TrainingMatrix,
     fold: NDArray[np.intp],
     parameters: Mapping[str, Any],
     max_rounds: int,
     progress: Progress,
-) -> Floats:
-    """Log-odds of every row, held out, after each `ROUNDS_STEP` trees, shape (steps, rows)."""
-    fold_count = int(fold.max()) + 1
+) -> tuple[Floats, lgb.Booster]:
+    """Log-odds of every row, held out, after each `ROUNDS_STEP` trees, and the trees of all rows.
+
+    The trees of all rows are fitted beside those of the folds, which say only afterwards how many
+    of them are the best: the first ones are the same however many follow, and no thread waits.
+
+    Returns:
+        Shape (steps, rows), and at least as many trees.
+    """
     progress("trees", 0.0)
+    numbers = (NO_FOLD, *range(int(fold.max()) + 1))  # the longest first
     boosters: dict[int, lgb.Booster] = {}
     held_out = np.empty((max_rounds // ROUNDS_STEP, rows.converted.size))
     done = 0
 
-    def fit_fold(number: int, threads: int) -> None:
+    def fit_without(number: int, threads: int) -> None:
         if done:
             for _round in range(rounds - done):
                 boosters[number].update()
@@ -212,23 +228,48 @@ def _held_out_by_rounds(
             kept_in = np.flatnonzero(fold != number)
             own = {**parameters, "num_threads": threads}
             boosters[number] = train_booster(rows, kept_in, own, rounds, to_go_on=True)
-        held_out_rows = np.flatnonzero(fold == number)
-        x = rows.x[held_out_rows]
-        for step in range(done // ROUNDS_STEP, rounds // ROUNDS_STEP):
-            held_out[step, held_out_rows] = boosters[number].predict(
-                x, raw_score=True, num_iteration=(step + 1) * ROUNDS_STEP, num_threads=threads
-            )
+        if number == NO_FOLD:
+            return
+        held_out_rows, steps = np.flatnonzero(fold == number), rounds // ROUNDS_STEP
+        held_out[:steps, held_out_rows] = _log_odds_by_rounds(
+            boosters[number], rows.x[held_out_rows], steps, threads
+        )
 
     for portion, rounds in enumerate((min(FIRST_ROUNDS, max_rounds), max_rounds)):
-        fits = fit_side_by_side(fit_fold, range(fold_count), int(parameters["num_threads"]))
-        for number, _fitted in enumerate(fits):
-            progress("trees", (portion * fold_count + number + 1) / (2 * fold_count + 1))
+        fits = fit_side_by_side(fit_without, numbers, int(parameters["num_threads"]))
+        for place, _fitted in enumerate(fits, start=1):
+            progress("trees", (portion * len(numbers) + place) / (2 * len(numbers)))
         done = rounds
         so_far = held_out[: done // ROUNDS_STEP]
         least_at = (_best_step(so_far, rows.converted) + 1) * ROUNDS_STEP
         if done == max_rounds or least_at + PATIENCE <= done:
             break
-    return so_far
+    progress("trees", 1.0)
+    return so_far, boosters[NO_FOLD]
+
+
+def _log_odds_by_rounds(booster: lgb.Booster, x: Floats, steps: int, threads: int) -> Floats:
+    """Log-odds after each `ROUNDS_STEP` trees, shape (steps, rows).
+
+    Each tree is walked once, and its leaves are added in the order that LightGBM adds them in, so
+    the sums are its own to the last bit.
+
+    Args:
+        booster: the trees; fewer than the steps need where no further split was found.
+        x: shape (rows, features).
+        steps: how many.
+        threads: of LightGBM.
+    """
+    leaf = np.asarray(booster.predict(x, pred_leaf=True, num_threads=threads), dtype=np.intp)
+    log_odds = np.zeros((steps, len(x)))
+    sums = np.zeros(len(x))
+    for step in range(steps):
+        for tree in range(step * ROUNDS_STEP, min((step + 1) * ROUNDS_STEP, leaf.shape[1])):
+            leaves = leaf[:, tree]
+            values = [booster.get_leaf_output(tree, one) for one in range(int(leaves.max()) + 1)]
+            sums += np.array(values)[leaves]
+        log_odds[step] = sums
+    return log_odds
 
 
 def _best_step(held_out: Floats, converted: NDArray[np.bool_]) -> int:
@@ -254,13 +295,25 @@ def train_booster(
     own = dict(parameters)
     if row_indices.size * len(rows.names) < SMALL_CELLS:
         own["num_threads"] = 1
+    if row_indices.size >= COLUMN_WISE_ROWS and own.pop("force_row_wise", False):
+        own["force_col_wise"] = True
     return lgb.train(own, data, rounds, keep_training_booster=to_go_on)
 
 
-def booster_text(booster: lgb.Booster) -> str:
-    """The model's text without the thread count, the one parameter that is the machine's."""
-    text: str = booster.model_to_string()
-    return "\n".join(line for line in text.split("\n") if not line.startswith("[num_threads:"))
+def booster_text(booster: lgb.Booster, rounds: int | None = None) -> str:
+    """The model's text without the thread count, the one parameter that is the machine's.
+
+    Args:
+        booster: the trees.
+        rounds: of which only the first so many are wanted, as if no more had been fitted; None for
+            all.
+    """
+    text: str = booster.model_to_string(num_iteration=rounds)
+    lines = [line for line in text.split("\n") if not line.startswith("[num_threads:")]
+    if rounds is not None:
+        own = f"[num_iterations: {rounds}]"
+        lines = [own if line.startswith("[num_iterations:") else line for line in lines]
+    return "\n".join(lines)
 
 
 def assign_folds(rows: TrainingMatrix, seed: int) -> NDArray[np.intp]:

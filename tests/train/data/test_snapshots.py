@@ -10,6 +10,7 @@ import pytest
 from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
+from mqbg.features.engines.duckdb import DuckDBQueryRunner
 from mqbg.settings import Settings, TargetSettings
 from mqbg.train.data.snapshots import collect_snapshots, data_fingerprint
 
@@ -75,6 +76,20 @@ def test_without_members_everything_else_is_the_same(open_tables):
     assert found.engaged_members.empty
     assert found.at_cutoffs(CUTOFFS[:1]).features.equals(whole.at_cutoffs(CUTOFFS[:1]).features)
     pd.testing.assert_frame_equal(found.keys, whole.keys)
+
+
+def test_member_rows_are_computed_once_for_their_signals_and_the_features(open_tables, monkeypatch):
+    labels_of_queries = []
+    fetch = DuckDBQueryRunner.fetch
+
+    def noted(runner, label, build):
+        labels_of_queries.append(label)
+        return fetch(runner, label, build)
+
+    monkeypatch.setattr(DuckDBQueryRunner, "fetch", noted)
+    collected(opened(open_tables, []), CUTOFFS[:1])
+    assert "features_of_members" in labels_of_queries
+    assert "features" not in labels_of_queries  # it would compute them again
 
 
 def test_every_further_horizon_has_its_own_labels(open_tables):

@@ -111,9 +111,17 @@ def test_held_out_scores_do_not_see_the_outcome_of_their_fold():
     one = choose_linear(given, fold, poor_trees, seed=0)
     lies = replace(given, converted=np.where(fold == 2, ~given.converted, given.converted))
     penalty, everything = one.penalty, np.arange(true.size)
-    other = room._held_out(lies, everything, fold, penalty)
+    (other,) = room._held_out(lies, everything, fold, [penalty], 1)
     assert other[fold == 2].tolist() == one.held_out[fold == 2].tolist()
     assert other[fold == 1].tolist() != one.held_out[fold == 1].tolist()
+
+
+def test_a_part_is_the_same_at_any_number_of_threads():
+    given, true, fold = rows()
+    poor_trees = true + np.random.default_rng(5).normal(0.0, 3.0, true.size)
+    one, two = (choose_linear(given, fold, poor_trees, 0, threads) for threads in (1, 2))
+    assert one.part == two.part
+    assert one.held_out.tobytes() == two.held_out.tobytes()
 
 
 def test_with_many_rows_accounts_are_drawn_as_a_whole_to_choose_by(monkeypatch):

@@ -5,7 +5,20 @@ import threading
 import lightgbm as lgb
 import numpy as np
 import pytest
-from mqbg.train.fit.threads import fit_side_by_side
+from mqbg.train.fit.threads import fit_side_by_side, linear_algebra_on_one_thread
+from threadpoolctl import threadpool_info, threadpool_limits
+
+
+def threads_of_blas():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_linear_algebra_takes_one_thread_inside_and_as_many_as_before_afterwards():
+    with threadpool_limits(2, user_api="blas"):
+        with linear_algebra_on_one_thread():
+            inside = threads_of_blas()
+        beside_each_other = list(fit_side_by_side(lambda _n, _t: threads_of_blas(), [1, 2], 2))
+        assert [inside, *beside_each_other, threads_of_blas()] == [{1}, {1}, {1}, {2}]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from mqbg.train.fit.trees import (
     ROUNDS,
     ROUNDS_STEP,
     TrainingMatrix,
+    booster_text,
     fit_trees,
     group_weights,
     lightgbm_parameters,
@@ -74,17 +75,24 @@ class SpyBooster:
         self.spy, self.rounds, self.parameters = spy, rounds, parameters
         self.learned, self.weights = dataset.data, dataset.weight
         self.scored = []
+        self.kept = None
         spy.fits.append(self)
 
     def update(self):
         self.rounds += 1
 
-    def predict(self, x, *, raw_score, num_iteration, num_threads):  # noqa: ARG002
-        assert raw_score
+    def predict(self, x, *, pred_leaf, num_threads):  # noqa: ARG002
+        assert pred_leaf
         self.scored.append(x)
-        return np.full(len(x), self.spy.scores(x, num_iteration))
+        return np.zeros((len(x), self.rounds), dtype=np.int32)
 
-    def model_to_string(self):
+    def get_leaf_output(self, tree, leaf):
+        assert leaf == 0
+        before = self.spy.scores(self.scored[-1], tree) if tree else 0.0
+        return self.spy.scores(self.scored[-1], tree + 1) - before
+
+    def model_to_string(self, num_iteration):
+        self.kept = num_iteration
         return "trees\n[num_threads: 2]\nend"
 
 
@@ -103,6 +111,12 @@ def few_rounds(monkeypatch):
     monkeypatch.setattr(room, "ROUNDS", ROUNDS_STEP)
 
 
+def folds_and_whole(spy):
+    """What the folds learned, and what learned from every row beside them."""
+    *folds, whole = sorted(spy.fits, key=lambda one: len(one.learned))
+    return folds, whole
+
+
 def ids(x, column):
     return set(x[:, column].tolist())
 
@@ -110,7 +124,7 @@ def ids(x, column):
 def test_folds_hold_out_whole_accounts(spied):
     spy = spied()
     fit_trees(rows(), how(), quiet)
-    *folds, final = spy.fits
+    folds, final = folds_and_whole(spy)
     assert len(folds) == FOLDS
     for fold in folds:
         assert not ids(fold.learned, 0) & ids(fold.scored[0], 0)
@@ -122,7 +136,7 @@ def test_folds_hold_out_whole_accounts(spied):
 def test_with_conversions_of_few_accounts_whole_groups_are_held_out(spied):
     spy = spied()
     fit_trees(rows(accounts=9, per_account=40), how(), quiet)
-    folds = spy.fits[:-1]
+    folds, _final = folds_and_whole(spy)
     assert len(folds) == FOLDS
     assert all(not ids(fold.learned, 1) & ids(fold.scored[0], 1) for fold in folds)
     assert any(ids(fold.learned, 0) & ids(fold.scored[0], 0) for fold in folds)
@@ -142,10 +156,11 @@ def test_the_number_of_trees_is_the_one_with_the_least_held_out_log_loss(spied, 
     prior = np.log(given.converted.mean() / (1 - given.converted.mean()))
     spy = spied(scores=lambda _x, rounds: prior + abs(rounds - best) / 100)
     fitted = fit_trees(given, how(), quiet)
-    assert fitted.rounds == best == spy.fits[-1].rounds
+    folds, whole = folds_and_whole(spy)
+    assert fitted.rounds == best == whole.kept
     least_came_early = best + PATIENCE <= FIRST_ROUNDS
-    assert {one.rounds for one in spy.fits[:-1]} == {FIRST_ROUNDS if least_came_early else ROUNDS}
-    assert np.all(fitted.held_out == prior)
+    assert {one.rounds for one in (*folds, whole)} == {FIRST_ROUNDS if least_came_early else ROUNDS}
+    assert fitted.held_out == pytest.approx(np.full(360, prior))
 
 
 def test_folds_that_go_on_are_those_that_never_stopped(monkeypatch):
@@ -157,6 +172,45 @@ def test_folds_that_go_on_are_those_that_never_stopped(monkeypatch):
     in_portions = fit_trees(given_rows, how(threads=1), quiet)
     assert in_portions.learning_curve.equals(whole.learning_curve)
     assert in_portions.held_out.tobytes() == whole.held_out.tobytes()
+
+
+@pytest.mark.parametrize("least_in_leaf", [20, 150])  # of the latter, no leaf can be split
+def test_held_out_scores_are_those_that_lightgbm_gives_to_the_last_bit(monkeypatch, least_in_leaf):
+    boosters = []
+    fit = room.train_booster
+    monkeypatch.setattr(
+        room,
+        "train_booster",
+        lambda *given, **kept: boosters.append(fit(*given, **kept)) or boosters[-1],
+    )
+    monkeypatch.setattr(room, "ROUNDS", 2 * ROUNDS_STEP)
+    monkeypatch.setattr(room, "FIRST_ROUNDS", ROUNDS_STEP)
+    given_rows = rows()
+    fitted = fit_trees(given_rows, {**how(threads=1), "min_data_in_leaf": least_in_leaf}, quiet)
+    for number, booster in enumerate(boosters[1:]):
+        inside = fitted.fold == number
+        scores = booster.predict(given_rows.x[inside], raw_score=True, num_iteration=fitted.rounds)
+        assert fitted.held_out[inside].tobytes() == scores.tobytes()
+
+
+def test_trees_beyond_those_kept_leave_no_trace():
+    """The folds like fewer trees than those of all rows have by the time that they say so."""
+    given_rows = rows()
+    parameters = {**how(threads=1), "min_data_in_leaf": 5}  # every round finds a split
+    fitted = fit_trees(given_rows, parameters, quiet)
+    assert fitted.rounds < ROUNDS
+    alone = room.train_booster(given_rows, np.arange(360), parameters, fitted.rounds)
+    assert fitted.trees == booster_text(alone)
+
+
+def test_many_rows_are_counted_by_column_and_give_the_same_trees(monkeypatch):
+    by_row = room.train_booster(rows(), np.arange(360), how(threads=1), ROUNDS_STEP)
+    monkeypatch.setattr(room, "COLUMN_WISE_ROWS", 360)
+    by_column = room.train_booster(rows(), np.arange(360), how(threads=1), ROUNDS_STEP)
+    assert "[force_row_wise: 1]" in booster_text(by_row)
+    assert "[force_col_wise: 1]" in booster_text(by_column)
+    trees = [booster_text(one).split("parameters:")[0] for one in (by_row, by_column)]
+    assert trees[0] == trees[1]
 
 
 def test_a_refit_has_no_more_trees_than_it_is_given(few_rounds, spied):
