@@ -22,7 +22,15 @@ from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
 from .intervals import MIN_CHANCE, interval_ends
-from .linear import LinearPart, Regression, regression_log_odds
+from .linear import (
+    LinearPart,
+    Regression,
+    RegressionEngine,
+    RegressionStack,
+    regression_log_odds,
+    stack_regressions,
+    stacked_log_odds,
+)
 from .thresholds import Thresholds
 from .tree_text import split_features
 
@@ -119,6 +127,7 @@ class Bundle:
             release without them.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
         refit_engine: what runs the trees of all refits at once; None for LightGBM itself.
+        regression_engine: what runs the linear parts; None for array calls.
     """
 
     trees: str
@@ -140,6 +149,7 @@ class Bundle:
     comparable: ComparableSnapshots | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
     refit_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
+    regression_engine: RegressionEngine | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -180,7 +190,7 @@ class Bundle:
             return self._with_rule(matrix, np.zeros(len(matrix)))
         learned = self._predict_trees(matrix)
         if self.linear is not None and self._regression is not None:
-            regression = regression_log_odds([self._regression], matrix)[0]
+            (regression,) = self._regression_log_odds(matrix)
             learned = self.linear.blended(learned, regression)
         return self._with_rule(matrix, learned)
 
@@ -225,7 +235,7 @@ class Bundle:
     def refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of readiness by each refit, shape (refits, rows)."""
         chances = np.empty((len(self.refits), len(matrix)))
-        regressions = iter(regression_log_odds(self._refit_regressions, matrix))
+        regressions = iter(self._refit_regression_log_odds(matrix))
         for number, learned in enumerate(self._predict_refits(matrix)):
             refit = self.refits[number]
             if refit.linear is not None:
@@ -236,6 +246,26 @@ class Bundle:
     @cached_property
     def _regression(self) -> Regression | None:
         return None if self.linear is None else self.linear.regression(self._column)
+
+    def _regression_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By the regression of the linear part, shape (1, rows)."""
+        if self.regression_engine is not None:
+            return stacked_log_odds(self._regression_stack, matrix, self.regression_engine)
+        return regression_log_odds([one for one in [self._regression] if one], matrix)
+
+    def _refit_regression_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By those of the refits that have one, shape (regressions, rows)."""
+        if self.regression_engine is not None:
+            return stacked_log_odds(self._refit_regression_stack, matrix, self.regression_engine)
+        return regression_log_odds(self._refit_regressions, matrix)
+
+    @cached_property
+    def _regression_stack(self) -> RegressionStack:
+        return stack_regressions([one for one in [self._regression] if one])
+
+    @cached_property
+    def _refit_regression_stack(self) -> RegressionStack:
+        return stack_regressions(self._refit_regressions)
 
     @cached_property
     def _refit_regressions(self) -> tuple[Regression, ...]:

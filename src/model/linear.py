@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,51 @@ class Regression:
             logarithms = logarithm(np.ascontiguousarray(matrix[rows].T))
             added[rows, self.columns] = (self.terms(logarithms) - self.mean).T
         return added
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegressionStack:
+    """Regressions side by side, for a loop over all of their terms.
+
+    Attributes:
+        intercepts: of each.
+        starts: where the terms of each begin, and where all of them end.
+        columns: of each term, as `centre`, `scale` and `slope`.
+    """
+
+    intercepts: Floats
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    centre: Floats
+    scale: Floats
+    slope: Floats
+
+
+RegressionEngine: TypeAlias = Callable[[RegressionStack, Floats, Floats], None]
+"""Fills log-odds, shape (regressions, rows), from logarithms, shape (features, rows)."""
+
+
+def stack_regressions(regressions: Sequence[Regression]) -> RegressionStack:
+    """Regressions side by side, in their order."""
+    sizes = [one.columns.size for one in regressions]
+    centre, scale, slope = (
+        np.concatenate([np.empty(0), *(getattr(one, name).ravel() for one in regressions)])
+        for name in ("centre", "scale", "slope")
+    )
+    return RegressionStack(
+        np.array([one.intercept for one in regressions], np.float64),
+        np.cumsum([0, *sizes], dtype=np.int64),
+        np.concatenate([np.empty(0, np.int64), *(one.columns for one in regressions)]),
+        centre, scale, slope,
+    )  # fmt: skip
+
+
+def stacked_log_odds(stack: RegressionStack, matrix: Floats, engine: RegressionEngine) -> Floats:
+    """`regression_log_odds` of a stack, by an engine."""
+    found = np.empty((stack.intercepts.size, len(matrix)))
+    for rows in _blocks(len(matrix)):
+        engine(stack, logarithm(np.ascontiguousarray(matrix[rows].T)), found[:, rows])
+    return found
 
 
 def regression_log_odds(regressions: Sequence[Regression], matrix: Floats) -> Floats:

@@ -15,7 +15,7 @@ from ...features.declare.catalogue import Catalogue
 from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
 from ...model.bundle import Bundle
 from ...model.feature_matrix import encode_category
-from ..treeshap import compile_model_text, compile_model_texts
+from ..treeshap import add_regressions, compile_model_text, compile_model_texts
 from .coalition_aggregates import Floats, Integers, turn_to_columns
 
 
@@ -144,4 +144,5 @@ def with_compiled_trees(bundle: Bundle) -> Bundle:
         bundle,
         tree_engine=compile_model_text(bundle.trees),
         refit_engine=compile_model_texts([refit.trees for refit in bundle.refits]),
+        regression_engine=add_regressions,
     )
