@@ -111,7 +111,7 @@ def group_stakeholders(
             )  # fmt: skip
 
     valuation = Valuation(bundle, snapshot.fact_rows())
-    of_refits = Valuation(bundle, valuation.facts, for_refits=True)
+    of_refits = valuation.of_refits
     played = play_games(games(), valuation, ROWS_PER_BATCH)
     reported = 0
     for marginal in _batches(

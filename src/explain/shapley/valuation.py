@@ -90,6 +90,13 @@ class Valuation:
         return columns
 
     @property
+    def of_refits(self) -> Valuation:
+        """With the features that the refits read: itself where these are the model's own."""
+        if self.bundle.features_of_refits == self.bundle.used_features:
+            return self
+        return replace(self, for_refits=True)
+
+    @property
     def _catalogue(self) -> Catalogue:
         """The numbers that are made."""
         bundle = self.bundle
