@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -157,12 +158,39 @@ def stack_regressions(regressions: Sequence[Regression]) -> RegressionStack:
     )  # fmt: skip
 
 
-def stacked_log_odds(stack: RegressionStack, matrix: Floats, engine: RegressionEngine) -> Floats:
-    """`regression_log_odds` of a stack, by an engine."""
-    found = np.empty((stack.intercepts.size, len(matrix)))
-    for rows in _blocks(len(matrix)):
-        engine(stack, logarithm(np.ascontiguousarray(matrix[rows].T)), found[:, rows])
-    return found
+@dataclass(frozen=True)
+class Regressions:
+    """Some regressions over the columns of one matrix."""
+
+    parts: tuple[Regression, ...]
+
+    def log_odds(self, matrix: Floats, engine: RegressionEngine | None = None) -> Floats:
+        """`regression_log_odds` of them, shape (regressions, rows), by an engine if there is one.
+
+        Args:
+            matrix: shape (rows, features).
+            engine: gives the bits of the array calls.
+        """
+        if engine is None:
+            return regression_log_odds(self.parts, matrix)
+        found = np.empty((len(self.parts), len(matrix)))
+        for rows in _blocks(len(matrix)):
+            engine(self._stack, logarithm(np.ascontiguousarray(matrix[rows].T)), found[:, rows])
+        return found
+
+    @cached_property
+    def _stack(self) -> RegressionStack:
+        return stack_regressions(self.parts)
+
+
+def regressions_of(parts: Iterable[LinearPart | None], column: Mapping[str, int]) -> Regressions:
+    """The regressions of linear parts over a matrix, of those that there are.
+
+    Args:
+        parts: in the order of the regressions.
+        column: place of each feature among the matrix' columns.
+    """
+    return Regressions(tuple(part.regression(column) for part in parts if part is not None))
 
 
 def regression_log_odds(regressions: Sequence[Regression], matrix: Floats) -> Floats:

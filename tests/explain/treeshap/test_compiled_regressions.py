@@ -9,9 +9,8 @@ from mqbg.model.linear import (
     BLOCK_ROWS,
     LinearPart,
     LinearTerm,
+    Regressions,
     regression_log_odds,
-    stack_regressions,
-    stacked_log_odds,
 )
 
 FEATURES = 7
@@ -40,6 +39,6 @@ def test_each_row_gets_the_same_bits_by_each_regression(rows, terms):
     awkward = draw.choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300], matrix.shape)
     matrix = np.where(draw.random(matrix.shape) < 0.3, awkward, matrix)
     for layout in (matrix, np.asfortranarray(matrix)):
-        found = stacked_log_odds(stack_regressions(regressions), layout, add_regressions)
+        found = Regressions(tuple(regressions)).log_odds(layout, add_regressions)
         assert found.shape == (len(terms), rows)
         assert found.tobytes() == regression_log_odds(regressions, matrix).tobytes()
