@@ -22,7 +22,7 @@ from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
 from .intervals import MIN_CHANCE, interval_ends
-from .linear import LinearPart, Regression, regression_log_odds
+from .linear import LinearPart, RegressionEngine, Regressions, regressions_of
 from .thresholds import Thresholds
 from .tree_text import split_features
 
@@ -119,6 +119,7 @@ class Bundle:
             release without them.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
         refit_engine: what runs the trees of all refits at once; None for LightGBM itself.
+        regression_engine: what runs the linear parts; None for array calls.
     """
 
     trees: str
@@ -140,6 +141,7 @@ class Bundle:
     comparable: ComparableSnapshots | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
     refit_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
+    regression_engine: RegressionEngine | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -179,8 +181,8 @@ class Bundle:
         if not self.blend.trees_share:
             return self._with_rule(matrix, np.zeros(len(matrix)))
         learned = self._predict_trees(matrix)
-        if self.linear is not None and self._regression is not None:
-            regression = regression_log_odds([self._regression], matrix)[0]
+        if self.linear is not None:
+            (regression,) = self._regressions.log_odds(matrix, self.regression_engine)
             learned = self.linear.blended(learned, regression)
         return self._with_rule(matrix, learned)
 
@@ -225,7 +227,7 @@ class Bundle:
     def refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of readiness by each refit, shape (refits, rows)."""
         chances = np.empty((len(self.refits), len(matrix)))
-        regressions = iter(regression_log_odds(self._refit_regressions, matrix))
+        regressions = iter(self._refit_regressions.log_odds(matrix, self.regression_engine))
         for number, learned in enumerate(self._predict_refits(matrix)):
             refit = self.refits[number]
             if refit.linear is not None:
@@ -234,14 +236,14 @@ class Bundle:
         return np.asarray(logit(np.clip(chances, MIN_CHANCE, 1 - MIN_CHANCE)), np.float64)
 
     @cached_property
-    def _regression(self) -> Regression | None:
-        return None if self.linear is None else self.linear.regression(self._column)
+    def _regressions(self) -> Regressions:
+        """That of the linear part, if there is one."""
+        return regressions_of([self.linear], self._column)
 
     @cached_property
-    def _refit_regressions(self) -> tuple[Regression, ...]:
+    def _refit_regressions(self) -> Regressions:
         """Of the refits that have one, in their order."""
-        parts = (refit.linear for refit in self.refits)
-        return tuple(part.regression(self._column) for part in parts if part is not None)
+        return regressions_of([refit.linear for refit in self.refits], self._column)
 
     @cached_property
     def _refit_boosters(self) -> tuple[lgb.Booster, ...]:
@@ -275,9 +277,9 @@ class Bundle:
 
     def _learned_contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         trees = self._tree_contributions(matrix)[:, :-1]
-        if self.linear is None or self._regression is None:
+        if self.linear is None:
             return trees
-        return self.linear.blended(trees, self._regression.contributions(matrix))
+        return self.linear.blended(trees, self._regressions.parts[0].contributions(matrix))
 
     @cached_property
     def _column(self) -> Mapping[str, int]:

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from ..declare.catalogue import Catalogue
 from ..declare.signals import Aggregation, InputRows
 from ..declare.terms import Term
+from ..engines.columns import columns_of_arrow
 from ..engines.numpy import COLUMNS_READ, aggregate_signals, feature_evaluator, term_evaluator
+from ..engines.query_runner import QueryRunner
 from .member_signals import row_reader
-
-Fetch = Callable[[str, Callable[[], ir.Table]], pa.Table]
-Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class GroupLookup:
         owners = self.people["group_id"].to_pylist()
         group = np.array([row_of_group[group_id] for group_id in owners], dtype=np.intp)
         aggregates = _aggregate_by_group(self.catalogue.terms, self.terms, group, len(ids))
-        features = feature_evaluator(self.catalogue)({**_columns(self.facts), **aggregates})
+        features = feature_evaluator(self.catalogue)({**columns_of_arrow(self.facts), **aggregates})
         types = {
             f.name: pa.string() if f.categorical else pa.float64() for f in self.catalogue.features
         }
@@ -101,7 +100,7 @@ def look_up_groups(
     facts: Callable[[], ir.Table],
     as_of: datetime,
     as_of_expression: ir.TimestampScalar,
-    fetch: Fetch,
+    query_runner: QueryRunner,
 ) -> GroupLookup:
     """The groups that the facts describe.
 
@@ -112,11 +111,11 @@ def look_up_groups(
         facts: the query of `group_facts`.
         as_of: the cut-off.
         as_of_expression: the cut-off as expressions read it.
-        fetch: runs a query that has a name.
+        query_runner: of the source and the catalogue.
     """
-    fact_rows = fetch("lookup_facts", lambda: facts().order_by("group_id"))
-    people_rows = fetch("lookup_people", lambda: people.order_by("member_no"))
-    rows = _columns(people_rows)
+    fact_rows = query_runner.fetch_small("lookup_facts", lambda: facts().order_by("group_id"))
+    people_rows = query_runner.fetch_small("lookup_people", lambda: people.order_by("member_no"))
+    rows = columns_of_arrow(people_rows)
     numbers = rows["member_no"].astype(np.int64)
     for input_rows in InputRows:
         if any(signal.input_rows is input_rows for signal in catalogue.signals):
@@ -124,11 +123,8 @@ def look_up_groups(
             if input_rows is InputRows.MEMBERSHIP:
                 values, member = rows, np.arange(len(numbers), dtype=np.intp)
             else:
-                values = _columns(
-                    fetch(
-                        f"lookup_{input_rows}",
-                        _input_query(input_rows, input_tables, as_of_expression),
-                    )
+                values = query_runner.fetch_columns(
+                    f"lookup_{input_rows}", _input_query(input_rows, input_tables, as_of_expression)
                 )
                 member = np.asarray(np.searchsorted(numbers, values["member_no"]), dtype=np.intp)
             inputs = {**values, "as_of": np.datetime64(as_of, "us")}
@@ -143,19 +139,6 @@ def _input_query(
 ) -> Callable[[], ir.Table]:
     columns = dict.fromkeys(["member_no", *COLUMNS_READ[input_rows]])
     return lambda: row_reader(input_rows)(input_tables(), as_of).select(*columns)
-
-
-def _columns(table: pa.Table) -> Columns:
-    columns: Columns = {}
-    for name, chunks in zip(table.column_names, table.columns, strict=True):
-        column = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
-        values = column.to_numpy(zero_copy_only=False)
-        if column.null_count and pa.types.is_integer(column.type):
-            values = np.ma.MaskedArray(
-                column.fill_null(0).to_numpy(zero_copy_only=False), column.is_null().to_numpy(False)
-            )
-        columns[name] = values
-    return columns
 
 
 def _aggregate_by_group(

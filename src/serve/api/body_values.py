@@ -83,8 +83,11 @@ def _parse_canonical_times(texts: list[str]) -> list[int] | None:
     lines = "\n".join([*texts, ""])
     if not texts or not CANONICAL_TIMES.fullmatch(lines):
         return None if texts else []
+    times = lines[: -len("Z\n")].split("Z\n")
+    if len(times) != len(texts):  # a text of several lines
+        return None
     try:
-        instants = np.array(lines[: -len("Z\n")].split("Z\n"), "datetime64[us]")
+        instants = np.array(times, "datetime64[us]")
     except ValueError:  # no such day, or hour
         return None
     found: list[int] = instants.astype(np.int64).tolist()

@@ -187,16 +187,16 @@ class Scorer:
     ) -> list[bytes]:
         merged = merge_groups(run)
         tables = GroupTables(merged.as_of, None, "", merged.tables, populations=merged.populations)
-        scored = self._score_tables(tables, merged.group_ids, model, language)
+        ids = {
+            marked: request.group_id for marked, request in zip(merged.group_ids, run, strict=True)
+        }
+        scored = self._score_tables(tables, ids, model, language)
         rows = _rows_by_group(scored, merged.as_of)
         answers = []
         for request, group_id, mark in zip(run, merged.group_ids, merged.marks, strict=True):
             own = rows.get(group_id)
             if own is None:
                 answers.append(_refusal(_not_open(request.as_of, model.bundle)))
-            elif any(row["contribution_se"] for row in own["stakeholders"]):
-                # Sampled by a stream that belongs to the id, which has a mark here.
-                answers += self._score_run([request], model, language)
             else:
                 own["scores"][0]["rank"] = 1  # among those scored together, of which it knows none
                 answer = score_response(own, model, name_warnings(request, model.bundle))
@@ -206,7 +206,8 @@ class Scorer:
     def _score_one(
         self, request: GroupTables, model: RegisteredBundle, language: Language
     ) -> ScoreResponse:
-        scored = self._score_tables(request, (request.group_id,), model, language)
+        ids = {request.group_id: request.group_id}
+        scored = self._score_tables(request, ids, model, language)
         as_of = request.as_of
         rows = {name: _json_rows(getattr(scored, name), as_of) for name in SCORE_SCHEMAS}
         return score_response(rows, model, name_warnings(request, model.bundle))
@@ -221,19 +222,20 @@ class Scorer:
     def _score_tables(
         self,
         request: GroupTables,
-        group_ids: Sequence[str],
+        ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
     ) -> ScoreTables:
+        """Scores groups; `ids` are those in the tables, and what their senders call them."""
         try:
-            return self._score_checked_tables(request, group_ids, model, language)
+            return self._score_checked_tables(request, ids, model, language)
         except OverflowError:
             raise HttpProblem(422, OVERFLOW_DETAIL) from None
 
     def _score_checked_tables(
         self,
         request: GroupTables,
-        group_ids: Sequence[str],
+        ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
     ) -> ScoreTables:
@@ -247,7 +249,8 @@ class Scorer:
                     request.as_of,
                     model_version=model.version,
                     language=language,
-                    group_ids=group_ids,
+                    group_ids=list(ids),
+                    stream_ids=ids,
                 )
             except BadInput:
                 raise _not_open(request.as_of, bundle) from None

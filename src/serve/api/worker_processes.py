@@ -166,7 +166,9 @@ class WorkerProcesses(WorkerPool):
             BadInput: one came to an end, or failed, before it could.
         """
         # Without what was made of it in this process: the others make it themselves.
-        plain_bundle = replace(model.bundle, tree_engine=None, refit_engine=None)
+        plain_bundle = replace(
+            model.bundle, tree_engine=None, refit_engine=None, regression_engine=None
+        )
         pool = ProcessPoolExecutor(
             self.processes,
             get_context("spawn"),  # a fork would copy locks that other threads hold

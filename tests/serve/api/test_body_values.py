@@ -55,6 +55,8 @@ def converted(connection, table, column, values):
 @example(["2024-02-29T23:59:59Z", None, "", " 2024-02-29T23:59:59Z"])
 @example(["2024-01-01T00:00:00.1Z", "2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00.Z"])
 @example(["1999-01-01T00:00:00Z", "２０２４-01-01T00:00:00Z"])
+@example(["1999-01-01T00:00:00Z\n2001-01-01T00:00:00Z"])
+@example(["1000-01-01T00:00:00.000001Z", "2999-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z"])
 def test_times_are_those_of_the_batch(connection, texts):
     column = TABLES["activities"].column("occurred_at")
     wanted = by_the_batch(connection, column, texts)

@@ -189,6 +189,8 @@ def _left_key_column(c: QueryCompiler, op: Any, places: Mapping[Any, int]) -> in
 def _pick(values: list[Any], places: Places) -> list[Any]:
     if are_all(places, len(values)):
         return values
+    if -1 not in places:
+        return list(map(values.__getitem__, places))
     return [None if place < 0 else values[place] for place in places]
 
 

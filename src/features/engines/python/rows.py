@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -20,20 +21,27 @@ def are_all(places: Places, size: int) -> bool:
 class _LazyTake(dict[str, list[Any]]):
     """Columns of some rows of others, each taken when it is first asked for."""
 
-    __slots__ = ("_columns", "_places")
+    __slots__ = ("_columns", "_places", "_take")
 
     def __init__(self, columns: Mapping[str, list[Any]], places: Places) -> None:
         self._columns = columns
         self._places = places
+        self._take: Callable[[list[Any]], Iterable[Any]] | None = None
 
     def __missing__(self, name: str) -> list[Any]:
-        values, places = self._columns[name], self._places
-        if -1 in places:
-            taken = [None if place < 0 else values[place] for place in places]
-        else:
-            taken = list(map(values.__getitem__, places))
-        self[name] = taken
+        if self._take is None:
+            self._take = _taker(self._places)
+        self[name] = taken = list(self._take(self._columns[name]))
         return taken
+
+
+def _taker(places: Places) -> Callable[[list[Any]], Iterable[Any]]:
+    """What takes the values at some places of any column."""
+    if -1 in places:
+        return lambda values: [None if place < 0 else values[place] for place in places]
+    if len(places) < 2:  # of one place a getter gives no tuple
+        return lambda values: [values[place] for place in places]
+    return itemgetter(*places)  # for many columns; half the time of a look-up for each value
 
 
 class LazyColumns(dict[str, list[Any]]):
