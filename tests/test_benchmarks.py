@@ -60,6 +60,7 @@ def tiny(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data.prepare(tmp_path_factory.mktemp("scratch"), size, world_groups=30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_rivals_agree_with_ours_on_late_repeated_and_scoped_activities(
     bench, random_tables, tmp_path, seed

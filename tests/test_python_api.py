@@ -72,6 +72,7 @@ def test_the_features_for_a_model_are_its_own_columns_and_score_as_it_scores(sou
     assert np.allclose(readiness, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_features_for_a_model_that_hardly_knows_the_data_are_refused_unless_forced(
     source, model, monkeypatch
 ):
@@ -139,6 +140,7 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path):
         mqbg.load_model(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_training_has_figures_and_becomes_a_version_when_logged(
     source, small_training, empty_mlflow, tmp_path, monkeypatch
 ):

@@ -9,6 +9,7 @@ import typer
 
 from ..contract import BadInput
 from ..serve.store.errors import StoreFailed, disk_is_full
+from ..support.garbage import search_seldom
 from ..support.terminal import ERRORS, log_to_stderr
 from .data import check, features, simulate
 from .delivery import push, run
@@ -36,6 +37,7 @@ def main() -> None:
     """Entry point: bad input ends with one message and exit status 2, a full disk with 1."""
     # Threads of LightGBM that wait by spinning make a busy machine several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    search_seldom()
     log_to_stderr()
     try:
         app()

@@ -21,7 +21,6 @@ from ..contract import BadInput
 from ..explain.language import Language, languages, load_language
 from ..features.tables.feature_source import FeatureSource, prepare_source
 from ..features.time_rules.verdicts import verdicts_as_of
-from ..model.bundle import Bundle
 from ..model.data_fit import data_fit
 from ..model.registry import FIRST, RegisteredBundle
 from ..serve.batch.capacity_at_night import capacity_at_night
@@ -98,13 +97,7 @@ def run_demonstration(
     """
     if groups < MIN_GROUPS:
         raise BadInput(f"demo: expected at least {MIN_GROUPS} groups to learn from, got {groups}")
-    if not (out / MARKER_FILE).is_file():
-        refuse_unless_empty(out)
-    shutil.rmtree(out, ignore_errors=True)
-    tracking = out / "mlruns" / "mlflow.db"
-    tracking.parent.mkdir(parents=True)
-    (out / MARKER_FILE).touch()
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{tracking}"
+    _begin_folder(out)
     settings = demonstration_settings(settings)
     simulate(
         out / "data",
@@ -119,48 +112,66 @@ def run_demonstration(
         trained = train(prepared, test_from=None, progress=progress)
         if not trained.evaluation.signal.found:
             raise BadInput(f"demo: {trained.evaluation.verdict} Take more --groups")
-        with new_folder(out / "run") as temporary:
-            write_run_folder(trained, temporary, str(out / "data"), installed_version("mqbg"))
-        logged = log_run_folder(out / "run", new_move(FIRST, "the demonstration"), progress)
+        model = _register(out, trained, settings, progress)
         as_of, language = trained.split.test[-1], _summary_language(settings)
         store_url = f"sqlite:///{out / 'store.sqlite'}"
-        runs = _weekly_runs(
-            prepared, trained.bundle, as_of, str(logged.version), settings, store_url, progress
+        runs = _weekly_runs(prepared, model, as_of, store_url, settings, progress)
+        scored, names = runs.latest, read_names(runs.latest, source)
+        facts = ScoringJob(prepared, model, language, progress).facts(
+            as_of, data_fit(prepared, trained.bundle, as_of)
         )
-        scored, before = runs.latest, runs.before
-        name = settings.model.registered_name
-        model = RegisteredBundle(trained.bundle, name, str(logged.version), logged.run_id or "")
-        job = ScoringJob(prepared, model, language, progress)
-        facts = job.facts(as_of, data_fit(prepared, trained.bundle, as_of))
         with new_folder(out / "scores") as temporary:
             write_score_tables(scored, temporary)
             write_facts(facts, temporary)
+        others = [load_language(code) for code in languages() if code != language.code]
         page = write_report(
             scored,
             source,
             trained.bundle,
             out / "report",
             language=language,
-            more_languages=[load_language(code) for code in languages() if code != language.code],
+            more_languages=others,
             figures=trained.evaluation.figures,
-            before=before,
+            before=runs.before,
             history=runs.history,
             facts=facts,
             settings=settings,
             pages=PAGES,
-            record=training_record(name, str(logged.version)),
+            record=training_record(model.name, model.version),
             progress=progress,
         )
-        rows = portfolio(scored, read_names(scored, source), language).listed_groups[:SHOWN_GROUPS]
-    others = tuple(
+        rows = portfolio(scored, names, language).listed_groups[:SHOWN_GROUPS]
+    other_pages = tuple(
         (
-            load_language(code).locale.get_language_name(code) or code,
-            page.parent / f"lang-{code}" / INDEX,
+            other.locale.get_language_name(other.code) or other.code,
+            page.parent / f"lang-{other.code}" / INDEX,
         )
-        for code in languages()
-        if code != language.code
+        for other in others
     )
-    return Demonstration(out, as_of, trained, str(logged.version), rows, page, others, store_url)
+    return Demonstration(out, as_of, trained, model.version, rows, page, other_pages, store_url)
+
+
+def _begin_folder(out: Path) -> None:
+    """An empty folder of ours, whose registry MLflow is to use from now on."""
+    if not (out / MARKER_FILE).is_file():
+        refuse_unless_empty(out)
+    shutil.rmtree(out, ignore_errors=True)
+    tracking = out / "mlruns" / "mlflow.db"
+    tracking.parent.mkdir(parents=True)
+    (out / MARKER_FILE).touch()
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{tracking}"
+
+
+def _register(
+    out: Path, trained: TrainingResult, settings: Settings, progress: Progress
+) -> RegisteredBundle:
+    """Registers what was trained as the first champion."""
+    with new_folder(out / "run") as temporary:
+        write_run_folder(trained, temporary, str(out / "data"), installed_version("mqbg"))
+    logged = log_run_folder(out / "run", new_move(FIRST, "the demonstration"), progress)
+    return RegisteredBundle(
+        trained.bundle, settings.model.registered_name, str(logged.version), logged.run_id or ""
+    )
 
 
 @dataclass(frozen=True)
@@ -174,21 +185,25 @@ class _WeeklyRuns:
 
 def _weekly_runs(
     source: FeatureSource,
-    bundle: Bundle,
+    model: RegisteredBundle,
     as_of: datetime,
-    version: str,
-    settings: Settings,
     store_url: str,
+    settings: Settings,
     progress: Progress,
 ) -> _WeeklyRuns:
     """Scores some weeks in order, as the nightly job would, and keeps them in a store."""
-    language, runs = _summary_language(settings), []
+    bundle, language, runs = model.bundle, _summary_language(settings), []
     capacity = capacity_at_night(source, bundle)
     with open_store(store_url) as store, hold_job_lock(store, "the demonstration"):
         for week in range(EARLIER_RUNS, -1, -1):
             at = as_of - timedelta(weeks=week)
             scored = score(
-                source, bundle, at, model_version=version, language=language, progress=progress
+                source,
+                bundle,
+                at,
+                model_version=model.version,
+                language=language,
+                progress=progress,
             )
             with save_run(
                 store, scored, verdicts_as_of(source, at), settings, at, capacity=capacity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -22,7 +22,7 @@ from .data_profile import DataProfile
 from .feature_matrix import feature_matrix
 from .horizons import HorizonModel, HorizonStep, chances_by_steps, hold_in_order
 from .intervals import MIN_CHANCE, interval_ends
-from .linear import LinearPart, Regression, regression_log_odds
+from .linear import LinearPart, RegressionEngine, Regressions, regressions_of
 from .thresholds import Thresholds
 from .tree_text import split_features
 
@@ -81,7 +81,7 @@ class TreeEngine(Protocol):
     """What runs the trees in LightGBM's place, with the same numbers (see `explain.treeshap`)."""
 
     def predict(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
-        """Raw score of each row, shape (rows,)."""
+        """Raw score of each row, shape (rows,), or (rows, models) of several models at once."""
         ...
 
     def contributions(self, x: NDArray[np.float64], threads: int = 1) -> NDArray[np.float64]:
@@ -118,7 +118,8 @@ class Bundle:
         comparable: training snapshots that what-ifs are compared with; None for a model of a
             release without them.
         tree_engine: what runs the trees; None for LightGBM itself. Never saved.
-        refit_engines: the same for each of the refits; empty for LightGBM itself.
+        refit_engine: what runs the trees of all refits at once; None for LightGBM itself.
+        regression_engine: what runs the linear parts; None for array calls.
     """
 
     trees: str
@@ -139,7 +140,8 @@ class Bundle:
     linear: LinearPart | None = None
     comparable: ComparableSnapshots | None = None
     tree_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
-    refit_engines: tuple[TreeEngine, ...] = field(default=(), compare=False, repr=False)
+    refit_engine: TreeEngine | None = field(default=None, compare=False, repr=False)
+    regression_engine: RegressionEngine | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -179,8 +181,8 @@ class Bundle:
         if not self.blend.trees_share:
             return self._with_rule(matrix, np.zeros(len(matrix)))
         learned = self._predict_trees(matrix)
-        if self.linear is not None and self._regression is not None:
-            regression = regression_log_odds([self._regression], matrix)[0]
+        if self.linear is not None:
+            (regression,) = self._regressions.log_odds(matrix, self.regression_engine)
             learned = self.linear.blended(learned, regression)
         return self._with_rule(matrix, learned)
 
@@ -224,34 +226,35 @@ class Bundle:
 
     def refitted_log_odds(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of readiness by each refit, shape (refits, rows)."""
-        found = np.empty((len(self.refits), len(matrix)))
-        regressions = iter(regression_log_odds(self._refit_regressions, matrix))
-        for number, refit in enumerate(self.refits):
-            learned = self._predict_refit(number, matrix)
+        chances = np.empty((len(self.refits), len(matrix)))
+        regressions = iter(self._refit_regressions.log_odds(matrix, self.regression_engine))
+        for number, learned in enumerate(self._predict_refits(matrix)):
+            refit = self.refits[number]
             if refit.linear is not None:
                 learned = refit.linear.blended(learned, next(regressions))
-            raw = self._with_rule(matrix, learned)
-            found[number] = logit(np.clip(refit.calibrator(raw), MIN_CHANCE, 1 - MIN_CHANCE))
-        return found
+            chances[number] = refit.calibrator(self._with_rule(matrix, learned))
+        return np.asarray(logit(np.clip(chances, MIN_CHANCE, 1 - MIN_CHANCE)), np.float64)
 
     @cached_property
-    def _regression(self) -> Regression | None:
-        return None if self.linear is None else self.linear.regression(self._column)
+    def _regressions(self) -> Regressions:
+        """That of the linear part, if there is one."""
+        return regressions_of([self.linear], self._column)
 
     @cached_property
-    def _refit_regressions(self) -> tuple[Regression, ...]:
+    def _refit_regressions(self) -> Regressions:
         """Of the refits that have one, in their order."""
-        parts = (refit.linear for refit in self.refits)
-        return tuple(part.regression(self._column) for part in parts if part is not None)
+        return regressions_of([refit.linear for refit in self.refits], self._column)
 
     @cached_property
     def _refit_boosters(self) -> tuple[lgb.Booster, ...]:
         return tuple(_read_booster(refit.trees) for refit in self.refits)
 
-    def _predict_refit(self, number: int, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.refit_engines:
-            return self.refit_engines[number].predict(matrix, self.settings.model.threads)
-        return self._predict_booster(self._refit_boosters[number], matrix)
+    def _predict_refits(self, matrix: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+        """Raw scores by the trees of each refit, shape (rows,) each."""
+        if self.refit_engine is None:
+            return (self._predict_booster(one, matrix) for one in self._refit_boosters)
+        scores = self.refit_engine.predict(matrix, self.settings.model.threads)
+        return iter(scores.reshape(len(matrix), len(self.refits)).T)
 
     def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the raw score, above the average, shape (rows, features).
@@ -274,9 +277,9 @@ class Bundle:
 
     def _learned_contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         trees = self._tree_contributions(matrix)[:, :-1]
-        if self.linear is None or self._regression is None:
+        if self.linear is None:
             return trees
-        return self.linear.blended(trees, self._regression.contributions(matrix))
+        return self.linear.blended(trees, self._regressions.parts[0].contributions(matrix))
 
     @cached_property
     def _column(self) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from .linear import standardised
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoleSnapshots:
     """Training snapshots with an engaged member in a role.
 
@@ -40,9 +41,14 @@ class RoleSnapshots:
         Args:
             standardised_rows: shape (rows, features).
         """
-        near = squared_distances(standardised_rows, np.array(self.rows)) <= self.radius
+        near = squared_distances(standardised_rows, self._drawn) <= self.radius
         share = self.snapshots / len(self.rows)
         return np.asarray(np.round(near.sum(axis=1) * share), np.int64)
+
+    @cached_property
+    def _drawn(self) -> Floats:
+        """The rows as an array: to make it takes longer than to compare with it."""
+        return np.array(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

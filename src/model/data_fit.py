@@ -238,8 +238,13 @@ def request_warnings(
     for place in places:
         table, column = place.split(".")
         values = tables.get(table, {}).get(column, ())
-        found = Counter(value for value in values if isinstance(value, str) and value.strip())
-        counts[place] = dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+        # Counted before they are looked at: many rows have few names.
+        found = [
+            (value, rows)
+            for value, rows in Counter(values).items()
+            if isinstance(value, str) and value.strip()
+        ]
+        counts[place] = dict(sorted(found, key=lambda pair: (-pair[1], pair[0])))
     unknown = (
         replace(one, absent=()).sentence()  # one group seldom has every role
         for one in _unknown_names(counts, bundle, _REQUEST_ROWS)

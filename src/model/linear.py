@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +119,78 @@ class Regression:
             logarithms = logarithm(np.ascontiguousarray(matrix[rows].T))
             added[rows, self.columns] = (self.terms(logarithms) - self.mean).T
         return added
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegressionStack:
+    """Regressions side by side, for a loop over all of their terms.
+
+    Attributes:
+        intercepts: of each.
+        starts: where the terms of each begin, and where all of them end.
+        columns: of each term, as `centre`, `scale` and `slope`.
+    """
+
+    intercepts: Floats
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    centre: Floats
+    scale: Floats
+    slope: Floats
+
+
+RegressionEngine: TypeAlias = Callable[[RegressionStack, Floats, Floats], None]
+"""Fills log-odds, shape (regressions, rows), from logarithms, shape (features, rows)."""
+
+
+def stack_regressions(regressions: Sequence[Regression]) -> RegressionStack:
+    """Regressions side by side, in their order."""
+    sizes = [one.columns.size for one in regressions]
+    centre, scale, slope = (
+        np.concatenate([np.empty(0), *(getattr(one, name).ravel() for one in regressions)])
+        for name in ("centre", "scale", "slope")
+    )
+    return RegressionStack(
+        np.array([one.intercept for one in regressions], np.float64),
+        np.cumsum([0, *sizes], dtype=np.int64),
+        np.concatenate([np.empty(0, np.int64), *(one.columns for one in regressions)]),
+        centre, scale, slope,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Regressions:
+    """Some regressions over the columns of one matrix."""
+
+    parts: tuple[Regression, ...]
+
+    def log_odds(self, matrix: Floats, engine: RegressionEngine | None = None) -> Floats:
+        """`regression_log_odds` of them, shape (regressions, rows), by an engine if there is one.
+
+        Args:
+            matrix: shape (rows, features).
+            engine: gives the bits of the array calls.
+        """
+        if engine is None:
+            return regression_log_odds(self.parts, matrix)
+        found = np.empty((len(self.parts), len(matrix)))
+        for rows in _blocks(len(matrix)):
+            engine(self._stack, logarithm(np.ascontiguousarray(matrix[rows].T)), found[:, rows])
+        return found
+
+    @cached_property
+    def _stack(self) -> RegressionStack:
+        return stack_regressions(self.parts)
+
+
+def regressions_of(parts: Iterable[LinearPart | None], column: Mapping[str, int]) -> Regressions:
+    """The regressions of linear parts over a matrix, of those that there are.
+
+    Args:
+        parts: in the order of the regressions.
+        column: place of each feature among the matrix' columns.
+    """
+    return Regressions(tuple(part.regression(column) for part in parts if part is not None))
 
 
 def regression_log_odds(regressions: Sequence[Regression], matrix: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .quoting import quote_literal
 
 NULL_TEXTS = (
@@ -20,6 +22,21 @@ def is_null_text(text: str, *, words: bool = True) -> bool:
     """Whether a text that is not empty stands for no value; `words` as for `null_text_sql`."""
     trimmed = text.strip(BLANKS)
     return text != "" and (not trimmed or (words and trimmed in NULL_TEXTS))
+
+
+def are_plain_texts(texts: Collection[str], *, words: bool = True) -> bool:
+    """Whether texts are known to stand for values, without a look at each of them.
+
+    Args:
+        texts: none of them empty.
+        words: as for `is_null_text`.
+
+    Returns:
+        False also where some hold a blank, which may be all that they hold.
+    """
+    joined = "".join(texts)
+    blank = any(character in joined for character in BLANKS)
+    return not blank and not (words and any(text in texts for text in NULL_TEXTS))
 
 
 def null_text_sql(text: str, *, words: bool = True) -> str:

@@ -24,7 +24,7 @@ CACHE_VARIABLE = "MQBG_CACHE_DIR"
 MAX_VERSIONS = 4  # of the code, whose entries are kept; the oldest goes first
 MAX_ENTRIES = 2_000  # of one version; then it begins with an empty folder
 _PACKAGE = Path(__file__).parents[1]
-_LIBRARIES = ("duckdb", "ibis-framework", "numpy", "pyarrow", "sqlglot")
+_LIBRARIES = ("duckdb", "ibis-framework", "jinja2", "numpy", "pyarrow", "sqlglot")
 
 
 def read_cache(key: str) -> bytes | None:

@@ -166,6 +166,7 @@ def test_a_csv_in_another_encoding_is_read(mqbg, tiny, encoding):
     assert mqbg("check", tiny).status == 0
 
 
+@pytest.mark.slow
 def test_mixed_time_zones_mean_the_same_instants(mqbg, tiny, tmp_path):
     """Naive means UTC, zone-aware is converted (design.md): the features do not change."""
     mqbg("features", tiny, "--as-of", "2024-02-15", "--out", tmp_path / "one.parquet")
@@ -227,6 +228,7 @@ def outputs():
     return {}
 
 
+@pytest.mark.slow
 def test_features_of_what_changed_equal_a_full_run(mqbg, tiny, tmp_path, earlier_features):
     out, full = earlier_features, tmp_path / "full.parquet"
     since = ("--changed-since", "2024-02-15T09:00")
@@ -358,6 +360,7 @@ def test_probe_says_that_it_found_no_leak(trained, world, mqbg):
     assert (ran.status, ran.out.strip()) == (0, "no leak found")
 
 
+@pytest.mark.slow
 def test_probe_names_the_leak_and_what_to_do_and_is_done(trained, leaky, mqbg, tmp_path):
     told = tmp_path / "probes.json"
     ran = mqbg("probe", leaky, "--config", trained / "mqbg.toml", "--json", told)
@@ -404,6 +407,7 @@ def renamed_kinds(world, folder):
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_served_by_mlflow_says_what_score_says(trained, world, mqbg, monkeypatch, tmp_path):
     """Also of data whose own columns would be others: the columns are those of the training."""
     import mlflow
@@ -442,6 +446,7 @@ def test_roles_in_capitals_are_refused_before_anything_is_written(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_columns_of_a_model_are_carried_over_for_that_model_alone(
     trained, world, mqbg, monkeypatch, tmp_path
 ):
@@ -470,6 +475,7 @@ def test_score_writes_its_tables_and_they_sum(scored):
     assert (total - scores["log_odds"]).abs().max() < 1e-6
 
 
+@pytest.mark.slow
 def test_an_earlier_output_of_score_gives_way(trained, world, scored, mqbg, monkeypatch, tmp_path):
     monkeypatch.chdir(trained)
     out = tmp_path / "scores"
@@ -533,6 +539,7 @@ def test_explain_names_everybody_and_sums_to_the_score(
     assert short.out.splitlines()[:5] == ran.out.splitlines()[:5]
 
 
+@pytest.mark.slow
 def test_explain_speaks_japanese(trained, world, scored, mqbg, monkeypatch):
     monkeypatch.chdir(trained)
     group = pq.read_table(scored / AS_OF / "scores.parquet")["group_id"][0].as_py()
@@ -550,6 +557,7 @@ def open_at_both(scored):
     return {key: (tables[0][key], tables[1][key]) for key in tables[0] if key in tables[1]}
 
 
+@pytest.mark.slow
 def test_explain_since_tells_what_lies_between_two_scores(
     trained, world, scored, mqbg, monkeypatch
 ):
@@ -566,6 +574,7 @@ def test_explain_since_tells_what_lies_between_two_scores(
     assert "Time alone" in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -627,6 +636,7 @@ def test_report_refuses_a_folder_without_scores(mqbg, world, tmp_path):
     assert not (tmp_path / "pages").exists()
 
 
+@pytest.mark.slow
 def test_report_shows_what_changed_and_what_the_registry_keeps_of_the_training(
     trained, world, scored, mqbg, monkeypatch, tmp_path
 ):
@@ -672,6 +682,7 @@ def test_settings_that_cannot_be_meant_are_refused(mqbg, tiny, tmp_path, text, w
     refused(mqbg("check", tiny), words)
 
 
+@pytest.mark.slow
 def test_train_refuses_a_server_that_does_not_answer_before_any_work(mqbg, tiny, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     refused(mqbg("train", tiny), "http://127.0.0.1:9", "MLFLOW_TRACKING_URI")

@@ -360,6 +360,8 @@ def test_a_target_that_moved_is_refused_with_the_choice(mqbg, crm, monkeypatch):
 
 
 def test_a_target_that_was_never_reached_may_move(mqbg, crm, monkeypatch):
+    with Path("mqbg.toml").open("a") as settings:
+        settings.write("[push.webhook]\ntries = 1\n")
     assert mqbg(*to_webhook(monkeypatch, "http://127.0.0.1:9/hook")).status == 1
     assert "5 accepted" in mqbg(*to_webhook(monkeypatch, f"{crm.url}/hook/new")).err
 

@@ -58,6 +58,7 @@ def test_a_second_check_of_sound_data_imports_no_ibis(world, tmp_path, monkeypat
     assert not imported_by(names, ["check", str(world)]) & {"ibis", "pandas", "sqlglot"}
 
 
+@pytest.mark.slow
 def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgbm(
     world, trained, scored, tmp_path
 ):

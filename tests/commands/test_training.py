@@ -196,6 +196,7 @@ def test_with_no_signal_a_champion_stays_champion(mqbg, gives, store, trained, h
 
 # `runs` fails at once, `model_versions` when all but it is logged, and `metrics`, of which two more
 # tests make use, between them.
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["runs", "model_versions"])
 def test_a_store_that_fails_in_the_middle_costs_no_training(mqbg, gives, store, trained, table):
     gives(trained, lambda: refused_to_write(store, table))

@@ -240,6 +240,7 @@ def test_force_that_was_not_needed_is_not_in_the_record(store, mqbg):
     assert not store.history()[-1].change.forced
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -443,6 +444,7 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(store, mqbg, tmp_path):
     assert "Version 3 and version 1 cannot be compared: version 3 predicts won within" in out
 
 
+@pytest.mark.slow
 def test_ten_trainings_are_shown_with_the_champion_among_them(store, mqbg, tmp_path):
     for _ in range(12):
         store.add()

@@ -88,6 +88,7 @@ def test_without_the_setting_only_deals_are_groups(take_in):
     assert len(take_in("salesforce", EXPORT).rows("buying_groups")) == 1
 
 
+@pytest.mark.slow
 def test_a_deal_that_follows_belongs_to_the_group_that_activity_began(take_in):
     later = (
         OPPORTUNITIES
@@ -101,6 +102,7 @@ def test_a_deal_that_follows_belongs_to_the_group_that_activity_began(take_in):
     assert {one["source_table"] for one in records} == {"activity_group", "Opportunity"}
 
 
+@pytest.mark.slow
 def test_words_of_the_settings_say_what_a_content_is_about(take_in):
     world = take_in("salesforce", EXPORT, settings=BOTH | {"contents": {"About us": "Vault"}})
     (group,) = seeded(world)
@@ -110,6 +112,7 @@ def test_words_of_the_settings_say_what_a_content_is_about(take_in):
     assert "salesforce:Contact:003A3" in members
 
 
+@pytest.mark.slow
 def test_a_role_that_the_template_wants_is_suggested_from_the_accounts_contacts(tmp_path):
     settings = settings_from_values(
         {
@@ -149,6 +152,7 @@ Id|OpportunityId|StageName|Amount|CreatedDate
 """
 
 
+@pytest.mark.slow
 def test_a_deal_that_leaves_a_closing_stage_is_reopened(take_in):
     world = take_in("salesforce", EXPORT | {"OpportunityHistory": HISTORY})
     events = [(one["stage"], one["occurred_at"]) for one in world.rows("stage_events")]
@@ -167,6 +171,7 @@ OPENED_AGAIN = """0083|006B1|Prospecting|1|2024-05-01T00:00:00.000Z
 0084|006B1|Closed Lost|1|2024-07-01T00:00:00.000Z"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("corrected", "groups"),
     [

@@ -10,6 +10,7 @@ from small_exports import HUBSPOT_AIRBYTE, HUBSPOT_FIVETRAN, HUBSPOT_JA
 TOKYO = {"timezone": "Asia/Tokyo"}
 
 
+@pytest.mark.slow
 def test_local_times_are_of_the_zone_in_the_settings(take_in):
     world = take_in("hubspot", HUBSPOT_JA, settings=TOKYO)
     (group,) = world.rows("buying_groups")
@@ -37,6 +38,7 @@ def test_members_of_an_export_from_the_screen_join_when_both_records_are_there(t
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "joined"),
     [
@@ -115,6 +117,7 @@ hs_object_id|firstname|lastname|email|createdate|associatedcompanyid|hs_calculat
     assert len(set(ids.values())) == 1
 
 
+@pytest.mark.slow
 def test_fivetran_dates_stages_by_the_history_of_the_property(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
     assert [(one["stage"], one["occurred_at"]) for one in world.rows("stage_events")] == [
@@ -123,12 +126,14 @@ def test_fivetran_dates_stages_by_the_history_of_the_property(take_in):
     ]
 
 
+@pytest.mark.slow
 def test_the_nth_contact_takes_the_nth_increase_of_their_number(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
     joined = sorted(one["joined_at"] for one in world.rows("members"))
     assert joined == [datetime(2024, 2, 2), datetime(2024, 2, 20)]
 
 
+@pytest.mark.slow
 def test_an_association_type_says_a_role_when_the_settings_do(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN, settings={"roles": {"36": "champion"}})
     roles = {one["contact_id"]: (one["role"], one["source"]) for one in world.rows("members")}
@@ -162,6 +167,7 @@ def test_deliveries_and_opens_by_machines_are_no_activities(take_in):
     }
 
 
+@pytest.mark.slow
 def test_airbyte_gives_properties_as_json_and_times_as_milliseconds(take_in):
     world = take_in("hubspot", HUBSPOT_AIRBYTE)
     assert {one["full_name"] for one in world.rows("contacts")} == {"田中 太郎", "鈴木 花子"}
@@ -219,6 +225,7 @@ closedwon|成約|1.0|true|p
 }
 
 
+@pytest.mark.slow
 def test_dlt_keeps_a_row_for_each_stage_and_associations_at_the_other_side(take_in):
     world = take_in("hubspot", DLT)
     assert {one["stage"]: one["occurred_at"] for one in world.rows("stage_events")} == {
@@ -235,10 +242,12 @@ def test_dlt_keeps_a_row_for_each_stage_and_associations_at_the_other_side(take_
     assert member["contact_id"] == "hubspot:contacts:101"
 
 
+@pytest.mark.slow
 def test_what_dlt_marks_as_deleted_is_deleted(take_in):
     assert take_in("hubspot", DLT).account_of_rows("deals")["meaningless"] == {"deleted": 1}
 
 
+@pytest.mark.slow
 def test_the_row_of_an_archived_deal_is_deleted_whoever_was_at_it(take_in):
     (header, row) = HUBSPOT_AIRBYTE["deals"].strip().splitlines()[:2]
     cells = dict(zip(header.split("|"), row.split("|"), strict=True)) | {"archived": "true"}

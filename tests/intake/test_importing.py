@@ -33,6 +33,7 @@ def contact_ids(world):
     }
 
 
+@pytest.mark.slow
 def test_the_same_inputs_in_any_order_of_calls_give_the_same_bytes(take_in):
     take_in("salesforce", SALESFORCE, into="one")
     one = take_in("marketo", MARKETO, into="one")
@@ -41,6 +42,7 @@ def test_the_same_inputs_in_any_order_of_calls_give_the_same_bytes(take_in):
     assert bytes_of(one) == bytes_of(other)
 
 
+@pytest.mark.slow
 def test_the_same_system_again_replaces_it(take_in):
     take_in("salesforce", SALESFORCE, into="same")
     fewer = SALESFORCE | {"Task": SALESFORCE["Task"].strip().splitlines()[0]}
@@ -59,6 +61,7 @@ def test_a_record_keeps_its_id_when_others_come(take_in):
     assert after["salesforce", "Contact", "003A0"] == before["salesforce", "Contact", "003A4"]
 
 
+@pytest.mark.slow
 def test_a_merge_undone_in_the_crm_is_undone(take_in):
     merged = contact_ids(take_in("salesforce", SALESFORCE, into="undone"))
     undone = SALESFORCE | {
@@ -72,6 +75,7 @@ def test_a_merge_undone_in_the_crm_is_undone(take_in):
     assert after["salesforce", "Contact", "003A2"] == "salesforce:Contact:003A2"
 
 
+@pytest.mark.slow
 def test_a_member_that_an_earlier_import_lacked_was_first_seen_by_the_later(take_in):
     earlier = HUBSPOT_JA | {"すべての取引": HUBSPOT_JA["すべての取引"].replace("101;102", "101")}
     take_in("hubspot", earlier, into="seen", settings=TOKYO, as_of=datetime(2024, 5, 1))
@@ -108,6 +112,7 @@ def test_decisions_written_into_the_review_win_over_the_crm_and_survive_every_la
     assert roles["salesforce:Opportunity:006A1", member] == ("user", "person")
 
 
+@pytest.mark.slow
 def test_our_own_people_are_no_members_and_opponents_are_blockers(take_in):
     settings = {"own_domains": ["beta.com"], "roles": {"Decision Maker": "negative"}}
     rows = take_in("salesforce", SALESFORCE, settings=settings).rows("members")
@@ -115,6 +120,7 @@ def test_our_own_people_are_no_members_and_opponents_are_blockers(take_in):
     assert {one["role"] for one in rows} == {"blocker", "budget_holder"}
 
 
+@pytest.mark.slow
 def test_stages_solutions_and_kinds_are_named_by_the_settings(take_in):
     settings = {"stages": {"Prospecting": "opportunity"}, "kinds": {"meeting": "visit"}, "solution_property": "OwnerId",
                 "solutions": {"005A1": "Cloud"}}  # fmt: skip

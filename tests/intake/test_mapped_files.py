@@ -69,6 +69,7 @@ def test_an_address_names_its_own_person_in_whatever_table_that_is(tmp_path):
     assert sum(tables["行動.csv"]["unplaced"].values()) == 1
 
 
+@pytest.mark.slow
 def test_rows_without_an_id_keep_theirs_when_others_come_before_them(tmp_path):
     columns = {"名刺.csv": COLUMNS["名刺.csv"]}
     header, *rows = CARDS.splitlines()

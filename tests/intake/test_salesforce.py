@@ -104,6 +104,7 @@ def test_rows_that_point_nowhere_are_unplaced_with_a_reason(world):
     }
 
 
+@pytest.mark.slow
 def test_a_deal_that_begins_after_the_others_ended_is_a_new_group(take_in):
     overlapping = SALESFORCE | {
         "Opportunity": SALESFORCE["Opportunity"].replace("2024-05-01T00", "2024-02-20T00")
@@ -148,6 +149,7 @@ def test_ids_of_fifteen_characters_are_those_of_eighteen(take_in):
     assert groups["Beta"] == f"salesforce:Account:{long}"
 
 
+@pytest.mark.slow
 def test_a_weekly_export_is_a_zip(world, tmp_path):
     src = write_export(tmp_path / "src", SALESFORCE)
     with zipfile.ZipFile(tmp_path / "WE_1.zip", "w") as packed:
@@ -159,6 +161,7 @@ def test_a_weekly_export_is_a_zip(world, tmp_path):
         assert ours.read_bytes() == theirs.read_bytes()
 
 
+@pytest.mark.slow
 def test_fivetran_names_the_same_columns_with_underscores(take_in, world):
     import re
 
@@ -173,6 +176,7 @@ def test_fivetran_names_the_same_columns_with_underscores(take_in, world):
         assert other.rows(table) == world.rows(table)
 
 
+@pytest.mark.slow
 def test_an_open_deal_without_a_change_is_in_its_stage_since_it_was_created(take_in):
     changes = """
 Id|OpportunityId|Field|OldValue|NewValue|CreatedDate|IsDeleted
@@ -199,6 +203,7 @@ Id|IsDeleted|AccountId|Name|StageName|CloseDate|CreatedDate|IsClosed|IsWon
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_mobile_number_says_more_of_a_person_than_the_companys(take_in):
     contacts = """
 Id|AccountId|LastName|FirstName|Phone|MobilePhone|CreatedDate
@@ -209,6 +214,7 @@ Id|AccountId|LastName|FirstName|Phone|MobilePhone|CreatedDate
     assert {one["phone"] for one in world.rows("contacts")} == {"090-1111-2222", "03-1111-2222"}
 
 
+@pytest.mark.slow
 def test_names_without_a_column_of_their_own_are_in_the_order_of_their_language(take_in):
     leads = """
 Id|Company|LastName|FirstName|Email|IsConverted|CreatedDate

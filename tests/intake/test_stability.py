@@ -61,6 +61,7 @@ def test_times_are_read_as_spreadsheets_and_reports_write_them(tmp_path, written
     con.close()
 
 
+@pytest.mark.slow
 def test_a_stage_history_that_begins_in_the_middle_still_has_the_end(take_in):
     history = """
 Id|OpportunityId|StageName|Amount|CreatedDate|IsDeleted

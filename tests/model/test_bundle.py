@@ -558,6 +558,7 @@ def test_either_calibrator_survives_saving(bundle, tmp_path, calibrator):
     assert load_bundle(tmp_path).calibrator == calibrator
 
 
+@pytest.mark.slow
 def test_loading_a_bundle_and_finding_its_features_needs_no_lightgbm(saved):
     code = (
         "import sys; from pathlib import Path; from mqbg.model.bundle_files import load_bundle;"

@@ -39,6 +39,7 @@ def test_a_count_is_another_query_than_its_rows(backend):
     assert fetch_count(backend, "all", refuse) == 3
 
 
+@pytest.mark.slow
 def test_a_second_check_reports_what_the_first_did(
     simulated, parquet_tables, tmp_path, monkeypatch
 ):

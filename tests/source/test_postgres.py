@@ -166,6 +166,7 @@ def test_every_table_is_the_same_from_postgres_and_from_parquet(database, tmp_pa
     assert everything(database.url) == everything(tmp_path / "world")
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_from_postgres_and_from_parquet(database, tmp_path, parquet_tables):
     simulate(tmp_path / "world", groups=40, seed=5)
     database.load(parquet_tables(tmp_path / "world"))
@@ -472,6 +473,7 @@ def test_bad_rows_are_reported_alike(database, tmp_path):
     assert problems == told(as_folder(tmp_path / "d", arrow(BAD)))
 
 
+@pytest.mark.slow
 def test_bad_rows_are_quarantined_alike(database, tmp_path):
     database.load(arrow(BAD))
     folder = as_folder(tmp_path / "d", arrow(BAD))
@@ -610,6 +612,7 @@ def in_the_middle_of_the_scan(database, act: Callable[[], None]) -> Iterator[Non
             thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["pg_terminate_backend", "pg_cancel_backend"])
 def test_a_scan_that_the_database_ends_is_one_sentence_and_writes_nothing(
     sound, tmp_path, monkeypatch, capfd, how
@@ -659,6 +662,7 @@ def silent_in_the_middle(another_server, monkeypatch, *, whole: bool) -> Iterato
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_in_the_middle_of_a_scan_is_not_waited_for(
     another_server, monkeypatch
 ):
@@ -669,6 +673,7 @@ def test_a_server_that_is_stopped_in_the_middle_of_a_scan_is_not_waited_for(
     assert "Geheim" not in said
 
 
+@pytest.mark.slow
 def test_a_connection_that_stays_silent_ends_though_the_server_answers_others(
     another_server, monkeypatch
 ):

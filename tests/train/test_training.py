@@ -236,6 +236,7 @@ def held_out_of_both(learned):
     return trees if linear is None else linear.part.blended(trees, linear.held_out)
 
 
+@pytest.mark.slow
 def test_what_is_registered_learned_from_every_label_known(source, trained):
     split, about = trained.split, trained.bundle.training
     every = training_cutoffs(SETTINGS, start_of_history(source.tables), OBSERVED_UNTIL)

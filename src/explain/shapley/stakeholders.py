@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from .game import Game, Outcome, play_games, stakeholder_game
 from .theme_attribution import MarginalCoalitions, contributions_by_theme, marginal_coalitions
 from .valuation import Valuation
 
+NO_OTHER_IDS: Mapping[str, str] = {}
 ROWS_PER_BATCH = 16_384  # some 20 MB of totals: more would only leave the cache
 
 
@@ -68,7 +69,10 @@ class GroupStakeholders:
 
 
 def group_stakeholders(
-    snapshot: Snapshot, bundle: Bundle, progress: Callable[[str, float], None]
+    snapshot: Snapshot,
+    bundle: Bundle,
+    progress: Callable[[str, float], None],
+    stream_ids: Mapping[str, str] = NO_OTHER_IDS,
 ) -> Iterator[GroupStakeholders]:
     """The stakeholders of every group at a moment, in order of group_id.
 
@@ -76,6 +80,7 @@ def group_stakeholders(
         snapshot: the moment, open.
         bundle: the model.
         progress: called with a label and the share done.
+        stream_ids: ids by which games are sampled, where they are others, by group_id.
     """
     aggregator = Aggregator(bundle.catalogue.terms)
     reference_terms = reference_member_terms(bundle)
@@ -99,12 +104,14 @@ def group_stakeholders(
             started.append(group.group_id)
             yield group.group_id, stakeholder_game(
                 aggregator, group.base, group.terms, bundle.settings.explain,
-                _group_rng(bundle.settings.model.seed, group.group_id),
+                _group_rng(
+                    bundle.settings.model.seed, stream_ids.get(group.group_id, group.group_id)
+                ),
                 stack_what_ifs(what_ifs, group.base.size),
             )  # fmt: skip
 
     valuation = Valuation(bundle, snapshot.fact_rows())
-    of_refits = Valuation(bundle, valuation.facts, for_refits=True)
+    of_refits = valuation.of_refits
     played = play_games(games(), valuation, ROWS_PER_BATCH)
     reported = 0
     for marginal in _batches(

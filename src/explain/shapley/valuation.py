@@ -15,7 +15,7 @@ from ...features.declare.catalogue import Catalogue
 from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
 from ...model.bundle import Bundle
 from ...model.feature_matrix import encode_category
-from ..treeshap import compile_model_text
+from ..treeshap import add_regressions, compile_model_text, compile_model_texts
 from .coalition_aggregates import Floats, Integers, turn_to_columns
 
 
@@ -90,6 +90,13 @@ class Valuation:
         return columns
 
     @property
+    def of_refits(self) -> Valuation:
+        """With the features that the refits read: itself where these are the model's own."""
+        if self.bundle.features_of_refits == self.bundle.used_features:
+            return self
+        return replace(self, for_refits=True)
+
+    @property
     def _catalogue(self) -> Catalogue:
         """The numbers that are made."""
         bundle = self.bundle
@@ -143,5 +150,6 @@ def with_compiled_trees(bundle: Bundle) -> Bundle:
     return replace(
         bundle,
         tree_engine=compile_model_text(bundle.trees),
-        refit_engines=tuple(compile_model_text(refit.trees) for refit in bundle.refits),
+        refit_engine=compile_model_texts([refit.trees for refit in bundle.refits]),
+        regression_engine=add_regressions,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .forest import LINEAR, Forest, UnsupportedTreesError, parse_forest
+from .forest import LINEAR, Forest, UnsupportedTreesError, parse_forest, stack_forests
 from .layout import Floats
 from .quadrature import quadrature
 
@@ -81,6 +81,26 @@ def compile_model_text(text: str) -> Trees:
         import lightgbm as lgb
 
         return LightGBMTrees(lgb.Booster(model_str=text), str(why))
+
+
+def compile_model_texts(texts: Sequence[str]) -> CompiledTrees | None:
+    """Models over the same features as one that scores all of them in one call.
+
+    A call costs as much as the trees of a few rows.
+
+    Args:
+        texts: as `Booster.model_to_string` writes them, each of one class.
+
+    Returns:
+        Their trees, whose `predict` has shape (rows, models), or (rows,) of one; None where there
+        are none, or the kernels do not cover one of them.
+    """
+    if not texts:
+        return None
+    try:
+        return CompiledTrees(stack_forests([parse_forest(text) for text in texts]))
+    except UnsupportedTreesError:
+        return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,6 +91,39 @@ def parse_forest(text: str) -> Forest:
     return forest
 
 
+def stack_forests(forests: Sequence[Forest]) -> Forest:
+    """Forests over the same features as one, in which each is an output of its own.
+
+    Args:
+        forests: of one output each, one or more.
+
+    Raises:
+        UnsupportedTreesError: they differ in their features, or one has several outputs.
+    """
+    if any(one.outputs != 1 or one.features != forests[0].features for one in forests):
+        raise UnsupportedTreesError("the models differ in their features, or have several outputs")
+    trees, nodes = [], []
+    node = leaf = slot = word = 0
+    for output, forest in enumerate(forests):
+        trees.append(forest.trees.copy())
+        nodes.append(forest.nodes.copy())
+        trees[-1]["first_node"] += node
+        trees[-1]["first_leaf"] += leaf
+        trees[-1]["first_slot"] += slot
+        trees[-1]["output"] = output
+        nodes[-1]["first_word"] += word
+        node, leaf = node + forest.nodes.size, leaf + forest.leaves.size
+        slot, word = slot + forest.slots.size, word + forest.words.size
+    words, leaves, slots, expected = (
+        np.concatenate([getattr(forest, name) for forest in forests])
+        for name in ("words", "leaves", "slots", "expected")
+    )
+    return Forest(
+        forests[0].features, len(forests), _concatenate(trees, TREE), _concatenate(nodes, NODE),
+        words, leaves, slots, expected,
+    )  # fmt: skip
+
+
 def _forest_to_bytes(forest: Forest) -> bytes:
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **vars(forest))

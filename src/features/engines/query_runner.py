@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from ..declare.expressions import AsOf
+from .columns import Columns, columns_of_arrow
 
 MAX_CACHED_CATALOGUES = (
     64  # of each engine, whose queries are remembered; the least used goes first
@@ -68,6 +69,10 @@ class QueryRunner(ABC):
     def fetch_small(self, label: str, build: Build) -> pa.Table:
         """The rows of a query, where they are so few that planning it takes the time."""
         return self.fetch(label, build)
+
+    def fetch_columns(self, label: str, build: Build) -> Columns:
+        """The rows of a query, a few, as arrays by the names of the columns."""
+        return columns_of_arrow(self.fetch_small(label, build))
 
     @contextmanager
     def lookup(self) -> Iterator[None]:

@@ -278,20 +278,21 @@ def _activity_facts(
 ) -> ir.Table:
     """Rows of `FeatureSource.activity_facts`."""
 
-    def known() -> ir.Table:
-        rows = with_known_at(activities.drop("channel"))
+    def counted() -> ir.Table:
+        rows = activities.drop("channel")
         return rows if since is None else rows.filter(rows.occurred_at >= since)
 
     repeated_hashes = query_runner.materialize(
         "repeated_id_hashes",
-        lambda: repeated_id_hashes(known(), by_sorting=query_runner.prefers_sorting),
+        lambda: repeated_id_hashes(counted(), by_sorting=query_runner.prefers_sorting),
     )
+    # They are few: what else is to be known of them is made when they are found.
     duplicates = query_runner.materialize(
-        "duplicates", lambda: possible_duplicates(known(), repeated_hashes)
+        "duplicates", lambda: with_known_at(possible_duplicates(counted(), repeated_hashes))
     )
 
     def build() -> ir.Table:
-        rows = deduplicate(known(), repeated_hashes, duplicates).join(
+        rows = deduplicate(with_known_at(counted()), repeated_hashes, duplicates).join(
             kinds.select("kind", "kind_no"), "kind"
         )
         rows = rows.left_join(contents.select("content_id", "content_no"), "content_id")

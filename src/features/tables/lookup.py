@@ -7,7 +7,7 @@ to the batch to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from ..declare.catalogue import Catalogue
 from ..declare.signals import Aggregation, InputRows
 from ..declare.terms import Term
+from ..engines.columns import columns_of_arrow
 from ..engines.numpy import COLUMNS_READ, aggregate_signals, feature_evaluator, term_evaluator
+from ..engines.query_runner import QueryRunner
 from .member_signals import row_reader
-
-Fetch = Callable[[str, Callable[[], ir.Table]], pa.Table]
-Columns = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,8 @@ class GroupLookup:
         row_of_group = {group_id: number for number, group_id in enumerate(ids)}
         owners = self.people["group_id"].to_pylist()
         group = np.array([row_of_group[group_id] for group_id in owners], dtype=np.intp)
-        aggregates = {
-            term.name: _aggregate_by_group(term, self.terms[term.name], group, len(ids))
-            for term in self.catalogue.terms
-        }
-        features = feature_evaluator(self.catalogue)({**_columns(self.facts), **aggregates})
+        aggregates = _aggregate_by_group(self.catalogue.terms, self.terms, group, len(ids))
+        features = feature_evaluator(self.catalogue)({**columns_of_arrow(self.facts), **aggregates})
         types = {
             f.name: pa.string() if f.categorical else pa.float64() for f in self.catalogue.features
         }
@@ -104,7 +100,7 @@ def look_up_groups(
     facts: Callable[[], ir.Table],
     as_of: datetime,
     as_of_expression: ir.TimestampScalar,
-    fetch: Fetch,
+    query_runner: QueryRunner,
 ) -> GroupLookup:
     """The groups that the facts describe.
 
@@ -115,11 +111,11 @@ def look_up_groups(
         facts: the query of `group_facts`.
         as_of: the cut-off.
         as_of_expression: the cut-off as expressions read it.
-        fetch: runs a query that has a name.
+        query_runner: of the source and the catalogue.
     """
-    fact_rows = fetch("lookup_facts", lambda: facts().order_by("group_id"))
-    people_rows = fetch("lookup_people", lambda: people.order_by("member_no"))
-    rows = _columns(people_rows)
+    fact_rows = query_runner.fetch_small("lookup_facts", lambda: facts().order_by("group_id"))
+    people_rows = query_runner.fetch_small("lookup_people", lambda: people.order_by("member_no"))
+    rows = columns_of_arrow(people_rows)
     numbers = rows["member_no"].astype(np.int64)
     for input_rows in InputRows:
         if any(signal.input_rows is input_rows for signal in catalogue.signals):
@@ -127,11 +123,8 @@ def look_up_groups(
             if input_rows is InputRows.MEMBERSHIP:
                 values, member = rows, np.arange(len(numbers), dtype=np.intp)
             else:
-                values = _columns(
-                    fetch(
-                        f"lookup_{input_rows}",
-                        _input_query(input_rows, input_tables, as_of_expression),
-                    )
+                values = query_runner.fetch_columns(
+                    f"lookup_{input_rows}", _input_query(input_rows, input_tables, as_of_expression)
                 )
                 member = np.asarray(np.searchsorted(numbers, values["member_no"]), dtype=np.intp)
             inputs = {**values, "as_of": np.datetime64(as_of, "us")}
@@ -148,24 +141,27 @@ def _input_query(
     return lambda: row_reader(input_rows)(input_tables(), as_of).select(*columns)
 
 
-def _columns(table: pa.Table) -> Columns:
-    columns: Columns = {}
-    for name, chunks in zip(table.column_names, table.columns, strict=True):
-        column = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
-        values = column.to_numpy(zero_copy_only=False)
-        if column.null_count and pa.types.is_integer(column.type):
-            values = np.ma.MaskedArray(
-                column.fill_null(0).to_numpy(zero_copy_only=False), column.is_null().to_numpy(False)
-            )
-        columns[name] = values
-    return columns
-
-
 def _aggregate_by_group(
+    terms: Sequence[Term], values: Mapping[str, Any], group: NDArray[np.intp], groups: int
+) -> dict[str, NDArray[np.float64]]:
+    """Each term of the groups, shape (groups,), by name."""
+    summed = [term for term in terms if term.aggregation is Aggregation.SUM]
+    columns = np.array([values[term.name] for term in summed], np.float64)
+    columns = columns.reshape(len(summed), group.size)
+    place = group + np.arange(len(summed))[:, None] * groups
+    sums = np.bincount(place.ravel(), columns.ravel(), len(summed) * groups).astype(np.float64)
+    found = dict(
+        zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True)
+    )
+    for term in terms:
+        if term.name not in found:
+            found[term.name] = _extreme_by_group(term, values[term.name], group, groups)
+    return found
+
+
+def _extreme_by_group(
     term: Term, values: NDArray[np.float64], group: NDArray[np.intp], groups: int
 ) -> NDArray[np.float64]:
-    if term.aggregation is Aggregation.SUM:
-        return np.bincount(group, values, groups).astype(np.float64)
     numbers = np.full(groups, np.nan)
     best = np.fmin if term.aggregation is Aggregation.MIN else np.fmax
     best.at(numbers, group, values)

@@ -84,7 +84,7 @@ class QueryPlan:
         """What was looked up of a few groups, where no engine is needed for them."""
         return look_up_groups(
             self.catalogue, lambda: self.input_tables, self.people, self._facts_query,
-            self.as_of, self.as_of_expression, self.query_runner.fetch_small,
+            self.as_of, self.as_of_expression, self.query_runner,
         )  # fmt: skip
 
     def fetch(self, label: str, build: Callable[[], ir.Table]) -> pa.Table:

@@ -69,7 +69,7 @@ def repeated_id_hashes(activities: ir.Table, *, by_sorting: bool = False) -> ir.
     """Hashes of more than one row's id: compared faster than ids, and no id can appear twice else.
 
     Args:
-        activities: rows of `with_known_at`.
+        activities: with activity_id.
         by_sorting: sort them all, and look at the neighbour. In one process that costs three
             fifths of grouping; a cluster would bring every hash to one worker for it.
     """

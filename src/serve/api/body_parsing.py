@@ -186,10 +186,12 @@ def _require_no_control_characters(text: str, root: dict[str, Any]) -> None:
 
     Where neither the body holds one nor an escape that may stand for one, no value does: the values
     are looked at one by one only where that cannot be said.
+
+    Args:
+        text: that was JSON, so that no text in it holds a character below the blank.
+        root: what it says.
     """
-    if not MAY_ESCAPE_CONTROL.search(text) and (
-        text.isprintable() or not CONTROL_CHARACTERS.search(text)
-    ):
+    if not MAY_ESCAPE_CONTROL.search(text) and not _holds_control_characters(text):
         return
     level: list[Any] = [root]
     while level:
@@ -206,3 +208,9 @@ def _require_no_control_characters(text: str, root: dict[str, Any]) -> None:
             if type(value) in _CONTAINERS
             for child in (value.values() if type(value) is dict else value)
         ]
+
+
+def _holds_control_characters(text: str) -> bool:
+    if text.isascii():
+        return "\x7f" in text
+    return not text.isprintable() and CONTROL_CHARACTERS.search(text) is not None

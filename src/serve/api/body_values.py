@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from itertools import repeat
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ...contract import TABLES, Column, Table
-from ...features.engines.instants import microseconds_since_epoch
 from ...features.engines.python import ListTable, list_table
 from ...source.conversion import convert
-from ...source.null_texts import is_null_text
+from ...source.null_texts import are_plain_texts, is_null_text
 from ...source.quoting import quote_identifier
 from ...source.staging import ROW_NUMBER
 from .body_parsing import MAX_EXACT_INTEGER
 from .group_tables import BODY_TABLES
 
-CANONICAL_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d([.]\d{1,6})?Z", re.ASCII)
+CANONICAL_TIMES = re.compile(r"(?:[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.]\d{1,6})?Z\n)*", re.ASCII)
+"""Times in the one form that needs no rules, each with a new line behind it."""
+
 TEXT_COLUMN = "as_text"  # column of the texts that DuckDB converts
 
 Conversion: TypeAlias = tuple[Any, Any]
 """A value, and how it was given if that may not be one."""
+
+Instants: TypeAlias = tuple[Mapping[str | None, int | None], Mapping[str | None, str | None]]
+"""Microseconds since 1970 of each text, and how those were given that may be no time."""
 
 
 class ValueConverter:
@@ -55,37 +59,39 @@ class ValueConverter:
             for column in filter(_is_timestamp, TABLES[name].columns):
                 column_texts = rows.columns[column.name]
                 texts.update(dict.fromkeys(text for text in column_texts if text is not None))
-        conversions = self._convert_times(connection, list(texts))
-        return {
-            name: _convert_rows(TABLES[name], rows, conversions) for name, rows in tables.items()
-        }
+        instants = self._convert_times(connection, list(texts))
+        return {name: _convert_rows(TABLES[name], rows, instants) for name, rows in tables.items()}
 
-    def _convert_times(self, connection: Any, texts: list[str]) -> dict[str | None, Conversion]:
-        originals: Iterable[str | None] = repeat(None)
-        values = [_parse_canonical_time(text) for text in texts]
-        if None in values:
+    def _convert_times(self, connection: Any, texts: list[str]) -> Instants:
+        originals: dict[str | None, str | None] = {}
+        values: list[Any] | None = _parse_canonical_times(texts)
+        if values is None:
             values = _evaluate_in_duckdb(
                 connection, f"epoch_us({self._time_conversion.value})", texts
             )
             if None in values:
-                originals = _evaluate_in_duckdb(
-                    connection, str(self._time_conversion.original), texts
-                )
-        conversions_in_order = zip(values, originals, strict=False)
-        return {None: (None, None), **dict(zip(texts, conversions_in_order, strict=False))}
+                given = _evaluate_in_duckdb(connection, str(self._time_conversion.original), texts)
+                originals = dict(zip(texts, given, strict=True))
+        return {None: None, **dict(zip(texts, values, strict=True))}, originals
 
 
-def _parse_canonical_time(text: str) -> int | None:
-    """Microseconds since 1970 of a time in the one form that needs no rules; None of any other.
+def _parse_canonical_times(texts: list[str]) -> list[int] | None:
+    """Microseconds since 1970 of times that need no rules; None where one of them does.
 
-    Nearly all times are in it, and to ask DuckDB anything takes as long as half of the checks.
+    Nearly all times are so, and to ask DuckDB anything takes as long as half of the checks.
     """
-    if not CANONICAL_TIME.fullmatch(text):
+    lines = "\n".join([*texts, ""])
+    if not texts or not CANONICAL_TIMES.fullmatch(lines):
+        return None if texts else []
+    times = lines[: -len("Z\n")].split("Z\n")
+    if len(times) != len(texts):  # a text of several lines
         return None
     try:
-        return microseconds_since_epoch(datetime.fromisoformat(text[:-1]))
-    except ValueError:
+        instants = np.array(times, "datetime64[us]")
+    except ValueError:  # no such day, or hour
         return None
+    found: list[int] = instants.astype(np.int64).tolist()
+    return found
 
 
 def _evaluate_in_duckdb(connection: Any, expression: str, texts: list[str]) -> list[Any]:
@@ -97,26 +103,37 @@ def _evaluate_in_duckdb(connection: Any, expression: str, texts: list[str]) -> l
     return [value for (value,) in rows]
 
 
-def _convert_rows(
-    table: Table, body_rows: ListTable, conversions: Mapping[str | None, Conversion]
-) -> ListTable:
+def _convert_rows(table: Table, body_rows: ListTable, instants: Instants) -> ListTable:
     columns: dict[str, list[Any]] = {ROW_NUMBER: list(range(body_rows.size))}
+    nothing: list[Any] = [None] * body_rows.size
     for column in table.columns:
-        values = body_rows.columns[column.name]
+        values, given = body_rows.columns[column.name], nothing
         if column.dtype == "string":
-            cleaned = {text: _text(column, text) for text in set(values)}
-            columns[column.name] = [cleaned[text] for text in values]
+            columns[column.name] = _clean_texts(column, values)
             continue
         if _is_timestamp(column):
-            pairs = [conversions[text] for text in values]
+            found, originals = instants
+            converted: list[Any] = list(map(found.__getitem__, values))
+            given = [originals.get(text) for text in values] if originals else nothing
         elif column.dtype == "int64":
             pairs = [_to_integer(value) for value in values]
+            converted = [value for value, _original in pairs]
+            given = [original for _value, original in pairs]
         else:
             to_number = float if column.dtype == "float64" else bool
-            pairs = [(None if value is None else to_number(value), None) for value in values]
-        columns[column.name] = [value for value, _original in pairs]
-        columns[f"given_{column.name}"] = [original for _value, original in pairs]
+            converted = [None if value is None else to_number(value) for value in values]
+        columns[column.name], columns[f"given_{column.name}"] = converted, given
     return list_table(body_rows.size, columns)
+
+
+def _clean_texts(column: Column, values: list[str | None]) -> list[str | None]:
+    """Texts, null where they stand for no value."""
+    distinct = set(values)
+    texts = {text for text in distinct if text}
+    if "" not in distinct and are_plain_texts(texts, words=not column.literal):
+        return values
+    cleaned = {text: _text(column, text) for text in distinct}
+    return [cleaned[text] for text in values]
 
 
 def _text(column: Column, text: str | None) -> str | None:

@@ -54,6 +54,8 @@ KNOWN_KEYS = (*OPTION_KEYS, *SINGLE_ROW_KEYS, *ROW_LIST_KEYS)
 BODY_TABLES = tuple(dict.fromkeys((*SINGLE_ROW_KEYS.values(), *ROW_LIST_KEYS.values())))
 """Tables that a body can fill."""
 
+_COLUMN_NAMES = {name: frozenset(TABLES[name].column_names) for name in BODY_TABLES}
+_ONLY_OBJECTS = frozenset((dict,))
 _NULL_TYPE = type(None)
 _JSON_TYPES: Mapping[str, frozenset[type]] = {
     "string": frozenset((str, _NULL_TYPE)),
@@ -101,24 +103,22 @@ def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupT
     """
     _require_keys(body)
     as_of, language = _parse_options(body)
-    rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in BODY_TABLES}
-    locations: dict[str, list[str]] = {name: [] for name in BODY_TABLES}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in BODY_TABLES}
     for key, table in SINGLE_ROW_KEYS.items():
         rows[table].append(_require_object(body[key], key))
-        locations[table].append(key)
     for key, table in ROW_LIST_KEYS.items():
-        listed = _require_rows(body.get(key), key, _row_limit(table, settings))
-        rows[table] += listed
-        locations[table] += [f"{key}[{number}]" for number in range(len(listed))]
+        rows[table] += _require_rows(body.get(key), key, _row_limit(table, settings))
+    given = {name: _given_columns(rows[name]) for name in BODY_TABLES}
     return GroupTables(
         as_of,
         language,
         str(rows["buying_groups"][0].get("group_id")),
-        {name: _to_columns(TABLES[name], rows[name], locations[name]) for name in BODY_TABLES},
+        {name: _to_columns(TABLES[name], given[name], len(rows[name])) for name in BODY_TABLES},
         {
             key: found
             for key, table in KEYS.items()
-            if (found := _columns_not_read(body, key, table))
+            if not _COLUMN_NAMES[table].issuperset(given[table])
+            and (found := _columns_not_read(body, key, table))
         },
     )
 
@@ -202,7 +202,7 @@ def _parse_listed_group(
 def _columns_not_read(body: Mapping[str, Any], key: str, table: str) -> tuple[str, ...]:
     value = body.get(key) or ()
     rows = (value,) if isinstance(value, dict) else value
-    known = frozenset(TABLES[table].column_names)
+    known = _COLUMN_NAMES[table]
     names = dict.fromkeys(name for row in rows if not known.issuperset(row) for name in row)
     return tuple(name for name in names if name not in known)
 
@@ -244,13 +244,13 @@ def _row_limit(table: str, settings: ApiSettings) -> int:
     return limits.get(table, settings.max_rows)
 
 
-def _require_object(value: Any, location: str) -> Mapping[str, Any]:
+def _require_object(value: Any, location: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise HttpProblem(422, f"{location}: expected an object, got {json_type_name(value)}")
     return value
 
 
-def _require_rows(value: Any, key: str, limit: int) -> list[Mapping[str, Any]]:
+def _require_rows(value: Any, key: str, limit: int) -> list[dict[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, list):
@@ -260,29 +260,40 @@ def _require_rows(value: Any, key: str, limit: int) -> list[Mapping[str, Any]]:
             422,
             f"{key}: expected at most {limit:,} rows, got {len(value):,}; score it by the batch",
         )
+    if _ONLY_OBJECTS.issuperset(map(type, value)):
+        return value
     return [_require_object(row, f"{key}[{number}]") for number, row in enumerate(value)]
 
 
-def _to_columns(
-    table: Table, rows: Sequence[Mapping[str, Any]], locations: Sequence[str]
-) -> ListTable:
+def _given_columns(rows: Sequence[dict[str, Any]]) -> Mapping[str, list[Any]]:
+    """The columns that rows have, by name; null in a row without one."""
+    if not rows:
+        return {}
+    names = tuple(rows[0])
+    # A program writes all of its rows in one way: then they turn into columns without a look-up.
+    if all(map(names.__eq__, map(tuple, rows))):
+        return dict(zip(names, map(list, zip(*map(dict.values, rows), strict=True)), strict=True))
+    every = dict.fromkeys(chain.from_iterable(rows))
+    return {name: [row.get(name) for row in rows] for name in every}
+
+
+def _to_columns(table: Table, given: Mapping[str, list[Any]], size: int) -> ListTable:
     columns = {}
-    given = set(chain.from_iterable(rows))
+    nothing = [None] * size
     for column in table.columns:
         kinds = _JSON_TYPES[column.dtype]
-        name = column.name
-        values = [row.get(name) for row in rows] if name in given else [None] * len(rows)
+        values = given.get(column.name, nothing)
         # Of the kinds, true is no number.
         if not kinds.issuperset(map(type, values)):
             number = next(n for n, value in enumerate(values) if type(value) not in kinds)
             raise HttpProblem(
                 422,
-                f"{locations[number]}.{column.name}: expected "
+                f"{row_location(table.name, number)}.{column.name}: expected "
                 f"{_TYPE_DESCRIPTIONS[column.dtype]}, got "
                 f"{json_type_name(values[number])}",
             )
         columns[column.name] = values
-    return list_table(len(rows), columns)
+    return list_table(size, columns)
 
 
 def _truncate(text: str) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from ...contract import TABLES, Column
 from ...features.engines.python import ListTable, list_table
-from ...source.null_texts import is_null_text
+from ...source.null_texts import are_plain_texts, is_null_text
 from .group_tables import BODY_TABLES, GroupTables
 
 MAX_MERGED = 64  # groups; as many as are looked up and not scanned for
@@ -91,12 +92,28 @@ def _merge_table(name: str, groups: Sequence[GroupTables], marks: Sequence[str])
     columns = {}
     for column in TABLES[name].columns:
         marked = column.name.endswith("_id") and column.name != SOLUTION_ID
-        columns[column.name] = [
-            value
-            for part, mark in zip(parts, marks, strict=True)
-            for value in _mark_column(column, part.columns[column.name], mark if marked else "")
-        ]
+        values = [part.columns[column.name] for part in parts]
+        if marked:
+            values = _mark_columns(column, values, marks)
+        columns[column.name] = list(chain.from_iterable(values))
     return list_table(sum(part.size for part in parts), columns)
+
+
+def _mark_columns(
+    column: Column, parts: Sequence[list[Any]], marks: Sequence[str]
+) -> list[list[Any]]:
+    """Ids of each group, with its mark before them."""
+    distinct = [dict.fromkeys(values) for values in parts]
+    texts = set().union(*distinct) - {None, ""}
+    plain = are_plain_texts(texts, words=not column.literal)
+    found = []
+    for values, ids, mark in zip(parts, distinct, marks, strict=True):
+        if plain:
+            marked = {value: mark + value if value else value for value in ids}
+        else:
+            marked = {value: _marked(column, value, mark) for value in ids}
+        found.append(list(map(marked.__getitem__, values)))
+    return found
 
 
 def _merge_solutions(parts: Sequence[ListTable]) -> ListTable:
@@ -107,13 +124,6 @@ def _merge_solutions(parts: Sequence[ListTable]) -> ListTable:
     kept = rows if repeated else list(dict.fromkeys(rows))
     columns = {name: [row[index] for row in kept] for index, name in enumerate(names)}
     return list_table(len(kept), columns)
-
-
-def _mark_column(column: Column, values: Sequence[Any], mark: str) -> Sequence[Any]:
-    if not mark:
-        return values
-    marked = {value: _marked(column, value, mark) for value in set(values)}
-    return [marked[value] for value in values]
 
 
 def _marked(column: Column, value: str | None, mark: str) -> str | None:

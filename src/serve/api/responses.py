@@ -33,12 +33,17 @@ def _to_json_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
-        return value.isoformat() + "Z"
+        return instant_text(value)
     if isinstance(value, Mapping):
         return {key: _to_json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_to_json_value(item) for item in value]
     return value
+
+
+def instant_text(instant: datetime) -> str:
+    """An instant, in UTC without a zone, as answers write it."""
+    return instant.isoformat() + "Z"
 
 
 def json_response(body: bytes, status: int = 200) -> Response:

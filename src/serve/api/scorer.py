@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
 from ...contract import LATEST, BadInput
 from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
@@ -27,7 +29,7 @@ from .group_tables import (
 from .merged_groups import merge_groups, mergeable_runs
 from .problem_details import HttpProblem
 from .request_tables import RequestTables
-from .responses import encode_json
+from .responses import encode_json, instant_text
 from .unknown_names import name_warnings
 
 ScoreResponse = dict[str, Any]
@@ -185,16 +187,16 @@ class Scorer:
     ) -> list[bytes]:
         merged = merge_groups(run)
         tables = GroupTables(merged.as_of, None, "", merged.tables, populations=merged.populations)
-        scored = self._score_tables(tables, merged.group_ids, model, language)
-        rows = _rows_by_group(scored)
+        ids = {
+            marked: request.group_id for marked, request in zip(merged.group_ids, run, strict=True)
+        }
+        scored = self._score_tables(tables, ids, model, language)
+        rows = _rows_by_group(scored, merged.as_of)
         answers = []
         for request, group_id, mark in zip(run, merged.group_ids, merged.marks, strict=True):
             own = rows.get(group_id)
             if own is None:
                 answers.append(_refusal(_not_open(request.as_of, model.bundle)))
-            elif any(row["contribution_se"] for row in own["stakeholders"]):
-                # Sampled by a stream that belongs to the id, which has a mark here.
-                answers += self._score_run([request], model, language)
             else:
                 own["scores"][0]["rank"] = 1  # among those scored together, of which it knows none
                 answer = score_response(own, model, name_warnings(request, model.bundle))
@@ -204,8 +206,10 @@ class Scorer:
     def _score_one(
         self, request: GroupTables, model: RegisteredBundle, language: Language
     ) -> ScoreResponse:
-        scored = self._score_tables(request, (request.group_id,), model, language)
-        rows = {name: getattr(scored, name).to_pylist() for name in SCORE_SCHEMAS}
+        ids = {request.group_id: request.group_id}
+        scored = self._score_tables(request, ids, model, language)
+        as_of = request.as_of
+        rows = {name: _json_rows(getattr(scored, name), as_of) for name in SCORE_SCHEMAS}
         return score_response(rows, model, name_warnings(request, model.bundle))
 
     def _language(self, name: str | None) -> Language:
@@ -218,19 +222,20 @@ class Scorer:
     def _score_tables(
         self,
         request: GroupTables,
-        group_ids: Sequence[str],
+        ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
     ) -> ScoreTables:
+        """Scores groups; `ids` are those in the tables, and what their senders call them."""
         try:
-            return self._score_checked_tables(request, group_ids, model, language)
+            return self._score_checked_tables(request, ids, model, language)
         except OverflowError:
             raise HttpProblem(422, OVERFLOW_DETAIL) from None
 
     def _score_checked_tables(
         self,
         request: GroupTables,
-        group_ids: Sequence[str],
+        ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
     ) -> ScoreTables:
@@ -244,7 +249,8 @@ class Scorer:
                     request.as_of,
                     model_version=model.version,
                     language=language,
-                    group_ids=group_ids,
+                    group_ids=list(ids),
+                    stream_ids=ids,
                 )
             except BadInput:
                 raise _not_open(request.as_of, bundle) from None
@@ -256,16 +262,24 @@ def _refusal(problem: HttpProblem) -> bytes:
     return encode_json({"error": problem.detail})
 
 
-def _rows_by_group(scored: ScoreTables) -> dict[str, Rows]:
+def _rows_by_group(scored: ScoreTables, as_of: datetime) -> dict[str, Rows]:
     """The rows of each group, table by table."""
     found: dict[str, Rows] = {}
-    for row in scored.scores.to_pylist():
+    for row in _json_rows(scored.scores, as_of):
         found[row["group_id"]] = {**{name: [] for name in SCORE_SCHEMAS}, "scores": [row]}
     for name in SCORE_SCHEMAS:
         if name != "scores":
-            for row in getattr(scored, name).to_pylist():
+            for row in _json_rows(getattr(scored, name), as_of):
                 found[row["group_id"]][name].append(row)
     return found
+
+
+def _json_rows(table: pa.Table, as_of: datetime) -> list[dict[str, Any]]:
+    """Rows whose cut-off is a text already: to write it in every row takes as long as the rest."""
+    place = table.schema.get_field_index("as_of")
+    texts = pa.repeat(instant_text(as_of), table.num_rows)
+    rows: list[dict[str, Any]] = table.set_column(place, "as_of", texts).to_pylist()
+    return rows
 
 
 def _not_open(as_of: datetime, bundle: Bundle) -> HttpProblem:

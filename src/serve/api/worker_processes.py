@@ -24,6 +24,7 @@ from typing import NoReturn
 from ...contract import BadInput
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
+from ...support.garbage import search_seldom
 from .examples import REQUEST
 from .middleware import RemoteFailure, traceback_location
 from .problem_details import HttpProblem
@@ -35,9 +36,6 @@ LOGGER = logging.getLogger("mqbg.serve")
 
 MOST_BY_DEFAULT = 4
 """Processes where the settings name no number: each has the model and an engine in memory."""
-
-GARBAGE_THRESHOLDS = (50_000, 20, 50)
-"""A body is hundreds of thousands of objects that stay until its answer: fewer searches."""
 
 SHARED_BYTES = 500_000
 """A body from which on all processes read it, and each scores its share of the groups."""
@@ -168,7 +166,9 @@ class WorkerProcesses(WorkerPool):
             BadInput: one came to an end, or failed, before it could.
         """
         # Without what was made of it in this process: the others make it themselves.
-        plain_bundle = replace(model.bundle, tree_engine=None, refit_engines=())
+        plain_bundle = replace(
+            model.bundle, tree_engine=None, refit_engine=None, regression_engine=None
+        )
         pool = ProcessPoolExecutor(
             self.processes,
             get_context("spawn"),  # a fork would copy locks that other threads hold
@@ -224,7 +224,7 @@ def _warm_up() -> None:
     # What is there by now stays: a search for garbage that looks through it costs a tenth.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    search_seldom()
 
 
 def _score_body(body: bytes, share: Share = WHOLE, *, warming_up: bool = False) -> bytes:

@@ -19,7 +19,7 @@ from ...explain.reasons import (
     reason_sentences,
     strongest_reasons,
 )
-from ...explain.shapley.stakeholders import GroupStakeholders, group_stakeholders
+from ...explain.shapley.stakeholders import NO_OTHER_IDS, GroupStakeholders, group_stakeholders
 from ...explain.shapley.theme_attribution import catalogue_themes
 from ...explain.summaries import MemberFacts, action_text, group_summary, member_summary
 from ...features.declare.themes.completeness import EXPECTED_COMPLETENESS
@@ -67,6 +67,7 @@ def score(
     language: Language,
     group_ids: Sequence[str] | None = None,
     decisions: Mapping[str, NightDecision] = NOTHING_DECIDED,
+    stream_ids: Mapping[str, str] = NO_OTHER_IDS,
     progress: Progress = no_progress,
 ) -> ScoreTables:
     """Scores the groups that are open at a cut-off.
@@ -81,6 +82,7 @@ def score(
         decisions: what the last night decided of groups, by group_id: threshold and status of
             these are as they were, unless sales gave a verdict since; those of others by
             `thresholds_in_force`.
+        stream_ids: see `group_stakeholders`.
         progress: called with a label and the share done.
 
     Raises:
@@ -97,7 +99,7 @@ def score(
         inputs = read_summary_inputs(source, snapshot, bundle.settings.explain.contacted_days)
         stakeholders = [
             without_steps_taken(one, inputs.contacted)
-            for one in group_stakeholders(snapshot, bundle, progress)
+            for one in group_stakeholders(snapshot, bundle, progress, stream_ids)
         ]
     matrix = bundle.feature_matrix(features)
     missing_roles = [group.missing_roles for group in stakeholders]

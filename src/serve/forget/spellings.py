@@ -50,8 +50,9 @@ def _character_pattern(character: str) -> str:
     if character == "'":
         forms += ["&apos;", "''"]
     if character == '"':
-        # With a backslash one quote alone: the next one may end a text of JSON.
-        return rf'(?:{"|".join(forms)}|{_BACKSLASHES}"|(?<!\\)""|")'
+        # With a backslash one quote alone: the next one may end a text of JSON. Two at last, for
+        # the backslash may be the name's own, in CSV.
+        return rf'(?:{"|".join(forms)}|{_BACKSLASHES}"|(?<!\\)""|"|"")'
     if character == "\\":
         return f"(?:{'|'.join(forms)}|{_BACKSLASHES})"
     if not character.isascii():

@@ -23,6 +23,7 @@ from ...support.progress import Progress, no_progress
 from ..batch.names import Names, read_names
 from ..batch.score_history import NO_HISTORY, ScoreHistory
 from ..batch.scoring import ScoreTables
+from .compiled_templates import CompiledTemplates
 from .content_security_policy import PAGE_POLICY
 from .group_page import group_pages
 from .model_page import model_page
@@ -220,6 +221,7 @@ def _renderer(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=CompiledTemplates(),
     )
     formats = language.formats
     environment.filters |= formats.filters | {

@@ -262,6 +262,7 @@ def row_again(tables, contact_id, role):
     return {**row, "role": role, "joined_at": LATELY, "left_at": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", ["left", "new_role", "returned", "joined", "gone_again"])
 def test_a_member_s_turn_is_named_and_worth_what_scoring_says(quiet, split, score_of, turn):
     group_id, tables = quiet
@@ -430,6 +431,7 @@ def test_in_a_random_world_the_parts_sum_and_everybody_s_turn_is_told(
 # Another model
 
 
+@pytest.mark.slow
 def test_another_model_is_a_step_of_its_own(quiet, split, bundle):
     _group_id, tables = quiet
     old = replace(

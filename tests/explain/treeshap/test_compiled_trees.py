@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqbg.explain.treeshap import fast_trees
+from mqbg.explain.treeshap import compile_model_texts, fast_trees
 from mqbg.explain.treeshap.compiled_trees import CompiledTrees
 
 PREDICTION, CONTRIBUTION = 1e-12, 1e-9
@@ -118,6 +118,32 @@ def test_several_classes_come_as_lightgbm_lays_them_out(leaves):
     assert fast_trees(booster).predict(x).shape == (600, 3)
     assert fast_trees(booster).contributions(x).shape == (600, 15)
     assert_equal_to_lightgbm(booster, x)
+
+
+@pytest.mark.parametrize("leaves", [5, 1025])
+def test_models_in_one_call_score_each_row_as_each_alone_to_the_bit(leaves):
+    draw = np.random.default_rng(17)
+    x = rows_of(draw, 3000, 3, 2)
+    params = {**QUIET, "num_leaves": leaves, "min_data_in_leaf": 1}
+    boosters = [
+        lgb.train(params, lgb.Dataset(x, draw.normal(size=3000), categorical_feature=[3, 4]), trees)
+        for trees in (3, 1, 2)
+    ]
+    together = compile_model_texts([booster.model_to_string() for booster in boosters])
+    rows = np.vstack([x[:300], awkward_rows(draw, x)])
+    for some in (rows, rows[:1]):
+        alone = np.column_stack([fast_trees(booster).predict(some) for booster in boosters])
+        np.testing.assert_array_equal(together.predict(some), alone)
+        explained = np.hstack([fast_trees(booster).contributions(some) for booster in boosters])
+        np.testing.assert_array_equal(together.contributions(some), explained)
+
+
+def test_models_that_the_kernels_do_not_cover_are_not_put_together():
+    text, linear = (trained(linear_tree=one).model_to_string() for one in (False, True))
+    assert compile_model_texts([]) is None
+    assert compile_model_texts([text, linear]) is None
+    narrow = lgb.train(QUIET, lgb.Dataset(np.zeros((9, 1)), np.zeros(9)), 1)
+    assert compile_model_texts([text, narrow.model_to_string()]) is None
 
 
 @pytest.mark.parametrize("leaves", [1024, 1025])

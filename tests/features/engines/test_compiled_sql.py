@@ -43,6 +43,7 @@ def test_a_query_and_its_columns_come_back_as_they_were():
     assert load_columns("key") == schema
 
 
+@pytest.mark.slow
 def test_a_second_run_compiles_no_query_and_gives_the_same_bits(
     open_tables, random_tables, new_run, monkeypatch
 ):

@@ -140,6 +140,33 @@ def _all_together(left, right):
     return left.agg(rows=left.count(), total=left.whole.sum(), any=(left.whole > 5).any())
 
 
+def _of_two_columns(left, _right):
+    small, large = left.whole < 0, left.number > 1
+    return left.select(
+        either=small | large,
+        both=small & large,
+        neither=~(small | large),
+        known=ibis.coalesce(left.whole.cast("float64"), left.number),
+        of_three=ibis.coalesce(left.whole.cast("float64"), left.number, 2.5),
+        most=ibis.greatest(left.whole.cast("float64"), left.number),
+        least=ibis.least(left.whole.cast("float64"), left.number),
+        of_more=ibis.greatest(left.whole, 3, left.whole + 1),
+        turned=7 - left.whole,
+        late=ibis.literal(AS_OF) < left.at,
+        chosen=large.ifelse(left.whole, ibis.null("int64")),
+        **{"{0} 'of' {names}": left.key, 'a "{1}"': left.whole + 1},
+    )
+
+
+def _read_in_part(left, right):
+    """Relations of which some columns are read, and one of which only the rows are."""
+    rows = left.mutate(double=left.whole * 2, unread=left.number + 1).filter(left.whole > -50)
+    both = ibis.union(rows, rows.mutate(double=rows.double + 1)).order_by("at")
+    joined = both.join(right.select("key", unread=right.whole + 1), "key")
+    grouped = both.group_by("key", "whole").agg(total=both.double.sum(), unread=both.at.max())
+    return grouped.select("total", "whole", found=grouped.key.isin(joined.key))
+
+
 def _numbered(left, right):
     whole = ibis.window(group_by=left.key)
     ordered = ibis.window(group_by=left.key, order_by=[left.whole, left.number, left.at])
@@ -148,6 +175,17 @@ def _numbered(left, right):
 
 QUERIES = {
     "select": _selected,
+    "select of two columns": _of_two_columns,
+    "read in part": _read_in_part,
+    "rows alone": lambda left, right: (
+        left.filter(left.whole > 0).join(right.select("key"), "key").aggregate(pairs=ibis._.count())
+    ),
+    "union with nothing": lambda left, right: ibis.union(
+        left.filter(left.key == "z"), right.mutate(whole=right.whole + 1)
+    ).select("key", "whole"),
+    "none left": lambda left, right: left.anti_join(
+        right.filter(right.key == "z"), "key"
+    ).left_join(right.semi_join(left.filter(left.key == "z"), "whole"), "whole"),
     "filter": lambda left, _right: left.filter(left.whole > 0, left.key != "b"),
     "inner join": lambda left, right: left.join(right, "key"),
     "left join": lambda left, right: left.left_join(right, ["key", "whole"]),
@@ -208,6 +246,16 @@ def test_rows_are_sorted_as_duckdb_sorts_them(duck, rows, ascending, nulls_first
     query = given_rows.order_by(*keys)
     wanted = query.to_pyarrow()
     assert compile_query(query)(engine).to_arrow(wanted.schema).to_pylist() == wanted.to_pylist()
+
+
+def test_a_column_that_nobody_reads_is_not_made():
+    engine = PythonEngine({"t": list_table_from_arrow(pa.table({"number": [1e300, 2.0]}))})
+    table = ops.DatabaseTable("t", ibis.schema({"number": "float64"}), engine).to_expr()
+    rows = table.mutate(whole=table.number.round(), unread=table.number.round() + 1)
+    small = rows.filter(rows.number < 9)
+    assert compile_query(small.select("number"))(engine).columns["number"] == [2.0]
+    with pytest.raises(OverflowError):
+        compile_query(small.select("whole"))(engine)
 
 
 def test_an_operation_without_a_rule_is_refused():

@@ -7,10 +7,11 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.save_run import save_run
 from mqbg.settings import ApiSettings, Settings, StoreSettings
 
+WaitForLines = Callable[[int], list[dict[str, Any]]]
 AS_OF = datetime(2025, 7, 1)
 NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
 READER, SCORER, BOTH = "reader-key-0123456789", "scorer-key-0123456789", "both-key-0123456789"
@@ -70,11 +72,29 @@ def _quiet():
 
 
 @pytest.fixture
-def lines_of_requests(_quiet):
-    """Lines of requests on stderr, for one test."""
-    configure_json_logging(logging.INFO)
-    yield
-    _say_nothing()
+def lines_of_requests(_quiet, tmp_path) -> Callable[[], AbstractContextManager[WaitForLines]]:
+    """`with lines_of_requests() as lines: ...; lines(2)`: two lines, written after the answers.
+
+    They go to a file: what is written while pytest's own capture is read gets lost.
+    """
+
+    @contextmanager
+    def written() -> Iterator[WaitForLines]:
+        path = tmp_path / "stderr"
+        with path.open("w", buffering=1, encoding="utf-8") as errors, redirect_stderr(errors):
+            configure_json_logging(logging.INFO)
+            yield partial(_lines_of, path)
+            _say_nothing()
+
+    return written
+
+
+def _lines_of(path: Path, count: int) -> list[dict[str, Any]]:
+    until = time.monotonic() + 120
+    while (text := path.read_text(encoding="utf-8")).count("\n") < count:
+        assert time.monotonic() < until, f"expected {count} lines, got {text!r}"
+        time.sleep(0.01)
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.fixture(scope="session")

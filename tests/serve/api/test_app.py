@@ -145,25 +145,26 @@ def test_more_requests_than_may_wait_are_sent_away(client_of, with_limits, monke
     assert sorted(one.status_code for one in everyone) == [200, 200, 503]
 
 
-@pytest.mark.usefixtures("lines_of_requests")
-def test_an_error_that_nobody_expected_says_nothing_but_its_id(client, monkeypatch, capfd):
+def test_an_error_that_nobody_expected_says_nothing_but_its_id(
+    client, monkeypatch, lines_of_requests
+):
     def broken(_group_id):
         raise RuntimeError("Mai Ito, mai@example.com")
 
     monkeypatch.setattr(client.standing.score_cache, "group", broken)
-    answer = client.get(GROUP, headers={"X-Request-Id": "abc-1"})
+    with lines_of_requests() as lines:
+        answer = client.get(GROUP, headers={"X-Request-Id": "abc-1"})
+        (line,) = lines(1)
     assert answer.status_code == 500
     assert answer.json()["request_id"] == "abc-1"
     assert "Mai" not in answer.text
     assert "Traceback" not in answer.text
-    (line,) = logged(capfd, 1)
     assert line["error"] == "RuntimeError"
     assert "Mai" not in json.dumps(line)
 
 
-@pytest.mark.usefixtures("lines_of_requests")
-def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, capfd):
-    with client_of(settings, keys) as client:
+def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, lines_of_requests):
+    with lines_of_requests() as written, client_of(settings, keys) as client:
         client.get(
             "/v1/groups/secret-group?search=Mai",
             headers={**bearer("reader"), "X-Request-Id": "night-7"},
@@ -171,21 +172,12 @@ def test_the_log_names_the_route_and_nobody(client_of, settings, keys, bearer, c
         client.post(
             "/v1/score", content='{"account": "Mai Ito"}', headers={**AS_JSON, **bearer("both")}
         )
-    lines = logged(capfd, 2)
+        lines = written(2)
     assert [(one["route"], one["status"], one["key"]) for one in lines] == [
         ("/v1/groups/{group_id}", 422, "reader"), ("/v1/score", 422, "both")
     ]  # fmt: skip
     assert lines[0]["request_id"] == "night-7"
     assert not re.search("secret|Mai|0123456789", json.dumps(lines))
-
-
-def logged(capfd, count):
-    """So many lines of the log: they are written after the answer."""
-    text, until = "", time.monotonic() + 120
-    while text.count("\n") < count and time.monotonic() < until:
-        text += capfd.readouterr().err
-        time.sleep(0.01)
-    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("given", ["abc", "A-1", "x" * 64])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mqbg.contract import TABLES
 from mqbg.features.engines.python import list_table
@@ -49,11 +49,14 @@ def converted(connection, table, column, values):
     ]
 
 
-@given(st.lists(st.none() | TIMES, min_size=1, max_size=5))
+@settings(max_examples=25)  # each asks the engine twice, about many values
+@given(st.lists(st.none() | TIMES, min_size=1, max_size=40))
 @example(["2024-02-30T00:00:00Z", "2024-12-31T24:00:00Z", "2016-12-31T23:59:60Z"])
 @example(["2024-02-29T23:59:59Z", None, "", " 2024-02-29T23:59:59Z"])
 @example(["2024-01-01T00:00:00.1Z", "2024-01-01T00:00:00.1234567Z", "2024-01-01T00:00:00.Z"])
 @example(["1999-01-01T00:00:00Z", "２０２４-01-01T00:00:00Z"])
+@example(["1999-01-01T00:00:00Z\n2001-01-01T00:00:00Z"])
+@example(["1000-01-01T00:00:00.000001Z", "2999-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z"])
 def test_times_are_those_of_the_batch(connection, texts):
     column = TABLES["activities"].column("occurred_at")
     wanted = by_the_batch(connection, column, texts)
@@ -63,7 +66,8 @@ def test_times_are_those_of_the_batch(connection, texts):
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.lists(st.none() | NUMBERS, min_size=1, max_size=5))
+@settings(max_examples=25)  # each asks the engine twice, about many values
+@given(st.lists(st.none() | NUMBERS, min_size=1, max_size=40))
 @example([1e300, -0.0, 1.5, float(2**53), 2**53 - 1])
 @pytest.mark.parametrize("dtype", ["float64", "int64"])
 def test_numbers_are_those_of_the_batch(connection, dtype, values):

@@ -58,6 +58,32 @@ def test_equal_ids_of_different_groups_are_different_things(client, posted):
     assert len({str(one["summary"]) for one in alone}) > 2
 
 
+def with_many_members(group_id, members):
+    """The example with so many members, each of whom did something else, that games are sampled."""
+    body = copy.deepcopy(REQUEST)
+    body["buying_group"]["group_id"] = group_id
+    contact, member = body["contacts"][0], body["members"][0]
+    activity = {**body["activities"][0], "group_id": None}
+    names = [f"{contact['contact_id']}{number:02}" for number in range(members)]
+    body["contacts"] = [{**contact, "contact_id": name} for name in names]
+    body["members"] = [{**member, "group_id": group_id, "contact_id": name} for name in names]
+    body["activities"] = [
+        {**activity, "contact_id": name, "activity_id": f"{name} {time}"}
+        for number, name in enumerate(names)
+        for time in range(number + 1)
+    ]
+    return body
+
+
+def test_sampled_games_draw_as_they_do_alone(client, posted):
+    bodies = [REQUEST, with_many_members("g1", 12), with_many_members("g2", 12)]
+    alone = [posted(client, body).json() for body in bodies]
+    for answer in alone[1:]:
+        assert all(row["contribution_se"] > 0 for row in answer["stakeholders"])
+    assert alone[1]["stakeholders"] != alone[2]["stakeholders"]
+    assert together(client, posted, bodies) == alone
+
+
 def with_past(solution_id, outcome):
     """The example with a group before it, of the same person, that ended so."""
     body = copy.deepcopy(REQUEST)

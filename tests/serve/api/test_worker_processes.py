@@ -79,6 +79,7 @@ def children():
     return [one for one in multiprocessing.active_children() if "SpawnProcess" in one.name]
 
 
+@pytest.mark.slow
 def test_processes_answer_as_one_does_and_end_with_the_server(
     client_of, client, with_limits, posted, body_of, scored, monkeypatch
 ):

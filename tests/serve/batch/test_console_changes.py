@@ -51,6 +51,7 @@ def amounts(text):
     return [float(found) for found in re.findall(r"([+-]\d+\.\d{3}) ", text)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "time"), [("en", "Time alone"), ("ja", "時間の経過")])
 def test_the_rows_lead_from_one_score_to_the_other(sheet, groups, language, time):
     for group_id in groups:

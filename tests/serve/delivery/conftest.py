@@ -39,14 +39,6 @@ def patience() -> RetryPolicy:
     return RetryPolicy(3, timedelta(0))
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    """The file of an empty store."""
-    path = tmp_path_factory.mktemp("store") / "empty.sqlite"
-    with open_store(f"sqlite:///{path}"):
-        return path
-
-
 @pytest.fixture
 def store(empty_store, tmp_path) -> Iterator[Store]:
     """An empty store on SQLite."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from killing import KillPoint, kill_at
 
 ROUNDS = (
@@ -29,6 +30,7 @@ ROUNDS = (
 )
 
 
+@pytest.mark.slow
 def test_nights_killed_at_chosen_points_end_as_if_they_had_not_been(stand, tmp_path):
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     result = kill_at(url, stand(seed=23), ROUNDS, groups=40)

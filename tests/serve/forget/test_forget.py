@@ -448,7 +448,7 @@ def test_files_wait_until_the_store_has_forgotten(filled, tmp_path, monkeypatch)
     assert forget_in_store(filled, HANAKO).counts == IN_STORE  # nothing had been removed
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_a_database_that_cannot_be_written_again_says_what_is_done(filled, monkeypatch):
     def full(_store):
         raise StoreFailed("x") from OSError("database or disk is full")

@@ -34,6 +34,7 @@ DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
+@pytest.mark.slow
 def test_a_group_s_summary_stands_in_a_box_to_copy_line_by_line(source, tmp_path):
     written(two_groups(), source, tmp_path / "out")
     page = group_page(tmp_path / "out", "g1")
@@ -46,6 +47,7 @@ def test_a_group_s_summary_stands_in_a_box_to_copy_line_by_line(source, tmp_path
     assert "" in text.split("\n")  # between the short form and the details
 
 
+@pytest.mark.slow
 def test_scores_without_stored_summaries_have_one_all_the_same(source, tmp_path):
     bare = two_groups()
     written(bare, source, tmp_path / "one")

@@ -124,13 +124,16 @@ def test_ten_thousand_groups_are_listed_and_five_hundred_have_pages():
     assert (portfolio.MAX_LISTED, portfolio.MAX_PAGES) == (10_000, 500)
 
 
-@pytest.mark.parametrize(
-    "group_id", ["../../up", "a/b\\c", "CON", "東京 1", "", "  ", "a" * 400, "%2e", "g?x=1#y", "🙂"]
-)
-def test_a_group_id_of_odd_characters_has_a_page_in_its_folder(source, tmp_path, group_id):
-    written(tables([score_row(group_id, -3.0, 0.0, 1)]), source, tmp_path / "out")
-    (page,) = (tmp_path / "out" / "groups").iterdir()
-    assert group_links(Page(tmp_path / "out" / "index.html")) == [f"groups/{page.name}"]
+ODD = ("../../up", "a/b\\c", "CON", "東京 1", "", "  ", "a" * 400, "%2e", "g?x=1#y", "🙂")
+
+
+def test_every_group_id_of_odd_characters_has_a_page_of_its_own_in_the_folder(source, tmp_path):
+    rows = [score_row(group_id, -3.0, 0.0, n + 1) for n, group_id in enumerate(ODD)]
+    written(tables(rows), source, tmp_path / "out")
+    pages = {f"groups/{page.name}" for page in (tmp_path / "out" / "groups").iterdir()}
+    assert len(pages) == len(ODD)
+    links = group_links(Page(tmp_path / "out" / "index.html"))
+    assert (set(links), len(links)) == (pages, len(ODD))
 
 
 def test_rows_carry_what_the_filters_choose_by_and_the_figures_that_are_sorted(tmp_path):

@@ -109,6 +109,7 @@ def random_nights(seed, nights):
         yield as_of, groups, pd.DataFrame(list(said.values()), columns=columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_repeating_any_night_and_replaying_from_any_night_gives_the_same_history(
     store, run, everything, seed

@@ -116,6 +116,7 @@ def test_a_linear_part_is_in_the_bundle_and_refits_have_their_own(
     assert learned.scored_rows["readiness"].tolist() == readiness.tolist()
 
 
+@pytest.mark.slow
 def test_tuned_parameters_replace_the_presets(snapshots, made_settings, quickly_learned):
     tuned = quickly_learned(snapshots, made_settings, tuned={"num_leaves": 3})
     assert tuned.fitted_trees.parameters["num_leaves"] == 3
@@ -136,6 +137,7 @@ def test_outcomes_after_training_shape_nothing(
     assert other.bundle == learned.bundle
 
 
+@pytest.mark.slow
 def test_with_few_conversions_held_out_scores_are_the_blend(
     made_snapshots, made_settings, made_split, quickly_learned
 ):
@@ -188,6 +190,7 @@ def test_an_expected_rate_moves_every_chance_by_the_same_log_odds(
     assert by == pytest.approx(np.log(0.05 / 0.95) - np.log(rate / (1 - rate)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "thresholds",
     [
@@ -204,6 +207,7 @@ def test_other_policies_than_capacity_have_no_schedule(
     assert learned.bundle.thresholds.forecast is not None
 
 
+@pytest.mark.slow
 def test_refits_learn_from_halves_of_the_accounts_and_spread_around_the_model(
     made_snapshots, made_settings, made_split, quickly_learned
 ):

@@ -170,6 +170,7 @@ def test_a_finished_search_asked_again_makes_no_further_trial(tmp_path):
     assert again.trials.equals(first.trials)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [

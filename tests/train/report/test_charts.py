@@ -58,6 +58,7 @@ def test_pictures_name_every_method_the_model_first_and_label_their_axes():
         assert all(axes.get_ylabel() for axes in figure.axes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("converted", [True, False])
 def test_pictures_of_one_outcome_and_of_one_row_are_drawn(converted):
     rows, probabilities = scored(rows=40)

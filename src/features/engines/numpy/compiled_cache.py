@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,9 @@ from ...tables.contact_history import history_columns
 from ...tables.member_signals import with_age_days
 from .evaluator import Array, Evaluator
 from .expressions import compile_expressions
+
+MAX_ROWS_TOGETHER = 1024
+"""Rows up to which all sums are one call; of more, the columns would not stay in the cache."""
 
 CACHE_SIZE = 32  # compiled catalogues; the least used goes first
 
@@ -106,10 +109,44 @@ def aggregate_signals(
                 f"expected one member for each row, got members of shape {member.shape} and "
                 f"{name!r} of shape {values.shape}"
             )
+    summed = [
+        name
+        for name, values in values_by_name.items()
+        if signals[name].aggregation is Aggregation.SUM and type(values) is np.ndarray
+        and values.dtype.kind == "f" and values.size <= MAX_ROWS_TOGETHER
+    ]  # fmt: skip
+    totals = _sums_by_member([values_by_name[name] for name in summed], member, members)
+    found = dict(zip(summed, totals, strict=True))
     return {
-        name: _aggregate_by_member(signals[name], values_by_name[name], member, members)
-        for name in values_by_name
+        name: _fill_default(signals[name], found[name])
+        if name in found
+        else _aggregate_by_member(signals[name], values, member, members)
+        for name, values in values_by_name.items()
     }
+
+
+def _sums_by_member(
+    columns: Sequence[Array], member: NDArray[np.intp], members: int
+) -> NDArray[np.float64]:
+    """Sums of the values that are not null, of each column, NaN where there is none.
+
+    Args:
+        columns: of shape (rows,) each.
+        member: shape (rows,).
+        members: how many there are.
+
+    Returns:
+        Shape (columns, members).
+    """
+    shape = len(columns), members
+    if not member.size:
+        return np.full(shape, np.nan)
+    values = np.stack(columns) if columns else np.empty((0, member.size))
+    known = ~np.isnan(values)
+    place = member + np.arange(len(columns))[:, None] * members
+    sums = np.bincount(place.ravel(), np.where(known, values, 0.0).ravel(), len(columns) * members)
+    rows = np.bincount(place[known], minlength=len(columns) * members)
+    return np.where(rows == 0, np.nan, sums).reshape(shape)
 
 
 def _aggregate_by_member(
@@ -133,9 +170,13 @@ def _aggregate_by_member(
         numbers = np.full(members, np.nan)
         best = np.fmin if signal.aggregation is Aggregation.MIN else np.fmax
         best.at(numbers, member, values)
-    return (
-        numbers if signal.default is None else np.where(np.isnan(numbers), signal.default, numbers)
-    )
+    return _fill_default(signal, numbers)
+
+
+def _fill_default(signal: Signal, numbers: Array) -> Array:
+    if signal.default is None:
+        return numbers
+    return np.where(np.isnan(numbers), signal.default, numbers)
 
 
 def _fill_default_bits(signal: Signal, bits: Array, without_rows: NDArray[np.bool_]) -> Array:

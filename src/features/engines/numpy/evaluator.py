@@ -17,6 +17,8 @@ BLOCK_ROWS = (
     4096  # rows evaluated at a time, so that what lies between two calls stays in the cache
 )
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 class Aspect(Enum):
     """What an array says of a value.
@@ -94,7 +96,7 @@ class Evaluator:
             OverflowError: a whole number is too great for int64, where the engine fails as well.
                 Sums and products of whole numbers are not watched.
         """
-        inputs = [_load_column(columns, *read) for read in self._inputs]
+        inputs = _load_columns(columns, self._inputs)
         rows = _row_count(inputs, columns)
         # Divisions by zero and comparisons with NaN have the results that they should.
         with np.errstate(all="ignore"):
@@ -147,8 +149,11 @@ def generate_evaluator(
         lines += [f"r{slot} = None" for slot in step.released]
     for place, output in enumerate(outputs.values()):
         namespace[f"finish{place}"] = output.finish
-        lines.append(f"found.append(full(finish{place}({_argument_list(output.registers)}), rows))")
-    namespace["full"] = _broadcast
+        lines += [
+            f"value = finish{place}({_argument_list(output.registers)})",
+            "found.append(value if value.ndim else full(rows, value))",  # also a constant is of all
+        ]
+    namespace["full"] = np.full
     for line in ("found = []", "def run(given, rows):"):
         lines.insert(0, line)
     source_code = "\n    ".join([*lines, "return found"])
@@ -161,6 +166,20 @@ def generate_evaluator(
 
 def _argument_list(registers: Sequence[int]) -> str:
     return ", ".join(f"r{slot}" for slot in registers)
+
+
+def load_float(column: Any) -> Array:
+    """A column of numbers as it is read, which most are already."""
+    return np.asarray(column, np.float64)
+
+
+def _load_columns(columns: Mapping[str, Any], inputs: Sequence[tuple[str, Function]]) -> list[Any]:
+    found = []
+    for name, load in inputs:
+        values = columns.get(name)
+        as_it_is = load is load_float and type(values) is np.ndarray and values.dtype is _FLOAT64
+        found.append(values if as_it_is else _load_column(columns, name, load))
+    return found
 
 
 def _load_column(columns: Mapping[str, Any], name: str, load: Function) -> Any:
@@ -180,8 +199,3 @@ def _row_count(inputs: Any, columns: Mapping[str, Any]) -> int:
     if len(lengths) > 1:
         raise ValueError(f"expected columns of one length, got lengths {sorted(lengths)}")
     return lengths.pop()
-
-
-def _broadcast(values: Any, rows: int) -> Array:
-    """An array of all rows, also of a constant."""
-    return values if np.ndim(values) else np.full(rows, values)

@@ -13,11 +13,7 @@ import numpy as np
 from ..instants import NAT
 from ..operations import literal_value
 from .compiler import ExpressionCompiler
-from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TEXT, TRUE, Aspect, Function
-
-
-def _load_float(column: Any) -> Any:
-    return np.asarray(column, np.float64)
+from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TEXT, TRUE, Aspect, Function, load_float
 
 
 def _load_integer(column: Any) -> Any:
@@ -44,7 +40,7 @@ def _load_non_null(load: Function, column: Any) -> Any:
 
 
 _LOADERS: Mapping[Aspect | None, Function] = {
-    FLOAT: _load_float, INTEGER: _load_integer, TRUE: _load_condition, TEXT: _load_text,
+    FLOAT: load_float, INTEGER: _load_integer, TRUE: _load_condition, TEXT: _load_text,
     None: _load_instant,
 }  # fmt: skip
 _NON_NULL_LOADERS = {load: partial(_load_non_null, load) for load in _LOADERS.values()}

@@ -11,6 +11,7 @@ import ibis.expr.operations as ops
 from ..as_of_variable import AS_OF_FUNCTION
 from ..operations import literal_value, operation_key, unsupported_operation
 from .primitives import (
+    aggregate_all,
     aggregate_groups,
     aggregate_partitions,
     column_getter,
@@ -21,9 +22,9 @@ from .primitives import (
     repeat_value,
     row_numbers,
     running_max_before,
-    true_column,
 )
-from .values import AGGREGATE_FUNCTIONS, ENGINE, Function, unsupported_value, value_call
+from .values import AGGREGATE_FUNCTIONS, ENGINE, unsupported_value, value_call
+from .written import Call, Step, Written
 
 RelationRule: TypeAlias = Callable[["QueryCompiler", Any], int]
 """Makes the steps of a relation, and gives the place of its rows."""
@@ -53,25 +54,29 @@ class QueryCompiler:
 
     Attributes:
         relation_rules: by the class of the relation.
+        needed: columns that are read, by relation.
         registers: constants in their places, None in those of results.
         tables_read: names of tables by their places.
         as_of_registers: places of the cut-off.
         steps: as a plan has them.
+        keyed: whether groups, by their place, have keys.
     """
 
     relation_rules: Mapping[Any, RelationRule]
+    needed: Mapping[Any, frozenset[str]]
     registers: list[Any] = field(default_factory=list)
     tables_read: dict[int, str] = field(default_factory=dict)
     as_of_registers: list[int] = field(default_factory=list)
-    steps: list[tuple[Function, tuple[int, ...], int]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    keyed: dict[int, bool] = field(default_factory=dict)
     _relations: dict[Any, int] = field(default_factory=dict)
     _scopes: dict[Any, Scope] = field(default_factory=dict)
     _values: dict[Any, tuple[int, bool]] = field(default_factory=dict)
 
-    def emit(self, function: Function, *arguments: int) -> int:
+    def emit(self, call: Call, *arguments: int) -> int:
         """The place of a call's result."""
         target = self.new_register()
-        self.steps.append((function, arguments, target))
+        self.steps.append((call, arguments, target))
         return target
 
     def new_register(self, value: Any = None) -> int:
@@ -132,11 +137,18 @@ class QueryCompiler:
         aggregate = AGGREGATE_FUNCTIONS.get(operation_key(op))
         if aggregate is None:
             raise unsupported_value(op)
-        rows = next(iter(scope.rows.values()))
-        counted = isinstance(op, ops.CountStar)
-        argument = self.emit(true_column, rows) if counted else self.column(op.__args__[0], scope)
-        where = [] if op.where is None else [self.column(op.where, scope)]
-        return self.emit(aggregate_groups(aggregate), groups, argument, *where)
+        if isinstance(op, ops.CountStar):
+            if op.where is None:
+                return self.emit(Written("{0}.sizes"), groups)
+            where = self.column(op.where, scope)  # of those that count it is what is counted
+            return self.emit(aggregate_groups(aggregate), groups, where, where)
+        argument = self.column(op.__args__[0], scope)
+        if op.where is not None:
+            where = self.column(op.where, scope)
+            return self.emit(aggregate_groups(aggregate), groups, argument, where)
+        if not self.keyed[groups]:
+            return self.emit(aggregate_all(aggregate), argument)
+        return self.emit(aggregate_groups(aggregate), groups, argument)
 
     def _compile_window(self, op: Any, scope: Scope) -> int:
         kind, rows = type(op.func), next(iter(scope.rows.values()))

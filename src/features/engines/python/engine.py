@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import ibis.expr.types as ir
 
+from .column_needs import needed_columns
 from .compiler import QueryCompiler
 from .relations import RELATIONS
 from .rows import ListTable
 from .values import Function
+from .written import write_query
 
 PYTHON = "python"
 
@@ -42,30 +43,15 @@ class CompiledQuery:
     """A compiled query.
 
     Attributes:
-        registers: constants in their places.
-        tables_read: names of tables by their places.
-        as_of_registers: places that hold the cut-off.
-        steps: calls, with the places of their arguments and of their result.
-        result: place of the rows.
+        run: a function of the tables by name, and of the cut-off.
     """
 
-    registers: tuple[Any, ...]
-    tables_read: Mapping[int, str]
-    as_of_registers: tuple[int, ...]
-    steps: tuple[tuple[Function, tuple[int, ...], int], ...]
-    result: int
+    run: Function
 
     def __call__(self, engine: PythonEngine) -> ListTable:
         """The rows that the query asks for."""
-        registers = list(self.registers)
-        for place, name in self.tables_read.items():
-            registers[place] = engine.tables[name]
-        for place in self.as_of_registers:
-            registers[place] = engine.as_of
-        for function, arguments, target in self.steps:
-            registers[target] = function(*[registers[place] for place in arguments])
-        answer: ListTable = registers[self.result]
-        return answer
+        rows: ListTable = self.run(engine.tables, engine.as_of)
+        return rows
 
 
 def compile_query(query: ir.Table) -> CompiledQuery:
@@ -74,9 +60,11 @@ def compile_query(query: ir.Table) -> CompiledQuery:
     Raises:
         TypeError: an operation has no rule.
     """
-    compiler = QueryCompiler(RELATIONS)
+    compiler = QueryCompiler(RELATIONS, needed_columns(query.op()))
     result = compiler.relation(query.op())
     return CompiledQuery(
-        tuple(compiler.registers), compiler.tables_read, tuple(compiler.as_of_registers),
-        tuple(compiler.steps), result,
+        write_query(
+            compiler.registers, compiler.tables_read, compiler.as_of_registers, compiler.steps,
+            result,
+        )
     )  # fmt: skip

@@ -2,50 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
 from .rows import ListTable
-from .values import ByColumns, Function, NullPropagating
+from .values import Element, Function, NullPropagating
+from .written import Call, Written, quoted
+
+SYMBOLS: Mapping[Function, str] = {
+    operator.add: "{0} + {1}", operator.sub: "{0} - {1}", operator.mul: "{0} * {1}",
+    operator.truediv: "{0} / {1}", operator.and_: "{0} & {1}", operator.or_: "{0} | {1}",
+    operator.eq: "{0} == {1}", operator.ne: "{0} != {1}", operator.lt: "{0} < {1}",
+    operator.le: "{0} <= {1}", operator.gt: "{0} > {1}", operator.ge: "{0} >= {1}",
+    operator.not_: "not {0}",
+}  # fmt: skip
+"""What operators are in Python's own words."""
 
 
-def column_getter(name: str) -> Function:
+def column_getter(name: str) -> Written:
     """What gives a column of rows."""
-    return lambda rows: rows.columns[name]
+    return Written(f"{{0}}.columns[{quoted(name)}]")
 
 
-def map_columns(function: Function, is_scalar: Sequence[bool]) -> Function:
+def map_columns(function: Function, is_scalar: Sequence[bool]) -> Call:
     """What makes a column, value by value; some arguments are one value for all rows."""
-    over = (
-        function.over_columns
-        if isinstance(function, NullPropagating | ByColumns)
-        else partial(_call_on_columns, function)
-    )
-    if not any(is_scalar):
-        return over
-
-    def mapped(*columns: Any) -> list[Any]:
-        arguments = zip(columns, is_scalar, strict=True)
-        return over(*[repeat(one) if alone else one for one, alone in arguments])
-
-    return mapped
+    if isinstance(function, Element):
+        return _comprehension(function.expression, is_scalar, {})
+    if isinstance(function, NullPropagating):
+        return _null_propagating(function.function, is_scalar)
+    arguments = [
+        f"{{repeat}}({{{place}}})" if alone else f"{{{place}}}"
+        for place, alone in enumerate(is_scalar)
+    ]
+    names = {"function": function, "repeat": repeat}
+    return Written(f"list(map({{function}}, {', '.join(arguments)}))", names)
 
 
-def _call_on_columns(function: Function, *columns: Any) -> list[Any]:
-    return list(map(function, *columns))
+def _null_propagating(function: Function, is_scalar: Sequence[bool]) -> Written:
+    places = range(len(is_scalar))
+    value = SYMBOLS.get(function, f"{{function}}({', '.join(f'{{{place}}}' for place in places)})")
+    columns = [place for place in places if not is_scalar[place]]
+    nulls = " or ".join(f"{{{place}}} is None" for place in columns)
+    names = {} if function in SYMBOLS else {"function": function}
+    made = _comprehension(f"None if {nulls} else {value}", is_scalar, names)
+    if len(columns) == len(is_scalar):
+        return made
+    scalars = " or ".join(f"{{{place}}} is None" for place in places if is_scalar[place])
+    return Written(f"[None] * len({{{columns[0]}}}) if {scalars} else {made.template}", names)
+
+
+def _comprehension(expression: str, is_scalar: Sequence[bool], names: Mapping[str, Any]) -> Written:
+    """A column whose values an expression says, of the values of others and of single values."""
+    columns = [place for place, alone in enumerate(is_scalar) if not alone]
+    if expression == "{0}":
+        return Written(expression)
+    values = [f"{{{place}}}" if alone else f"v{place}" for place, alone in enumerate(is_scalar)]
+    value = expression.format(*values, **{name: f"{{{name}}}" for name in names})
+    variables = ", ".join(f"v{place}" for place in columns)
+    rows = ", ".join(f"{{{place}}}" for place in columns)
+    rows = rows if len(columns) == 1 else f"zip({rows}, strict=True)"
+    return Written(f"[{value} for {variables} in {rows}]", names)
 
 
 def repeat_value(value: Any, rows: ListTable) -> list[Any]:
     """A column of one value."""
     return [value] * rows.size
-
-
-def true_column(rows: ListTable) -> list[Any]:
-    """A column that is never null, for counting rows."""
-    return [True] * rows.size
 
 
 def is_in(needles: list[Any], rows: ListTable) -> list[Any]:
@@ -55,43 +81,83 @@ def is_in(needles: list[Any], rows: ListTable) -> list[Any]:
     return [None if one is None and options else one in options or missing for one in needles]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Groups:
-    """Places of the rows of each group, in the order of their first rows."""
+    """Groups of rows with the same keys, in the order of their first rows.
 
-    keys: list[tuple[Any, ...]]
-    row_indices: list[list[int]]
+    Attributes:
+        row_keys: of each row; of several key columns a tuple.
+        width: how many key columns there are; without any, all rows are one group.
+    """
+
+    row_keys: Sequence[Any]
+    width: int
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many rows each has."""
+        return list(self._counts.values()) if self.width else [len(self.row_keys)]
+
+    @cached_property
+    def _counts(self) -> Counter[Any]:
+        return Counter(self.row_keys)
+
+    @cached_property
+    def row_indices(self) -> list[Sequence[int]]:
+        """Places of the rows of each."""
+        if not self.width:
+            return [range(len(self.row_keys))]
+        places: dict[Any, list[int]] = {}
+        for place, key in enumerate(self.row_keys):
+            if key in places:
+                places[key].append(place)
+            else:
+                places[key] = [place]
+        return list(places.values())
+
+    def key_column(self, place: int) -> list[Any]:
+        """One of the keys of each."""
+        return list(self._counts) if self.width == 1 else [key[place] for key in self._counts]
 
 
 def group_rows(rows: ListTable, *keys: list[Any]) -> Groups:
     """Groups of rows with the same keys; without keys one group, also of no rows."""
-    if not keys:
-        return Groups([()], [list(range(rows.size))])
-    indices_by_key: dict[tuple[Any, ...], list[int]] = {}
-    for place, key in enumerate(zip(*keys, strict=True)):
-        indices_by_key.setdefault(key, []).append(place)
-    return Groups(list(indices_by_key), list(indices_by_key.values()))
+    if len(keys) == 1:
+        return Groups(keys[0], 1)
+    return Groups(list(zip(*keys, strict=True)) if keys else range(rows.size), len(keys))
 
 
 def aggregate_groups(aggregate: Callable[[list[Any]], Any]) -> Function:
     """What reduces a column per group: values that are not null, and where a condition holds."""
 
     def reduced(groups: Groups, values: list[Any], where: list[Any] | None = None) -> list[Any]:
-        return [
-            aggregate(
-                [
-                    values[place]
-                    for place in places
-                    if values[place] is not None and (where is None or where[place])
-                ]
-            )
-            for places in groups.row_indices
-        ]
+        if where is not None:
+            return [
+                aggregate(
+                    [
+                        values[place]
+                        for place in places
+                        if where[place] and values[place] is not None
+                    ]
+                )
+                for places in groups.row_indices
+            ]
+        if None in values:
+            return [
+                aggregate([values[place] for place in places if values[place] is not None])
+                for places in groups.row_indices
+            ]
+        return [aggregate([values[place] for place in places]) for places in groups.row_indices]
 
     return reduced
 
 
-def partition_rows(rows: ListTable, *keys: list[Any]) -> list[list[int]]:
+def aggregate_all(aggregate: Function) -> Written:
+    """What reduces a column of all rows to one value, as `aggregate_groups` does."""
+    return Written("[{aggregate}([v for v in {0} if v is not None])]", {"aggregate": aggregate})
+
+
+def partition_rows(rows: ListTable, *keys: list[Any]) -> list[Sequence[int]]:
     """Places of the rows of each group."""
     return group_rows(rows, *keys).row_indices
 
@@ -99,7 +165,7 @@ def partition_rows(rows: ListTable, *keys: list[Any]) -> list[list[int]]:
 def order_partitions(keys: Sequence[tuple[bool, bool]]) -> Function:
     """What sorts the places of each part by columns: (ascending, nulls first) of each."""
 
-    def ordered(parts: list[list[int]], *columns: list[Any]) -> list[list[int]]:
+    def ordered(parts: list[Sequence[int]], *columns: list[Any]) -> list[Sequence[int]]:
         has_null = [None in column for column in columns]
         return [
             part if len(part) < 2 else _sort_indices(part, keys, columns, has_null)
@@ -110,14 +176,14 @@ def order_partitions(keys: Sequence[tuple[bool, bool]]) -> Function:
 
 
 def sort_indices(
-    indices: list[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
+    indices: Sequence[int], keys: Sequence[tuple[bool, bool]], columns: Sequence[list[Any]]
 ) -> list[int]:
     """Places of rows, sorted; rows that are equal keep their order."""
     return _sort_indices(indices, keys, columns, [None in column for column in columns])
 
 
 def _sort_indices(
-    indices: list[int],
+    indices: Sequence[int],
     keys: Sequence[tuple[bool, bool]],
     columns: Sequence[list[Any]],
     has_null: Sequence[bool],
@@ -136,7 +202,7 @@ def _sort_indices(
     return ordered
 
 
-def row_numbers(rows: ListTable, parts: list[list[int]]) -> list[int]:
+def row_numbers(rows: ListTable, parts: list[Sequence[int]]) -> list[int]:
     """The place of each row within its part, from 0."""
     numbers = [0] * rows.size
     for part in parts:
@@ -148,7 +214,7 @@ def row_numbers(rows: ListTable, parts: list[list[int]]) -> list[int]:
 def aggregate_partitions(aggregate: Callable[[list[Any]], Any]) -> Function:
     """What gives each row what its part reduces to."""
 
-    def reduced(rows: ListTable, parts: list[list[int]], values: list[Any]) -> list[Any]:
+    def reduced(rows: ListTable, parts: list[Sequence[int]], values: list[Any]) -> list[Any]:
         found = [None] * rows.size
         for part in parts:
             best = aggregate([values[place] for place in part if values[place] is not None])
@@ -159,7 +225,7 @@ def aggregate_partitions(aggregate: Callable[[list[Any]], Any]) -> Function:
     return reduced
 
 
-def running_max_before(rows: ListTable, parts: list[list[int]], values: list[Any]) -> list[Any]:
+def running_max_before(rows: ListTable, parts: list[Sequence[int]], values: list[Any]) -> list[Any]:
     """The greatest value of the rows before each in its part; null for the first."""
     found: list[Any] = [None] * rows.size
     for part in parts:

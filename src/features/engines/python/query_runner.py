@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ...declare.expressions import AsOf
 from ..as_of_variable import as_of_variable
+from ..columns import Columns, column_of_list
 from ..instants import microseconds_since_epoch
 from ..query_runner import (
     MAX_CACHED_CATALOGUES,
@@ -55,6 +56,12 @@ class PythonQueryRunner(QueryRunner):
         """The rows of a query."""
         query, schema = self._known.compile(label, build, compile_query)
         return query(self.backend).to_arrow(schema)
+
+    def fetch_columns(self, label: str, build: Build) -> Columns:
+        """The rows of a query, whose columns are arrays without being Arrow's before."""
+        query, schema = self._known.compile(label, build, compile_query)
+        columns = query(self.backend).columns
+        return {one.name: column_of_list(columns[one.name], one.type) for one in schema}
 
     def drop(self, *labels: str) -> None:
         """Lets go of tables that later queries do not read."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
-from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import ibis.expr.operations as ops
 
+from .column_needs import fields_in
 from .compiler import QueryCompiler, RelationRule, Scope, unsupported_relation
 from .primitives import group_rows, partition_rows, sort_indices
-from .rows import LazyColumns, ListTable
+from .rows import LazyColumns, ListTable, Places, are_all
 from .values import Function
+from .written import Written, quoted
+
+Matches: TypeAlias = tuple[Places, Sequence[int]]
+"""Places of rows on the left of a join, and of those on the right that they meet; -1 is none."""
 
 
 def _table(c: QueryCompiler, op: Any) -> int:
@@ -22,23 +27,35 @@ def _table(c: QueryCompiler, op: Any) -> int:
 
 
 def _project(c: QueryCompiler, op: Any) -> int:
-    return select_columns(c, op.values, c.relation(op.parent), c.scope(op.parent))
+    return _select_columns(c, _needed(c, op, op.values), c.relation(op.parent), c.scope(op.parent))
 
 
-def select_columns(c: QueryCompiler, values: Mapping[str, Any], rows: int, scope: Scope) -> int:
+def _needed(c: QueryCompiler, op: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a relation's columns that are read."""
+    return {name: value for name, value in values.items() if name in c.needed[op]}
+
+
+def _select_columns(c: QueryCompiler, values: Mapping[str, Any], rows: int, scope: Scope) -> int:
     """Rows with the values as columns; columns that stay as they are wait until they are asked."""
     copied = {name: one for name, one in values.items() if isinstance(one, ops.Field)}
     sources = list(dict.fromkeys(scope.rows[one.rel] for one in copied.values()))
     origins = {name: (sources.index(scope.rows[one.rel]), one.name) for name, one in copied.items()}
     computed = {name: c.column(one, scope) for name, one in values.items() if name not in copied}
-    names, computed_names, width = tuple(values), tuple(computed), len(sources)
-
-    def select(rows: ListTable, *given: Any) -> ListTable:
-        columns = LazyColumns(origins, given[:width])
-        columns.update(zip(computed_names, given[width:], strict=True))
-        return ListTable(rows.size, columns, names)
-
+    made = _column_mapping(computed, 1 + len(sources))
+    if origins:
+        given = ", ".join(f"{{{place}}}" for place in range(1, 1 + len(sources)))
+        made = f"{{lazy}}({{origins}}, ({given},), {made})"
+    select = Written(
+        f"{{table}}({{0}}.size, {made}, {{names}})",
+        {"table": ListTable, "lazy": LazyColumns, "origins": origins, "names": tuple(values)},
+    )
     return c.emit(select, rows, *sources, *computed.values())
+
+
+def _column_mapping(names: Iterable[str], first: int) -> str:
+    """Columns as a template, by name; the arguments from the first given on are their values."""
+    pairs = (f"{quoted(name)}: {{{place}}}" for place, name in enumerate(names, first))
+    return f"{{{{{', '.join(pairs)}}}}}"
 
 
 def _filter(c: QueryCompiler, op: Any) -> int:
@@ -51,7 +68,7 @@ def _keep_rows(rows: ListTable, *conditions: list[Any]) -> ListTable:
     places = [place for place, held in enumerate(first) if held]
     for condition in others:
         places = [place for place in places if condition[place]]
-    return rows.take(places)
+    return rows if len(places) == rows.size else rows.take(places)
 
 
 def _sort(c: QueryCompiler, op: Any) -> int:
@@ -67,7 +84,7 @@ def _sort(c: QueryCompiler, op: Any) -> int:
 def _limit(c: QueryCompiler, op: Any) -> int:
     if not isinstance(op.n, int) or op.offset:
         raise unsupported_relation(op)
-    return c.emit(lambda rows: rows.take(range(min(op.n, rows.size))), c.relation(op.parent))
+    return c.emit(Written(f"{{0}}.take(range(min({op.n}, {{0}}.size)))"), c.relation(op.parent))
 
 
 def _distinct(c: QueryCompiler, op: Any) -> int:
@@ -84,46 +101,50 @@ def _distinct_rows(rows: ListTable) -> ListTable:
 
 
 def _union(c: QueryCompiler, op: Any) -> int:
-    combined = c.emit(_concatenate, c.relation(op.left), c.relation(op.right))
+    names = tuple(_needed(c, op, op.schema))
+    combined = c.emit(partial(_concatenate, names), c.relation(op.left), c.relation(op.right))
     return c.emit(_distinct_rows, combined) if op.distinct else combined
 
 
-def _concatenate(left: ListTable, right: ListTable) -> ListTable:
-    columns = {name: left.columns[name] + right.columns[name] for name in left.column_names}
-    return ListTable(left.size + right.size, columns, left.column_names)
+def _concatenate(names: tuple[str, ...], left: ListTable, right: ListTable) -> ListTable:
+    for rows, others in ((left, right), (right, left)):
+        if not others.size:
+            return ListTable(rows.size, rows.columns, names)
+    columns = {name: left.columns[name] + right.columns[name] for name in names}
+    return ListTable(left.size + right.size, columns, names)
 
 
 def _drop_columns(c: QueryCompiler, op: Any) -> int:
-    names = tuple(op.schema)
-    return c.emit(lambda rows: ListTable(rows.size, rows.columns, names), c.relation(op.parent))
+    names = tuple(_needed(c, op, op.schema))
+    keep = Written("{table}({0}.size, {0}.columns, {names})", {"table": ListTable, "names": names})
+    return c.emit(keep, c.relation(op.parent))
 
 
 def _aggregate(c: QueryCompiler, op: Any) -> int:
     rows, scope = c.relation(op.parent), c.scope(op.parent)
     groups = c.emit(group_rows, rows, *(c.column(one, scope) for one in op.groups.values()))
-    keys = [c.emit(_key_column(place), groups) for place in range(len(op.groups))]
-    size = c.emit(lambda groups: ListTable(len(groups.keys), {}, ()), groups)
+    columns = {
+        name: c.emit(Written(f"{{0}}.key_column({place})"), groups)
+        for place, name in enumerate(op.groups)
+        if name in c.needed[op]
+    }
     # The rows of this scope are asked only for how many there are.
+    size = c.emit(Written("{table}(len({0}.sizes), {{}}, ())", {"table": ListTable}), groups)
+    c.keyed[groups] = bool(op.groups)
     group_scope = Scope({None: size}, (groups, scope))
-    metrics = [c.column(one, group_scope) for one in op.metrics.values()]
-    return c.emit(_name_columns([*op.groups, *op.metrics]), size, *keys, *metrics)
-
-
-def _name_columns(names: Sequence[str]) -> Function:
-    column_names = tuple(names)
-    return lambda rows, *columns: ListTable(
-        rows.size, dict(zip(column_names, columns, strict=True)), column_names
+    metrics = _needed(c, op, op.metrics)
+    columns |= {name: c.column(one, group_scope) for name, one in metrics.items()}
+    named = Written(
+        f"{{table}}({{0}}.size, {_column_mapping(columns, 1)}, {{names}})",
+        {"table": ListTable, "names": tuple(columns)},
     )
-
-
-def _key_column(place: int) -> Function:
-    return lambda groups: [key[place] for key in groups.keys]
+    return c.emit(named, size, *columns.values())
 
 
 def join_chain(c: QueryCompiler, op: Any) -> int:
     """Rows of a chain of joins: places in each relation, from which the columns are taken."""
     first = c.relation(op.first)
-    places = {op.first: c.emit(_all_indices, first)}
+    places = {op.first: c.emit(Written("range({0}.size)"), first)}
     for link in op.rest:
         right = c.relation(link.table)
         key_pairs = [_key_sides(one, link.table) for one in link.predicates]
@@ -132,21 +153,22 @@ def join_chain(c: QueryCompiler, op: Any) -> int:
         matches = c.emit(_JOIN_KINDS[link.how](len(key_pairs)), right, *left_keys, *right_keys)
         places = {known: c.emit(_pick_left, place, matches) for known, place in places.items()}
         if link.how in ("inner", "left"):
-            places[link.table] = c.emit(itemgetter(1), matches)
-    taken = {known: c.emit(_take, c.relation(known), place) for known, place in places.items()}
-    return select_columns(c, op.values, taken[op.first], Scope(taken))
+            places[link.table] = c.emit(Written("{0}[1]"), matches)
+    values = _needed(c, op, op.values)
+    read = {op.first, *(relation for relation, _names in fields_in(values.values()))}
+    taken = {
+        known: c.emit(Written("{0}.take({1})"), c.relation(known), place)
+        for known, place in places.items()
+        if known in read
+    }
+    return _select_columns(c, values, taken[op.first], Scope(taken))
 
 
-def _take(rows: ListTable, places: list[int]) -> ListTable:
-    return rows.take(places)
-
-
-def _all_indices(rows: ListTable) -> list[int]:
-    return list(range(rows.size))
-
-
-def _pick_left(places: list[int], found: tuple[list[int], list[int]]) -> list[int]:
-    return [places[place] for place in found[0]]
+def _pick_left(places: Places, found: Matches) -> Places:
+    lefts = found[0]
+    if are_all(lefts, len(places)):
+        return places
+    return lefts if type(places) is range else [places[place] for place in lefts]
 
 
 def _key_sides(predicate: Any, table: Any) -> tuple[Any, Any]:
@@ -164,7 +186,11 @@ def _left_key_column(c: QueryCompiler, op: Any, places: Mapping[Any, int]) -> in
     return c.emit(_pick, values, places[relation])
 
 
-def _pick(values: list[Any], places: list[int]) -> list[Any]:
+def _pick(values: list[Any], places: Places) -> list[Any]:
+    if are_all(places, len(values)):
+        return values
+    if -1 not in places:
+        return list(map(values.__getitem__, places))
     return [None if place < 0 else values[place] for place in places]
 
 
@@ -176,7 +202,7 @@ def _row_keys(columns: Sequence[list[Any]]) -> list[Any]:
 
 
 def _match_pairs(width: int, *, outer: bool) -> Function:
-    def match_pairs(_right: ListTable, *columns: list[Any]) -> tuple[list[int], list[int]]:
+    def match_pairs(_right: ListTable, *columns: list[Any]) -> Matches:
         right_keys = _row_keys(columns[width:])
         place_of_key = dict(zip(right_keys, range(len(right_keys)), strict=True))
         if len(place_of_key) == len(right_keys):
@@ -197,28 +223,28 @@ def _match_pairs(width: int, *, outer: bool) -> Function:
     return match_pairs
 
 
-def _match_one(
-    left_keys: list[Any], place_of_key: dict[Any, int], *, outer: bool
-) -> tuple[list[int], list[int]]:
+def _match_one(left_keys: list[Any], place_of_key: dict[Any, int], *, outer: bool) -> Matches:
     """As `match_pairs`, where every key is on the right once, as most are."""
     place_of_key.pop(None, None)  # null equals nothing
     rights = list(map(place_of_key.get, left_keys, repeat(-1)))
     if outer or -1 not in rights:
-        return list(range(len(rights))), rights
+        return range(len(rights)), rights
     lefts = [place for place, right in enumerate(rights) if right >= 0]
     return lefts, [right for right in rights if right >= 0]
 
 
 def _match_members(width: int, *, keep_matches: bool) -> Function:
-    def found(_right: ListTable, *columns: list[Any]) -> tuple[list[int], list[int]]:
+    def found(_right: ListTable, *columns: list[Any]) -> Matches:
         known = set(_row_keys(columns[width:]))
         known.discard(None)
+        if not known:
+            return range(0 if keep_matches else len(columns[0])), ()
         kept = [
             place
             for place, key in enumerate(_row_keys(columns[:width]))
             if (key in known) is keep_matches
         ]
-        return kept, []
+        return range(len(kept)) if len(kept) == len(columns[0]) else kept, ()
 
     return found
 

@@ -53,10 +53,7 @@ def unsupported_value(op: Any) -> TypeError:
 
 @dataclass(frozen=True, slots=True)
 class NullPropagating:
-    """A function of one value or two that is null where a value is.
-
-    Over columns it is asked without a call of ours for each row.
-    """
+    """A function of one value or two that is null where a value is."""
 
     function: Function
 
@@ -64,29 +61,18 @@ class NullPropagating:
         """Of values."""
         return None if any(value is None for value in values) else self.function(*values)
 
-    def over_columns(self, *columns: Any) -> list[Any]:
-        """Of each row of one column or two, of which one may be endless."""
-        function = self.function
-        if len(columns) == 1:
-            return [None if value is None else function(value) for value in columns[0]]
-        left, right = columns
-        return [
-            None if one is None or other is None else function(one, other)
-            for one, other in zip(left, right, strict=False)
-        ]
-
 
 @dataclass(frozen=True, slots=True)
-class ByColumns:
-    """A function that is also said for whole columns, without a call for each row.
+class Element:
+    """A function that is also said as an expression of Python.
 
     Attributes:
         function: of values.
-        over_columns: of columns, of which some, but not all, may be endless.
+        expression: a template, where {0}, {1} ... stand for the values.
     """
 
     function: Function
-    over_columns: Function
+    expression: str
 
     def __call__(self, *values: Any) -> Any:
         """Of values."""
@@ -115,22 +101,13 @@ def _or(left: Any, right: Any) -> Any:
     return None if left is None or right is None else False
 
 
-def _and_columns(lefts: Any, rights: Any) -> list[Any]:
-    return [
-        False
-        if left is False or right is False
-        else (None if left is None or right is None else True)
-        for left, right in zip(lefts, rights, strict=False)
-    ]
-
-
-def _or_columns(lefts: Any, rights: Any) -> list[Any]:
-    return [
-        True
-        if left is True or right is True
-        else (None if left is None or right is None else False)
-        for left, right in zip(lefts, rights, strict=False)
-    ]
+_AND = Element(
+    _and,
+    "False if {0} is False or {1} is False else None if {0} is None or {1} is None else True",
+)
+_OR = Element(
+    _or, "True if {0} is True or {1} is True else None if {0} is None or {1} is None else False"
+)
 
 
 def _between(value: Any, low: Any, high: Any) -> Any:
@@ -144,16 +121,8 @@ def _is_null(value: Any) -> bool:
     return value is None
 
 
-def _are_null(values: list[Any]) -> list[bool]:
-    return [value is None for value in values]
-
-
 def _is_not_null(value: Any) -> bool:
     return value is not None
-
-
-def _are_not_null(values: list[Any]) -> list[bool]:
-    return [value is not None for value in values]
 
 
 def _if_else(condition: Any, true: Any, false: Any) -> Any:
@@ -168,19 +137,10 @@ def _coalesce(value: Any, *others: Any) -> Any:
     return value
 
 
-def _coalesce_columns(values: Any, *others: Any) -> list[Any]:
-    if len(others) != 1:
-        return list(map(_coalesce, values, *others))
-    return [
-        other if value is None else value for value, other in zip(values, others[0], strict=False)
-    ]
-
-
-def _if_else_columns(conditions: Any, trues: Any, falses: Any) -> list[Any]:
-    return [
-        true if condition else false
-        for condition, true, false in zip(conditions, trues, falses, strict=False)
-    ]
+def _coalesce_rule(op: Any) -> ValueCall:
+    if len(op.arg) != 2:
+        return _coalesce, op.arg
+    return Element(_coalesce, "{1} if {0} is None else {0}"), op.arg
 
 
 def _extreme(function: Function) -> Function:
@@ -193,6 +153,15 @@ def _extreme(function: Function) -> Function:
         return value
 
     return extreme
+
+
+def _extreme_rule(function: Function, beats: str) -> Callable[[Any], ValueCall]:
+    """The rule of the greatest, or the least, value that is not null."""
+    extreme = _extreme(function)
+    of_two = Element(
+        extreme, f"{{1}} if {{0}} is None or ({{1}} is not None and {{1}} {beats} {{0}}) else {{0}}"
+    )
+    return lambda op: (of_two if len(op.arg) == 2 else extreme, op.arg)
 
 
 def _clip(op: Any) -> ValueCall:
@@ -238,7 +207,7 @@ def _identity(value: Any) -> Any:
 _CASTS: Mapping[Cast, Function] = {
     Cast.TO_FLOAT: NullPropagating(float),
     Cast.TO_INTEGER: NullPropagating(round_half_even),
-    Cast.UNCHANGED: ByColumns(_identity, list),
+    Cast.UNCHANGED: Element(_identity, "{0}"),
 }
 
 
@@ -286,17 +255,17 @@ RULES: dict[Any, Callable[[Any], ValueCall]] = {
     ops.NotEquals: _binary(operator.ne),
     ops.Between: lambda op: (_between, (op.arg, op.lower_bound, op.upper_bound)),
     ops.InValues: _in_values,
-    ops.And: lambda op: (ByColumns(_and, _and_columns), (op.left, op.right)),
-    ops.Or: lambda op: (ByColumns(_or, _or_columns), (op.left, op.right)),
+    ops.And: lambda op: (_AND, (op.left, op.right)),
+    ops.Or: lambda op: (_OR, (op.left, op.right)),
     ops.Not: _unary(operator.not_),
-    ops.IsNull: lambda op: (ByColumns(_is_null, _are_null), (op.arg,)),
-    ops.NotNull: lambda op: (ByColumns(_is_not_null, _are_not_null), (op.arg,)),
-    ops.Coalesce: lambda op: (ByColumns(_coalesce, _coalesce_columns), op.arg),
-    ops.Greatest: lambda op: (_extreme(max), op.arg),
-    ops.Least: lambda op: (_extreme(min), op.arg),
+    ops.IsNull: lambda op: (Element(_is_null, "{0} is None"), (op.arg,)),
+    ops.NotNull: lambda op: (Element(_is_not_null, "{0} is not None"), (op.arg,)),
+    ops.Coalesce: _coalesce_rule,
+    ops.Greatest: _extreme_rule(max, ">"),
+    ops.Least: _extreme_rule(min, "<"),
     ops.Clip: _clip,
     ops.IfElse: lambda op: (
-        ByColumns(_if_else, _if_else_columns),
+        Element(_if_else, "{1} if {0} else {2}"),
         (op.bool_expr, op.true_expr, op.false_null_expr),
     ),
     ops.SimpleCase: _simple_case,

@@ -24,14 +24,6 @@ import world
 NO_VERDICTS = pd.DataFrame(columns=["group_id", "decided_at", "verdict", "reason", "reopened_at"])
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory) -> Path:
-    """The file of an empty store."""
-    path = tmp_path_factory.mktemp("store") / "empty.sqlite"
-    with open_store(f"sqlite:///{path}"):
-        return path
-
-
 @pytest.fixture
 def store(empty_store, tmp_path) -> Iterator[Store]:
     """An empty store on SQLite."""
