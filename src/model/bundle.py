@@ -315,8 +315,9 @@ class Bundle:
 
     @cached_property
     def numeric_catalogue_of_refits(self) -> Catalogue:
-        """The catalogue with the features of refits alone, without categories."""
-        return self._numeric_catalogue(self.features_of_refits)
+        """The catalogue with the features of refits alone; the one above where it is the same."""
+        own, found = self.used_numeric_catalogue, self._numeric_catalogue(self.features_of_refits)
+        return own if own.features == found.features else found
 
     def _numeric_catalogue(self, used: frozenset[str]) -> Catalogue:
         numeric = (f for f in self.catalogue.features if f.name in used and not f.categorical)
