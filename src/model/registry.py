@@ -101,15 +101,19 @@ def connect_mlflow() -> Any:
     # What went wrong is ours to say, in a sentence: these two print it too, one with a traceback.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    chosen = os.environ.get("MLFLOW_TRACKING_URI")
+    if not chosen:
         DEFAULT_TRACKING_DB.parent.mkdir(parents=True, exist_ok=True)
     adopt_artifacts(_tracking_uri())
     mlflow.set_tracking_uri(_tracking_uri())
+    if not chosen:  # MLflow writes into the environment, where it would pass for a choice
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
     return mlflow
 
 
 def _tracking_uri() -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{DEFAULT_TRACKING_DB}"
+    # In full: MLflow keeps a store by its URI, and a process may change its folder.
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{DEFAULT_TRACKING_DB.absolute()}"
 
 
 def _default_tracking_db_missing() -> bool:

@@ -322,7 +322,7 @@ def test_a_run_holds_the_ablation_and_the_findings_of_the_probes(trained, monkey
 
     monkeypatch.chdir(trained)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlruns/mlflow.db")
-    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{trained / 'mlruns' / 'mlflow.db'}")
     client = mlflow.MlflowClient()
     run = client.get_run(client.get_model_version_by_alias("mqbg", "champion").run_id)
     tree = json.loads((trained / "figures.json").read_text())
@@ -383,7 +383,7 @@ def test_a_run_holds_parameters_figures_plots_and_the_bundle(trained, monkeypatc
 
     monkeypatch.chdir(trained)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlruns/mlflow.db")
-    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{trained / 'mlruns' / 'mlflow.db'}")
     client = mlflow.MlflowClient()
     version = client.get_model_version_by_alias("mqbg", "champion")
     run = client.get_run(version.run_id)
@@ -417,7 +417,7 @@ def test_a_model_served_by_mlflow_says_what_score_says(trained, world, mqbg, mon
     out = tmp_path / "features.parquet"
     assert mqbg("features", data, "--as-of", AS_OF, "--out", out, "--version", "1").status == 0
     assert mqbg("score", data, "--as-of", AS_OF, "--out", tmp_path / "scores").status == 0
-    mlflow.set_tracking_uri("sqlite:///mlruns/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{trained / 'mlruns' / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/mqbg@champion")
     features = pq.read_table(out).to_pandas()
     assert list(features.columns[2:]) == model.metadata.get_input_schema().input_names()

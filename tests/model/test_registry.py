@@ -250,6 +250,19 @@ def test_the_default_store_is_not_made_by_asking(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_process_that_changes_its_folder_has_the_default_store_of_each(
+    empty_mlflow, monkeypatch, tmp_path
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("one", "other"):
+        (tmp_path / name / "mlruns").mkdir(parents=True)
+        shutil.copy(empty_mlflow, tmp_path / name / "mlruns")
+        monkeypatch.chdir(tmp_path / name)
+        with open_tracking_store() as (_mlflow, client):
+            assert client.search_registered_models() == []
+            client.create_registered_model(NAME)
+
+
 def test_a_store_that_fails_in_the_middle_is_one_sentence(client, monkeypatch):
     from mlflow.exceptions import MlflowException
 
