@@ -79,7 +79,7 @@ def parse_body(body: bytes, settings: ApiSettings) -> dict[str, Any]:
             key that appears twice, depth, or more values than [api] max_values.
     """
     max_depth = settings.max_depth
-    _require_few_values(body, settings.max_values)
+    require_few_values(body, settings.max_values)
     try:
         text = body.decode("utf-8")
         root = json.loads(
@@ -109,8 +109,12 @@ def parse_body(body: bytes, settings: ApiSettings) -> dict[str, Any]:
     return root
 
 
-def _require_few_values(body: bytes, max_values: int) -> None:
-    """Counts before anything is made of the bytes: a value of two bytes becomes one of sixty."""
+def require_few_values(body: bytes, max_values: int) -> None:
+    """Counts before anything is made of the bytes: a value of two bytes becomes one of sixty.
+
+    Raises:
+        HttpProblem: 422 for more values.
+    """
     if sum(map(body.count, (b",", b"[", b"{"))) > max_values:
         raise HttpProblem(
             422,

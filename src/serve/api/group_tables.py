@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -137,15 +137,14 @@ def _parse_options(body: Mapping[str, Any]) -> tuple[datetime, str | None]:
     return as_of, language
 
 
-def check_group_list(body: Mapping[str, Any]) -> None:
+def _check_group_list(body: Mapping[str, Any]) -> None:
     """Refuses a body with several groups of another shape.
-
-    Args:
-        body: `as_of`, `groups` and perhaps `language`.
 
     Raises:
         HttpProblem: 422 for another shape, or more groups than `MAX_GROUPS`.
     """
+    if GROUPS_KEY not in body:
+        raise HttpProblem(422, f"expected a list of {GROUPS_KEY}, got none")
     for key in body:
         if key not in (*OPTION_KEYS, GROUPS_KEY):
             raise HttpProblem(
@@ -177,17 +176,21 @@ def check_group_list(body: Mapping[str, Any]) -> None:
 
 
 def parse_group_list(
-    body: Mapping[str, Any], settings: ApiSettings, places: Iterable[int]
+    body: Mapping[str, Any], settings: ApiSettings
 ) -> list[GroupTables | HttpProblem]:
-    """Reads groups of a list; one that cannot be read is refused by itself.
+    """Reads the groups of a list; one that cannot be read is refused by itself.
 
     Args:
-        body: of `check_group_list`; each group has the keys of a body of its own but the options.
+        body: `as_of`, `groups` and perhaps `language`; each group has the keys of a body of its own
+            but the options.
         settings: [api] limits, of each group.
-        places: of the groups in the list.
+
+    Raises:
+        HttpProblem: 422 for another shape, or more groups than `MAX_GROUPS`.
     """
+    _check_group_list(body)
     options = {key: body[key] for key in OPTION_KEYS if key in body}
-    return [_parse_listed_group(body[GROUPS_KEY][place], options, settings) for place in places]
+    return [_parse_listed_group(group, options, settings) for group in body[GROUPS_KEY]]
 
 
 def _parse_listed_group(

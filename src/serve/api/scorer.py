@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,6 @@ from .body_parsing import parse_body
 from .group_tables import (
     GROUPS_KEY,
     GroupTables,
-    check_group_list,
     parse_group_list,
     parse_group_tables,
 )
@@ -68,40 +67,6 @@ def freeze_threshold(bundle: Bundle) -> Bundle:
     return replace(bundle, thresholds=replace(thresholds, schedule=(*thresholds.schedule, frozen)))
 
 
-@dataclass(frozen=True)
-class Share:
-    """Which of the groups of a list one scorer answers.
-
-    Attributes:
-        number: of the share, from 0.
-        shares: how many there are.
-    """
-
-    number: int
-    shares: int
-
-    @property
-    def first(self) -> bool:
-        """Whether it begins the answer."""
-        return self.number == 0
-
-    @property
-    def last(self) -> bool:
-        """Whether it ends the answer."""
-        return self.number == self.shares - 1
-
-    def places(self, groups: int) -> range:
-        """Places of its groups, one after the other; every place is in one share.
-
-        Args:
-            groups: how many there are.
-        """
-        return range(groups * self.number // self.shares, groups * (self.number + 1) // self.shares)
-
-
-WHOLE = Share(0, 1)
-
-
 class Scorer:
     """What one worker scores with, one request at a time."""
 
@@ -118,35 +83,37 @@ class Scorer:
         """Lets go of the engine."""
         self._request_tables.close()
 
-    def score_body(self, body: bytes, model: RegisteredBundle, share: Share = WHOLE) -> bytes:
-        """The answer to a body, as JSON, or one share of it.
-
-        The shares of an answer, one after the other, are the answer. That about one group is all
-        in the first.
+    def score_body(self, body: bytes, model: RegisteredBundle) -> bytes:
+        """The answer to a body, as JSON.
 
         Args:
             body: JSON, of one group or with a list of groups.
             model: of `prepare_for_serving`.
-            share: of the groups of a list.
 
         Raises:
             HttpProblem: 422 for what is neither, or for one group that cannot be scored.
         """
         root = parse_body(body, self._settings.api)
         if GROUPS_KEY in root:
-            return self._score_groups(root, model, share)
-        if not share.first:
-            return b""
+            return list_answer(self._score_groups(root, model), model)
         request = parse_group_tables(root, self._settings.api)
         return encode_json(self._score_one(request, model, self._language(request.language)))
 
-    def _score_groups(
-        self, root: Mapping[str, Any], model: RegisteredBundle, share: Share
-    ) -> bytes:
+    def score_list(self, body: bytes, model: RegisteredBundle) -> list[bytes]:
+        """The answers to the groups of a list, as JSON: of all of them `list_answer` makes one.
+
+        Args:
+            body: JSON, with a list of groups.
+            model: of `prepare_for_serving`.
+
+        Raises:
+            HttpProblem: 422 for another body.
+        """
+        return self._score_groups(parse_body(body, self._settings.api), model)
+
+    def _score_groups(self, root: Mapping[str, Any], model: RegisteredBundle) -> list[bytes]:
         """One answer for each group, in their order: its scores, or why it has none."""
-        check_group_list(root)
-        places = share.places(len(root[GROUPS_KEY]))
-        requests = parse_group_list(root, self._settings.api, places)
+        requests = parse_group_list(root, self._settings.api)
         groups = [request for request in requests if isinstance(request, GroupTables)]
         language = self._language(root.get("language"))
         answers: dict[int, bytes] = {}
@@ -154,15 +121,10 @@ class Scorer:
             run = [groups[place] for place in run_places]
             answers |= zip(run_places, self._score_run(run, model, language), strict=True)
         scored = iter(answers[place] for place in range(len(groups)))
-        parts = [
+        return [
             next(scored) if isinstance(request, GroupTables) else _refusal(request)
             for request in requests
         ]
-        written = (b", " if places.start and parts else b"") + b", ".join(parts)
-        if share.first:
-            head = encode_json({"model": {"name": model.name, "version": model.version}})
-            written = head[:-1] + b', "groups": [' + written
-        return written + b"]}" if share.last else written
 
     def _score_run(
         self, run: list[GroupTables], model: RegisteredBundle, language: Language
@@ -294,6 +256,17 @@ def _not_open_detail(as_of: datetime, bundle: Bundle) -> str:
         "before it, unless reopened "
         "since; choose another as_of"
     )
+
+
+def list_answer(answers: Iterable[bytes], model: RegisteredBundle) -> bytes:
+    """The answer to a list of groups, as JSON.
+
+    Args:
+        answers: to each of them.
+        model: that scored.
+    """
+    head = encode_json({"model": {"name": model.name, "version": model.version}})
+    return b"".join((head[:-1], b', "groups": [', b", ".join(answers), b"]}"))
 
 
 def score_response(

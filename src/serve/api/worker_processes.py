@@ -15,21 +15,27 @@ import pickle
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from multiprocessing import get_context, parent_process
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from ...contract import BadInput
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from ...support.garbage import search_seldom
+from .body_parsing import require_few_values
 from .examples import REQUEST
+from .group_tables import MAX_GROUPS
 from .middleware import RemoteFailure, traceback_location
 from .problem_details import HttpProblem
 from .responses import encode_json
-from .scorer import WHOLE, Scorer, Share, prepare_for_serving
+from .scorer import Scorer, list_answer, prepare_for_serving
+from .split_body import split_body
 from .workers import RETRY_SECONDS, THREADS_PER_REQUEST, WorkerPool, WorkerThreads
 
 LOGGER = logging.getLogger("mqbg.serve")
@@ -38,7 +44,9 @@ MOST_BY_DEFAULT = 4
 """Processes where the settings name no number: each has the model and an engine in memory."""
 
 SHARED_BYTES = 500_000
-"""A body from which on all processes read it, and each scores its share of the groups."""
+"""Length of a body from which on each process scores some of its groups."""
+
+Answer = TypeVar("Answer")
 
 
 def create_worker_pool(settings: Settings) -> WorkerPool:
@@ -95,18 +103,55 @@ class WorkerProcesses(WorkerPool):
         Raises:
             HttpProblem: as `Scorer.score_body`, and 503 where its process came to an end.
         """
-        pool, futures = self._pool, None
+        if len(body) >= SHARED_BYTES and (answer := await self._score_parts(body)) is not None:
+            return answer
+        ((answer,), _model) = await self._ask(_score_body, [body])
+        return answer
+
+    async def _score_parts(self, body: bytes) -> bytes | None:
+        """The answer to a list of groups, of which each process scores some.
+
+        Returns:
+            None where the body cannot be cut, or is none that has an answer: then one process is
+            to say what is wrong with it.
+
+        Raises:
+            HttpProblem: 422 for too many values, 503 where a process came to an end.
+        """
+        require_few_values(body, self._settings.api.max_values)
+        parts = await asyncio.to_thread(split_body, body, self.processes)
+        if len(parts) == 1:
+            return None
         try:
-            futures = self._submit(body)
+            lists, model = await self._ask(_score_list, parts)
+        except HttpProblem as problem:
+            if problem.status == 422:
+                return None
+            raise
+        answers = list(chain.from_iterable(lists))
+        return list_answer(answers, model) if len(answers) <= MAX_GROUPS else None
+
+    async def _ask(
+        self, task: Callable[[bytes], Answer], bodies: Sequence[bytes]
+    ) -> tuple[list[Answer], RegisteredBundle]:
+        """What the processes make of each body, and the model by which they do.
+
+        Raises:
+            HttpProblem: of one of them, and 503 where one came to an end.
+        """
+        pool, submitted = self._pool, None
+        try:
+            submitted = self._submit(task, bodies)
         except BrokenProcessPool:  # one came to an end while it had nothing to do
             await self._replace(pool)
             pool = self._pool
         try:
-            asked = [asyncio.wrap_future(future) for future in futures or self._submit(body)]
-            shares = await asyncio.gather(*asked, return_exceptions=True)
-            if failures := [share for share in shares if isinstance(share, BaseException)]:
+            futures, model = submitted or self._submit(task, bodies)
+            asked = [asyncio.wrap_future(future) for future in futures]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            if failures := [one for one in answers if isinstance(one, BaseException)]:
                 raise failures[0]
-            return b"".join(share for share in shares if isinstance(share, bytes))
+            return [one for one in answers if not isinstance(one, BaseException)], model
         except BrokenProcessPool:
             # The body itself may be the cause, so that it is for its sender to try again.
             await self._replace(pool)
@@ -123,14 +168,14 @@ class WorkerProcesses(WorkerPool):
             if self._pool is not None:
                 self._pool.shutdown()
 
-    def _submit(self, body: bytes) -> list[Future[bytes]]:
-        """The shares of the answer: a long body is read by all processes, and each takes some."""
-        shares = self.processes if len(body) >= SHARED_BYTES else 1
-        with self._pool_lock:  # one pool scores all of them, by one model
-            if self._pool is None:
+    def _submit(
+        self, task: Callable[[bytes], Answer], bodies: Sequence[bytes]
+    ) -> tuple[list[Future[Answer]], RegisteredBundle]:
+        """Begins a task with each body, all by one model."""
+        with self._pool_lock:
+            if self._pool is None or self._model is None:
                 raise RuntimeError("no model was adopted")
-            submit = self._pool.submit
-            return [submit(_score_body, body, Share(one, shares)) for one in range(shares)]
+            return [self._pool.submit(task, body) for body in bodies], self._model
 
     async def _replace(self, broken: ProcessPoolExecutor | None) -> None:
         """Other processes in place of those of which one came to an end.
@@ -227,22 +272,46 @@ def _warm_up() -> None:
     search_seldom()
 
 
-def _score_body(body: bytes, share: Share = WHOLE, *, warming_up: bool = False) -> bytes:
-    """Scores a body, or its share of one, in a process that `_begin` prepared.
+def _score_body(body: bytes, *, warming_up: bool = False) -> bytes:
+    """Scores a body in a process that `_begin` prepared.
 
     Raises:
         HttpProblem: as `Scorer.score_body`.
-        RemoteFailure: an error that nobody expected; its text may hold what was sent, and stays
-            here.
+        RemoteFailure: an error that nobody expected.
     """
-    if _held is None:
-        raise RuntimeError("the process was not prepared")
-    scorer, model = _held
     try:
-        return scorer.score_body(body, model, share)
+        with _prepared() as (scorer, model):
+            return scorer.score_body(body, model)
     except HttpProblem:
         if warming_up:  # a model of other words may refuse the example
             return b""
+        raise
+
+
+def _score_list(body: bytes) -> list[bytes]:
+    """Scores the groups of a list in a process that `_begin` prepared.
+
+    Raises:
+        HttpProblem: as `Scorer.score_list`.
+        RemoteFailure: an error that nobody expected.
+    """
+    with _prepared() as (scorer, model):
+        return scorer.score_list(body, model)
+
+
+@contextmanager
+def _prepared() -> Iterator[tuple[Scorer, RegisteredBundle]]:
+    """What `_begin` prepared.
+
+    Raises:
+        RemoteFailure: in place of an error that nobody expected: its text may hold what was sent,
+            and stays here.
+    """
+    if _held is None:
+        raise RuntimeError("the process was not prepared")
+    try:
+        yield _held
+    except HttpProblem:
         raise
     except Exception as error:
         raise RemoteFailure(type(error).__name__, traceback_location(error)) from None

@@ -18,7 +18,6 @@ from mqbg.serve.api import worker_processes
 from mqbg.serve.api.examples import REQUEST
 from mqbg.serve.api.middleware import RemoteFailure
 from mqbg.serve.api.problem_details import HttpProblem
-from mqbg.serve.api.scorer import Share
 from mqbg.serve.api.worker_processes import WorkerProcesses, create_worker_pool, usable_processors
 from mqbg.serve.api.workers import WorkerThreads
 from mqbg.settings import ApiSettings, Settings
@@ -63,7 +62,7 @@ def test_a_refusal_comes_from_another_process_as_it_was(error):
 
 def test_an_error_that_nobody_expected_leaves_a_process_without_its_text(monkeypatch):
     class Broken:
-        def score_body(self, _body, _model, _share):
+        def score_body(self, _body, _model):
             raise ValueError("Mai Ito, mai@example.com")
 
     monkeypatch.setattr(worker_processes, "_held", (Broken(), None))
@@ -89,11 +88,18 @@ def test_processes_answer_as_one_does_and_end_with_the_server(
     groups = [{**own, "account": {**own["account"], "name": f"Aoba {n}"}} for n in range(4)]
     lists = [
         {"as_of": REQUEST["as_of"], "groups": some}
-        for some in ([*groups, {}], groups[:1] * 2, [{"account": None, "padding": "x" * 3000}])
+        for some in (
+            groups,
+            [*groups, {}],
+            groups[:1] * 2,
+            [{"account": None, "padding": "x" * 3000}],
+            [*groups, {**own, "as_of": "2025-07-01"}],
+            [{"account": {}, "padding": "x" * 9}] * 501,
+        )
     ]
     bodies = [body_of(group_id), REQUEST, *lists, {"as_of": "2025-07-01"}, "[]", "{", "{" * 3000]
     expected = [posted(client, body) for body in bodies]
-    assert [answer.status_code for answer in expected] == [200] * 5 + [422] * 4
+    assert [answer.status_code for answer in expected] == [200] * 6 + [422] * 6
     before = set(children())
     with client_of(with_limits(processes=2)) as several:
         started = set(children()) - before
@@ -110,15 +116,6 @@ def test_processes_answer_as_one_does_and_end_with_the_server(
         assert "mqbg_scoring_processes 2.0" in several.get("/metrics").text
         assert set(children()) >= started
     assert not started & set(children())
-
-
-@pytest.mark.parametrize("groups", [0, 1, 7, 500])
-@pytest.mark.parametrize("shares", [1, 2, 4])
-def test_shares_take_every_place_once_and_in_order(groups, shares):
-    parts = [Share(number, shares) for number in range(shares)]
-    assert [place for part in parts for place in part.places(groups)] == list(range(groups))
-    assert [part.first for part in parts] == [True] + [False] * (shares - 1)
-    assert [part.last for part in parts] == [False] * (shares - 1) + [True]
 
 
 @pytest.mark.slow
@@ -163,7 +160,6 @@ def test_processes_that_come_to_an_end_are_replaced(client_of, with_limits, post
 
 ORPHAN = """
 import multiprocessing, os, sys, threading, time
-from mqbg.serve.api.scorer import Share
 from mqbg.serve.api.worker_processes import _end_with_server
 
 def child(path):
