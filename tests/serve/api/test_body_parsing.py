@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 from hypothesis import given
@@ -45,6 +45,8 @@ def test_whatever_comes_is_read_or_refused(body):
         (b'{"a": 9007199254740993}', "whole numbers up to 2^53"),
         (b'{"a": ' + b"9" * 5000 + b"}", "whole numbers up to 2^53"),
         (b'{"a": 1, "a": 2}', "got one twice"),
+        (b'{"a" :1, "a":2, "b": ":"}', "got one twice"),
+        (b'{"b": [{"a":1, "\\u0061":2}]}', "got one twice"),
         (b'{"a": "\\u0000"}', "control characters"),
         (b'{"a\\u0007": 1}', "control characters"),
         (b'{"a": "\\ud800"}', "control characters"),
@@ -62,6 +64,39 @@ def test_what_tables_cannot_hold_is_refused(body, says):
         parse_body(body, LIMITS)
     assert refused.value.status == 422
     assert says in refused.value.detail
+
+
+KEYS = st.sampled_from(["a", "b", ":", '"', '\\":', "{", "名"])
+BLANKS = st.sampled_from(["", " ", "\n", "\t "])
+
+
+def written(value, blank):
+    """JSON of a tree whose objects are lists of pairs."""
+    if not isinstance(value, list):
+        return json.dumps(value)
+    pairs = (f"{json.dumps(key)}{blank}:{written(inner, blank)}" for key, inner in value)
+    return "{" + ",".join(pairs) + "}"
+
+
+def has_a_key_twice(value):
+    if not isinstance(value, list):
+        return False
+    keys = {key for key, _inner in value}
+    return len(keys) < len(value) or any(has_a_key_twice(inner) for _key, inner in value)
+
+
+TREES = st.recursive(
+    st.lists(st.tuples(KEYS, KEYS), max_size=3),
+    lambda inner: st.lists(st.tuples(KEYS, KEYS | inner), max_size=4),
+    max_leaves=5,
+)
+
+
+@given(TREES, BLANKS)
+def test_a_key_that_an_object_has_twice_is_found_however_it_is_written(tree, blank):
+    twice = has_a_key_twice(tree)
+    with pytest.raises(HttpProblem, match="got one twice") if twice else nullcontext():
+        parse_body(written(tree, blank).encode(), ApiSettings(max_depth=100))
 
 
 def test_the_depth_that_is_allowed_is_read():
