@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from .forest import LINEAR, Forest, UnsupportedTreesError, parse_forest, stack_forests
 from .layout import Floats
+from .packed_trees import pack_trees
 from .quadrature import quadrature
 
 if TYPE_CHECKING:
@@ -112,17 +114,15 @@ class CompiledTrees:
 
     def predict(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """See `Trees.predict`."""
-        from . import kernels
-
-        rows, forest = _checked_matrix(x, self.forest.features, threads), self.forest
-        out = np.empty((len(rows), forest.outputs))
-        shared = forest.trees, forest.nodes, forest.words, forest.leaves, forest.slots
+        rows = _checked_matrix(x, self.forest.features, threads)
+        out = np.empty((len(rows), self.forest.outputs))
+        predict, arrays, block_rows = self._predictor
 
         def score(part: slice) -> None:
-            kernels.predict(rows[part], *shared, out[part])
+            predict(rows[part], *arrays, out[part])
 
-        _run_in_blocks(score, len(rows), kernels.BLOCK_ROWS, threads)
-        return out[:, 0] if forest.outputs == 1 else out
+        _run_in_blocks(score, len(rows), block_rows, threads)
+        return out[:, 0] if self.forest.outputs == 1 else out
 
     def contributions(self, x: NDArray[Any], threads: int = 1) -> Floats:
         """See `Trees.contributions`."""
@@ -143,6 +143,27 @@ class CompiledTrees:
 
         _run_in_blocks(explain, len(rows), kernels.BLOCK_ROWS, threads)
         return out.reshape(len(rows), forest.outputs * (forest.features + 1))
+
+    @cached_property
+    def _predictor(self) -> tuple[Callable[..., None], tuple[NDArray[Any], ...], int]:
+        """The kernel that scores, its arrays, and the rows of a block."""
+        if packed := pack_trees(self.forest):
+            from . import packed_kernel
+
+            return packed_kernel.predict, tuple(vars(packed).values()), packed_kernel.BLOCK_ROWS
+        from . import kernels
+
+        forest = self.forest
+        arrays = forest.trees, forest.nodes, forest.words, forest.leaves, forest.slots
+        return _compile_predict(), arrays, kernels.BLOCK_ROWS
+
+
+@cache
+def _compile_predict() -> Callable[..., None]:
+    from . import kernels
+    from .compiling import compiled
+
+    return compiled(kernels.PREDICT)(kernels.predict)
 
 
 @dataclass(frozen=True, eq=False)

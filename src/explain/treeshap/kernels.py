@@ -65,9 +65,7 @@ def _goes_left(value: float, node: Any, words: Array) -> bool:
 
 
 @compiled()
-def _decide_category(
-    columns: Floats, rows: int, node: Any, words: Array, left: Array
-) -> None:  # fmt: skip
+def _decide_category(columns: Floats, rows: int, node: Any, words: Array, left: Array) -> None:
     """As `_in_set`; a set of up to 64 categories stays in a register."""
     feature = node.feature
     if node.words > 2:
@@ -199,9 +197,10 @@ def _add_by_bits(
         total[row] += leaf[row]
 
 
-@compiled(
-    numba.void(_ROWS, _TREES, _NODES, _WORDS, _FLOATS, _FLOATS, numba.float64[:, :]),
-)
+PREDICT = numba.void(_ROWS, _TREES, _NODES, _WORDS, _FLOATS, _FLOATS, numba.float64[:, :])
+"""Of `predict`, which is compiled when it is first wanted: `packed_trees` scores most models."""
+
+
 def predict(
     x: Floats, trees: Array, nodes: Array, words: Array, leaves: Floats, slots: Floats,
     out: Floats,
