@@ -40,11 +40,14 @@ class QueryRunner(ABC):
             instead of scanned for, and what is kept is asked where it is.
         bounds_memory: it adds all groups up in the memory of this process, a portion at a time.
         prefers_sorting: it finds repeated values faster by sorting than by grouping them.
+        shares_columns: of a kept table it makes only the columns that are read, each once for all
+            queries, so that it costs nothing to keep joined rows.
     """
 
     runs_in_process: ClassVar[bool] = True
     bounds_memory: ClassVar[bool] = False
     prefers_sorting: ClassVar[bool] = False
+    shares_columns: ClassVar[bool] = False
 
     backend: Any
     cache_key: str

@@ -113,13 +113,18 @@ class FeatureSource:
     query_runner: QueryRunner
     open_cutoffs: list[datetime] = field(default_factory=list)
 
-    @property
+    @cached_property
     def activities(self) -> ir.Table:
         """The columns of `activity_facts`, of the activity's kind and of its content.
 
-        What a few kinds and contents say is looked up at each scan: that costs less than to hold
-        it for every row.
+        What a few kinds and contents say is looked up at each scan, which costs less than to hold
+        it for every row, unless the engine shares columns.
         """
+        if self.query_runner.shares_columns:
+            return self.query_runner.materialize("described_activities", self._described_activities)
+        return self._described_activities()
+
+    def _described_activities(self) -> ir.Table:
         return self.with_kind_and_content(self.activity_facts)
 
     def with_kind_and_content(self, rows: ir.Table) -> ir.Table:

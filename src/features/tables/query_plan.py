@@ -60,11 +60,7 @@ class QueryPlan:
     def input_tables(self) -> Mapping[InputRows, ir.Table]:
         """What the signals read of `people`, by kind of row: of others there is nothing to add."""
         source, people = self.source, self.people
-        tables = {
-            InputRows.ACTIVITIES: source.with_kind_and_content(
-                rows_of_people(source.activity_facts, people)
-            )
-        }
+        tables = {InputRows.ACTIVITIES: _activities_of(source, people)}
         if any(signal.input_rows is InputRows.CONTENTS for signal in self.catalogue.signals):
             tables[InputRows.CONTENTS] = rows_of_people(source.contents_seen, people)
         return tables
@@ -121,6 +117,13 @@ class QueryPlan:
         return member_rows(
             self.input_tables, self.people, self.catalogue.signals, self.as_of_expression
         )
+
+
+def _activities_of(source: FeatureSource, people: ir.Table) -> ir.Table:
+    """The rows of `source.activities` of some people, before anything is looked up for others."""
+    if source.query_runner.shares_columns:
+        return rows_of_people(source.activities, people)
+    return source.with_kind_and_content(rows_of_people(source.activity_facts, people))
 
 
 @contextmanager
@@ -188,8 +191,10 @@ def _build_query_plan(
             subset=subset,
         ),
     )
+    if source.query_runner.shares_columns:
+        source.activities  # noqa: B018 - held from here on, as `tables` are
     if any(signal.input_rows is InputRows.CONTENTS for signal in catalogue.signals):
-        source.contents_seen  # noqa: B018 - held from here on, as `tables` are
+        source.contents_seen  # noqa: B018
     return QueryPlan(
         source, catalogue, as_of_expression, as_of, subset, is_lookup, query_runner, groups,
         people, tables,

@@ -85,6 +85,38 @@ def test_nothing_is_left_in_the_engine_after_a_moment(sources):
     assert set(small.backend.tables) == before
 
 
+def test_activities_are_kept_with_their_kinds_and_contents_and_are_those_of_the_big_scan(sources):
+    big, small = sources
+    assert isinstance(small.activities.op(), ops.DatabaseTable)
+    assert not isinstance(big.activities.op(), ops.DatabaseTable)
+    columns = sorted(big.activities.columns)
+    wanted = big.activities.select(columns).to_pyarrow()
+    query = compile_query(small.activities.select(columns))
+    got = query(small.backend).to_arrow(wanted.schema)
+    order = [(name, "ascending") for name in columns]
+    assert got.sort_by(order).to_pylist() == wanted.sort_by(order).to_pylist()
+
+
+@pytest.mark.parametrize("how", ["semi", "anti"])
+@pytest.mark.parametrize("keys", [[], ["a"], ["c"], ["a", "b"], ["a", "b", None]])
+def test_rows_with_and_without_a_match_are_found_whether_that_is_all_or_none(how, keys):
+    rows = pa.table({"key": pa.array(["a", None, "b", "a"], pa.string()), "n": [1, 2, 3, 4]})
+    others = pa.table({"key": pa.array(keys, pa.string())})
+    engine, tables = PythonEngine(), []
+    for name, table in (("rows", rows), ("others", others)):
+        engine.tables[name] = list_table_from_arrow(table)
+        held = ibis.Schema.from_pyarrow(table.schema)
+        tables.append(ops.DatabaseTable(name, held, engine).to_expr())
+    found = compile_query(tables[0].join(tables[1], "key", how=how).select("n"))(engine)
+    present = {key for key in keys if key is not None}
+    wanted = [
+        n
+        for key, n in zip(*rows.to_pydict().values(), strict=True)
+        if (key in present) is (how == "semi")
+    ]
+    assert found.columns["n"] == wanted
+
+
 INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2199, 12, 31))
 ROWS = st.lists(
     st.fixed_dictionaries(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 import ibis
 import ibis.expr.operations as ops
@@ -30,6 +31,8 @@ _compiled: CompiledCatalogues[CompiledQuery] = CompiledCatalogues()
 @dataclass
 class PythonQueryRunner(QueryRunner):
     """Queries over lists, compiled once for every source and cut-off."""
+
+    shares_columns: ClassVar[bool] = True
 
     backend: PythonEngine
     _tables: set[str] = field(default_factory=set)  # labels of those kept

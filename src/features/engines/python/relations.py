@@ -64,11 +64,13 @@ def _filter(c: QueryCompiler, op: Any) -> int:
 
 
 def _keep_rows(rows: ListTable, *conditions: list[Any]) -> ListTable:
+    if all(map(all, conditions)):  # most filters of one group's tables leave out nothing
+        return rows
     first, *others = conditions
     places = [place for place, held in enumerate(first) if held]
     for condition in others:
         places = [place for place in places if condition[place]]
-    return rows if len(places) == rows.size else rows.take(places)
+    return rows.take(places)
 
 
 def _sort(c: QueryCompiler, op: Any) -> int:
@@ -237,14 +239,10 @@ def _match_members(width: int, *, keep_matches: bool) -> Function:
     def found(_right: ListTable, *columns: list[Any]) -> Matches:
         known = set(_row_keys(columns[width:]))
         known.discard(None)
-        if not known:
-            return range(0 if keep_matches else len(columns[0])), ()
-        kept = [
-            place
-            for place, key in enumerate(_row_keys(columns[:width]))
-            if (key in known) is keep_matches
-        ]
-        return range(len(kept)) if len(kept) == len(columns[0]) else kept, ()
+        keys = _row_keys(columns[:width])
+        if known.issuperset(keys) if keep_matches else known.isdisjoint(keys):
+            return range(len(keys)), ()
+        return [place for place, key in enumerate(keys) if (key in known) is keep_matches], ()
 
     return found
 
