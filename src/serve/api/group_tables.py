@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -93,6 +94,16 @@ class GroupTables:
     tables: Mapping[str, ListTable]
     columns_not_read: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     populations: Sequence[str] = ()
+
+    @cached_property
+    def distinct_ids(self) -> Mapping[tuple[str, str], Mapping[str | None, None]]:
+        """The values of each column of ids, each once, by table and column."""
+        return {
+            (name, column): dict.fromkeys(rows.columns[column])
+            for name, rows in self.tables.items()
+            for column in rows.column_names
+            if column.endswith("_id")
+        }
 
 
 def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupTables:

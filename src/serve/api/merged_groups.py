@@ -94,20 +94,27 @@ def _merge_table(name: str, groups: Sequence[GroupTables], marks: Sequence[str])
         marked = column.name.endswith("_id") and column.name != SOLUTION_ID
         values = [part.columns[column.name] for part in parts]
         if marked:
-            values = _mark_columns(column, values, marks)
+            distinct = [group.distinct_ids[name, column.name] for group in groups]
+            values = _mark_columns(column, values, distinct, marks)
         columns[column.name] = list(chain.from_iterable(values))
     return list_table(sum(part.size for part in parts), columns)
 
 
 def _mark_columns(
-    column: Column, parts: Sequence[list[Any]], marks: Sequence[str]
+    column: Column,
+    parts: Sequence[list[Any]],
+    distinct: Sequence[Mapping[Any, None]],
+    marks: Sequence[str],
 ) -> list[list[Any]]:
     """Ids of each group, with its mark before them."""
-    distinct = [dict.fromkeys(values) for values in parts]
-    texts = set().union(*distinct) - {None, ""}
+    every = set().union(*distinct)
+    texts = every - {None, ""}
     plain = are_plain_texts(texts, words=not column.literal)
-    found = []
+    found: list[list[Any]] = []
     for values, ids, mark in zip(parts, distinct, marks, strict=True):
+        if plain and len(texts) == len(every) and len(ids) == len(values):
+            found.append(list(map(mark.__add__, values)))  # keys, of which no two are alike
+            continue
         if plain:
             marked = {value: mark + value if value else value for value in ids}
         else:
@@ -139,13 +146,8 @@ def _solutions(group: GroupTables) -> dict[str, Any]:
 
 
 def _has_long_id(group: GroupTables) -> bool:
-    ids = [
-        [value for value in set(table.columns[name]) if value]
-        for table in group.tables.values()
-        for name in table.column_names
-        if name.endswith("_id")
-    ]
     return any(
-        max(map(len, column), default=0) > MAX_ID_LENGTH or MARKS[0] in "".join(column)
-        for column in ids
+        max(map(len, ids), default=0) > MAX_ID_LENGTH or MARKS[0] in "".join(ids)
+        for distinct in group.distinct_ids.values()
+        for ids in [list(filter(None, distinct))]
     )

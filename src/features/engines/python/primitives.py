@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,12 +107,9 @@ class Groups:
         """Places of the rows of each."""
         if not self.width:
             return [range(len(self.row_keys))]
-        places: dict[Any, list[int]] = {}
+        places: defaultdict[Any, list[int]] = defaultdict(list)
         for place, key in enumerate(self.row_keys):
-            if key in places:
-                places[key].append(place)
-            else:
-                places[key] = [place]
+            places[key].append(place)
         return list(places.values())
 
     def key_column(self, place: int) -> list[Any]:
