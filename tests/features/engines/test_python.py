@@ -141,6 +141,8 @@ def _selected(left, right):
         most=ibis.greatest(left.whole, 5),
         least=ibis.least(left.number, 0.5),
         clipped=left.number.clip(lower=0.0),
+        clipped_above=left.number.clip(upper=0.0),
+        clipped_twice=left.number.clip(lower=-1.0, upper=1.0),
         rounded=left.number.round(),
         cast=(left.number * 2).cast("int64"),
         floored=left.whole // 7,

@@ -200,7 +200,10 @@ def _row_keys(columns: Sequence[list[Any]]) -> list[Any]:
     """One key for each row; None where a part of it is null, for null equals nothing."""
     if len(columns) == 1:
         return columns[0]
-    return [None if None in key else key for key in zip(*columns, strict=True)]
+    keys = list(zip(*columns, strict=True))
+    if not any(None in column for column in columns):
+        return keys
+    return [None if None in key else key for key in keys]
 
 
 def _match_pairs(width: int, *, outer: bool) -> Function:

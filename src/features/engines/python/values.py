@@ -172,7 +172,12 @@ def _clip(op: Any) -> ValueCall:
         value = value if low is None else max(low, value)
         return value if high is None else min(high, value)
 
-    return clipped, [part for part in (op.arg, op.lower, op.upper) if part is not None]
+    parts = [part for part in (op.arg, op.lower, op.upper) if part is not None]
+    if len(parts) != 2:
+        return clipped, parts
+    inside = "{0} > {1}" if op.lower else "{0} < {1}"
+    kept = f"{{0}} is None or {{1}} is None or {inside}"
+    return Element(clipped, f"{{0}} if {kept} else {{1}}"), parts
 
 
 def _in_values(op: Any) -> ValueCall:
