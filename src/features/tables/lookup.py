@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..declare.catalogue import Catalogue
 from ..declare.signals import Aggregation, InputRows
 from ..declare.terms import Term
-from ..engines.columns import columns_of_arrow
+from ..engines.columns import arrow_numbers, columns_of_arrow
 from ..engines.numpy import COLUMNS_READ, aggregate_signals, feature_evaluator, term_evaluator
 from ..engines.query_runner import QueryRunner
 from .member_signals import row_reader
@@ -79,17 +79,14 @@ class GroupLookup:
         group = np.array([row_of_group[group_id] for group_id in owners], dtype=np.intp)
         aggregates = _aggregate_by_group(self.catalogue.terms, self.terms, group, len(ids))
         features = feature_evaluator(self.catalogue)({**columns_of_arrow(self.facts), **aggregates})
-        types = {
-            f.name: pa.string() if f.categorical else pa.float64() for f in self.catalogue.features
+        names = self.catalogue.feature_names
+        numbers = [f.name for f in self.catalogue.features if not f.categorical]
+        texts = [f.name for f in self.catalogue.features if f.categorical]
+        columns = arrow_numbers({name: features[name] for name in numbers}) | {
+            name: pa.array(features[name], pa.string(), from_pandas=True) for name in texts
         }
         return pa.table(
-            {
-                "group_id": pa.array(ids, pa.string()),
-                **{
-                    name: pa.array(features[name], kind, from_pandas=True)
-                    for name, kind in types.items()
-                },
-            }
+            {"group_id": pa.array(ids, pa.string()), **{name: columns[name] for name in names}}
         )
 
 
