@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
+from operator import not_
 from typing import Any, TypeAlias
 
 import ibis.expr.operations as ops
@@ -67,7 +68,7 @@ def _keep_rows(rows: ListTable, *conditions: list[Any]) -> ListTable:
     if all(map(all, conditions)):  # most filters of one group's tables leave out nothing
         return rows
     first, *others = conditions
-    places = [place for place, held in enumerate(first) if held]
+    places = list(compress(range(rows.size), first))
     for condition in others:
         places = [place for place in places if condition[place]]
     return rows.take(places)
@@ -234,7 +235,7 @@ def _match_one(left_keys: list[Any], place_of_key: dict[Any, int], *, outer: boo
     rights = list(map(place_of_key.get, left_keys, repeat(-1)))
     if outer or -1 not in rights:
         return range(len(rights)), rights
-    lefts = [place for place, right in enumerate(rights) if right >= 0]
+    lefts = list(compress(range(len(rights)), map((0).__le__, rights)))
     return lefts, [right for right in rights if right >= 0]
 
 
@@ -245,7 +246,8 @@ def _match_members(width: int, *, keep_matches: bool) -> Function:
         keys = _row_keys(columns[:width])
         if known.issuperset(keys) if keep_matches else known.isdisjoint(keys):
             return range(len(keys)), ()
-        return [place for place, key in enumerate(keys) if (key in known) is keep_matches], ()
+        held: Iterable[bool] = map(known.__contains__, keys)
+        return list(compress(range(len(keys)), held if keep_matches else map(not_, held))), ()
 
     return found
 
