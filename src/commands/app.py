@@ -9,7 +9,7 @@ import typer
 
 from ..contract import BadInput
 from ..serve.store.errors import StoreFailed, disk_is_full
-from ..support.garbage import search_seldom
+from ..support.garbage import exit_without_freeing, search_seldom
 from ..support.terminal import ERRORS, log_to_stderr
 from .data import check, features, simulate
 from .delivery import push, run
@@ -33,8 +33,17 @@ app = typer.Typer(
 )
 
 
+def program() -> None:
+    """Entry point of the program `mqbg`: runs `main` and leaves the process at once."""
+    exit_without_freeing(main)
+
+
 def main() -> None:
-    """Entry point: bad input ends with one message and exit status 2, a full disk with 1."""
+    """Runs the command of `sys.argv`; bad input ends with one message and status 2.
+
+    Raises:
+        SystemExit: with the exit status; 1 when the disk is full or the store fails.
+    """
     # Threads of LightGBM that wait by spinning make a busy machine several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     search_seldom()

@@ -136,7 +136,7 @@ def test_reasons_are_the_strongest_themes_each_with_the_feature_that_pulls_its_w
 ):
     chosen, rows = load_language(language), table.to_pylist()
     ways = {
-        "en": {False: "Speaks against it: ", True: "Speaks for it: "},
+        "en": {False: "Lowers the score: ", True: "Raises the score: "},
         "ja": {False: "が、見込みを低めています。", True: "が、見込みを高めています。"},
     }[language]
     for sentences, row, values in zip(top_reasons(bundle, table, chosen), parts, rows, strict=True):
@@ -183,16 +183,16 @@ def told(name, value, *, up=True, language="en"):
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("inbound_7d", 12, "Speaks for it: 12 activities in the last 7 days."),
-        ("inbound_7d", 1, "Speaks for it: 1 activity in the last 7 days."),
-        ("active_members_14d", 0, "Speaks for it: no members active in 14 days."),
-        ("high_intent_30d", 1, "Speaks for it: 1 high-intent activity in the last 30 days."),
-        ("completeness", 0.75, "Speaks for it: share of roles filled (75%)."),
+        ("inbound_7d", 12, "Raises the score: 12 activities in the last 7 days."),
+        ("inbound_7d", 1, "Raises the score: 1 activity in the last 7 days."),
+        ("active_members_14d", 0, "Raises the score: no members active in 14 days."),
+        ("high_intent_30d", 1, "Raises the score: 1 high-intent activity in the last 30 days."),
+        ("completeness", 0.75, "Raises the score: share of roles filled (75%)."),
         (
             "contact_history_any_mean",
             0.4,
             (
-                "Speaks for it: how often the members' other groups went on, on average (more "
+                "Raises the score: how often the members' other groups went on, on average (more "
                 "often than usual)."
             ),
         ),

@@ -12,6 +12,7 @@ import logging
 import re
 import warnings
 from collections import defaultdict
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -214,11 +215,9 @@ def _rarity_levels(
 
 
 def _settings(records: pd.DataFrame) -> dict[str, Any]:
+    """Splink's settings: which pairs it looks at, and how much each agreement says."""
     model = model_of_persons()
     agree = model["agree"]
-    same_name = _chance(records, "name_key", "account")
-    same_phone = _chance(records, "phone", "name_key")
-    same_account = _chance(records, "account", "name_key")
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "node",
@@ -232,52 +231,64 @@ def _settings(records: pd.DataFrame) -> dict[str, Any]:
              "arrays_to_explode": ["readings"]},
         ],
         "comparisons": [
-            _comparison(
-                "name",
-                _null("name_key"),
-                *_rarity_levels("same name", "name_key_l = name_key_r", "name_rarity_l",
-                                records.name_rarity, agree["name"]),
-                *_rarity_levels(
-                    "same reading in another script",
-                    "script_l <> script_r AND list_has_any(readings_l, readings_r)",
-                    "CASE WHEN script_l = 'kanji' THEN reading_rarity_r ELSE reading_rarity_l END",
-                    records.reading_rarity, agree["reading"]),
-                *_rarity_levels(
-                    "same reading",
-                    "script_l = script_r AND script_l <> 'kanji' "
-                    "AND list_has_any(readings_l, readings_r)",
-                    "reading_rarity_l", records.reading_rarity, agree["same_script"]),
-                _level("script_l = script_r AND script_l <> 'kanji' "
-                       "AND jaro_winkler_similarity(name_key_l, name_key_r) >= 0.94",
-                       "a typing error apart", agree["typing_error"], 3 * same_name),
-            ),
+            _compare_names(records, agree),
             _comparison(
                 "account", _null("account"),
-                _level("account_l = account_r", "same company",
-                       agree["account"], same_account, "account"),
+                _level("account_l = account_r", "same company", agree["account"],
+                       _chance(records, "account", "name_key"), "account"),
             ),
-            _comparison(
-                "email", _null("email"),
-                _level("email_l = email_r", "same address", agree["email"], 1e-6),
-                # Most are made of the name, so they say little beside it.
-                _level("box_l = box_r AND length(box_l) >= 5", "same name before the @",
-                       agree["box"], 0.1),
-                _level("host_l = host_r", "another address of one host",
-                       agree["other_address"], 0.6),
-            ),
-            _comparison(
-                "phone", _null("phone"),
-                _level("phone_l = phone_r AND phone_names_l <= 2 AND (account_l <> account_r "
-                       "OR regexp_matches(phone_l, '^0[789]0'))", "same number of one or two",
-                       agree["phone"], min(same_phone, 1e-4)),
-                _level("phone_l = phone_r AND phone_names_l <= 2",
-                       "same number of one or two of a company", agree["few_phone"], 0.015),
-                # A company's own number says no more than the company does.
-                _level("phone_l = phone_r AND account_l = account_r "
-                       "AND NOT regexp_matches(phone_l, '^0[789]0')",
-                       "same number of one company", agree["company_phone"], 0.4),
-                _level("phone_l = phone_r", "same number of many", 0.05, 0.05),
-            ),
+            _compare_addresses(agree),
+            _compare_phones(records, agree),
         ],
         "retain_matching_columns": False,
     }  # fmt: skip
+
+
+def _compare_names(records: pd.DataFrame, agree: Mapping[str, float]) -> dict[str, Any]:
+    return _comparison(
+        "name",
+        _null("name_key"),
+        *_rarity_levels("same name", "name_key_l = name_key_r", "name_rarity_l",
+                        records.name_rarity, agree["name"]),
+        *_rarity_levels(
+            "same reading in another script",
+            "script_l <> script_r AND list_has_any(readings_l, readings_r)",
+            "CASE WHEN script_l = 'kanji' THEN reading_rarity_r ELSE reading_rarity_l END",
+            records.reading_rarity, agree["reading"]),
+        *_rarity_levels(
+            "same reading",
+            "script_l = script_r AND script_l <> 'kanji' "
+            "AND list_has_any(readings_l, readings_r)",
+            "reading_rarity_l", records.reading_rarity, agree["same_script"]),
+        _level("script_l = script_r AND script_l <> 'kanji' "
+               "AND jaro_winkler_similarity(name_key_l, name_key_r) >= 0.94",
+               "a typing error apart", agree["typing_error"],
+               3 * _chance(records, "name_key", "account")),
+    )  # fmt: skip
+
+
+def _compare_addresses(agree: Mapping[str, float]) -> dict[str, Any]:
+    return _comparison(
+        "email", _null("email"),
+        _level("email_l = email_r", "same address", agree["email"], 1e-6),
+        # Most are made of the name, so they say little beside it.
+        _level("box_l = box_r AND length(box_l) >= 5", "same name before the @", agree["box"], 0.1),
+        _level("host_l = host_r", "another address of one host", agree["other_address"], 0.6),
+    )  # fmt: skip
+
+
+def _compare_phones(records: pd.DataFrame, agree: Mapping[str, float]) -> dict[str, Any]:
+    same_phone = min(_chance(records, "phone", "name_key"), 1e-4)
+    return _comparison(
+        "phone", _null("phone"),
+        _level("phone_l = phone_r AND phone_names_l <= 2 AND (account_l <> account_r "
+               "OR regexp_matches(phone_l, '^0[789]0'))", "same number of one or two",
+               agree["phone"], same_phone),
+        _level("phone_l = phone_r AND phone_names_l <= 2",
+               "same number of one or two of a company", agree["few_phone"], 0.015),
+        # A company's own number says no more than the company does.
+        _level("phone_l = phone_r AND account_l = account_r "
+               "AND NOT regexp_matches(phone_l, '^0[789]0')",
+               "same number of one company", agree["company_phone"], 0.4),
+        _level("phone_l = phone_r", "same number of many", 0.05, 0.05),
+    )  # fmt: skip

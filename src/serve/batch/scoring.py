@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -113,32 +114,59 @@ def score(
     for row in scores:
         if decided := decisions.get(row["group_id"]):
             row.update(decided.columns(verdicts.get(row["group_id"])))
-    themes, horizon = catalogue_themes(bundle.catalogue), bundle.settings.target.horizon_days
-    member_rows, action_rows, summaries = [], [], []
-    for group, row, of_group in zip(stakeholders, scores, reasons, strict=True):
-        account = inputs.accounts[row["account_id"]]
-        members = member_facts(group, inputs, themes, account)
-        member_rows += _stakeholder_rows(group, members, language, as_of)
-        actions = _action_rows(group, inputs, account, language, as_of)
-        action_rows += actions
-        steps = next_steps(actions, row, bundle.settings.explain)
-        facts = group_facts(
-            row,
-            members,
-            step_facts(steps[0], inputs) if steps else None,
-            account=account,
-            solution=inputs.solutions[row["solution_id"]],
-            horizon_days=horizon,
-            measured=bundle.measured,
-        )
-        summaries.append(_summary_row(row, group_summary(facts, language), of_group))
+    themes = catalogue_themes(bundle.catalogue)
+    explained = [
+        _explain_group(group, row, of_group, inputs, themes, bundle, language)
+        for group, row, of_group in zip(stakeholders, scores, reasons, strict=True)
+    ]
+    members = list(chain.from_iterable(group.members for group in explained))
+    actions = list(chain.from_iterable(group.actions for group in explained))
     return ScoreTables(
         pa.Table.from_pylist(scores, SCORES),
-        pa.Table.from_pylist(member_rows, STAKEHOLDERS),
-        pa.Table.from_pylist(action_rows, ACTIONS),
+        pa.Table.from_pylist(members, STAKEHOLDERS),
+        pa.Table.from_pylist(actions, ACTIONS),
         _horizon_table(matrix, scores, bundle, as_of),
         theme_contributions(stakeholders, themes, as_of),
-        pa.Table.from_pylist(summaries, SUMMARIES),
+        pa.Table.from_pylist([group.summary for group in explained], SUMMARIES),
+    )
+
+
+@dataclass(frozen=True)
+class _ExplainedGroup:
+    """A group's rows of the tables `stakeholders` and `actions`, and its one of `summaries`."""
+
+    members: list[Row]
+    actions: list[Row]
+    summary: Row
+
+
+def _explain_group(
+    group: GroupStakeholders,
+    score: Row,
+    reasons: Sequence[Reason],
+    inputs: SummaryInputs,
+    themes: Sequence[str],
+    bundle: Bundle,
+    language: Language,
+) -> _ExplainedGroup:
+    """What is said of a group beside its score."""
+    as_of, account = score["as_of"], inputs.accounts[score["account_id"]]
+    members = member_facts(group, inputs, themes, account)
+    actions = _action_rows(group, inputs, account, language, as_of)
+    steps = next_steps(actions, score, bundle.settings.explain)
+    facts = group_facts(
+        score,
+        members,
+        step_facts(steps[0], inputs) if steps else None,
+        account=account,
+        solution=inputs.solutions[score["solution_id"]],
+        horizon_days=bundle.settings.target.horizon_days,
+        measured=bundle.measured,
+    )
+    return _ExplainedGroup(
+        _stakeholder_rows(group, members, language, as_of),
+        actions,
+        _summary_row(score, group_summary(facts, language), reasons),
     )
 
 

@@ -162,25 +162,13 @@ def portfolio(
     scores = scored.scores.sort_by(order).slice(0, MAX_LISTED).to_pylist()
     end = scale_end(max(max(row["readiness_high"], row["threshold"]) for row in scores))
     strongest_members = _strongest_members(scored.stakeholders, names, language)
-    members = set(
-        zip(
-            *(scored.stakeholders[name].to_pylist() for name in ("group_id", "contact_id")),
-            strict=True,
-        )
-    )
-    last_active = _last_active(scored.stakeholders)
+    tasks = _tasks(scores, earlier or {}, scored.stakeholders, states)
     by_rank = []
     for index, row in enumerate(scores):
-        before = (earlier or {}).get(row["group_id"])
+        group_id = row["group_id"]
+        before = (earlier or {}).get(group_id)
         change = score_change(row, before)
-        last_active_at = last_active.get(row["group_id"])
-        risk = risk_of(
-            row,
-            change,
-            lost_single_point=_lost_single_point(before, members),
-            stagnant=is_stagnant(row["status"], last_active_at, as_of, states),
-        )
-        task = task_of(row, before, risk)
+        task, risk = tasks[group_id]
         by_rank.append(
             PortfolioGroup(
                 score=row,
@@ -188,13 +176,13 @@ def portfolio(
                 solution=names.solution(row["solution_id"]),
                 tier=names.tiers.get(row["account_id"]),
                 gauge=_gauge(row, end),
-                strongest_member=strongest_members.get(row["group_id"]),
+                strongest_member=strongest_members.get(group_id),
                 score_change=change,
-                page=page_name(row["group_id"]) if index < pages else None,
+                page=page_name(group_id) if index < pages else None,
                 task=task,
                 risk=risk if task is Task.AT_RISK else None,
-                record=names.record(row["group_id"]),
-                trend=trend_line(history.points.get(row["group_id"], ())),
+                record=names.record(group_id),
+                trend=trend_line(history.points.get(group_id, ())),
                 changed=None if not earlier else what_changed(row, before, change),
             )
         )
@@ -218,6 +206,34 @@ def portfolio(
         pages=min(len(scores), pages),
         since=None if not earlier else next(iter(earlier.values()))["as_of"],
     )
+
+
+def _tasks(
+    scores: Iterable[Row],
+    earlier: Mapping[str, Row],
+    stakeholders: pa.Table,
+    states: StateSettings,
+) -> dict[str, tuple[Task, Risk | None]]:
+    """What each group asks for today, and why it may be lost; by group_id."""
+    members = set(
+        zip(
+            *(stakeholders[name].to_pylist() for name in ("group_id", "contact_id")),
+            strict=True,
+        )
+    )
+    last_active = _last_active(stakeholders)
+    tasks = {}
+    for row in scores:
+        group_id = row["group_id"]
+        before = earlier.get(group_id)
+        risk = risk_of(
+            row,
+            score_change(row, before),
+            lost_single_point=_lost_single_point(before, members),
+            stagnant=is_stagnant(row["status"], last_active.get(group_id), row["as_of"], states),
+        )
+        tasks[group_id] = task_of(row, before, risk), risk
+    return tasks
 
 
 def _last_active(stakeholders: pa.Table) -> dict[str, datetime]:

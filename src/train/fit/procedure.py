@@ -136,8 +136,7 @@ def fit_bundle(
     rows = build_training_matrix(training, catalogue, settings)
     score = _fit_raw_score(training, rows, catalogue, settings, tuned, max_rounds, progress)
     fitted, held_out = score.trees, score.held_out
-    age = training.keys["as_of"].max() - training.keys["as_of"]
-    age_days = age.dt.total_seconds().to_numpy(np.float64) / 86_400
+    trees, age_days = fitted.trees if fitted else "", _age_days(training)
     choice = None
     if fitted is not None:
         choice = choose_calibrator(
@@ -147,7 +146,7 @@ def fit_bundle(
     calibrator, interval = _fit_calibration(held_out, rows.converted, choice, rate_shift)
     scored_training = training.keys_with_segments().assign(readiness=calibrator(held_out))
     bundle = Bundle(
-        trees=fitted.trees if fitted else "",
+        trees=trees,
         linear=score.linear.part if score.linear else None,
         blend=score.blend,
         settings=settings,
@@ -160,11 +159,7 @@ def fit_bundle(
         ),
         reference_members=find_reference_members(training.engaged_members, catalogue),
         comparable=find_comparable_snapshots(
-            training,
-            rows,
-            fitted.trees if fitted else "",
-            settings.explain.min_support,
-            settings.model.seed,
+            training, rows, trees, settings.explain.min_support, settings.model.seed
         ),
         training=_training_summary(training, rows, split, fingerprint),
     )
@@ -177,12 +172,10 @@ def fit_bundle(
             recency_weight(age_days, choice.half_life_days),
             rate_shift,
         )
-        bundle = replace(bundle, horizon_models=steps)
-        if refits:
-            kept = fit_refits(
-                rows, fitted, score.linear, held_out, age_days, choice, refits, rate_shift, progress
-            )
-            bundle = replace(bundle, refits=kept)
+        others = fit_refits(
+            rows, fitted, score.linear, held_out, age_days, choice, refits, rate_shift, progress
+        )
+        bundle = replace(bundle, horizon_models=steps, refits=others)
     recent = score_snapshots(bundle, snapshots.at_cutoffs(split.before_test))
     return FitResult(
         replace(bundle, thresholds=_thresholds_at_test_start(bundle, scored_training, recent)),
@@ -227,6 +220,13 @@ def _fit_raw_score(
         )
     blend = _fit_blend(training, rows, settings, fitted)
     return _RawScore(fitted, linear, blend, _held_out_log_odds(training, fitted, linear, blend))
+
+
+def _age_days(training: SnapshotTable) -> Floats:
+    """How long before the newest cut-off each row's is."""
+    age = training.keys["as_of"].max() - training.keys["as_of"]
+    days: Floats = age.dt.total_seconds().to_numpy(np.float64) / 86_400
+    return days
 
 
 def _training_summary(

@@ -59,7 +59,7 @@ def test_scores_without_stored_summaries_have_one_all_the_same(source, tmp_path)
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("en", "Speaks for it: 12 activities in the last 7 days."),
+        ("en", "Raises the score: 12 activities in the last 7 days."),
         ("ja", "直近7日間の活動件数（12件）が、見込みを高めています。"),
     ],
 )
