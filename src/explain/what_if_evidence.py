@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.bundle import Bundle
 from ..model.intervals import change_interval
 from .shapley.coalition_aggregates import Floats
-from .shapley.valuation import Valuation
 
 
 @dataclass(frozen=True)
@@ -53,30 +53,30 @@ class Evidence:
 NO_EVIDENCE = Evidence()
 
 
-def gather_evidence(valuation: Valuation, changes: Sequence[Change]) -> list[Evidence]:
-    """What speaks for each change, in their order; those of many groups are valued together.
+@dataclass(frozen=True)
+class ChangedGroups:
+    """Groups before and after changes, each once: a group as it is belongs to each of its edits.
+
+    Attributes:
+        changes: what is looked at.
+        sizes: group_id and how many rows it has, in the order of the rows.
+        totals: shape (terms,), of each row.
+        before: the row of each change before it, shape (changes,).
+        after: the one after it.
+    """
+
+    changes: tuple[Change, ...]
+    sizes: list[tuple[str, int]]
+    totals: list[Floats]
+    before: NDArray[np.intp]
+    after: NDArray[np.intp]
+
+
+def changed_groups(changes: Sequence[Change]) -> ChangedGroups:
+    """The rows of which `gather_evidence` reads the features.
 
     Args:
-        valuation: of the groups, with the features that the refits read.
-        changes: what to look at.
-    """
-    bundle = valuation.bundle
-    if not changes or not (bundle.refits or bundle.comparable):
-        return [NO_EVIDENCE] * len(changes)
-    matrix, before, after = _matrix(valuation, changes)
-    found = [NO_EVIDENCE] * len(changes)
-    if bundle.refits:
-        found = _intervals(valuation, matrix, before, after)
-    support = _support(valuation, changes, matrix[after])
-    return [Evidence(one.low, one.high, count) for one, count in zip(found, support, strict=True)]
-
-
-def _matrix(
-    valuation: Valuation, changes: Sequence[Change]
-) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
-    """Features of the groups before and after, and which row is which of each change.
-
-    A group as it is belongs to each of its edits, and is valued once.
+        changes: what to look at, those of a group one after the other.
     """
     totals: list[Floats] = []
     sizes: list[tuple[str, int]] = []
@@ -92,17 +92,30 @@ def _matrix(
                 totals.append(one)
         sizes[-1] = (change.group_id, len(known))
         places.append((known[id(change.before)], known[id(change.after)]))
-    matrix = np.empty((len(totals), len(valuation.bundle.catalogue.feature_names)))
-    for rows, values in valuation.feature_matrices(sizes, np.stack(totals)):
-        matrix[rows] = values
-    before, after = np.array(places, dtype=np.intp).T
-    return matrix, before, after
+    before, after = np.array(places, dtype=np.intp).reshape(-1, 2).T
+    return ChangedGroups(tuple(changes), sizes, totals, before, after)
+
+
+def gather_evidence(bundle: Bundle, changed: ChangedGroups, matrix: Floats) -> list[Evidence]:
+    """What speaks for each change, in their order; those of many groups are valued together.
+
+    Args:
+        bundle: the model.
+        changed: what to look at.
+        matrix: shape (rows of `changed`, features), with the features that the refits read.
+    """
+    found = [NO_EVIDENCE] * len(changed.changes)
+    if not found:
+        return found
+    if bundle.refits:
+        found = _intervals(bundle, matrix, changed.before, changed.after)
+    support = _support(bundle, changed.changes, matrix[changed.after])
+    return [Evidence(one.low, one.high, count) for one, count in zip(found, support, strict=True)]
 
 
 def _intervals(
-    valuation: Valuation, matrix: Floats, before: NDArray[np.intp], after: NDArray[np.intp]
+    bundle: Bundle, matrix: Floats, before: NDArray[np.intp], after: NDArray[np.intp]
 ) -> list[Evidence]:
-    bundle = valuation.bundle
     readiness = bundle.readiness(bundle.log_odds_of_matrix(matrix))
     by_refit = bundle.refitted_log_odds(matrix)
     low, high = change_interval(
@@ -113,13 +126,11 @@ def _intervals(
     return [Evidence(lower, upper) for lower, upper in points]
 
 
-def _support(
-    valuation: Valuation, changes: Sequence[Change], after: Floats
-) -> Sequence[int | None]:
-    comparable = valuation.bundle.comparable
+def _support(bundle: Bundle, changes: Sequence[Change], after: Floats) -> Sequence[int | None]:
+    comparable = bundle.comparable
     if comparable is None:
         return [None] * len(changes)
-    names = valuation.bundle.catalogue.feature_names
+    names = bundle.catalogue.feature_names
     rows = comparable.standardised(after, {name: place for place, name in enumerate(names)})
     support = np.zeros(len(changes), np.int64)
     role: NDArray[np.object_] = np.array([one.role for one in changes], dtype=object)

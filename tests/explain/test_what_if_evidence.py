@@ -6,7 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mqbg.explain.what_if_evidence import NO_EVIDENCE, Change, Evidence, gather_evidence
+from mqbg.explain.what_if_evidence import (
+    NO_EVIDENCE,
+    Change,
+    Evidence,
+    changed_groups,
+    gather_evidence,
+)
 from mqbg.model.comparable_snapshots import ComparableSnapshots, RoleSnapshots
 from scipy.special import expit
 
@@ -29,11 +35,15 @@ class Valuation:
             refitted_log_odds=lambda x: np.array([slope * x[:, 0] - 2 for slope in slopes]),
         )  # fmt: skip
 
-    def feature_matrices(self, sizes, aggregates):
-        assert sum(size for _group, size in sizes) == len(aggregates)
-        for start in range(0, len(aggregates), 3):  # in portions, whatever the groups
-            rows = slice(start, start + 3)
-            yield rows, aggregates[rows]
+    def feature_matrix(self, sizes, totals):
+        assert sum(size for _group, size in sizes) == len(totals)
+        return np.array(totals)
+
+
+def evidence(valuation, changes):
+    changed = changed_groups(changes)
+    matrix = valuation.feature_matrix(changed.sizes, changed.totals)
+    return gather_evidence(valuation.bundle, changed, matrix)
 
 
 def change(after, role="user", before=(0.0, 0.0)):
@@ -47,7 +57,7 @@ def logarithms(*values):
 
 def test_a_gain_that_all_refits_see_does_not_cover_zero():
     sure, unsure = (
-        gather_evidence(Valuation(slopes), [change((1.0, 0.0))])[0]
+        evidence(Valuation(slopes), [change((1.0, 0.0))])[0]
         for slopes in ((1.0, 0.9, 1.1, 1.0), (1.0, -0.9, 1.1, -1.0))
     )
     assert 0 < sure.low < 100 * (expit(-1) - expit(-2)) < sure.high
@@ -56,7 +66,7 @@ def test_a_gain_that_all_refits_see_does_not_cover_zero():
 
 
 def test_a_loss_is_the_change_to_the_group_as_it_is():
-    (found,) = gather_evidence(Valuation((1.0, 1.0)), [change((1.0, 0.0), None, (0.0, 0.0))])
+    (found,) = evidence(Valuation((1.0, 1.0)), [change((1.0, 0.0), None, (0.0, 0.0))])
     assert found.low == pytest.approx(100 * (expit(-1) - expit(-2)))
     assert found.support is None
 
@@ -67,31 +77,31 @@ def test_a_loss_is_the_change_to_the_group_as_it_is():
 )
 def test_support_counts_the_snapshots_near_the_edited_group(after, count):
     valuation = Valuation(kept=comparable())
-    (found,) = gather_evidence(valuation, [change(logarithms(*after))])
+    (found,) = evidence(valuation, [change(logarithms(*after))])
     distance = np.mean((np.array(ROWS) - after) ** 2, axis=1)
     assert found.support == count == int((distance <= 0.5).sum())
 
 
 def test_each_drawn_snapshot_speaks_for_its_share():
-    (found,) = gather_evidence(Valuation(kept=comparable(snapshots=100)), [change((0.0, 0.0))])
+    (found,) = evidence(Valuation(kept=comparable(snapshots=100)), [change((0.0, 0.0))])
     assert found.support == 50
 
 
 def test_a_role_that_no_training_snapshot_had_engaged_has_no_support():
-    (found,) = gather_evidence(Valuation(kept=comparable()), [change((0.0, 0.0), "buyer")])
+    (found,) = evidence(Valuation(kept=comparable()), [change((0.0, 0.0), "buyer")])
     assert found.support == 0
 
 
 def test_each_change_gets_its_own_evidence():
     after = [(float(n), float(n % 2)) for n in range(7)]
-    together = gather_evidence(Valuation((1.0, 0.7), comparable()), [change(a) for a in after])
-    alone = [gather_evidence(Valuation((1.0, 0.7), comparable()), [change(a)])[0] for a in after]
+    together = evidence(Valuation((1.0, 0.7), comparable()), [change(a) for a in after])
+    alone = [evidence(Valuation((1.0, 0.7), comparable()), [change(a)])[0] for a in after]
     assert together == alone
 
 
 def test_a_model_without_refits_and_snapshots_says_nothing():
-    assert gather_evidence(Valuation(), [change((1.0, 0.0))]) == [NO_EVIDENCE]
-    assert gather_evidence(Valuation((1.0, 1.0)), []) == []
+    assert evidence(Valuation(), [change((1.0, 0.0))]) == [NO_EVIDENCE]
+    assert evidence(Valuation((1.0, 1.0)), []) == []
     assert not NO_EVIDENCE.covers_zero
     assert Evidence(0.0, 3.0).covers_zero  # it may be nothing
 
@@ -105,9 +115,8 @@ def test_a_group_as_it_is_is_valued_once_for_all_its_edits():
         Change("h", other, edits[0], "user"),
     ]
     valuation = Valuation((1.0, 0.7), comparable())
-    asked = []
-    make = valuation.feature_matrices
-    valuation.feature_matrices = lambda sizes, rows: (asked.append(sizes), make(sizes, rows))[1]
-    together = gather_evidence(valuation, changes)
-    assert asked == [[("g", 3), ("h", 2)]]
-    assert together == [gather_evidence(valuation, [one])[0] for one in changes]
+    changed = changed_groups(changes)
+    assert changed.sizes == [("g", 3), ("h", 2)]
+    assert len(changed.totals) == 5
+    together = evidence(valuation, changes)
+    assert together == [evidence(valuation, [one])[0] for one in changes]

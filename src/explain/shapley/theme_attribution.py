@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...features.declare.catalogue import Catalogue
+from ...model.bundle import Bundle
 from ..group_members import GroupMembers
 from .coalition_aggregates import Aggregator, Floats, interchangeable_types, stack
 from .game import Outcome
-from .valuation import Valuation
 
 
 @dataclass(frozen=True)
@@ -71,26 +71,22 @@ def catalogue_themes(catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def contributions_by_theme(
-    valuation: Valuation, batch: Sequence[MarginalCoalitions]
+    bundle: Bundle, batch: Sequence[MarginalCoalitions], matrix: Floats
 ) -> Iterator[Floats]:
     """Contributions of each group's members by theme, shape (members, themes).
 
     Args:
-        valuation: of the groups.
+        bundle: the model.
         batch: groups to do together.
+        matrix: the features of all their coalitions, shape (coalitions, features).
     """
-    sizes = [(one.group.group_id, len(one.aggregates)) for one in batch]
-    aggregates = np.concatenate([one.aggregates for one in batch])
-    features = valuation.bundle.catalogue.features
-    feature_values = np.empty((len(aggregates), len(features)))
-    treeshap = np.empty_like(feature_values)
-    for rows, matrix in valuation.feature_matrices(sizes, aggregates):
-        feature_values[rows], treeshap[rows] = matrix, valuation.bundle.contributions(matrix)
-    themes = catalogue_themes(valuation.bundle.catalogue)
+    features = bundle.catalogue.features
+    treeshap = bundle.contributions(matrix)
+    themes = catalogue_themes(bundle.catalogue)
     of_theme = np.array([[f.theme == theme for theme in themes] for f in features], np.float64)
-    ends = np.cumsum([size for _key, size in sizes])[:-1]
+    ends = np.cumsum([len(one.aggregates) for one in batch])[:-1]
     for group, group_treeshap, values in zip(
-        batch, np.split(treeshap, ends), np.split(feature_values, ends), strict=True
+        batch, np.split(treeshap, ends), np.split(matrix, ends), strict=True
     ):
         moved, changed = _marginal_changes(group_treeshap, values)
         moved_themes, changed_themes = (

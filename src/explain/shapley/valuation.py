@@ -80,6 +80,13 @@ class Valuation:
                     values[index, : row_groups.size] = self._category_codes[name][row_groups]
             yield rows, values[:, : row_groups.size].T
 
+    def feature_matrix(self, sizes: list[tuple[str, int]], aggregates: Floats) -> Floats:
+        """As `feature_matrices`, all rows at once, shape (sets, features)."""
+        values = np.empty((len(aggregates), len(self.bundle.catalogue.feature_names)))
+        for rows, matrix in self.feature_matrices(sizes, aggregates):
+            values[rows] = matrix
+        return values
+
     def _columns(self, group: NDArray[np.intp], aggregates: Floats) -> dict[str, Any]:
         """Facts of the groups and totals of the coalitions, by name."""
         columns: dict[str, Any] = {name: values[group] for name, values in self._facts_read.items()}
