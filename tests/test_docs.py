@@ -21,7 +21,7 @@ from typer.main import get_command
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 BIN = Path(sys.executable).parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("[!.]*/README.md"), *DOCS.rglob("*.md")])
 WRITTEN_PAGES = [page for page in PAGES if not {"_generated", "_notebooks"} & set(page.parts)]
 # One folder, one after the other: what a page builds on, the pages before it have made.
 RUN_IN_ORDER = ("tutorial.md", "how-to/train-and-promote.md", "how-to/serve.md")
