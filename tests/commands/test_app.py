@@ -269,8 +269,10 @@ def test_features_before_all_data_are_refused(mqbg, tiny, tmp_path):
     assert not out.exists()
 
 
-def test_a_cutoff_that_is_no_date_is_refused(mqbg, tiny):
-    refused(mqbg("features", tiny, "--as-of", "soon", "--out", "f.parquet"), "'soon'", "2024-05-01")
+def test_a_cutoff_that_is_no_date_is_refused(mqbg, tiny, tmp_path):
+    out = tmp_path / "f.parquet"
+    refused(mqbg("features", tiny, "--as-of", "soon", "--out", out), "'soon'", "2024-05-01")
+    assert not out.exists()
 
 
 def test_an_unknown_setting_names_the_nearest(mqbg, tiny, tmp_path):
@@ -290,8 +292,9 @@ def test_too_few_snapshots_to_split_are_refused(mqbg, world, tmp_path):
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_a_history_shorter_than_the_horizon_is_refused(mqbg, tiny):
+def test_a_history_shorter_than_the_horizon_is_refused(mqbg, tiny, tmp_path):
     refused(mqbg("train", tiny), "horizon")
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_scoring_without_a_model_is_refused(mqbg, tiny, tmp_path):
@@ -685,7 +688,9 @@ def test_settings_that_cannot_be_meant_are_refused(mqbg, tiny, tmp_path, text, w
 @pytest.mark.slow
 def test_train_refuses_a_server_that_does_not_answer_before_any_work(mqbg, tiny, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    refused(mqbg("train", tiny), "http://127.0.0.1:9", "MLFLOW_TRACKING_URI")
+    ran = mqbg("train", tiny)
+    refused(ran, "http://127.0.0.1:9", "MLFLOW_TRACKING_URI")
+    assert "mqbg.source" not in ran.err  # no table was read
 
 
 def test_train_refuses_a_place_for_its_figures_before_any_work(mqbg, world, tmp_path):
@@ -713,3 +718,4 @@ def test_a_policy_by_value_needs_to_know_what_a_conversion_and_a_touch_are_worth
 ):
     (tmp_path / "mqbg.toml").write_text('[thresholds]\npolicy = "value"\n')
     refused(mqbg("train", tiny), "needs gain", "cost")
+    assert not (tmp_path / "mlruns").exists()
