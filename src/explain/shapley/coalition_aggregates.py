@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...features.declare.signals import Aggregation
 from ...features.declare.terms import Term
-from ..treeshap.compiling import compiled
+from ...support.compiling import compiled
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...settings import ExplainSettings
-from ..treeshap.compiling import compiled
+from ...support.compiling import compiled
 from .coalition_aggregates import Aggregator, Floats, Integers, interchangeable_types, stack
 
 MEMBERS_PER_ROTATION = 25

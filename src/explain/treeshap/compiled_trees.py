@@ -160,8 +160,8 @@ class CompiledTrees:
 
 @cache
 def _compile_predict() -> Callable[..., None]:
+    from ...support.compiling import compiled
     from . import kernels
-    from .compiling import compiled
 
     return compiled(kernels.PREDICT)(kernels.predict)
 

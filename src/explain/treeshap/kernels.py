@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from .compiling import compiled
+from ...support.compiling import compiled
 from .layout import (
     CATEGORY,
     DE_BRUIJN,

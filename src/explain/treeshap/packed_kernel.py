@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from .compiling import compiled
+from ...support.compiling import compiled
 from .layout import DE_BRUIJN, Array, Floats
 
 BLOCK_ROWS = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 
 from ...model.linear import CLIP
-from .compiling import compiled
+from ...support.compiling import compiled
 from .layout import Array, Floats
 
 _FLOATS = numba.types.Array(numba.float64, 1, "C", readonly=True)

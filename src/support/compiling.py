@@ -13,7 +13,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 def compiled(signature: Any = None, **options: Any) -> Callable[[Kernel], Kernel]:
     """Compiles a function with numba, without Python's lock.
 
-    Numba keeps the code beside this package, else in `NUMBA_CACHE_DIR` or the user's cache
+    Numba keeps the code beside the package, else in `NUMBA_CACHE_DIR` or the user's cache
     folder. Where none of them can be written to, every process compiles again.
 
     Args:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from mqbg.explain.treeshap.compiling import compiled
+from mqbg.support.compiling import compiled
 
 MODULE = """
-from mqbg.explain.treeshap.compiling import compiled
+from mqbg.support.compiling import compiled
 
 @compiled("int64(int64)")
 def twice(x):
