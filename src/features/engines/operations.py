@@ -1,13 +1,11 @@
 """What operations of an expression mean, for the two engines that are compiled from them.
 
-Both read the same graph. What the operation is, which function it applies, which cast or rounding
-is meant and what its constants are is decided here; how null is carried is each engine's own.
+Both read the same graph. What the operation is, which cast or rounding is meant and what its
+constants are is decided here; how null is carried is each engine's own.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
@@ -15,31 +13,7 @@ from typing import Any
 import ibis.expr.operations as ops
 import numpy as np
 
-from .instants import MICROSECONDS_PER_SECOND, microseconds_of
-
-# Python's operators are those of one value and of arrays alike.
-ARITHMETIC: Mapping[Any, Callable[[Any, Any], Any]] = {
-    ops.Add: operator.add,
-    ops.Subtract: operator.sub,
-    ops.Multiply: operator.mul,
-}
-"""Of numbers."""
-
-WHOLE_ARITHMETIC: Mapping[Any, Callable[[Any, Any], Any]] = {
-    ops.TimestampSub: operator.sub,
-    ops.BitwiseAnd: operator.and_,
-    ops.BitwiseOr: operator.or_,
-}
-"""Of whole numbers alone: microseconds and bits."""
-
-COMPARISONS: Mapping[Any, Callable[[Any, Any], Any]] = {
-    ops.Equals: operator.eq,
-    ops.Less: operator.lt,
-    ops.LessEqual: operator.le,
-    ops.Greater: operator.gt,
-    ops.GreaterEqual: operator.ge,
-}
-"""Those of which NaN answers false, as null does in a condition."""
+from .instants import microseconds_of
 
 
 def operation_key(op: Any) -> Any:
@@ -112,8 +86,3 @@ def find_cast(op: Any) -> Cast | None:
 def rounds_to_whole(op: Any) -> bool:
     """Whether a rounding leaves no digits behind the point."""
     return op.digits is None or (isinstance(op.digits, ops.Literal) and not op.digits.value)
-
-
-def to_seconds(microseconds: Any) -> Any:
-    """Seconds with their fraction, as DuckDB has them whatever Ibis says of the type."""
-    return microseconds / MICROSECONDS_PER_SECOND

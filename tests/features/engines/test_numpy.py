@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
 from dataclasses import replace
 from datetime import datetime
@@ -628,6 +629,32 @@ def test_nulls_in_a_column_that_has_none_are_refused():
 def test_a_number_too_great_for_the_engine_is_refused_here_too():
     with pytest.raises(OverflowError, match="64 bits"):
         compile_expressions({"found": to_fixed_point(ANY.x)}, ANY)({"x": np.array([1.0, 1e14])})
+
+
+@pytest.mark.parametrize(
+    ("bits", "places"), [(1, 63), (1, 64), (2**40, 30), (-1, 0), (1, -1)], ids=str
+)
+def test_bits_that_leave_their_places_are_refused(bits, places):
+    shift = compile_expressions({"found": ANY.n << ANY.m}, ANY)
+    assert shift({"n": np.array([1, 0]), "m": np.array([62, 99])})["found"].tolist() == [2**62, 0]
+    with pytest.raises(OverflowError, match="stay within 63"):
+        shift({"n": np.array([1, bits]), "m": np.array([1, places])})
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([0.5, 2.5], np.float32),
+        np.array([0.5, 2.5], ">f8"),
+        np.array([1.0, 0.5, 1.0, 2.5])[1::2],
+        np.ma.MaskedArray([0.5, 2.5]),
+        pickle.loads(pickle.dumps(np.array([0.5, 2.5]))),  # noqa: S301 - our own
+    ],
+    ids=["float32", "big endian", "strided", "masked", "unpickled"],
+)
+def test_numbers_are_read_from_any_array_of_numbers(column):
+    found = compile_expressions({"found": ANY.x + 1.0}, ANY)({"x": column})
+    assert found["found"].tolist() == [1.5, 3.5]
 
 
 def test_shared_parts_are_evaluated_once():

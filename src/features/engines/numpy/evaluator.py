@@ -1,34 +1,34 @@
-"""What evaluates compiled expressions: numpy calls in their order, some rows at a time."""
+"""What evaluates compiled expressions: the kernel's operations in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[Any]
-Function: TypeAlias = Callable[..., Any]
+from ..rounding import overflow
+from .kernel import OUT_OF_SHIFT, Operation, run_operations
 
-BLOCK_ROWS = (
-    4096  # rows evaluated at a time, so that what lies between two calls stays in the cache
-)
+Array: TypeAlias = NDArray[Any]
+Load: TypeAlias = Callable[[Any], Array]
+
+BLOCK_ROWS = 4096  # rows whose inputs and results are held side by side
 
 _FLOAT64 = np.dtype(np.float64)
 
 
 class Aspect(Enum):
-    """What an array says of a value.
+    """What 64 bits say of a value; see `kernel.Operation`.
 
     FLOAT   float64, NaN where null
     INTEGER int64, anything where null; of an instant, microseconds since 1970
-    TRUE    bool, where a condition is true
-    FALSE   bool, where a condition is false
-    NULL    bool, where the value is null
-    TEXT    the column of texts itself
+    TRUE    1 where a condition is true, else 0
+    FALSE   1 where a condition is false, else 0
+    NULL    1 where the value is null, else 0
     CODE    int64, equal where texts are
     """
 
@@ -37,29 +37,35 @@ class Aspect(Enum):
     TRUE = auto()
     FALSE = auto()
     NULL = auto()
-    TEXT = auto()
     CODE = auto()
 
 
-FLOAT, INTEGER, TRUE, FALSE, NULL, TEXT, CODE = Aspect
+FLOAT, INTEGER, TRUE, FALSE, NULL, CODE = Aspect
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call: `registers[target] = function(*registers[arguments])`; then `released` go."""
+    """One operation on registers, and the register of its result."""
 
-    function: Function
+    operation: Operation
     arguments: tuple[int, ...]
     target: int
-    released: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """A result: the registers of its value and, for some types, its nulls; and what joins them."""
 
-    finish: Function
     registers: tuple[int, ...]
+    finish: Callable[..., Array] | None = None  # None where the bits are the float64 that is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """A result that is a column of texts itself."""
+
+    name: str
+    load: Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +74,19 @@ class Evaluator:
 
     Attributes:
         input_columns: names of the columns that it needs.
-        step_count: how many calls it makes.
+        step_count: how many operations it does.
     """
 
     input_columns: tuple[str, ...]
     step_count: int
-    _inputs: tuple[tuple[str, Function], ...]
-    _outputs: tuple[str, ...]
-    _run: Function
+    _names: tuple[str, ...]
+    _inputs: tuple[tuple[str, Load], ...]
+    _texts: Mapping[str, TextColumn]
+    _numbers: Mapping[str, Output]  # whose registers are places in `_wanted`
+    _steps: NDArray[np.int64]
+    _constants: NDArray[np.int64]
+    _wanted: NDArray[np.int64]
+    _registers: int
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, Array]:
         """The value of every expression, each of shape (rows,).
@@ -97,75 +108,108 @@ class Evaluator:
                 Sums and products of whole numbers are not watched.
         """
         inputs = _load_columns(columns, self._inputs)
-        rows = _row_count(inputs, columns)
-        # Divisions by zero and comparisons with NaN have the results that they should.
-        with np.errstate(all="ignore"):
-            return (
-                self._evaluate_block(inputs, rows)
-                if rows <= BLOCK_ROWS
-                else self._evaluate_in_blocks(inputs, rows)
-            )
+        texts = _load_columns(columns, [(text.name, text.load) for text in self._texts.values()])
+        rows = _row_count([*inputs, *texts], columns)
+        bits = self._evaluate_in_blocks(inputs, rows)
+        found: dict[str, Any] = dict.fromkeys(self._names)
+        for name, output in self._numbers.items():
+            finish, parts = output.finish, [bits[place] for place in output.registers]
+            found[name] = finish(*parts) if finish else parts[0]
+        for name, values in zip(self._texts, texts, strict=True):
+            found[name] = values if values.ndim else np.full(rows, values)
+        return found
 
-    def _evaluate_block(self, inputs: Sequence[Any], rows: int) -> dict[str, Array]:
-        return dict(zip(self._outputs, self._run(inputs, rows), strict=True))
-
-    def _evaluate_in_blocks(self, inputs: Sequence[Any], rows: int) -> dict[str, Array]:
+    def _evaluate_in_blocks(self, inputs: Sequence[Array], rows: int) -> NDArray[np.float64]:
         """As `_evaluate_block`, some rows at a time."""
-        found: dict[str, Array] = {}
+        if rows <= BLOCK_ROWS:
+            return self._evaluate_block(inputs, rows)
+        found = np.empty((len(self._wanted), rows))
         for start in range(0, rows, BLOCK_ROWS):
             block = slice(start, min(start + BLOCK_ROWS, rows))
             part = [values[block] if values.ndim else values for values in inputs]
-            for name, values in self._evaluate_block(part, block.stop - start).items():
-                if name not in found:
-                    found[name] = np.empty(rows, values.dtype)
-                if isinstance(values, np.ma.MaskedArray):
-                    found[name] = np.ma.asarray(found[name])
-                found[name][block] = values
+            found[:, block] = self._evaluate_block(part, block.stop - start)
+        return found
+
+    def _evaluate_block(self, inputs: Sequence[Array], rows: int) -> NDArray[np.float64]:
+        """The bits of all that is wanted, shape (wanted, rows)."""
+        given = np.empty((len(inputs), rows))
+        bits = given.view(np.int64)
+        for place, values in enumerate(inputs):
+            (given if values.dtype.kind == "f" else bits)[place] = values
+        found = np.empty((len(self._wanted), rows))
+        refused = run_operations(
+            self._steps, self._constants, self._wanted, given, self._registers, found
+        )
+        if refused == OUT_OF_SHIFT:
+            raise OverflowError("expected bits to stay within 63 when they are shifted, got more")
+        if refused:
+            raise overflow(refused)
         return found
 
 
-def generate_evaluator(
-    registers: Sequence[Any],
-    inputs: Mapping[int, tuple[str, Function]],
+def build_evaluator(
+    constants: Mapping[int, int],
+    inputs: Mapping[int, tuple[str, Load]],
     steps: Sequence[Step],
-    outputs: Mapping[str, Output],
+    outputs: Mapping[str, Output | TextColumn],
 ) -> Evaluator:
-    """What makes the calls in their order.
-
-    They are written out as one function of Python: of a few rows, a loop that looks each call and
-    its registers up takes as long as the calls.
+    """What does the steps in their order, in as few registers as they need.
 
     Args:
-        registers: constants in their places.
+        constants: the bits of each, by register.
         inputs: column and what reads it, by register.
-        steps: the calls.
+        steps: the operations, of which all are read.
         outputs: results by name.
     """
-    namespace: dict[str, Any] = {f"r{slot}": value for slot, value in enumerate(registers)}
-    lines = [f"r{slot} = given[{place}]" for place, slot in enumerate(inputs)]
-    for place, step in enumerate(steps):
-        namespace[f"step{place}"] = step.function
-        lines.append(f"r{step.target} = step{place}({_argument_list(step.arguments)})")
-        lines += [f"r{slot} = None" for slot in step.released]
-    for place, output in enumerate(outputs.values()):
-        namespace[f"finish{place}"] = output.finish
-        lines += [
-            f"value = finish{place}({_argument_list(output.registers)})",
-            "found.append(value if value.ndim else full(rows, value))",  # also a constant is of all
-        ]
-    namespace["full"] = np.full
-    for line in ("found = []", "def run(given, rows):"):
-        lines.insert(0, line)
-    source_code = "\n    ".join([*lines, "return found"])
-    exec(compile(source_code, "<calls of an evaluator>", "exec"), namespace)  # noqa: S102 - of numbers alone
-    names = dict.fromkeys(name for name, _load in inputs.values())
+    texts = {name: known for name, known in outputs.items() if isinstance(known, TextColumn)}
+    numbers = {name: known for name, known in outputs.items() if isinstance(known, Output)}
+    wanted = list(dict.fromkeys(slot for known in numbers.values() for slot in known.registers))
+    place = {register: number for number, register in enumerate([*constants, *inputs])}
+    rows, registers = _allocate(steps, place, keep={*constants, *wanted})
+    columns = [name for name, _load in inputs.values()] + [text.name for text in texts.values()]
     return Evaluator(
-        tuple(names), len(steps), tuple(inputs.values()), tuple(outputs), namespace["run"]
+        tuple(dict.fromkeys(columns)),
+        len(steps),
+        tuple(outputs),
+        tuple(inputs.values()),
+        texts,
+        {
+            name: replace(known, registers=tuple(map(wanted.index, known.registers)))
+            for name, known in numbers.items()
+        },
+        np.array(rows, np.int64).reshape(-1, 5),
+        np.array(list(constants.values()), np.int64),
+        np.array([place[register] for register in wanted], np.int64),
+        registers,
     )
 
 
-def _argument_list(registers: Sequence[int]) -> str:
-    return ", ".join(f"r{slot}" for slot in registers)
+def _allocate(
+    steps: Sequence[Step], place: dict[int, int], keep: Collection[int]
+) -> tuple[list[list[int]], int]:
+    """Rows of `run_operations`, and how many registers they need.
+
+    A register is used again once nobody reads it any more, so that they stay in the cache; never
+    by the step that reads it last.
+
+    Args:
+        steps: the operations.
+        place: of the registers that are filled before the first; the others are added.
+        keep: registers that are read later, or hold the same for every block.
+    """
+    last_read = {slot: number for number, step in enumerate(steps) for slot in step.arguments}
+    free: list[int] = []
+    rows, registers = [], len(place)
+    for number, step in enumerate(steps):
+        if not free:
+            free.append(registers)
+            registers += 1
+        place[step.target] = free.pop()
+        arguments = [place[slot] for slot in step.arguments]
+        rows.append([step.operation, *arguments, *[0] * (3 - len(arguments)), place[step.target]])
+        read = set(step.arguments) - set(keep)
+        free += [place[slot] for slot in read if last_read[slot] == number]
+    return rows, registers
 
 
 def load_float(column: Any) -> Array:
@@ -173,16 +217,16 @@ def load_float(column: Any) -> Array:
     return np.asarray(column, np.float64)
 
 
-def _load_columns(columns: Mapping[str, Any], inputs: Sequence[tuple[str, Function]]) -> list[Any]:
-    found = []
+def _load_columns(columns: Mapping[str, Any], inputs: Sequence[tuple[str, Load]]) -> list[Array]:
+    found: list[Array] = []
     for name, load in inputs:
-        values = columns.get(name)
+        values: Any = columns.get(name)
         as_it_is = load is load_float and type(values) is np.ndarray and values.dtype is _FLOAT64
         found.append(values if as_it_is else _load_column(columns, name, load))
     return found
 
 
-def _load_column(columns: Mapping[str, Any], name: str, load: Function) -> Any:
+def _load_column(columns: Mapping[str, Any], name: str, load: Load) -> Any:
     if name not in columns:
         raise ValueError(f"expected a column {name!r}, got {sorted(columns)}")
     try:
@@ -191,7 +235,7 @@ def _load_column(columns: Mapping[str, Any], name: str, load: Function) -> Any:
         raise ValueError(f"column {name!r}: {error}") from error
 
 
-def _row_count(inputs: Any, columns: Mapping[str, Any]) -> int:
+def _row_count(inputs: Sequence[Array], columns: Mapping[str, Any]) -> int:
     """How many rows there are: the length of every column that is read."""
     lengths = {len(values) for values in inputs if values.ndim}
     if not lengths:

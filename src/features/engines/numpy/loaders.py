@@ -13,7 +13,9 @@ import numpy as np
 from ..instants import NAT
 from ..operations import literal_value
 from .compiler import ExpressionCompiler
-from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TEXT, TRUE, Aspect, Function, load_float
+from .evaluator import CODE, FALSE, FLOAT, INTEGER, NULL, TRUE, Aspect, Load, load_float
+from .kernel import Operation
+from .primitives import load_text_nulls
 
 
 def _load_integer(column: Any) -> Any:
@@ -24,24 +26,19 @@ def _load_condition(column: Any) -> Any:
     return np.asarray(np.ma.filled(column, False), np.bool_)
 
 
-def _load_text(column: Any) -> Any:
-    return np.asarray(column, object)
-
-
 def _load_instant(column: Any) -> Any:
     return np.asarray(column, "datetime64[us]").view(np.int64)
 
 
-def _load_non_null(load: Function, column: Any) -> Any:
+def _load_non_null(load: Load, column: Any) -> Any:
     values = load(column)
     if np.ma.is_masked(column) or (load is _load_instant and (values == NAT).any()):
         raise ValueError("expected a column without nulls, got some in one that is never null")
     return values
 
 
-_LOADERS: Mapping[Aspect | None, Function] = {
-    FLOAT: load_float, INTEGER: _load_integer, TRUE: _load_condition, TEXT: _load_text,
-    None: _load_instant,
+_LOADERS: Mapping[Aspect | None, Load] = {
+    FLOAT: load_float, INTEGER: _load_integer, TRUE: _load_condition, None: _load_instant,
 }  # fmt: skip
 _NON_NULL_LOADERS = {load: partial(_load_non_null, load) for load in _LOADERS.values()}
 
@@ -50,8 +47,7 @@ def field_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
     """The rule of a column, also of one made by `mutate` or `select`."""
     if isinstance(op.rel, ops.Project):
         return c.register(op.rel.values[op.name], aspect)
-    if op.rel != c.table:
-        raise TypeError(f"expected columns of one table, got {op.name!r} of another")
+    c.require_own_column(op)
     dtype = op.dtype
     if aspect is CODE:
         return c.encode_column(op)
@@ -67,9 +63,9 @@ def field_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
     if dtype.is_floating():
         return c.is_nan(op)
     if dtype.is_string():
-        return c.emit(np.equal, c.register(op, TEXT), c.constant(None))
+        return c.input(op.name, load_text_nulls)
     if dtype.is_timestamp():
-        return c.emit(np.equal, c.register(op, INTEGER), c.constant(NAT))
+        return c.emit(Operation.EQUAL_WHOLE, c.register(op, INTEGER), c.constant(NAT))
     return c.input(op.name, np.ma.getmaskarray)
 
 
@@ -84,4 +80,4 @@ def literal_rule(c: ExpressionCompiler, op: Any, aspect: Aspect) -> int:
         return c.constant(c.text_code(value))
     if aspect is FLOAT:
         return c.constant(math.nan if value is None else float(value))
-    return c.constant(np.int64(0 if value is None else value))
+    return c.constant(0 if value is None else int(value))

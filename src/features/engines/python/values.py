@@ -11,17 +11,13 @@ from typing import Any, TypeAlias
 
 import ibis.expr.operations as ops
 
-from ..instants import EPOCH_ORDINAL, MICROSECONDS_PER_DAY
+from ..instants import EPOCH_ORDINAL, MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 from ..operations import (
-    ARITHMETIC,
-    COMPARISONS,
-    WHOLE_ARITHMETIC,
     Cast,
     find_cast,
     literal_value,
     operation_key,
     rounds_to_whole,
-    to_seconds,
     unsupported_operation,
 )
 from ..rounding import round_half_away, round_half_even
@@ -253,10 +249,17 @@ def _struct_field(op: Any) -> ValueCall:
 
 
 RULES: dict[Any, Callable[[Any], ValueCall]] = {
-    **{
-        kind: _binary(function)
-        for kind, function in {**COMPARISONS, **ARITHMETIC, **WHOLE_ARITHMETIC}.items()
-    },
+    ops.Add: _binary(operator.add),
+    ops.Subtract: _binary(operator.sub),
+    ops.Multiply: _binary(operator.mul),
+    ops.TimestampSub: _binary(operator.sub),
+    ops.BitwiseAnd: _binary(operator.and_),
+    ops.BitwiseOr: _binary(operator.or_),
+    ops.Equals: _binary(operator.eq),
+    ops.Less: _binary(operator.lt),
+    ops.LessEqual: _binary(operator.le),
+    ops.Greater: _binary(operator.gt),
+    ops.GreaterEqual: _binary(operator.ge),
     ops.NotEquals: _binary(operator.ne),
     ops.Between: lambda op: (_between, (op.arg, op.lower_bound, op.upper_bound)),
     ops.InValues: _in_values,
@@ -280,7 +283,8 @@ RULES: dict[Any, Callable[[Any], ValueCall]] = {
     ops.Floor: _unary(math.floor),
     ops.Round: _round,
     ops.TimestampTruncate: _truncate_to_day,
-    ops.ExtractEpochSeconds: _unary(to_seconds),
+    # With their fraction, as DuckDB has them whatever Ibis says of the type.
+    ops.ExtractEpochSeconds: _unary(lambda instant: instant / MICROSECONDS_PER_SECOND),
     ops.ExtractYear: _unary(lambda instant: _date_of_instant(instant).year),
     ops.ExtractQuarter: _unary(lambda instant: (_date_of_instant(instant).month + 2) // 3),
     ops.ExtractMonth: _unary(lambda instant: _date_of_instant(instant).month),
