@@ -33,7 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
 from mqbg.contract import TABLES, schema
 from mqbg.features import FeatureSource, feature_table, prepare_source
@@ -49,9 +49,15 @@ from mqbg.support.disk_cache import CACHE_VARIABLE
 from mqbg.support.duckdb_sessions import open_session
 from mqbg.support.garbage import search_seldom
 
+SLOW = "MQBG_SLOW"
+SLOW_TESTS_RUN = os.environ.get(SLOW) == "1"
+
 # A busy machine is no fault of the code: no example has a deadline, none is too slow to be drawn.
 hypothesis_settings.register_profile(
-    "no clock", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "no clock",
+    max_examples=100 if SLOW_TESTS_RUN else 20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("no clock")
 
@@ -549,12 +555,14 @@ def pytest_unconfigure() -> None:
 
 # ---------------------------------------------------------------- what takes long
 
-SLOW = "MQBG_SLOW"
 ROOMS_WITH_CHAMPION = {"commands", "explain", "serve"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips what is marked slow unless it is asked for, and orders the rooms for two workers.
+
+    Properties run in either run: with twenty examples in the quick one, and with more in the slow.
 
     Whole programs take minutes, and would leave one worker alone at the end: they come first.
     Then the rooms that need `small_champion`: each worker begins with a half of its own, so one
@@ -567,10 +575,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 0 if room == item.path.name else 1 if room in ROOMS_WITH_CHAMPION else 2
 
     items.sort(key=place)
-    if os.environ.get(SLOW) != "1":
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason=f"slow: set {SLOW}=1 to run it"))
+    for item in items:
+        if SLOW_TESTS_RUN and is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("slow")
+        elif not SLOW_TESTS_RUN and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason=f"slow: set {SLOW}=1 to run it"))
 
 
 # ---------------------------------------------------------------- PostgreSQL, where installed

@@ -263,6 +263,7 @@ def test_changes_since_without_an_earlier_output_are_refused(mqbg, tiny, tmp_pat
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_features_before_all_data_are_refused(mqbg, tiny, tmp_path):
     out = tmp_path / "features.parquet"
     refused(mqbg("features", tiny, "--as-of", "2020-01-01", "--out", out), "2020-01-01")

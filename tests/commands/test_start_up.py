@@ -51,6 +51,7 @@ def test_a_check_imports_neither_trees_nor_mlflow(world, tmp_path):
     assert not imported & {"lightgbm", "mlflow", "sklearn"}
 
 
+@pytest.mark.slow
 def test_a_second_check_of_sound_data_imports_no_ibis(world, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     names = tmp_path / "imported.json"

@@ -338,6 +338,7 @@ def test_a_rollback_goes_back_one_further_each_time(store, mqbg):
     assert len(store.history()) == 5
 
 
+@pytest.mark.slow
 def test_a_rollback_skips_a_deleted_version_and_says_so(store, mqbg):
     for _ in range(3):
         store.add(world(0))
@@ -349,6 +350,7 @@ def test_a_rollback_skips_a_deleted_version_and_says_so(store, mqbg):
     assert store.champion() == "1"
 
 
+@pytest.mark.slow
 def test_a_champion_that_was_deleted_can_be_rolled_back(store, mqbg):
     for _ in range(2):
         store.add(world(0))
@@ -360,6 +362,7 @@ def test_a_champion_that_was_deleted_can_be_rolled_back(store, mqbg):
     assert store.champion() == "1"
 
 
+@pytest.mark.slow
 def test_a_rollback_to_nothing_but_deleted_versions_says_so(store, mqbg):
     for _ in range(2):
         store.add(world(0))

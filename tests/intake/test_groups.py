@@ -84,6 +84,7 @@ def test_an_open_deal_is_the_group_whatever_is_looked_at(world):
     ] == ["salesforce:Opportunity:006B1"]
 
 
+@pytest.mark.slow
 def test_without_the_setting_only_deals_are_groups(take_in):
     assert len(take_in("salesforce", EXPORT).rows("buying_groups")) == 1
 

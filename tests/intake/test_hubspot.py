@@ -20,6 +20,7 @@ def test_local_times_are_of_the_zone_in_the_settings(take_in):
     ]
 
 
+@pytest.mark.slow
 def test_an_export_from_the_screen_has_no_activities_and_says_what_that_costs(take_in):
     world = take_in("hubspot", HUBSPOT_JA, settings=TOKYO)
     assert world.rows("activities") == []
@@ -90,6 +91,7 @@ INTERNAL = {
 }
 
 
+@pytest.mark.slow
 def test_an_export_from_the_screen_by_internal_names_alone_is_in_local_time(take_in):
     ours = take_in("hubspot", HUBSPOT_JA, settings=TOKYO)
     theirs = take_in("hubspot", INTERNAL, settings=TOKYO)
@@ -141,6 +143,7 @@ def test_an_association_type_says_a_role_when_the_settings_do(take_in):
     assert roles["hubspot:contact:102"] == ("budget_holder", "title")
 
 
+@pytest.mark.slow
 def test_what_was_done_with_a_merged_contact_is_the_remaining_ones(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
     calls = [one for one in world.rows("activities") if one["kind"] == "call_made"]

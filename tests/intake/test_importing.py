@@ -50,6 +50,7 @@ def test_the_same_system_again_replaces_it(take_in):
     assert not [one for one in again.rows("activities") if ":Task:" in one["activity_id"]]
 
 
+@pytest.mark.slow
 def test_a_record_keeps_its_id_when_others_come(take_in):
     before = contact_ids(take_in("salesforce", SALESFORCE, into="grows"))
     older = (
@@ -251,6 +252,7 @@ def test_the_command_imports_and_says_what_comes_next(tmp_path):
     assert (tmp_path / "out" / "import" / "report.md").is_file()
 
 
+@pytest.mark.slow
 def test_init_writes_settings_that_can_be_read_and_names_what_costs(tmp_path, monkeypatch):
     src = write_export(tmp_path / "src", SALESFORCE)
     monkeypatch.chdir(tmp_path)

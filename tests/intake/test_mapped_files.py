@@ -103,6 +103,7 @@ def test_the_solution_is_of_the_property_unless_the_file_says_it(tmp_path, mappe
     assert pairs(out / "buying_groups.parquet", "solution_id") == {(solution,)}
 
 
+@pytest.mark.slow
 def test_settings_for_another_systems_deals_are_no_obstacle(tmp_path):
     columns = {"名刺.csv": COLUMNS["名刺.csv"]}
     out, _ = take_in(tmp_path, {"名刺.csv": CARDS}, columns, solution_property="Product__c")

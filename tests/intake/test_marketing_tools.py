@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pytest
 from small_exports import MARKETO, SALESFORCE
 
 PARDOT = {
@@ -60,6 +61,7 @@ def test_marketo_deliveries_and_changes_of_data_are_meaningless(take_in):
     assert table["read"] == table["used"] + 2
 
 
+@pytest.mark.slow
 def test_account_engagement_knows_clicks_forms_and_bounces(take_in):
     world = take_in("account_engagement", PARDOT)
     assert [(one["kind"], one["contact_id"]) for one in world.rows("activities")] == [

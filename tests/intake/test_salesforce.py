@@ -113,6 +113,7 @@ def test_a_deal_that_begins_after_the_others_ended_is_a_new_group(take_in):
     assert len(take_in("salesforce", overlapping).rows("buying_groups")) == 2
 
 
+@pytest.mark.slow
 def test_tables_are_known_by_their_columns_not_by_their_files(take_in, world):
     shuffled = {f"extract{place}": text for place, text in enumerate(SALESFORCE.values())}
     other = take_in("auto", shuffled)

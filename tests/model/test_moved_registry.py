@@ -76,6 +76,7 @@ def test_the_file_alone_writes_beside_itself_and_still_reads_the_original(origin
     assert client.get_run(original[1]).info.artifact_uri.startswith(original[0].as_uri())
 
 
+@pytest.mark.slow
 def test_a_store_at_its_place_and_a_place_that_was_chosen_stay(original, tmp_path):
     bytes_before = (original[0] / "mlflow.db").read_bytes()
     adopt_artifacts(uri_of(original[0]))

@@ -344,6 +344,7 @@ def test_quarantine_leaves_no_overlap_and_takes_a_row_only_where_there_was_one(
             assert clashes
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_does_not_decide_which_overlap_goes(tmp_path):
     rows = ["g1,c1,x,2024-01-02,", "g1,c1,y,2024-01-02,2024-02-01", "g1,c1,z,2024-01-02,"]
     answers = []

@@ -682,6 +682,7 @@ def test_a_connection_that_stays_silent_ends_though_the_server_answers_others(
         assert "it sent nothing for" in refusal(database.url)
 
 
+@pytest.mark.slow
 def test_a_slow_server_that_answers_others_is_waited_for(sound, monkeypatch):
     monkeypatch.setattr(silence_watch, "SILENT_SECONDS", 0.1)
     sound.run(

@@ -494,6 +494,7 @@ def test_too_little_to_learn_from_is_refused(open_tables, until, stages, said):
     assert "longer history" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_with_no_conversion_at_all_the_rule_ranks_and_says_so(open_tables):
     with few_columns():
         trained = train(poor(open_tables, datetime(2024, 4, 20)), test_from=None, progress=quiet)
@@ -525,6 +526,7 @@ def test_the_thresholds_are_measured_on_nights_that_nothing_was_learned_from(tra
     assert 0 <= nights.performance.per_week.value <= capacity * 3.5 / 3
 
 
+@pytest.mark.slow
 def test_a_capacity_of_a_segment_without_groups_is_refused(source):
     own = ThresholdSettings(segment="tier", capacity_by_segment={"Z": 5.0})
     other = replace(source, settings=replace(source.settings, thresholds=own))

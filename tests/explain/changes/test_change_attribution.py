@@ -201,6 +201,7 @@ def test_an_activity_that_was_recorded_since_is_new(quiet, split):
     assert ("activity", contact_id) in parts(split(with_rows(tables, activities=[late])))
 
 
+@pytest.mark.slow
 def test_an_activity_without_a_person_is_the_group_s(quiet, split, score_of):
     group_id, tables = quiet
     logged = [acted(None, number, group_id, "meeting") for number in range(4)]
@@ -296,6 +297,7 @@ def test_a_member_s_turn_is_named_and_worth_what_scoring_says(quiet, split, scor
     assert parts(found)["facts", None] == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_what_a_newcomer_did_before_counts_under_members(quiet, split, score_of):
     _group_id, tables = quiet
     contact = {**tables["contacts"][0], "contact_id": "new"}
@@ -485,6 +487,7 @@ def test_four_hundred_members_are_sampled_and_sum(quiet, split, world):
     assert split(later) == found
 
 
+@pytest.mark.slow
 def test_a_group_without_members_has_changes_too(quiet, split, score_of):
     group_id, tables = quiet
     nobody = {**tables, "members": (), "activities": ()}

@@ -104,6 +104,7 @@ def assert_distinct(words):
         assert len(set(folded)) == len(folded)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(
     roles=st.lists(st.text(min_size=1, max_size=12), max_size=6, unique=True),

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import ibis
 import pyarrow as pa
+import pytest
 from mqbg.features.declare import template as template_module
 from mqbg.features.declare.template import resolve_template
 from mqbg.settings import RoleRequirement, Settings
@@ -39,6 +40,7 @@ def test_roles_that_can_be_told_apart_are_all_there_and_so_are_those_of_settings
     assert not caplog.records
 
 
+@pytest.mark.slow
 def test_rare_roles_count_as_one_that_is_welcome_and_not_needed(monkeypatch, features_at, caplog):
     """By every engine: all groups at once, and one of them looked up."""
     monkeypatch.setattr(template_module, "MAX_ROLES", 2)

@@ -208,9 +208,8 @@ def edited_copies(tables, deleted):
     return copies
 
 
-@pytest.mark.parametrize(
-    "seed", [10, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (231,))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [10, 231])
 def test_every_coalition_equals_features_recomputed_without_the_others(
     open_tables, random_tables, bits, seed
 ):

@@ -217,6 +217,7 @@ def assert_unchanged(got, expected, bits):
         assert bits(got[group_id]) == bits(row)
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None, derandomize=True)
 @given(
     templated=st.booleans(),
@@ -305,6 +306,7 @@ def test_the_same_edits_before_the_cutoff_change_their_group_and_no_other(featur
     assert changed == set(IN_THE_PAST)
 
 
+@pytest.mark.slow
 def test_a_vocabulary_found_later_says_the_same_of_an_earlier_cutoff(
     base, features_at, bits, random_tables
 ):

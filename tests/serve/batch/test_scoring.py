@@ -445,6 +445,7 @@ def test_some_groups_have_the_same_rows_as_in_the_batch(source, bundle, all_of_i
     assert sorted(got.scores["rank"].to_pylist()) == list(range(1, count + 1))
 
 
+@pytest.mark.slow
 def test_the_order_of_input_rows_changes_nothing(tables, open_tables, bundle, all_of_it):
     draw = np.random.default_rng(SEED)
     shuffled = {name: table.take(draw.permutation(len(table))) for name, table in tables.items()}

@@ -59,6 +59,7 @@ def test_a_statement_that_is_never_answered_ends(database, monkeypatch):
         assert "lock" not in notes(store)  # and the store goes on
 
 
+@pytest.mark.slow
 def test_a_pooled_connection_that_is_never_answered_gives_way_to_another(database, monkeypatch):
     monkeypatch.setattr(postgres, "STATEMENT_SECONDS", 1.0)
     monkeypatch.setattr(postgres, "MARGIN_SECONDS", 0.5)

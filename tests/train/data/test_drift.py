@@ -106,6 +106,7 @@ def test_the_snapshots_of_one_group_are_no_more_proof_than_the_group():
     )
 
 
+@pytest.mark.slow
 def test_chance_alone_passes_its_limit_in_one_of_twenty():
     draws = np.random.default_rng(5)
     found = [one(draws.normal(size=2000), draws.normal(size=600)) for _ in range(300)]

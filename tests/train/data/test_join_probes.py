@@ -135,6 +135,7 @@ def test_roles_that_are_worth_something_only_by_the_last_days_are_found(
     assert [f.probe for f in findings] == (["worth of late joins"] if found else [])
 
 
+@pytest.mark.slow
 def test_an_auc_lost_by_chance_is_within_its_spread():
     """Roles filled without regard to the outcome, in 60 data sets: the level of three sigma."""
     beyond = 0

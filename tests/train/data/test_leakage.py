@@ -309,6 +309,7 @@ def test_a_kind_of_people_who_are_no_members_at_the_cutoff_does_not_count(open_t
     assert kinds_found(world(open_tables, rows, members=members)) == []
 
 
+@pytest.mark.slow
 def test_many_snapshots_of_few_groups_are_no_evidence(open_tables):
     tables = world(open_tables, acts(CONVERTED[:4], "signature", AS_OF - 99 * DAY))
     weeks = [labelled().assign(as_of=AS_OF - 7 * number * DAY) for number in range(12)]
@@ -595,6 +596,7 @@ def test_the_simulated_world_does_not_leak(simulated, open_tables):
     assert probe_leaks(open_tables(simulated, SETTINGS), quiet) == ()
 
 
+@pytest.mark.slow
 def test_portal_logins_dated_before_the_conversion_are_found(simulated, open_tables):
     activities = simulated["activities"]
     portal = pc.equal(activities["kind"], "contract_portal_login")
@@ -609,6 +611,7 @@ def test_portal_logins_dated_before_the_conversion_are_found(simulated, open_tab
     assert ("kind before outcome", "contract_portal_login") in [(f.probe, f.thing) for f in found]
 
 
+@pytest.mark.slow
 def test_every_sentence_names_the_thing_the_figure_and_what_to_do(simulated, open_tables):
     accounts = simulated["accounts"]
     groups = simulated["buying_groups"].to_pandas()

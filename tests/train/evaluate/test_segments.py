@@ -126,6 +126,7 @@ def test_lift_and_recall_of_a_part_count_its_rows_among_those_touched_of_all():
         assert value(judged, "solution_id", part, "gap", "touched") == (inside & touched).sum()
 
 
+@pytest.mark.slow
 def test_intervals_equal_a_plain_loop_over_repeated_accounts():
     frame, probability = scored(rows=300, accounts=30)
     judged = evaluate_by_segment(frame, probability, columns=("solution_id",), **KEYWORDS)

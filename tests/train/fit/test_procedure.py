@@ -176,6 +176,7 @@ def test_rows_of_one_class_leave_the_ranking_to_the_rule(
     assert np.all((readiness > 0) & (readiness < 1))
 
 
+@pytest.mark.slow
 def test_an_expected_rate_moves_every_chance_by_the_same_log_odds(
     made_snapshots, made_settings, quickly_learned
 ):

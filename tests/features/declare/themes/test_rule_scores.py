@@ -138,6 +138,7 @@ def test_a_role_that_no_template_names_adds_no_points(features_at):
     assert row["inbound_30d"] == row["active_members_30d"] == 1
 
 
+@pytest.mark.slow
 def test_silent_members_buy_no_score(features_at):
     people = [("ann", "vital"), ("bob", "important"), ("eve", "normal")]
     tables = {"buying_groups": [], "members": [], "activities": []}
