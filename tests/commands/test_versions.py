@@ -281,6 +281,7 @@ def test_no_signal_makes_no_first_champion(store, mqbg):
     assert store.history() == ()
 
 
+@pytest.mark.slow
 def test_other_features_are_no_obstacle(store, mqbg):
     store.add(world(1), features=("a", "b"))
     store.add(world(0), features=("b", "c", "d"))
@@ -394,6 +395,7 @@ def compared(mqbg, folder, *arguments):
     return json.loads((folder / "out.json").read_text(encoding="utf-8")), ran.out
 
 
+@pytest.mark.slow
 def test_compare_shows_versions_and_runs_against_the_champion(store, mqbg, tmp_path):
     store.add(world(1))
     store.add(world(0), features=("a", "c"))
@@ -427,6 +429,7 @@ def test_a_figure_of_a_version_is_the_figure_of_its_run(store, mqbg, tmp_path):
     assert f"{auc['high']:.3f}" in out
 
 
+@pytest.mark.slow
 def test_the_first_version_named_is_what_the_others_are_held_against(store, mqbg, tmp_path):
     for noise in (0, 1, 2):
         store.add(world(noise))

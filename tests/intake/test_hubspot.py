@@ -54,6 +54,7 @@ def test_inferred_joins_may_be_late_or_left_out(take_in, rule, joined):
     assert {one["joined_at"] for one in world.rows("members")} == joined
 
 
+@pytest.mark.slow
 def test_english_labels_and_internal_names_say_the_same(take_in):
     english = {
         "contacts": HUBSPOT_JA["すべてのコンタクト"].replace(
@@ -261,7 +262,12 @@ def test_the_row_of_an_archived_deal_is_deleted_whoever_was_at_it(take_in):
 
 @pytest.mark.parametrize(
     ("tables", "settings"),
-    [(HUBSPOT_FIVETRAN, None), (HUBSPOT_AIRBYTE, None), (HUBSPOT_JA, TOKYO), (DLT, None)],
+    [
+        (HUBSPOT_FIVETRAN, None),
+        (HUBSPOT_JA, TOKYO),
+        pytest.param(HUBSPOT_AIRBYTE, None, marks=pytest.mark.slow),
+        pytest.param(DLT, None, marks=pytest.mark.slow),
+    ],
 )
 def test_every_row_read_is_used_unplaced_or_meaningless(take_in, tables, settings):
     for table in take_in("hubspot", tables, settings=settings).report["tables"]:

@@ -93,6 +93,7 @@ def answer(world, subject, left, decision, right=""):
         csv.writer(file).writerow([subject, left, right, decision, "", "", "", ""])
 
 
+@pytest.mark.slow
 def test_decisions_written_into_the_review_win_over_the_crm_and_survive_every_later_import(take_in):
     world = take_in("salesforce", SALESFORCE, into="decided")
     answer(world, "title", "経理部長", "champion")

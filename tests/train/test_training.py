@@ -149,6 +149,7 @@ def misdated(tables):
     return {**tables, "activities": pa.concat_tables([activities, real])}
 
 
+@pytest.mark.slow
 def test_misdated_rows_move_neither_the_split_nor_a_feature(tables, misdated, open_tables):
     settings = replace(SETTINGS, observation=ObservationSettings())
     sources = [without_lone_activities(open_tables(t, settings)) for t in (tables, misdated)]

@@ -212,6 +212,7 @@ def test_an_activity_without_a_person_is_the_group_s(quiet, split, score_of):
     assert not [key for key in found if key[0] == "activity"]
 
 
+@pytest.mark.slow
 def test_activities_of_who_is_in_no_group_change_nothing(quiet, split):
     _group_id, tables = quiet
     stranger = {**tables["contacts"][0], "contact_id": "stranger"}
@@ -219,6 +220,7 @@ def test_activities_of_who_is_in_no_group_change_nothing(quiet, split):
     assert [row.cause for row in split(later).parts] == ["model", "decay", "facts"]
 
 
+@pytest.mark.slow
 def test_answers_verdicts_and_stages_are_facts(quiet, split, score_of):
     group_id, tables = quiet
     later = with_rows(

@@ -119,6 +119,7 @@ def test_a_moment_keeps_its_cutoff_when_another_was_open_inside(batch):
         assert outer.features().equals(before)
 
 
+@pytest.mark.slow
 def test_groups_computed_in_portions_agree(batch, bits, monkeypatch):
     _tables, source, words, expected = batch
     monkeypatch.setattr(table, "MAX_CELLS_PER_BATCH", 2)

@@ -364,12 +364,14 @@ def asked_features():
     return Query(TOTALS, lambda t: t.select(**{f.name: f.value(t) for f in WORDS.features}))
 
 
+@pytest.mark.slow
 @given(rows=MEMBER_ROWS)
 @QUICK
 def test_terms_of_any_member_rows_are_the_engine_s_to_the_bit(asked_terms, rows):
     assert_agree(term_evaluator(WORDS), asked_terms, rows)
 
 
+@pytest.mark.slow
 @given(rows=rows_of(TOTALS))
 @QUICK
 def test_features_of_any_totals_and_facts_are_the_engine_s_to_the_bit(asked_features, rows):

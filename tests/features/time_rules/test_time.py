@@ -236,7 +236,7 @@ def test_rows_known_at_or_after_the_cutoff_change_nothing(
     assert_unchanged(got, features_of(SEED, templated), bits)
 
 
-@pytest.mark.parametrize("templated", [False, True])
+@pytest.mark.parametrize("templated", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_every_edit_of_the_future_at_once_changes_nothing(base, features_at, bits, templated):
     tables_of, features_of = base
     tables = copy.deepcopy(tables_of(SEED))

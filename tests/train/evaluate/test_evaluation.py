@@ -87,6 +87,7 @@ def test_with_too_few_labels_to_fit_nobody_looks_for_a_signal(made_snapshots, wh
     assert trained.evaluation.figures["value"].isna().any()  # no ROC of one class
 
 
+@pytest.mark.slow
 def test_figures_of_every_horizon_are_on_rows_whose_outcome_is_known(
     made_snapshots, made_settings, whole_training
 ):
