@@ -204,7 +204,7 @@ def _weekly_runs(
                 model_version=model.version,
                 language=language,
                 progress=progress,
-            )
+            ).tables()
             with save_run(
                 store, scored, verdicts_as_of(source, at), settings, at, capacity=capacity
             ) as saved:

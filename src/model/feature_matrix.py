@@ -22,10 +22,10 @@ def feature_matrix(
     Raises:
         ValueError: a column is missing.
     """
-    columns = dict(zip(features.column_names, features.columns, strict=True))
-    if missing := [name for name in names if name not in columns]:
+    if missing := set(names).difference(features.column_names):
+        in_order = [name for name in names if name in missing]
         raise ValueError(
-            f"features missing: {missing}; got {features.column_names}; build the table with the "
+            f"features missing: {in_order}; got {features.column_names}; build the table with the "
             "catalogue of this bundle"
         )
     # Filled by columns, read by columns: the copy into rows would cost as much as the trees.
@@ -35,10 +35,10 @@ def feature_matrix(
         values[:, numbers] = _numbers_at_once(features.select([names[index] for index in numbers]))
     else:
         for index in numbers:
-            values[:, index] = _cast_if_needed(pa.float64(), columns[names[index]]).to_numpy()
+            values[:, index] = _cast_if_needed(pa.float64(), features[names[index]]).to_numpy()
     for index, name in enumerate(names):
         if name in category_values:
-            values[:, index] = encode_category(columns[name], category_values[name])
+            values[:, index] = encode_category(features[name], category_values[name])
     return values
 
 
@@ -50,10 +50,14 @@ def _numbers_at_once(numbers: pa.Table) -> NDArray[np.float64]:
     """
     if not numbers.num_rows or not numbers.num_columns:
         return np.empty(numbers.shape)
-    if any(kind != pa.float64() for kind in numbers.schema.types):
-        numbers = numbers.cast(pa.schema([(name, pa.float64()) for name in numbers.column_names]))
-    (batch,) = numbers.combine_chunks().to_batches()
-    found: NDArray[np.float64] = batch.to_tensor(null_to_nan=True).to_numpy()
+    try:
+        (batch,) = numbers.combine_chunks().to_batches()
+        tensor = batch.to_tensor(null_to_nan=True)
+    except pa.ArrowTypeError:  # conditions, or a column without any value
+        floats = pa.schema([(name, pa.float64()) for name in numbers.column_names])
+        (batch,) = numbers.cast(floats).combine_chunks().to_batches()
+        tensor = batch.to_tensor(null_to_nan=True)
+    found: NDArray[np.float64] = tensor.to_numpy()
     return found
 
 

@@ -43,6 +43,21 @@ def test_numbers_and_codes_of_categories_are_in_the_order_asked_for(rows):
         np.testing.assert_array_equal(found, np.array(wanted, np.float64).reshape(rows, 4))
 
 
+@pytest.mark.parametrize("rows", [2, MAX_DICT_LOOKUPS + 1])
+def test_conditions_small_numbers_and_columns_without_any_value_are_numbers_too(rows):
+    table = pa.table(
+        {
+            "condition": pa.array([n % 2 == 0 for n in range(rows)]),
+            "small": pa.array(range(rows), pa.int16()),
+            "nothing": pa.nulls(rows),
+            "number": pa.array([n / 4 for n in range(rows)]),
+        }
+    )
+    found = feature_matrix(table, table.column_names, {})
+    expected = [[float(n % 2 == 0), float(n), np.nan, n / 4] for n in range(rows)]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_table_without_a_feature_is_refused():
     with pytest.raises(ValueError, match=r"features missing: \['lost'\]"):
         feature_matrix(table_of(2), ("number", "lost"), {})

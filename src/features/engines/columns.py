@@ -18,8 +18,7 @@ def columns_of_arrow(table: pa.Table) -> Columns:
     and so are conditions of which some are null; instants are datetime64.
     """
     columns: Columns = {}
-    for name, chunks in zip(table.column_names, table.columns, strict=True):
-        column = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
+    for name, column in zip(table.column_names, whole_columns(table), strict=True):
         values = column.to_numpy(zero_copy_only=False)
         if column.null_count and pa.types.is_integer(column.type):
             values = np.ma.MaskedArray(
@@ -27,6 +26,15 @@ def columns_of_arrow(table: pa.Table) -> Columns:
             )
         columns[name] = values
     return columns
+
+
+def whole_columns(table: pa.Table) -> list[pa.Array]:
+    """Columns of a table, each in one piece."""
+    batches = table.combine_chunks().to_batches()
+    if len(batches) == 1:  # to ask a table for its columns takes longer than to read a few rows
+        columns: list[pa.Array] = batches[0].columns
+        return columns
+    return [column.combine_chunks() for column in table.columns]
 
 
 def arrow_numbers(columns: Columns) -> dict[str, pa.Array]:

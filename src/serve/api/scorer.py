@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from ...contract import LATEST, BadInput
 from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
@@ -17,7 +15,7 @@ from ...model.bundle import Bundle
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from ..batch.score_tables import SCORE_SCHEMAS
-from ..batch.scoring import ScoreTables, score
+from ..batch.scoring import ScoreRows, score
 from .body_parsing import parse_body
 from .group_tables import (
     GROUPS_KEY,
@@ -171,8 +169,9 @@ class Scorer:
         ids = {request.group_id: request.group_id}
         scored = self._score_tables(request, ids, model, language)
         as_of = request.as_of
-        rows = {name: _json_rows(getattr(scored, name), as_of) for name in SCORE_SCHEMAS}
-        return score_response(rows, model, name_warnings(request, model.bundle))
+        return score_response(
+            _json_rows(scored, as_of), model, name_warnings(request, model.bundle)
+        )
 
     def _language(self, name: str | None) -> Language:
         explain = self._settings.explain
@@ -187,7 +186,7 @@ class Scorer:
         ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
-    ) -> ScoreTables:
+    ) -> ScoreRows:
         """Scores groups; `ids` are those in the tables, and what their senders call them."""
         try:
             return self._score_checked_tables(request, ids, model, language)
@@ -200,7 +199,7 @@ class Scorer:
         ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
-    ) -> ScoreTables:
+    ) -> ScoreRows:
         bundle = model.bundle
         with self._request_tables.open_source(request) as source:
             source_features = prepare_source(source, bundle.settings)
@@ -224,24 +223,27 @@ def _refusal(problem: HttpProblem) -> bytes:
     return encode_json({"error": problem.detail})
 
 
-def _rows_by_group(scored: ScoreTables, as_of: datetime) -> dict[str, Rows]:
+def _rows_by_group(scored: ScoreRows, as_of: datetime) -> dict[str, Rows]:
     """The rows of each group, table by table."""
-    found: dict[str, Rows] = {}
-    for row in _json_rows(scored.scores, as_of):
-        found[row["group_id"]] = {**{name: [] for name in SCORE_SCHEMAS}, "scores": [row]}
-    for name in SCORE_SCHEMAS:
-        if name != "scores":
-            for row in _json_rows(getattr(scored, name), as_of):
-                found[row["group_id"]][name].append(row)
+    tables = _json_rows(scored, as_of)
+    found: dict[str, Rows] = {
+        row["group_id"]: {name: [] for name in SCORE_SCHEMAS} for row in tables["scores"]
+    }
+    for name, rows in tables.items():
+        for row in rows:
+            found[row["group_id"]][name].append(row)
     return found
 
 
-def _json_rows(table: pa.Table, as_of: datetime) -> list[dict[str, Any]]:
+def _json_rows(scored: ScoreRows, as_of: datetime) -> Rows:
     """Rows whose cut-off is a text already: to write it in every row takes as long as the rest."""
-    place = table.schema.get_field_index("as_of")
-    texts = pa.repeat(instant_text(as_of), table.num_rows)
-    rows: list[dict[str, Any]] = table.set_column(place, "as_of", texts).to_pylist()
-    return rows
+    tables = {name: getattr(scored, name) for name in SCORE_SCHEMAS if name != "themes"}
+    tables["themes"] = scored.themes.to_pylist()
+    text = instant_text(as_of)
+    for rows in tables.values():
+        for row in rows:
+            row["as_of"] = text
+    return tables
 
 
 def _not_open(as_of: datetime, bundle: Bundle) -> HttpProblem:

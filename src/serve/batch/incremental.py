@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...contract import BadInput
+from .score_rows import ranks
 from .score_tables import SCORE_SCHEMAS
-from .scoring import ScoreTables, ranks
+from .scoring import ScoreTables
 
 
 def require_matching_scores(

@@ -105,7 +105,7 @@ class ScoringJob:
             group_ids=group_ids,
             decisions=decisions,
             progress=self.progress,
-        )
+        ).tables()
 
     def score_changed(self, as_of: datetime, since: datetime, earlier: ScoreTables) -> ScoreTables:
         """Scores a cut-off from the scores of an earlier one; equal to `score`.

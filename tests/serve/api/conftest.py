@@ -113,7 +113,8 @@ def model(small_model):
 def scored(small_model, model):
     """The batch's scores of all groups, by the lines that requests are held against."""
     source, _bundle = small_model
-    return score(source, model.bundle, AS_OF, model_version="7", language=load_language("en"))
+    language = load_language("en")
+    return score(source, model.bundle, AS_OF, model_version="7", language=language).tables()
 
 
 @pytest.fixture(scope="package")

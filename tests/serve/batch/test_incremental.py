@@ -25,7 +25,7 @@ def by_hand(slim_model):
     def scored(as_of, only=None):
         return score(
             source, bundle, as_of, model_version="7", language=load_language("en"), group_ids=only
-        )
+        ).tables()
 
     changed = changed_groups(source, SINCE, AS_OF)
     return scored(SINCE), scored(AS_OF), scored(AS_OF, changed.to_pylist()), changed

@@ -19,7 +19,7 @@ from mqbg.serve.batch.group_texts import group_texts
 from mqbg.serve.batch.names import read_names
 from mqbg.serve.batch.next_steps import next_steps
 from mqbg.serve.batch.night_decisions import NightDecision
-from mqbg.serve.batch.score_tables import ACTIONS, SCORES, STAKEHOLDERS, SUMMARIES
+from mqbg.serve.batch.score_tables import ACTIONS, SCORE_SCHEMAS, SCORES, STAKEHOLDERS, SUMMARIES
 from mqbg.serve.batch.scoring import score
 
 AS_OF = datetime(2025, 7, 1)
@@ -33,7 +33,14 @@ def quiet(_label, _share):
 def scored(source, bundle, language="en", **options):
     return score(
         source, bundle, AS_OF, model_version="7", language=load_language(language), **options
-    )
+    ).tables()
+
+
+def test_rows_are_those_that_arrow_gives_back_of_their_tables_type_by_type(source, bundle):
+    found = score(source, bundle, AS_OF, model_version="7", language=load_language("ja"))
+    tables = found.tables()
+    for name in set(SCORE_SCHEMAS) - {"themes"}:
+        assert repr(getattr(found, name)) == repr(getattr(tables, name).to_pylist())
 
 
 @pytest.fixture(scope="module")

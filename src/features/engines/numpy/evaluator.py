@@ -16,7 +16,7 @@ from .kernel import OUT_OF_SHIFT, Operation, run_operations
 Array: TypeAlias = NDArray[Any]
 Load: TypeAlias = Callable[[Any], Array]
 
-BLOCK_ROWS = 4096  # rows whose inputs and results are held side by side
+BLOCK_ROWS = 1024  # rows whose inputs and results are held side by side
 
 _FLOAT64 = np.dtype(np.float64)
 

@@ -121,8 +121,9 @@ def run_operations(
     for start in range(0, rows, width):
         size = min(width, rows - start)
         for place in range(inputs.shape[0]):
+            given = inputs[place, start : start + size]  # of two indices no vector is made
             for row in range(size):
-                x[constants.size + place, row] = inputs[place, start + row]
+                x[constants.size + place, row] = given[row]
         for step in range(steps.shape[0]):
             operation = steps[step, 0]
             a, b, c, to = steps[step, 1], steps[step, 2], steps[step, 3], steps[step, 4]
@@ -221,8 +222,10 @@ def run_operations(
                     n[to, row] = n[a, row] ^ 1
             elif operation == Operation.CHOOSE:
                 for row in range(size):
-                    n[to, row] = n[b, row] if n[a, row] else n[c, row]
+                    mask = -n[a, row]
+                    n[to, row] = (n[b, row] & mask) | (n[c, row] & ~mask)
         for place in range(outputs.size):
+            wanted = found[place, start : start + size]
             for row in range(size):
-                found[place, start + row] = x[outputs[place], row]
+                wanted[row] = x[outputs[place], row]
     return 0.0
