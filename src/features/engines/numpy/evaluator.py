@@ -16,7 +16,7 @@ from .kernel import OUT_OF_SHIFT, Operation, run_operations
 Array: TypeAlias = NDArray[Any]
 Load: TypeAlias = Callable[[Any], Array]
 
-BLOCK_ROWS = 1024  # rows whose inputs and results are held side by side
+BLOCK_ROWS = 4096  # rows whose registers are held side by side
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -82,10 +82,10 @@ class Evaluator:
     _names: tuple[str, ...]
     _inputs: tuple[tuple[str, Load], ...]
     _texts: Mapping[str, TextColumn]
-    _numbers: Mapping[str, Output]  # whose registers are places in `_wanted`
+    _numbers: Mapping[str, Output]
+    _wanted: tuple[int, ...]  # their registers, each once
     _steps: NDArray[np.int64]
     _constants: NDArray[np.int64]
-    _wanted: NDArray[np.int64]
     _registers: int
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, Array]:
@@ -113,38 +113,38 @@ class Evaluator:
         bits = self._evaluate_in_blocks(inputs, rows)
         found: dict[str, Any] = dict.fromkeys(self._names)
         for name, output in self._numbers.items():
-            finish, parts = output.finish, [bits[place] for place in output.registers]
+            finish, parts = output.finish, [bits[register] for register in output.registers]
             found[name] = finish(*parts) if finish else parts[0]
         for name, values in zip(self._texts, texts, strict=True):
             found[name] = values if values.ndim else np.full(rows, values)
         return found
 
-    def _evaluate_in_blocks(self, inputs: Sequence[Array], rows: int) -> NDArray[np.float64]:
-        """As `_evaluate_block`, some rows at a time."""
+    def _evaluate_in_blocks(self, inputs: Sequence[Array], rows: int) -> Mapping[int, Array]:
+        """The bits of all that is wanted, by register, shape (rows,) each."""
         if rows <= BLOCK_ROWS:
-            return self._evaluate_block(inputs, rows)
-        found = np.empty((len(self._wanted), rows))
+            registers = self._evaluate_block(inputs, rows)
+            return {register: registers[register] for register in self._wanted}
+        found = {register: np.empty(rows) for register in self._wanted}
         for start in range(0, rows, BLOCK_ROWS):
             block = slice(start, min(start + BLOCK_ROWS, rows))
             part = [values[block] if values.ndim else values for values in inputs]
-            found[:, block] = self._evaluate_block(part, block.stop - start)
+            registers = self._evaluate_block(part, block.stop - start)
+            for register, values in found.items():
+                values[block] = registers[register]
         return found
 
     def _evaluate_block(self, inputs: Sequence[Array], rows: int) -> NDArray[np.float64]:
-        """The bits of all that is wanted, shape (wanted, rows)."""
-        given = np.empty((len(inputs), rows))
-        bits = given.view(np.int64)
-        for place, values in enumerate(inputs):
-            (given if values.dtype.kind == "f" else bits)[place] = values
-        found = np.empty((len(self._wanted), rows))
-        refused = run_operations(
-            self._steps, self._constants, self._wanted, given, self._registers, found
-        )
+        """All registers at the end, shape (registers, rows)."""
+        registers = np.empty((self._registers, rows))
+        bits = registers.view(np.int64)
+        for place, values in enumerate(inputs, self._constants.size):
+            (registers if values.dtype.kind == "f" else bits)[place] = values
+        refused = run_operations(self._steps, self._constants, registers)
         if refused == OUT_OF_SHIFT:
             raise OverflowError("expected bits to stay within 63 when they are shifted, got more")
         if refused:
             raise overflow(refused)
-        return found
+        return registers
 
 
 def build_evaluator(
@@ -163,7 +163,7 @@ def build_evaluator(
     """
     texts = {name: known for name, known in outputs.items() if isinstance(known, TextColumn)}
     numbers = {name: known for name, known in outputs.items() if isinstance(known, Output)}
-    wanted = list(dict.fromkeys(slot for known in numbers.values() for slot in known.registers))
+    wanted = dict.fromkeys(slot for known in numbers.values() for slot in known.registers)
     place = {register: number for number, register in enumerate([*constants, *inputs])}
     rows, registers = _allocate(steps, place, keep={*constants, *wanted})
     columns = [name for name, _load in inputs.values()] + [text.name for text in texts.values()]
@@ -174,12 +174,12 @@ def build_evaluator(
         tuple(inputs.values()),
         texts,
         {
-            name: replace(known, registers=tuple(map(wanted.index, known.registers)))
+            name: replace(known, registers=tuple(map(place.__getitem__, known.registers)))
             for name, known in numbers.items()
         },
+        tuple(place[register] for register in wanted),
         np.array(rows, np.int64).reshape(-1, 5),
         np.array(list(constants.values()), np.int64),
-        np.array([place[register] for register in wanted], np.int64),
         registers,
     )
 

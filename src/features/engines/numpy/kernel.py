@@ -84,17 +84,11 @@ def _count_bits(bits: Any) -> Any:
 
 _STEPS = numba.types.Array(numba.int64, 2, "C", readonly=True)
 _WHOLE = numba.types.Array(numba.int64, 1, "C", readonly=True)
-_ROWS = numba.types.Array(numba.float64, 2, "C", readonly=True)
 
 
-@compiled(numba.float64(_STEPS, _WHOLE, _WHOLE, _ROWS, numba.int64, numba.float64[:, ::1]))
+@compiled(numba.float64(_STEPS, _WHOLE, numba.float64[:, ::1]))
 def run_operations(
-    steps: NDArray[np.int64],
-    constants: NDArray[np.int64],
-    outputs: NDArray[np.int64],
-    inputs: NDArray[np.float64],
-    registers: int,
-    found: NDArray[np.float64],
+    steps: NDArray[np.int64], constants: NDArray[np.int64], x: NDArray[np.float64]
 ) -> float:
     """Does the steps one after the other, each for a block of rows.
 
@@ -102,79 +96,72 @@ def run_operations(
         steps: shape (steps, 5): the operation, the registers of a, b and c, and that of its result,
             which is none of the three.
         constants: shape (constants,), the bits of each; they are in the first registers.
-        outputs: shape (outputs,), the registers that are wanted.
-        inputs: shape (inputs, rows), any 64 bits; they are in the registers after the constants.
-        registers: how many there are.
-        found: shape (outputs, rows); overwritten.
+        x: shape (registers, rows), any 64 bits; holds the inputs, in the registers after the
+            constants, and is given the constants and the results.
 
     Returns:
         0, else what was refused: the number that is too great for int64, or `OUT_OF_SHIFT`. What
-        is found then is not to be read.
+        the registers hold then is not to be read.
     """
-    rows = found.shape[1]
-    width = max(1, min(BLOCK_ROWS, rows))
-    x = np.empty((registers, width))
     n = x.view(np.int64)
     for place in range(constants.size):
-        for row in range(width):
+        for row in range(x.shape[1]):
             n[place, row] = constants[place]
-    for start in range(0, rows, width):
-        size = min(width, rows - start)
-        for place in range(inputs.shape[0]):
-            given = inputs[place, start : start + size]  # of two indices no vector is made
-            for row in range(size):
-                x[constants.size + place, row] = given[row]
+    # Unsigned: of an index that may count from the end no vector is made.
+    rows, width = np.uint64(x.shape[1]), np.uint64(BLOCK_ROWS)
+    for start in range(np.uint64(0), rows, width):
+        stop = min(start + width, rows)
         for step in range(steps.shape[0]):
             operation = steps[step, 0]
             a, b, c, to = steps[step, 1], steps[step, 2], steps[step, 3], steps[step, 4]
             if operation == Operation.ADD:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = x[a, row] + x[b, row]
             elif operation == Operation.SUBTRACT:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = x[a, row] - x[b, row]
             elif operation == Operation.MULTIPLY:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = x[a, row] * x[b, row]
             elif operation == Operation.DIVIDE:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = x[a, row] / x[b, row]
             elif operation == Operation.POWER:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = math.pow(x[a, row], x[b, row])
             elif operation == Operation.SQUARE_ROOT:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = math.sqrt(x[a, row])
             elif operation == Operation.LOGARITHM:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = math.log(x[a, row])
             elif (
                 operation == Operation.FLOOR
                 or operation == Operation.ROUND_HALF_AWAY
                 or operation == Operation.ROUND_HALF_EVEN
             ):
-                for row in range(size):
+                for row in range(start, stop):
                     value = _whole_number(operation, x[a, row])
                     if abs(value) >= INT64_LIMIT:
                         return abs(value)
                     x[to, row] = value
             elif operation == Operation.ADD_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] + n[b, row]
             elif operation == Operation.SUBTRACT_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] - n[b, row]
             elif operation == Operation.MULTIPLY_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] * n[b, row]
             elif operation == Operation.AND_BITS:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] & n[b, row]
             elif operation == Operation.OR_BITS:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] | n[b, row]
             elif operation == Operation.SHIFT_LEFT:
-                for row in range(size):
+                for row in range(start, stop):
                     bits, places = n[a, row], n[b, row]
                     known = 0 <= places < 63
                     shifted = bits << places if known else np.int64(0)
@@ -182,50 +169,46 @@ def run_operations(
                         return OUT_OF_SHIFT
                     n[to, row] = shifted
             elif operation == Operation.COUNT_BITS:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = _count_bits(np.uint64(n[a, row]))
             elif operation == Operation.WHOLE_TO_FLOAT:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = np.float64(n[a, row])
             elif operation == Operation.FLOAT_TO_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     value = float(x[a, row])
                     if abs(value) >= INT64_LIMIT:
                         return abs(value)
                     n[to, row] = np.int64(value)
             elif operation == Operation.SECONDS_OF_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     x[to, row] = n[a, row] / MICROSECONDS_PER_SECOND
             elif operation == Operation.EQUAL:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = x[a, row] == x[b, row]
             elif operation == Operation.LESS:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = x[a, row] < x[b, row]
             elif operation == Operation.LESS_OR_EQUAL:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = x[a, row] <= x[b, row]
             elif operation == Operation.EQUAL_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] == n[b, row]
             elif operation == Operation.LESS_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] < n[b, row]
             elif operation == Operation.LESS_OR_EQUAL_WHOLE:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] <= n[b, row]
             elif operation == Operation.IS_NULL:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = x[a, row] != x[a, row]
             elif operation == Operation.NOT:
-                for row in range(size):
+                for row in range(start, stop):
                     n[to, row] = n[a, row] ^ 1
             elif operation == Operation.CHOOSE:
-                for row in range(size):
+                for row in range(start, stop):
                     mask = -n[a, row]
                     n[to, row] = (n[b, row] & mask) | (n[c, row] & ~mask)
-        for place in range(outputs.size):
-            wanted = found[place, start : start + size]
-            for row in range(size):
-                wanted[row] = x[outputs[place], row]
     return 0.0
