@@ -207,6 +207,28 @@ def _numbered(left, right):
     return left.mutate(place=ibis.row_number().over(ordered), best=left.number.max().over(whole))
 
 
+def _logic(table):
+    """Every join of conditions that may be null, and of those that never are."""
+    maybe = {"below": table.number < 1.0, "equal": table.whole == 2}
+    never = {"known": table.key.notnull(), "filled": table.number.fill_null(0.0) > 0.5}
+    conditions = maybe | never
+    return table.select(
+        **{f"{a}_and_{b}": x & y for a, x in conditions.items() for b, y in conditions.items()},
+        **{f"{a}_or_{b}": x | y for a, x in conditions.items() for b, y in conditions.items()},
+        **{f"not_{a}": ~x for a, x in conditions.items()},
+        sum=table.number.fill_null(0.5) + table.whole.fill_null(1),
+    )
+
+
+def _logic_of_an_outer_join(left, right):
+    """A column that is never null is null in rows without a match."""
+    flagged = right.select("key", flag=right.number.notnull(), seen=right.whole.isnull())
+    joined = left.left_join(flagged, "key")
+    return joined.select(
+        both=joined.flag & (joined.number > 0), either=joined.seen | joined.flag, no=~joined.flag
+    )
+
+
 QUERIES = {
     "select": _selected,
     "select of two columns": _of_two_columns,
@@ -239,6 +261,14 @@ QUERIES = {
     "union": lambda left, right: ibis.union(left, right),
     "distinct": lambda left, _right: left.select("key", "whole").distinct(),
     "window": _numbered,
+    "reduce what is never null": lambda left, _right: left.agg(
+        any=left.number.isnull().any(), total=left.whole.fill_null(1).sum()
+    ),
+    "group what is never null": lambda left, _right: left.group_by("key").agg(
+        any=left.number.isnull().any(), total=left.whole.fill_null(1).sum()
+    ),
+    "logic": lambda left, _right: _logic(left),
+    "logic of an outer join": lambda left, right: _logic_of_an_outer_join(left, right),
     "among another's": lambda left, right: left.mutate(
         found=left.key.isin(right.filter(right.key.notnull()).key)
     ),
