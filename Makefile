@@ -18,6 +18,7 @@ $(BIN)/mqbg: pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	UV_COMPILE_BYTECODE=1 $(UV) sync --quiet --frozen --inexact --extra dev --extra postgres
+	@$(BIN)/python -c "from mqbg.support.compiling import compile_kernels; compile_kernels()"
 	@touch $@
 
 demo: setup ## simulate, check, train, score and report, in under two minutes

@@ -48,7 +48,9 @@ def test_every_public_name_is_there_and_documented():
             assert all(inspect.getdoc(m) for m in methods if callable(m)), name
 
 
-@pytest.mark.parametrize("name", ["features", "train", "explain"])
+@pytest.mark.parametrize(
+    "name", ["explain", *(pytest.param(n, marks=pytest.mark.slow) for n in ("features", "train"))]
+)
 def test_importing_the_room_of_a_function_s_name_leaves_the_function_in_place(name):
     code = (
         f"import mqbg, mqbg.{name}; from mqbg.{name} import __doc__; assert callable(mqbg.{name})"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -36,3 +38,19 @@ def compiled(signature: Any = None, **options: Any) -> Callable[[Kernel], Kernel
         return kernel
 
     return compile_one
+
+
+def compile_kernels() -> list[str]:
+    """Compiles what is compiled on import, so that no later process has to.
+
+    Returns:
+        Names of the modules.
+    """
+    package = Path(__file__).parents[1]
+    paths = [
+        path for path in sorted(package.rglob("*.py")) if "@compiled(" in path.read_text("utf-8")
+    ]
+    names = [".".join(("mqbg", *path.relative_to(package).with_suffix("").parts)) for path in paths]
+    for name in names:
+        import_module(name)
+    return names

@@ -287,6 +287,7 @@ def test_a_target_that_never_occurs_is_refused_with_the_stages_there_are(mqbg, w
     assert not (tmp_path / "mlruns").exists()
 
 
+@pytest.mark.slow
 def test_too_few_snapshots_to_split_are_refused(mqbg, world, tmp_path):
     (tmp_path / "mqbg.toml").write_text("[target]\nhorizon_days = 400\n")
     refused(mqbg("train", world), "split", "horizon_days")

@@ -318,6 +318,7 @@ def test_a_bundle_that_cannot_be_read_is_bad_input_also_by_force(store, mqbg, bu
     assert store.champion() is None
 
 
+@pytest.mark.slow
 def test_a_rollback_goes_back_one_further_each_time(store, mqbg):
     for _ in range(3):
         store.add(world(0))
@@ -378,6 +379,7 @@ def test_a_rollback_without_a_history_is_refused(store, mqbg):
     refused(mqbg("rollback"), "no version is the champion")
 
 
+@pytest.mark.slow
 def test_a_rollback_to_a_bundle_that_cannot_be_read_is_refused(store, mqbg):
     store.add(world(0))
     store.add(world(0))
@@ -496,6 +498,7 @@ def test_a_name_with_brackets_is_shown_as_it_is(store, mqbg, tmp_path):
     assert "[red]world[/x]" in out
 
 
+@pytest.mark.slow
 def test_history_lists_every_move(store, mqbg, tmp_path):
     store.add(world(0))
     store.add(world(2))

@@ -28,6 +28,7 @@ def test_an_export_from_the_screen_has_no_activities_and_says_what_that_costs(ta
     assert any("engagement cannot be learned" in one for one in world.report["costs"])
 
 
+@pytest.mark.slow
 def test_members_of_an_export_from_the_screen_join_when_both_records_are_there(take_in):
     world = take_in("hubspot", HUBSPOT_JA, settings=TOKYO)
     joined = {
@@ -153,6 +154,7 @@ def test_what_was_done_with_a_merged_contact_is_the_remaining_ones(take_in):
     ]
 
 
+@pytest.mark.slow
 def test_older_engagements_have_their_time_in_start_time(take_in):
     world = take_in("hubspot", HUBSPOT_FIVETRAN)
     meetings = [one for one in world.rows("activities") if one["kind"] == "meeting"]

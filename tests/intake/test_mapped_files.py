@@ -110,6 +110,7 @@ def test_settings_for_another_systems_deals_are_no_obstacle(tmp_path):
     assert (out / "contacts.parquet").is_file()
 
 
+@pytest.mark.slow
 def test_names_in_a_zip_of_windows_are_read(tmp_path):
     path = tmp_path / "cards.zip"
     with zipfile.ZipFile(path, "w") as packed:

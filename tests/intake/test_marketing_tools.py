@@ -22,6 +22,7 @@ v5|20|Visit||2024-02-04T00:00:01Z|||Visit
 }
 
 
+@pytest.mark.slow
 def test_marketo_dates_memberships_by_activities_34_and_35(take_in):
     world = take_in("marketo", MARKETO)
     members = {one["contact_id"]: one for one in world.rows("members")}

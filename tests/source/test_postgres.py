@@ -269,6 +269,7 @@ def test_the_database_is_left_alone_once_everything_is_read(sound):
         assert left == 0
 
 
+@pytest.mark.slow
 def test_a_table_that_duckdb_cannot_take_leaves_the_next_one_readable(sound):
     backend = ibis.duckdb.connect(threads=1)
     many = "SELECT n::text AS n FROM generate_series(1, 2000000) n"
@@ -436,6 +437,7 @@ def test_times_out_of_range_are_refused_and_infinity_is_one(sound, kind):
     }
 
 
+@pytest.mark.slow
 def test_an_infinite_end_can_be_quarantined(sound, tmp_path):
     sound.run("UPDATE stage_events SET occurred_at = 'infinity'")
     sound.run("INSERT INTO stage_events (group_id, stage, occurred_at) SELECT 'g1', 'won', now()")

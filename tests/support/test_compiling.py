@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mqbg.support.compiling import compiled
+from mqbg.support.compiling import compile_kernels, compiled
 
 MODULE = """
 from mqbg.support.compiling import compiled
@@ -41,3 +41,9 @@ def test_code_that_nowhere_can_keep_is_compiled_anew():
     source = compile("def twice(x):\n    return 2 * x\n", "<a file that is not there>", "exec")
     exec(source, names)  # noqa: S102 - numba looks for the cache beside the file of a function
     assert compiled("int64(int64)")(names["twice"])(21) == 42  # type: ignore[type-var]
+
+
+def test_all_kernels_are_compiled_in_advance():
+    names = compile_kernels()
+    assert {"mqbg.features.engines.numpy.kernel", "mqbg.explain.treeshap.kernels"} <= set(names)
+    assert set(names) <= set(sys.modules)

@@ -255,6 +255,7 @@ def test_what_is_registered_learned_from_every_label_known(source, trained):
     )
 
 
+@pytest.mark.slow
 def test_figures_are_of_the_model_that_did_not_see_the_test(source, trained):
     rows = trained.evaluation.rows
     test = collect_snapshots(source, trained.learned.bundle.catalogue, trained.split.test, quiet)

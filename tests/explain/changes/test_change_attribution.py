@@ -152,6 +152,7 @@ def test_the_ends_are_the_scores_to_the_bit_and_the_parts_sum(source, bundle, sc
         assert points == pytest.approx(found.points_after - found.points_before, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_rows_make_a_frame(source, bundle, scores):
     frame = pd.DataFrame(attribute_change(source, some(scores)[0], SINCE, AS_OF, bundle).parts)
     assert {"cause", "contact_id", "membership_change", "log_odds", "points"} <= set(frame.columns)
@@ -171,6 +172,7 @@ def test_a_group_that_is_not_open_is_refused(source, bundle, scores):
 # One group, and what happens to it
 
 
+@pytest.mark.slow
 def test_with_nothing_new_there_is_decay_alone(quiet, split, score_of):
     group_id, tables = quiet
     found = split(tables)
@@ -194,6 +196,7 @@ def test_a_new_activity_is_its_member_s_alone(quiet, split, score_of):
     assert found["facts", None] == 0.0
 
 
+@pytest.mark.slow
 def test_an_activity_that_was_recorded_since_is_new(quiet, split):
     group_id, tables = quiet
     contact_id = people_of(tables, group_id)[0]

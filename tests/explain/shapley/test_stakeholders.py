@@ -210,7 +210,9 @@ def test_numpy_reductions_equal_stage_2_of_every_coalition_to_the_bit(world, at,
     }
 
 
-@pytest.mark.parametrize("size", [1, 2, 8])
+@pytest.mark.parametrize(
+    "size", [8, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 2))]
+)
 def test_the_game_equals_stage_2_with_coalitions_as_a_key_and_the_trees(
     world, at, bundle, found, size
 ):

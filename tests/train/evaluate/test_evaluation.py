@@ -70,7 +70,8 @@ def test_snapshots_that_tell_who_converts_hold_a_signal(with_signal):
     assert "mqbg" in with_signal.evaluation.verdict
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
 def test_in_labels_that_are_a_lottery_no_signal_is_found(
     made_snapshots, made_settings, whole_training, seed
 ):
