@@ -562,7 +562,8 @@ ROOMS_WITH_CHAMPION = {"commands", "explain", "serve"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips what is marked slow unless it is asked for, and orders the rooms for two workers.
 
-    Properties run in either run: with twenty examples in the quick one, and with more in the slow.
+    Properties that are not slow themselves run in either run: those that set no number of examples
+    draw twenty in the quick one and a hundred in the slow.
 
     Whole programs take minutes, and would leave one worker alone at the end: they come first.
     Then the rooms that need `small_champion`: each worker begins with a half of its own, so one

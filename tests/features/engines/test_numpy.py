@@ -153,6 +153,7 @@ def test_terms_of_a_world_are_the_engine_s_to_the_bit(world):
     known, held = world
     expected = member_terms(held.members, known).to_pyarrow()
     found = term_evaluator(known)(columns_of(held.members.to_pyarrow()))
+    assert expected.num_rows > 3
     terms = [f"term_{name}" for name in found]
     assert_equal(found, expected.select(terms).rename_columns(list(found)))
 
@@ -175,6 +176,7 @@ def test_membership_signals_of_a_world_are_the_engine_s_to_the_bit(world):
         **{s.name: s.value(held.people, cutoff_literal(AS_OF)) for s in declared}
     ).to_pyarrow()
     given = columns_of(held.people.to_pyarrow())
+    assert expected.num_rows > 3
     found = signal_evaluator(known, InputRows.MEMBERSHIP)({**given, "as_of": np.datetime64(AS_OF)})
     assert_equal(found, expected)
 
