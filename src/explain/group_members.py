@@ -18,15 +18,14 @@ from ..features.declare.signals import Signal, in_window
 from ..features.engines.numpy import term_evaluator
 from ..features.tables.feature_source import FeatureSource, number_contents
 from ..features.tables.feature_table import Snapshot
-from ..features.tables.lookup import TermRows
 from ..features.tables.member_signals import rows_of_people
+from ..features.tables.term_rows import TermRows
 from ..features.time_rules.activities_known_before import known_before
 from ..model.bundle import Bundle, ReferenceMember
 from .shapley.coalition_aggregates import Floats
 
 TOP_KINDS = TOP_CONTENTS = 3
 MEMBER_KEYS = ("group_id", "contact_id")
-GROUPS_PER_BATCH = 8192
 CACHED_BUNDLES = 8  # bundles whose typical members are kept
 
 
@@ -68,13 +67,8 @@ def group_members_at(snapshot: Snapshot) -> Iterator[GroupMembers]:
 
     Some thousand groups are in memory at a time.
     """
-    ids = snapshot.group_rows["group_id"].to_pylist()
-    if len(ids) <= GROUPS_PER_BATCH:
-        yield from _split_by_group(snapshot.term_rows())
-        return
-    for start in range(0, len(ids), GROUPS_PER_BATCH):
-        batch = ids[start : start + GROUPS_PER_BATCH]
-        yield from _split_by_group(snapshot.term_rows(batch[0], batch[-1]))
+    for rows in snapshot.term_batches():
+        yield from _split_by_group(rows)
 
 
 def _split_by_group(rows: TermRows) -> Iterator[GroupMembers]:

@@ -21,9 +21,10 @@ from ..declare.expressions import AsOf
 from ..time_rules.changed_groups import changed_groups
 from .feature_source import FeatureSource
 from .group_features import member_terms
-from .lookup import TermRows, term_rows
 from .query_plan import QueryPlan, open_query_plan
+from .term_rows import TermRows, features_of_terms, term_rows
 
+GROUPS_PER_BATCH = 8192  # whose terms are in memory together
 MAX_CELLS_PER_BATCH = 10_000_000  # groups times signals, whose sums are in memory at the same time
 
 
@@ -82,24 +83,31 @@ class Snapshot:
         facts = self.facts  # kept here, for a query whose text is known is not built again
         return self.fetch("facts_in_order", lambda: facts.order_by("group_id"))
 
-    def term_rows(
-        self, first_group_id: str | None = None, last_group_id: str | None = None
-    ) -> TermRows:
-        """Terms of the member rows.
+    def term_batches(self) -> Iterator[TermRows]:
+        """Terms of the member rows, of some thousand groups at a time, by group_id.
 
-        Args:
-            first_group_id: the first group_id that is wanted; None for all.
-            last_group_id: the last one.
+        Those of a single batch are kept, for features are made of them as well as games.
         """
+        ids = self.group_rows["group_id"].to_pylist()
+        if self._plan.is_lookup or len(ids) <= GROUPS_PER_BATCH:
+            yield self.term_rows
+            return
+        members = self.members
+        for start in range(0, len(ids), GROUPS_PER_BATCH):
+            batch = ids[start : start + GROUPS_PER_BATCH]
+            # Ids rise, so that two comparisons name a portion.
+            part = members.filter(members.group_id.between(batch[0], batch[-1]))
+            yield self._term_rows(self._ordered_terms(part).to_pyarrow())
+
+    @cached_property
+    def term_rows(self) -> TermRows:
+        """Terms of all member rows."""
         if self._plan.is_lookup:
             return self._plan.lookup.term_rows()
         members = self.members
-        if first_group_id is None:
-            rows = self.fetch("terms_in_order", lambda: self._ordered_terms(members))
-        else:
-            # Ids rise, so that two comparisons name a portion.
-            part = members.filter(members.group_id.between(first_group_id, last_group_id))
-            rows = self._ordered_terms(part).to_pyarrow()
+        return self._term_rows(self.fetch("terms_in_order", lambda: self._ordered_terms(members)))
+
+    def _term_rows(self, rows: pa.Table) -> TermRows:
         terms = self._plan.catalogue.terms
         values = np.empty((rows.num_rows, len(terms)))
         for place, term in enumerate(terms):
@@ -112,7 +120,18 @@ class Snapshot:
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id."""
-        return self._plan.features()
+        if self._plan.is_lookup:
+            return self._plan.features()
+        catalogue, facts, parts = self._plan.catalogue, self.fact_rows(), []
+        for number, rows in enumerate(self.term_batches()):
+            start = number * GROUPS_PER_BATCH
+            terms = {term.name: rows.values[:, place] for place, term in enumerate(catalogue.terms)}
+            parts.append(
+                features_of_terms(
+                    catalogue, facts.slice(start, GROUPS_PER_BATCH), rows.group_ids, terms
+                )
+            )
+        return pa.concat_tables(parts)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ to the batch to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,36 +18,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..declare.catalogue import Catalogue
-from ..declare.signals import Aggregation, InputRows
-from ..declare.terms import Term
-from ..engines.columns import arrow_numbers, columns_of_arrow
-from ..engines.numpy import COLUMNS_READ, aggregate_signals, feature_evaluator, term_evaluator
+from ..declare.signals import InputRows
+from ..engines.columns import columns_of_arrow
+from ..engines.numpy import COLUMNS_READ, aggregate_signals, term_evaluator
 from ..engines.query_runner import QueryRunner
 from .member_signals import row_reader
-
-
-@dataclass(frozen=True)
-class TermRows:
-    """Terms of member rows, by group_id; the base of a group first, then by contact_id.
-
-    Attributes:
-        group_ids: shape (rows,).
-        contact_ids: shape (rows,); None for the base.
-        roles: shape (rows,); None for the base.
-        values: shape (rows, terms).
-    """
-
-    group_ids: NDArray[np.object_]
-    contact_ids: NDArray[np.object_]
-    roles: NDArray[np.object_]
-    values: NDArray[np.float64]
-
-
-def term_rows(people: pa.Table, values: NDArray[np.float64]) -> TermRows:
-    """Terms with the people that they are of: group_id, contact_id and role of `people`."""
-    columns = (people[name].to_numpy() for name in ("group_id", "contact_id", "role"))
-    group_ids, contact_ids, roles = columns
-    return TermRows(group_ids, contact_ids, roles, values)
+from .term_rows import TermRows, features_of_terms, term_rows
 
 
 @dataclass(frozen=True)
@@ -73,20 +49,8 @@ class GroupLookup:
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, by group_id."""
-        ids = self.facts["group_id"].to_pylist()
-        row_of_group = {group_id: number for number, group_id in enumerate(ids)}
-        owners = self.people["group_id"].to_pylist()
-        group = np.array([row_of_group[group_id] for group_id in owners], dtype=np.intp)
-        aggregates = _aggregate_by_group(self.catalogue.terms, self.terms, group, len(ids))
-        features = feature_evaluator(self.catalogue)({**columns_of_arrow(self.facts), **aggregates})
-        names = self.catalogue.feature_names
-        numbers = [f.name for f in self.catalogue.features if not f.categorical]
-        texts = [f.name for f in self.catalogue.features if f.categorical]
-        columns = arrow_numbers({name: features[name] for name in numbers}) | {
-            name: pa.array(features[name], pa.string(), from_pandas=True) for name in texts
-        }
-        return pa.table(
-            {"group_id": pa.array(ids, pa.string()), **{name: columns[name] for name in names}}
+        return features_of_terms(
+            self.catalogue, self.facts, self.people["group_id"].to_pylist(), self.terms
         )
 
 
@@ -136,30 +100,3 @@ def _input_query(
 ) -> Callable[[], ir.Table]:
     columns = dict.fromkeys(["member_no", *COLUMNS_READ[input_rows]])
     return lambda: row_reader(input_rows)(input_tables(), as_of).select(*columns)
-
-
-def _aggregate_by_group(
-    terms: Sequence[Term], values: Mapping[str, Any], group: NDArray[np.intp], groups: int
-) -> dict[str, NDArray[np.float64]]:
-    """Each term of the groups, shape (groups,), by name."""
-    summed = [term for term in terms if term.aggregation is Aggregation.SUM]
-    columns = np.array([values[term.name] for term in summed], np.float64)
-    columns = columns.reshape(len(summed), group.size)
-    place = group + np.arange(len(summed))[:, None] * groups
-    sums = np.bincount(place.ravel(), columns.ravel(), len(summed) * groups).astype(np.float64)
-    found = dict(
-        zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True)
-    )
-    for term in terms:
-        if term.name not in found:
-            found[term.name] = _extreme_by_group(term, values[term.name], group, groups)
-    return found
-
-
-def _extreme_by_group(
-    term: Term, values: NDArray[np.float64], group: NDArray[np.intp], groups: int
-) -> NDArray[np.float64]:
-    numbers = np.full(groups, np.nan)
-    best = np.fmin if term.aggregation is Aggregation.MIN else np.fmax
-    best.at(numbers, group, values)
-    return numbers if term.default is None else np.where(np.isnan(numbers), term.default, numbers)

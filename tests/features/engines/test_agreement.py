@@ -108,6 +108,23 @@ def test_a_single_group_agrees_with_the_batch(batch, bits):
         assert got == {(group_id, AS_OF): expected[group_id, AS_OF]}
 
 
+@pytest.mark.parametrize("groups_per_batch", [1, 2, 8192])
+def test_a_moment_whose_member_rows_are_kept_agrees_with_the_table(
+    batch, bits, monkeypatch, groups_per_batch
+):
+    _tables, source, words, expected = batch
+    monkeypatch.setattr(table, "GROUPS_PER_BATCH", groups_per_batch)
+    of_engine = feature_table(source, words, [AS_OF])
+    with open_snapshot(source, words, AS_OF) as at:
+        features = at.features()
+    assert features.schema == of_engine.drop_columns("as_of").schema
+    assert features["group_id"].to_pylist() == of_engine["group_id"].to_pylist()
+    assert {
+        (row["group_id"], AS_OF): bits({**row, "as_of": AS_OF}) for row in features.to_pylist()
+    } == {key: row for key, row in expected.items() if key[1] == AS_OF}
+    assert features.num_rows > 2
+
+
 def test_a_moment_keeps_its_cutoff_when_another_was_open_inside(batch):
     _tables, source, words, expected = batch
     group_id = max(group_id for group_id, as_of in expected if as_of == AS_OF)

@@ -35,7 +35,7 @@ def opened(tables):
 
 def terms_of(at):
     """The member rows' terms, a mapping for each."""
-    rows = at.term_rows()
+    rows = at.term_rows
     people = zip(rows.group_ids, rows.contact_ids, rows.roles, strict=True)
     return [
         {"who": who, **dict(enumerate(values.tolist()))}

@@ -79,16 +79,21 @@ def test_without_members_everything_else_is_the_same(open_tables):
 
 
 def test_member_rows_are_computed_once_for_their_signals_and_the_features(open_tables, monkeypatch):
-    labels_of_queries = []
-    fetch = DuckDBQueryRunner.fetch
+    names_of_tables, labels_of_queries = [], []
+    materialize, fetch = DuckDBQueryRunner.materialize, DuckDBQueryRunner.fetch
 
-    def noted(runner, label, build):
+    def noted_table(runner, label, build):
+        names_of_tables.append(runner.table_name(label))
+        return materialize(runner, label, build)
+
+    def noted_query(runner, label, build):
         labels_of_queries.append(label)
         return fetch(runner, label, build)
 
-    monkeypatch.setattr(DuckDBQueryRunner, "fetch", noted)
+    monkeypatch.setattr(DuckDBQueryRunner, "materialize", noted_table)
+    monkeypatch.setattr(DuckDBQueryRunner, "fetch", noted_query)
     collected(opened(open_tables, []), CUTOFFS[:1])
-    assert "features_of_members" in labels_of_queries
+    assert names_of_tables.count("mqbg_at0_members") == 1
     assert "features" not in labels_of_queries  # it would compute them again
 
 
