@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, TypeAlias
@@ -185,7 +186,7 @@ def build_evaluator(
 
 
 def _allocate(
-    steps: Sequence[Step], place: dict[int, int], keep: Collection[int]
+    steps: Sequence[Step], place: dict[int, int], keep: AbstractSet[int]
 ) -> tuple[list[list[int]], int]:
     """Rows of `run_operations`, and how many registers they need.
 
@@ -207,7 +208,7 @@ def _allocate(
         place[step.target] = free.pop()
         arguments = [place[slot] for slot in step.arguments]
         rows.append([step.operation, *arguments, *[0] * (3 - len(arguments)), place[step.target]])
-        read = set(step.arguments) - set(keep)
+        read = set(step.arguments) - keep
         free += [place[slot] for slot in read if last_read[slot] == number]
     return rows, registers
 
