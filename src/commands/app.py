@@ -44,8 +44,10 @@ def main() -> None:
     Raises:
         SystemExit: with the exit status; 1 when the disk is full or the store fails.
     """
-    # Threads of LightGBM that wait by spinning make a busy machine several times slower.
+    # Threads of LightGBM that wait by spinning make a busy machine several times slower. Those of
+    # BLAS spin as well, and our products of matrices are too small to be worth a second thread.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     search_seldom()
     log_to_stderr()
     try:

@@ -28,7 +28,7 @@ from .options import (
     read_settings,
     write_json,
 )
-from .store import Replay, UseStore, last_night, store_for, warn_if_rescored
+from .store import Replay, UseStore, last_night, run_saved, store_for, warn_if_rescored
 
 if TYPE_CHECKING:
     from ..explain.language import Language as SpokenLanguage
@@ -54,7 +54,6 @@ def score(
     config: Config = None,
 ) -> None:
     """Score every open group at a cut-off; write the tables and keep them in the store."""
-    from ..features.time_rules.verdicts import verdicts_as_of
     from ..serve.batch.incremental import require_matching_scores
     from ..serve.batch.score_files import (
         is_score_file,
@@ -62,7 +61,6 @@ def score(
         write_facts,
         write_score_tables,
     )
-    from ..serve.store.save_run import save_run_if_stored
     from ..support.atomic_output import replaced_folder
 
     settings, at = read_settings(config), parse_instant(as_of)
@@ -79,14 +77,10 @@ def score(
         else:
             require_matching_scores(previous, earlier, job.model.version, str(out))
             scored = job.score_changed(at, earlier, previous)
-        verdicts = verdicts_as_of(job.source, at)
-        with save_run_if_stored(
-            opened_store, scored, verdicts, settings, at, replay=replay, capacity=job.capacity()
-        ) as saved:
+        with run_saved(opened_store, scored, job, settings, at, replay=replay) as saved:
             write_score_tables(saved.scored, temporary)
             write_facts(facts, temporary)
     print(f"{scored.scores.num_rows:,} groups scored into {out}")  # noqa: T201 - the result
-    changed_groups = len(saved.transitions)
     write_json(
         json_file,
         {
@@ -94,7 +88,7 @@ def score(
             "model_version": job.model.version,
             "groups": scored.scores.num_rows,
             "statuses": dict(Counter(saved.scored.scores["status"].to_pylist())),
-            "changed_states": None if opened_store is None else changed_groups,
+            "changed_states": saved.changed_groups,
             "out": str(out),
             **{part: facts[part] for part in ("model", "data_fit")},
         },
@@ -102,8 +96,8 @@ def score(
     if opened_store is not None:
         changed = (
             "1 changed its state"
-            if changed_groups == 1
-            else f"{changed_groups:,} changed their states"
+            if saved.changed_groups == 1
+            else f"{saved.changed_groups:,} changed their states"
         )
         print(f"{changed}; kept in {opened_store.redacted_url}")  # noqa: T201
 

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from .options import Config, JsonFile, read_settings, write_json
 if TYPE_CHECKING:
     from ..serve.batch.night_decisions import NightDecision
     from ..serve.batch.scoring import ScoreTables
+    from ..serve.batch.scoring_job import ScoringJob
     from ..serve.forget.outbox_rows import RemoteCopy
     from ..serve.forget.person import Person
     from ..serve.forget.staged_files import StagedFiles
@@ -62,12 +64,14 @@ def store_for(
         BadInput: it cannot be opened, another job holds it, or it has later runs.
         StoreFailed: it cannot be read.
     """
+    if not use:
+        yield None
+        return
     from ..serve.store.connection import open_store, store_url
     from ..serve.store.job_lock import hold_job_lock
     from ..serve.store.save_run import require_chronological
 
-    url = store_url(settings.store)
-    if not use or not url:
+    if not (url := store_url(settings.store)):
         yield None
         return
     timeout = settings.store.lock_timeout_seconds
@@ -85,6 +89,47 @@ def store_for(
             yield None
             return
         yield store
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A run as it is written.
+
+    Attributes:
+        scored: with the status of each group, where there is a store.
+        changed_groups: how many changed their state; None without a store.
+    """
+
+    scored: ScoreTables
+    changed_groups: int | None
+
+
+@contextmanager
+def run_saved(
+    store: Store | None,
+    scored: ScoreTables,
+    job: ScoringJob,
+    settings: Settings,
+    as_of: datetime,
+    *,
+    replay: bool,
+) -> Iterator[ScoredRun]:
+    """A run that the store keeps if what is done meanwhile succeeds; without one, as it is.
+
+    Raises:
+        BadInput, StoreFailed: as `save_run`.
+    """
+    if store is None:
+        yield ScoredRun(scored, None)
+        return
+    from ..features.time_rules.verdicts import verdicts_as_of
+    from ..serve.store.save_run import save_run
+
+    verdicts, capacity = verdicts_as_of(job.source, as_of), job.capacity()
+    with save_run(
+        store, scored, verdicts, settings, as_of, replay=replay, capacity=capacity
+    ) as saved:
+        yield ScoredRun(saved.scored, len(saved.transitions))
 
 
 def last_night(

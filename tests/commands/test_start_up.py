@@ -64,11 +64,31 @@ def test_an_explanation_from_a_local_registry_imports_neither_mlflow_nor_lightgb
     world, trained, scored, tmp_path
 ):
     group = pq.read_table(scored / "2025-06-01" / "scores.parquet")["group_id"][0].as_py()
-    data, out = [str(world), "--as-of", "2025-06-01"], str(tmp_path / "out")
-    imported = imported_by(
-        tmp_path / "imported.json",
-        ["score", *data, "--no-store", "--out", out],
-        ["explain", *data, group],
-        folder=trained,
-    )
+    explain = ["explain", str(world), group, "--as-of", "2025-06-01"]
+    imported = imported_by(tmp_path / "imported.json", explain, folder=trained)
     assert not imported & {"mlflow", "lightgbm", "sklearn"}
+
+
+@pytest.mark.slow
+def test_scores_that_no_store_keeps_import_nothing_of_a_database(world, trained, tmp_path):
+    out = str(tmp_path / "out")
+    score = ["score", str(world), "--as-of", "2025-06-01", "--no-store", "--out", out]
+    imported = imported_by(tmp_path / "imported.json", score, folder=trained)
+    assert not imported & {"mlflow", "lightgbm", "sklearn", "sqlalchemy"}
+
+
+def test_a_command_multiplies_matrices_on_one_thread():
+    code = (
+        "import sys\n"
+        "from mqbg.commands.app import main\n"
+        "sys.argv = ['mqbg', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import numpy, threadpoolctl\n"
+        "pools = threadpoolctl.threadpool_info()\n"
+        "print({one['num_threads'] for one in pools if one['user_api'] == 'blas'})\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "{1}"

@@ -17,7 +17,6 @@ from ...contract import BadInput
 from ...model.states import (
     QUALIFIED,
     STATE_COLUMNS,
-    TRANSITION_COLUMNS,
     StateUpdate,
     update_states,
 )
@@ -118,27 +117,6 @@ def save_run(
         if settings.store.retention_days:
             _delete_before(connection, as_of - timedelta(days=settings.store.retention_days))
         yield SavedRun(scored_with_status, moved_states.transitions)
-
-
-@contextmanager
-def save_run_if_stored(
-    store: Store | None,
-    scored: ScoreTables,
-    verdicts: pd.DataFrame,
-    settings: Settings,
-    as_of: datetime,
-    *,
-    replay: bool = False,
-    capacity: CapacityAtNight | None = None,
-) -> Iterator[SavedRun]:
-    """The same where there is a store; without one the scores as they are."""
-    if store is None:
-        yield SavedRun(scored, pd.DataFrame(columns=list(TRANSITION_COLUMNS)))
-        return
-    with save_run(
-        store, scored, verdicts, settings, as_of, replay=replay, capacity=capacity
-    ) as saved:
-        yield saved
 
 
 def load_latest_states(connection: sa.Connection) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
 from mqbg.serve.store.load_run import load_run
 from mqbg.serve.store.queries import load_group, load_latest_run
-from mqbg.serve.store.save_run import save_run, save_run_if_stored
+from mqbg.serve.store.save_run import save_run
 from mqbg.serve.store.schema import EDITED_DIGEST, RUN_TABLES, STORED_TABLES, states, transitions
 from mqbg.settings import Settings, StateSettings, StoreSettings, ThresholdSettings
 
@@ -85,13 +85,6 @@ def test_the_status_that_is_written_is_that_of_the_states(run):
         zip(*(kept.scored.scores[c].to_pylist() for c in ("group_id", "status")), strict=True)
     )
     assert statuses == {"g": "qualified", "h": "nurture"}
-
-
-def test_without_a_store_the_scores_stay_as_they_are(run_of, scores_of, no_verdicts):
-    scored = run_of(JUNE, {"scores": scores_of({"g": 0.9})})
-    with save_run_if_stored(None, scored, no_verdicts, SETTINGS, JUNE) as kept:
-        assert kept.scored is scored
-        assert kept.transitions.empty
 
 
 def random_nights(seed, nights):
