@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,7 @@ def _games(
     members: Mapping[str, GroupMembers], totals: Aggregator, how: ExplainSettings
 ) -> Iterator[tuple[str, Game]]:
     for number, (key, group) in enumerate(members.items()):
-        draw = np.random.default_rng([SEED, number])
+        draw = partial(np.random.default_rng, [SEED, number])
         yield key, stakeholder_game(totals, group.base, group.terms, how, draw)
 
 

@@ -12,7 +12,7 @@ from ..features.declare.template import Template
 from ..model.bundle import Bundle
 from ..settings import RoleRequirement
 from .group_members import Group, GroupMembers
-from .shapley.coalition_aggregates import Aggregator, Floats, stack
+from .shapley.coalition_aggregates import Aggregator, Floats, GroupTotals, stack
 from .what_if_evidence import NO_EVIDENCE, Evidence
 
 MAX_ACTIONS = 10  # per group, the best ones
@@ -93,32 +93,28 @@ def role_coverage(
 def build_what_ifs(
     aggregator: Aggregator,
     group: GroupMembers,
+    totals: GroupTotals,
     coverage: tuple[RoleCoverage, ...],
     reference_terms: Mapping[str, Floats],
     engaged: Floats,
 ) -> list[WhatIf]:
     """A typical engaged member in each missing role, and each silent member woken."""
-    with_everyone = aggregator.prefixes(group.base, group.terms)[-1:]
+    missing = [role.name for role in coverage if role.missing and role.name in reference_terms]
     what_ifs = [
-        WhatIf(
-            "fill_role", role.name, (), aggregator.add(with_everyone, reference_terms[role.name])[0]
-        )
-        for role in coverage
-        if role.missing and role.name in reference_terms
+        WhatIf("fill_role", role, (), aggregator.add(totals.everyone, reference_terms[role]))
+        for role in missing
     ]
     silent = [
         index for index in np.flatnonzero(engaged == 0) if group.roles[index] in reference_terms
     ]
-    if not silent:
-        return what_ifs
-    without = aggregator.leave_one_out(group.base, group.terms)
     interchangeable: dict[tuple[str, bytes], list[int]] = {}
     for index in silent:
         interchangeable.setdefault((group.roles[index], group.terms[index].tobytes()), []).append(
             int(index)
         )
     for (role, _terms), indices in interchangeable.items():
-        reactivated = aggregator.add(without[indices[0]][None, :], reference_terms[role])[0]
+        without = totals.without[totals.types[indices[0]]]
+        reactivated = aggregator.add(without, reference_terms[role])
         what_ifs.append(WhatIf("wake_member", role, tuple(indices), reactivated))
     return what_ifs
 

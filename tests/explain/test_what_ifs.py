@@ -142,10 +142,15 @@ def test_missing_roles_are_in_order_of_priority_then_of_name():
 # Edits
 
 
+def edits_of(people, states, typical, engaged):
+    totals = TOTALS.group_totals(people.base, people.terms)
+    return build_what_ifs(TOTALS, people, totals, states, typical, engaged)
+
+
 def test_a_missing_role_is_filled_with_its_typical_member():
     people = group(["user"], [[4.0, 2.0]])
     states = (state("user"), state("buyer", 0, 0))
-    (found,) = build_what_ifs(TOTALS, people, states, TYPICAL, np.array([1.0]))
+    (found,) = edits_of(people, states, TYPICAL, np.array([1.0]))
     assert (found.action, found.role, found.member_indices) == ("fill_role", "buyer", ())
     assert found.aggregates.tolist() == [1.0 + 4.0 + 20.0, 1.0]
 
@@ -160,26 +165,26 @@ def test_a_missing_role_is_filled_with_its_typical_member():
     ids=["filled", "not required", "no typical member"],
 )
 def test_nothing_is_filled_that_need_not_or_cannot_be(states):
-    assert build_what_ifs(TOTALS, group([]), states, TYPICAL, np.array([])) == []
+    assert edits_of(group([]), states, TYPICAL, np.array([])) == []
 
 
 def test_a_silent_member_is_replaced_by_the_typical_one_of_the_role():
     people = group(["user", "buyer"], [[4.0, 0.5], [0.0, NAN]])
-    (found,) = build_what_ifs(TOTALS, people, (), TYPICAL, np.array([1.0, 0.0]))
+    (found,) = edits_of(people, (), TYPICAL, np.array([1.0, 0.0]))
     assert (found.action, found.role, found.member_indices) == ("wake_member", "buyer", (1,))
     assert found.aggregates.tolist() == [1.0 + 4.0 + 20.0, 0.5]
-    (found,) = build_what_ifs(TOTALS, people, (), TYPICAL, np.array([0.0, 1.0]))
+    (found,) = edits_of(people, (), TYPICAL, np.array([0.0, 1.0]))
     assert (found.role, found.member_indices) == ("user", (0,))
     assert found.aggregates.tolist() == [1.0 + 0.0 + 10.0, 3.0]
 
 
 def test_a_silent_member_of_a_role_without_a_typical_one_stays_asleep():
-    assert build_what_ifs(TOTALS, group(["champion"]), (), TYPICAL, np.array([0.0])) == []
+    assert edits_of(group(["champion"]), (), TYPICAL, np.array([0.0])) == []
 
 
 def test_alike_silent_members_share_one_edit():
     people = group(["user", "user", "buyer", "user"], [[0, NAN], [0, 9], [0, NAN], [0, NAN]])
-    found = build_what_ifs(TOTALS, people, (), TYPICAL, np.zeros(4))
+    found = edits_of(people, (), TYPICAL, np.zeros(4))
     assert [(edit.role, edit.member_indices) for edit in found] == [
         ("user", (0, 3)), ("user", (1,)), ("buyer", (2,)),
     ]  # fmt: skip

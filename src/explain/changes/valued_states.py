@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -165,7 +166,7 @@ class StateTransitions:
             self._aggregator.aggregate(_stack_rows(unchanged, neutral_row.size)),
             _stack_rows(pairs, 2 * neutral_row.size),
             self._bundle.settings.explain,
-            np.random.default_rng(seed),
+            partial(np.random.default_rng, seed),
         )
         ((_key, outcome),) = play_games([(self._group_id, game)], self._evaluate, ROWS_PER_BATCH)
         return changed, outcome

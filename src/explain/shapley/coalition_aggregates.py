@@ -33,6 +33,23 @@ _ORDERS = numba.types.Array(numba.int64, 2, "C", readonly=True)
 
 
 @dataclass(frozen=True)
+class GroupTotals:
+    """Totals of a whole group, and of it without one of its members.
+
+    Attributes:
+        representatives: shape (types,); one member of each type, see `interchangeable_types`.
+        types: shape (members,); the type of each.
+        everyone: shape (terms,); the base and all members.
+        without: shape (types, terms); the same without one member of the type.
+    """
+
+    representatives: NDArray[np.intp]
+    types: NDArray[np.intp]
+    everyone: Floats
+    without: Floats
+
+
+@dataclass(frozen=True)
 class Aggregator:
     """How rows of terms combine.
 
@@ -62,11 +79,10 @@ class Aggregator:
         _fill_coalitions(base, rows, counts, self._reductions, aggregates)
         return aggregates
 
-    def add(self, aggregates: Floats, row: Floats) -> Floats:
-        """Each row of `aggregates` with one more `row`; shapes (sets, terms) and (terms,)."""
-        result = np.array(aggregates, order="C")
-        _add_to_each(row, self._reductions, result)
-        return result
+    def add(self, total: Floats, row: Floats) -> Floats:
+        """A total with one more row; shapes (terms,)."""
+        total_with_row: Floats = self.alone(total, row[None, :])[0]
+        return total_with_row
 
     def prefixes(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base, base + the first row, ..., base + all; shape (rows + 1, terms)."""
@@ -89,13 +105,25 @@ class Aggregator:
         _fill_prefixes(base, rows, np.ascontiguousarray(orders), self._reductions, running)
         return running.reshape(count, row_count + 1, base.size)
 
-    def leave_one_out(self, base: Floats, rows: Floats) -> Floats:
-        """Totals of base and all rows but one, for each row; shape (rows, terms)."""
-        neutral = np.where(self._reductions == _REDUCTION_CODES[Aggregation.SUM], 0.0, np.nan)
-        result = self.prefixes(base, rows)[:-1].copy()
-        after = self.prefixes(neutral, rows[::-1])[:-1][::-1]
-        _add_row_by_row(after, self._reductions, result)
+    def group_totals(self, base: Floats, rows: Floats) -> GroupTotals:
+        """Totals of base and all rows, and of all but one; shapes (terms,) and (rows, terms)."""
+        representatives, types = interchangeable_types(rows)
+        before = self.prefixes(base, rows)
+        after = self.prefixes(self.neutral_row, rows[::-1])[:-1][::-1]
+        without = before[representatives]
+        _add_row_by_row(after[representatives], self._reductions, without)
+        return GroupTotals(representatives, types, before[-1].copy(), without)
+
+    def alone(self, base: Floats, rows: Floats) -> Floats:
+        """Totals of base and each row by itself, shape (rows, terms)."""
+        result = np.tile(base, (len(rows), 1))
+        _add_row_by_row(rows, self._reductions, result)
         return result
+
+    @cached_property
+    def neutral_row(self) -> Floats:
+        """Terms that change no total, shape (terms,)."""
+        return np.where(self._reductions == _REDUCTION_CODES[Aggregation.SUM], 0.0, np.nan)
 
 
 @compiled(inline="always")
@@ -123,13 +151,6 @@ def _fill_coalitions(
                     reductions[term], aggregates[index - filled, term], rows[type_index, term]
                 )
         filled *= counts[type_index] + 1
-
-
-@compiled(numba.void(_ROW, _INTS, _AGGREGATES))
-def _add_to_each(row: Floats, reductions: Integers, aggregates: Floats) -> None:
-    for index in range(len(aggregates)):
-        for term in range(row.size):
-            aggregates[index, term] = _combine(reductions[term], aggregates[index, term], row[term])
 
 
 @compiled(numba.void(_ROWS, _INTS, _AGGREGATES))

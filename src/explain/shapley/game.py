@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...settings import ExplainSettings
 from ...support.compiling import compiled
-from .coalition_aggregates import Aggregator, Floats, Integers, interchangeable_types, stack
+from .coalition_aggregates import Aggregator, Floats, GroupTotals, Integers
 
 MEMBERS_PER_ROTATION = 25
 MAX_ROTATIONS = 16  # 16 rotated pairs tell as much of 400 members as 60 at random
@@ -60,8 +60,9 @@ def stakeholder_game(
     base: Floats,
     members: Floats,
     settings: ExplainSettings,
-    rng: np.random.Generator,
+    rng: Callable[[], np.random.Generator],
     extra: Floats | None = None,
+    totals: GroupTotals | None = None,
 ) -> Game:
     """The game of one group; exact where it has few distinct coalitions, else sampled.
 
@@ -70,22 +71,23 @@ def stakeholder_game(
         base: shape (terms,); terms of the base row, always in.
         members: shape (members, terms).
         settings: `max_sets`, `standard_error`, `max_pairs`.
-        rng: of this group alone, so that a group's answer never depends on its batch.
+        rng: makes one of this group alone, so that a group's answer never depends on its batch;
+            a game that is exact needs none.
         extra: shape (sets, terms); further totals to value, such as what-ifs.
+        totals: `aggregator.group_totals` of the members, where they are known.
 
     Yields:
         Totals of coalitions; send their log-odds.
     """
-    representatives, types = interchangeable_types(members)
+    known = aggregator.group_totals(base, members) if totals is None else totals
+    representatives, types = known.representatives, known.types
     counts = np.bincount(types, minlength=representatives.size)
-    extra_rows = stack([], base.size) if extra is None else extra
-    without = aggregator.leave_one_out(base, members)[representatives]
-    requested = stack([without, extra_rows], base.size)
+    requested = known.without if extra is None else np.concatenate([known.without, extra])
     if np.prod(counts + 1.0) <= settings.max_sets:
         game = _exact(aggregator, base, members[representatives], counts, requested)
         base_value, everyone, phi, error, requested_values = yield from game
     else:
-        game = _sampled(aggregator, base, members, types, requested, settings, rng)
+        game = _sampled(aggregator, base, members, types, requested, settings, rng())
         base_value, everyone, phi, error, requested_values = yield from game
     return Outcome(
         base_value, everyone, phi[types], error[types],

@@ -6,6 +6,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from ..what_ifs import (
     role_coverage,
     stack_what_ifs,
 )
-from .coalition_aggregates import Aggregator, Floats
+from .coalition_aggregates import Aggregator, Floats, GroupTotals
 from .game import Game, Outcome, play_games, stakeholder_game
 from .theme_attribution import MarginalCoalitions, contributions_by_theme, marginal_coalitions
 from .valuation import Valuation
@@ -95,7 +96,7 @@ def group_stakeholders(
         zip(group_rows["group_id"].to_pylist(), group_rows["solution_id"].to_pylist(), strict=True)
     )
     engaged_term = [term.name for term in bundle.catalogue.terms].index("active_members_30d")
-    inputs: dict[str, tuple[GroupMembers, tuple[RoleCoverage, ...], list[WhatIf]]] = {}
+    inputs: dict[str, _GameInputs] = {}
     started: deque[str] = deque()
     finished: dict[str, GroupStakeholders] = {}
 
@@ -105,15 +106,15 @@ def group_stakeholders(
             coverage = role_coverage(
                 bundle.vocabulary.template, group, solution, snapshot.as_of, engaged
             )
-            what_ifs = build_what_ifs(aggregator, group, coverage, reference_terms, engaged)
-            inputs[group.group_id] = group, coverage, what_ifs
+            totals = aggregator.group_totals(group.base, group.terms)
+            what_ifs = build_what_ifs(aggregator, group, totals, coverage, reference_terms, engaged)
+            inputs[group.group_id] = _GameInputs(group, totals, coverage, what_ifs)
             started.append(group.group_id)
+            stream_id = stream_ids.get(group.group_id, group.group_id)
             yield group.group_id, stakeholder_game(
                 aggregator, group.base, group.terms, bundle.settings.explain,
-                _group_rng(
-                    bundle.settings.model.seed, stream_ids.get(group.group_id, group.group_id)
-                ),
-                stack_what_ifs(what_ifs, group.base.size),
+                partial(_group_rng, bundle.settings.model.seed, stream_id),
+                stack_what_ifs(what_ifs, group.base.size), totals,
             )  # fmt: skip
 
     valuation = Valuation(bundle, snapshot.fact_rows())
@@ -121,11 +122,10 @@ def group_stakeholders(
     played = play_games(games(), valuation, ROWS_PER_BATCH)
     reported = 0
     for marginal in _batches(
-        marginal_coalitions(aggregator, inputs[key][0], outcome) for key, outcome in played
+        marginal_coalitions(aggregator, inputs[key].group, inputs[key].totals, outcome)
+        for key, outcome in played
     ):
-        valued = [
-            _value_what_ifs(one, *inputs.pop(one.group.group_id)[1:], bundle) for one in marginal
-        ]
+        valued = [_value_what_ifs(one, inputs.pop(one.group.group_id), bundle) for one in marginal]
         changed = changed_groups([change for one in valued for change in one.changes])
         of_changes, of_steps = _feature_matrices(valuation, of_refits, changed, marginal)
         evidence = iter(gather_evidence(bundle, changed, of_changes))
@@ -183,6 +183,16 @@ def _group_rng(seed: int, group_id: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(group_id.encode())])
 
 
+@dataclass(frozen=True, slots=True)
+class _GameInputs:
+    """What a group's game is played with."""
+
+    group: GroupMembers
+    totals: GroupTotals
+    coverage: tuple[RoleCoverage, ...]
+    what_ifs: list[WhatIf]
+
+
 @dataclass(frozen=True)
 class _ValuedWhatIfs:
     """A group's what-ifs that go with a gain, and what they and the game say.
@@ -202,12 +212,9 @@ class _ValuedWhatIfs:
 
 
 def _value_what_ifs(
-    coalitions: MarginalCoalitions,
-    coverage: tuple[RoleCoverage, ...],
-    what_ifs: list[WhatIf],
-    bundle: Bundle,
+    coalitions: MarginalCoalitions, inputs: _GameInputs, bundle: Bundle
 ) -> _ValuedWhatIfs:
-    group, outcome = coalitions.group, coalitions.outcome
+    group, outcome, what_ifs = coalitions.group, coalitions.outcome, inputs.what_ifs
     base, score = bundle.score_points(np.array([outcome.base, outcome.everyone]))
     added = outcome.everyone - outcome.base
     if_leaves = bundle.score_points(outcome.without) - score
@@ -225,7 +232,7 @@ def _value_what_ifs(
         without = coalitions.without(single_point_index)
         changes.append(Change(group.group_id, without, everyone))
     return _ValuedWhatIfs(
-        group.without_terms, coverage, outcome, tuple(what_ifs[place] for place in helpful),
+        group.without_terms, inputs.coverage, outcome, tuple(what_ifs[place] for place in helpful),
         gains[helpful], if_leaves, float((score - base) / added) if added else 0.0,
         single_point_index, tuple(changes),
     )  # fmt: skip

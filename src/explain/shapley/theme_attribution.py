@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...features.declare.catalogue import Catalogue
 from ...model.bundle import Bundle
 from ..group_members import GroupMembers
-from .coalition_aggregates import Aggregator, Floats, interchangeable_types, stack
+from .coalition_aggregates import Aggregator, Floats, GroupTotals
 from .game import Outcome
 
 
@@ -52,17 +52,14 @@ class MarginalCoalitions:
 
 
 def marginal_coalitions(
-    aggregator: Aggregator, group: GroupMembers, outcome: Outcome
+    aggregator: Aggregator, group: GroupMembers, totals: GroupTotals, outcome: Outcome
 ) -> MarginalCoalitions:
     """The coalitions that `contributions_by_theme` asks about."""
-    representatives, types = interchangeable_types(group.terms)
-    everyone = aggregator.prefixes(group.base, group.terms)[-1:]
-    without = aggregator.leave_one_out(group.base, group.terms)[representatives]
-    alone = [aggregator.add(group.base[None, :], group.terms[index]) for index in representatives]
-    width = group.base.size
-    return MarginalCoalitions(
-        group, outcome, types, stack([group.base[None, :], everyone, without, *alone], width)
+    alone = aggregator.alone(group.base, group.terms[totals.representatives])
+    coalitions = np.concatenate(
+        [group.base[None, :], totals.everyone[None, :], totals.without, alone]
     )
+    return MarginalCoalitions(group, outcome, totals.types, coalitions)
 
 
 def catalogue_themes(catalogue: Catalogue) -> tuple[str, ...]:

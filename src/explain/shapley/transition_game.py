@@ -8,7 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from ...features.declare.signals import Aggregation
-from .coalition_aggregates import Aggregator, Floats, Integers
+from .coalition_aggregates import (
+    Aggregator,
+    Floats,
+    GroupTotals,
+    Integers,
+    interchangeable_types,
+)
 
 
 @dataclass(frozen=True)
@@ -19,11 +25,6 @@ class TransitionAggregator(Aggregator):
     is somebody who was not there, or is there no more. Played with it, `stakeholder_game` shares
     out the difference between nobody's and everybody's move.
     """
-
-    @cached_property
-    def neutral_row(self) -> Floats:
-        """Terms that change no total, shape (terms,)."""
-        return np.where([term.aggregation is Aggregation.SUM for term in self.terms], 0.0, np.nan)
 
     @cached_property
     def _aggregator(self) -> Aggregator:
@@ -61,10 +62,15 @@ class TransitionAggregator(Aggregator):
             moved, self._aggregator.prefixes_by_order(base, old, orders[:, ::-1])[:, ::-1]
         )
 
-    def leave_one_out(self, base: Floats, rows: Floats) -> Floats:
-        """Totals when all moved but one, for each player; shape (players, terms)."""
+    def group_totals(self, base: Floats, rows: Floats) -> GroupTotals:
+        """Totals when all moved, and when all moved but one; see `Aggregator.group_totals`."""
         old, new = self._old_and_new(rows)
-        return self._combine(self._aggregator.leave_one_out(base, new), old)
+        representatives, types = interchangeable_types(rows)
+        new_types = self._aggregator.group_totals(base, new)
+        without = new_types.without[new_types.types[representatives]]
+        return GroupTotals(
+            representatives, types, new_types.everyone, self._combine(without, old[representatives])
+        )
 
     def _old_and_new(self, rows: Floats) -> tuple[Floats, Floats]:
         return rows[:, : len(self.terms)], rows[:, len(self.terms) :]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numba
+import numpy as np
 
 from ...model.linear import CLIP
 from ...support.compiling import compiled
@@ -11,6 +14,27 @@ from .layout import Array, Floats
 _FLOATS = numba.types.Array(numba.float64, 1, "C", readonly=True)
 _PLACES = numba.types.Array(numba.int64, 1, "C", readonly=True)
 _ROWS = numba.types.Array(numba.float64, 2, "C", readonly=True)
+
+
+@compiled(numba.void(_ROWS, numba.float64[:, ::1]))
+def take_logarithms(values: Floats, logarithms: Floats) -> None:
+    """`linear.logarithm` of values, with its bits; of one that comes again it is known.
+
+    The rows of a game are coalitions of one group, which have most of their features in common.
+
+    Args:
+        values: shape (features, rows).
+        logarithms: shape (features, rows or more); overwritten.
+    """
+    for feature in range(len(values)):
+        before, known = np.nan, np.nan
+        for row in range(values.shape[1]):
+            value = values[feature, row]
+            if value != before:
+                before, known = value, math.copysign(np.log1p(abs(value)), value)
+            elif value == 0:
+                known = value  # of which there are two
+            logarithms[feature, row] = known
 
 
 @compiled(
@@ -25,7 +49,7 @@ def add_terms(
     """Log-odds by each regression, term by term in the order and with the bits of `linear`.
 
     Args:
-        logarithms: shape (features, rows).
+        logarithms: shape (features, rows or more).
         intercepts: of each regression.
         starts: where the terms of each begin, and where all of them end.
         columns: feature of each term.
@@ -34,7 +58,7 @@ def add_terms(
         slope: log-odds for one.
         out: shape (regressions, rows); overwritten.
     """
-    rows = logarithms.shape[1]
+    rows = out.shape[1]
     for number in range(intercepts.size):
         for row in range(rows):
             out[number, row] = intercepts[number]

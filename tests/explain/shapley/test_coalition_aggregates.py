@@ -54,20 +54,25 @@ def test_prefixes_are_the_reductions_of_the_first_rows(drawn):
 
 @given(base_and_rows)
 @QUICK
-def test_without_each_is_the_reduction_of_all_the_others(drawn):
+def test_group_totals_are_the_reductions_of_all_and_of_all_but_one(drawn):
     base, rows = arrays(drawn)
-    expected = [reduced([base, *rows[:i], *rows[i + 1 :]]) for i in range(len(rows))]
-    got = TOTALS.leave_one_out(base, rows)
-    np.testing.assert_array_equal(got, np.array(expected).reshape(got.shape))
+    found = TOTALS.group_totals(base, rows)
+    np.testing.assert_array_equal(found.everyone, reduced([base, *rows]))
+    assert found.types.shape == (len(rows),)
+    for index, kind in enumerate(found.types):
+        others = [*rows[:index], *rows[index + 1 :]]
+        np.testing.assert_array_equal(found.without[kind], reduced([base, *others]))
+        np.testing.assert_array_equal(rows[found.representatives[kind]], rows[index])
 
 
 @given(base_and_rows)
 @QUICK
-def test_adding_a_row_is_reducing_one_more(drawn):
+def test_alone_each_row_is_added_to_the_base(drawn):
     base, rows = arrays(drawn)
-    sets = TOTALS.prefixes(base, rows)
-    expected = [reduced([total, base]) for total in sets]
-    np.testing.assert_array_equal(TOTALS.add(sets, base), expected)
+    expected = np.array([reduced([base, row]) for row in rows]).reshape(rows.shape)
+    np.testing.assert_array_equal(TOTALS.alone(base, rows), expected)
+    for row, total in zip(rows, expected, strict=True):
+        np.testing.assert_array_equal(TOTALS.add(base, row), total)
 
 
 @given(base_and_rows, st.randoms(use_true_random=False))

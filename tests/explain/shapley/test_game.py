@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -66,8 +67,8 @@ def valued(_sizes, totals):
 
 def game(members, how, seed=3, extra=None):
     rows = np.array(members).reshape(len(members), len(REDUCES))
-    random = np.random.default_rng(seed)
-    return stakeholder_game(TOTALS, BASE, rows, how, random, extra)
+    rng = partial(np.random.default_rng, seed)
+    return stakeholder_game(TOTALS, BASE, rows, how, rng, extra)
 
 
 def outcome(members, how, **options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -53,8 +54,8 @@ def matrix(pairs):
 
 
 def played(base, pairs, chosen):
-    random = np.random.default_rng(3)
-    game = stakeholder_game(MOVES, np.array(base), matrix(pairs), chosen, random)
+    rng = partial(np.random.default_rng, 3)
+    game = stakeholder_game(MOVES, np.array(base), matrix(pairs), chosen, rng)
     ((_key, outcome),) = play_games([("g", game)], value, 1000)
     return outcome
 
