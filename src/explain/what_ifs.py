@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -77,17 +78,15 @@ def role_coverage(
     template: Template, group: GroupMembers, solution_id: str, as_of: datetime, engaged: Floats
 ) -> tuple[RoleCoverage, ...]:
     """Each role of the solution's template with its members and engaged members."""
-    coverage = []
-    for role in template.roles:
-        requirement = role.requirement(solution_id, as_of)
-        if requirement is not None:
-            in_role = group.roles == role.name
-            coverage.append(
-                RoleCoverage(
-                    role.name, requirement, int(in_role.sum()), int(engaged[in_role].sum())
-                )
-            )
-    return tuple(coverage)
+    members, active = Counter(group.roles), Counter[str]()
+    for role, is_engaged in zip(group.roles, engaged.tolist(), strict=True):
+        active[role] += int(is_engaged)
+    required = ((role.name, role.requirement(solution_id, as_of)) for role in template.roles)
+    return tuple(
+        RoleCoverage(name, requirement, members[name], active[name])
+        for name, requirement in required
+        if requirement is not None
+    )
 
 
 def build_what_ifs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -307,21 +307,6 @@ class Bundle:
         names = self.catalogue.feature_names
         terms = linear.terms if linear else ()
         return {names[index] for index in split_features(trees)} | {one.feature for one in terms}
-
-    @cached_property
-    def used_numeric_catalogue(self) -> Catalogue:
-        """The catalogue with the used features alone, without categories."""
-        return self._numeric_catalogue(self.used_features)
-
-    @cached_property
-    def numeric_catalogue_of_refits(self) -> Catalogue:
-        """The catalogue with the features of refits alone; the one above where it is the same."""
-        own, found = self.used_numeric_catalogue, self._numeric_catalogue(self.features_of_refits)
-        return own if own.features == found.features else found
-
-    def _numeric_catalogue(self, used: frozenset[str]) -> Catalogue:
-        numeric = (f for f in self.catalogue.features if f.name in used and not f.categorical)
-        return replace(self.catalogue, features=tuple(numeric))
 
     @cached_property
     def _horizon_boosters(self) -> Mapping[int, lgb.Booster]:

@@ -20,11 +20,10 @@ from ...features.tables.feature_table import open_snapshot
 from ...features.time_rules.tables_as_of import in_memory_source, recent_leavers
 from ...model.bundle import Bundle
 from ..shapley.coalition_aggregates import Floats, stack
-from ..shapley.game import Outcome, play_games, stakeholder_game
+from ..shapley.game import ROWS_PER_BATCH, Outcome, play_games, stakeholder_game
 from ..shapley.transition_game import TransitionAggregator
 from ..shapley.valuation import Valuation
 
-ROWS_PER_BATCH = 16_384
 LEAVERS = Term("members_left_90d", column("members_left_90d"))  # the one fact that members make
 
 

@@ -116,7 +116,8 @@ class Aggregator:
 
     def alone(self, base: Floats, rows: Floats) -> Floats:
         """Totals of base and each row by itself, shape (rows, terms)."""
-        result = np.tile(base, (len(rows), 1))
+        result = np.empty((len(rows), base.size))
+        result[:] = base
         _add_row_by_row(rows, self._reductions, result)
         return result
 

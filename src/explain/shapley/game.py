@@ -25,6 +25,7 @@ MEMBERS_PER_ROTATION = 25
 MAX_ROTATIONS = 16  # 16 rotated pairs tell as much of 400 members as 60 at random
 MIN_PAIRS = 16  # with fewer, an error estimated from them is too often too small ...
 MIN_BLOCKS = 6  # ... and with fewer blocks of them
+ROWS_PER_BATCH = 2_048  # some 3 MB of totals: of more, fresh memory costs more than calls save
 Coalitions = Sequence[Floats]  # totals to value together, of shape (sets, terms) each
 Game = Generator[Coalitions, Floats, "Outcome"]
 Key = TypeVar("Key")

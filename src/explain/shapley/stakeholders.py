@@ -30,12 +30,11 @@ from ..what_ifs import (
     stack_what_ifs,
 )
 from .coalition_aggregates import Aggregator, Floats, GroupTotals
-from .game import Game, Outcome, play_games, stakeholder_game
+from .game import ROWS_PER_BATCH, Game, Outcome, play_games, stakeholder_game
 from .theme_attribution import MarginalCoalitions, contributions_by_theme, marginal_coalitions
 from .valuation import Valuation
 
 NO_OTHER_IDS: Mapping[str, str] = {}
-ROWS_PER_BATCH = 16_384  # some 20 MB of totals: more would only leave the cache
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def group_stakeholders(
     ):
         valued = [_value_what_ifs(one, inputs.pop(one.group.group_id), bundle) for one in marginal]
         changed = changed_groups([change for one in valued for change in one.changes])
-        of_changes, of_steps = _feature_matrices(valuation, of_refits, changed, marginal)
+        of_changes, of_steps = _feature_matrices(of_refits, changed, marginal)
         evidence = iter(gather_evidence(bundle, changed, of_changes))
         by_theme = contributions_by_theme(bundle, marginal, of_steps)
         for one, themes in zip(valued, by_theme, strict=True):
@@ -155,27 +154,16 @@ def _batches(groups: Iterator[MarginalCoalitions]) -> Iterator[list[MarginalCoal
 
 
 def _feature_matrices(
-    valuation: Valuation,
-    of_refits: Valuation,
-    changed: ChangedGroups,
-    marginal: Sequence[MarginalCoalitions],
+    valuation: Valuation, changed: ChangedGroups, marginal: Sequence[MarginalCoalitions]
 ) -> tuple[Floats, Floats]:
     """Features of changed groups, and of first and last steps.
 
-    They are made in one pass where the refits read what the model reads: of a few rows, two passes
-    take twice as long.
+    They are made in one pass: of a few rows, two passes take twice as long.
     """
     sizes = [(one.group.group_id, len(one.aggregates)) for one in marginal]
-    steps = [one.aggregates for one in marginal]
-    if of_refits is valuation and changed.totals:
-        both = valuation.feature_matrix(
-            [*changed.sizes, *sizes], np.concatenate([changed.totals, *steps])
-        )
-        return both[: len(changed.totals)], both[len(changed.totals) :]
-    of_steps = valuation.feature_matrix(sizes, np.concatenate(steps))
-    if not changed.totals:
-        return of_steps[:0], of_steps
-    return of_refits.feature_matrix(changed.sizes, np.stack(changed.totals)), of_steps
+    rows = np.vstack([*changed.totals, *(one.aggregates for one in marginal)])
+    both = valuation.feature_matrix([*changed.sizes, *sizes], rows)
+    return both[: len(changed.totals)], both[len(changed.totals) :]
 
 
 def _group_rng(seed: int, group_id: str) -> np.random.Generator:
@@ -215,13 +203,15 @@ def _value_what_ifs(
     coalitions: MarginalCoalitions, inputs: _GameInputs, bundle: Bundle
 ) -> _ValuedWhatIfs:
     group, outcome, what_ifs = coalitions.group, coalitions.outcome, inputs.what_ifs
-    base, score = bundle.score_points(np.array([outcome.base, outcome.everyone]))
+    whole = np.array([outcome.base, outcome.everyone])
+    points = bundle.score_points(np.concatenate([whole, outcome.without, outcome.extra_log_odds]))
+    base, score = points[:2]
     added = outcome.everyone - outcome.base
-    if_leaves = bundle.score_points(outcome.without) - score
+    if_leaves = points[2 : 2 + outcome.without.size] - score
     single_point_index = _single_point(
         if_leaves, score - base, bundle.settings.explain.dependence_share
     )
-    gains = bundle.score_points(outcome.extra_log_odds) - score
+    gains = points[2 + outcome.without.size :] - score
     helpful = np.flatnonzero(gains > 0)
     everyone = coalitions.everyone
     changes = [

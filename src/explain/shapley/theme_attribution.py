@@ -75,12 +75,11 @@ def contributions_by_theme(
     Args:
         bundle: the model.
         batch: groups to do together.
-        matrix: the features of all their coalitions, shape (coalitions, features).
+        matrix: the features of all their coalitions, shape (coalitions, features); of those that
+            the model does not read, it does not matter what they are.
     """
-    features = bundle.catalogue.features
     treeshap = bundle.contributions(matrix)
-    themes = catalogue_themes(bundle.catalogue)
-    of_theme = np.array([[f.theme == theme for theme in themes] for f in features], np.float64)
+    of_theme = _theme_mask(bundle)
     ends = np.cumsum([len(one.aggregates) for one in batch])[:-1]
     for group, group_treeshap, values in zip(
         batch, np.split(treeshap, ends), np.split(matrix, ends), strict=True
@@ -91,6 +90,16 @@ def contributions_by_theme(
             (changed @ of_theme)[group.types],
         )
         yield reconcile_themes(moved_themes, changed_themes, group.outcome.contribution)
+
+
+def _theme_mask(bundle: Bundle) -> Floats:
+    """1 where a feature that the model reads is of a theme, shape (features, themes)."""
+    place = {theme: number for number, theme in enumerate(catalogue_themes(bundle.catalogue))}
+    mask = np.zeros((len(bundle.catalogue.features), len(place)))
+    for index, feature in enumerate(bundle.catalogue.features):
+        if feature.name in bundle.used_features:
+            mask[index, place[feature.theme]] = 1.0
+    return mask
 
 
 def _marginal_changes(treeshap: Floats, values: Floats) -> tuple[Floats, Floats]:

@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...features.declare.catalogue import Catalogue
-from ...features.engines.numpy import BLOCK_ROWS, feature_evaluator
+from ...features.engines.numpy import BLOCK_ROWS, Evaluator, feature_evaluator
 from ...model.bundle import Bundle
 from ...model.feature_matrix import encode_category
 from ..treeshap import add_regressions, compile_model_text, compile_model_texts
@@ -70,9 +69,7 @@ class Valuation:
         for start in range(0, len(aggregates), BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, len(aggregates)))
             row_groups = group[rows]
-            columns = feature_evaluator(self._catalogue)(
-                self._columns(row_groups, aggregates[rows])
-            )
+            columns = self._evaluator(self._columns(row_groups, aggregates[rows]))
             for index, name in enumerate(names):
                 if name in columns:
                     values[index, : row_groups.size] = columns[name]
@@ -103,20 +100,20 @@ class Valuation:
             return self
         return replace(self, for_refits=True)
 
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        """Of the numbers that are made."""
+        catalogue = self.bundle.catalogue
+        return feature_evaluator(catalogue, self._used.difference(catalogue.categorical_features))
+
     @property
-    def _catalogue(self) -> Catalogue:
-        """The numbers that are made."""
-        bundle = self.bundle
-        return (
-            bundle.numeric_catalogue_of_refits
-            if self.for_refits
-            else (bundle.used_numeric_catalogue)
-        )
+    def _used(self) -> frozenset[str]:
+        return self.bundle.features_of_refits if self.for_refits else self.bundle.used_features
 
     @cached_property
     def _term_indices(self) -> Integers:
         """Places of the terms that the features read, shape (terms read,)."""
-        needed = set(feature_evaluator(self._catalogue).input_columns)
+        needed = set(self._evaluator.input_columns)
         terms = self.bundle.catalogue.terms
         places = [index for index, term in enumerate(terms) if term.name in needed]
         return np.array(places, dtype=np.int64)
@@ -134,7 +131,7 @@ class Valuation:
     @cached_property
     def _facts_read(self) -> dict[str, NDArray[Any]]:
         """Facts that the features read, of each group."""
-        needed = frozenset(feature_evaluator(self._catalogue).input_columns)
+        needed = set(self._evaluator.input_columns)
         columns = zip(self.facts.column_names, self.facts.columns, strict=True)
         return {name: column.to_numpy() for name, column in columns if name in needed}
 
@@ -142,11 +139,10 @@ class Valuation:
     def _category_codes(self) -> dict[str, Floats]:
         """Codes of the categories, of each group."""
         bundle = self.bundle
-        used = bundle.features_of_refits if self.for_refits else bundle.used_features
         return {
-            name: encode_category(self.facts[name], self.bundle.category_values[name])
-            for name in self.bundle.catalogue.categorical_features
-            if name in used
+            name: encode_category(self.facts[name], bundle.category_values[name])
+            for name in bundle.catalogue.categorical_features
+            if name in self._used
         }
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,9 +60,14 @@ def term_evaluator(catalogue: Catalogue) -> Evaluator:
     return _cached_term_evaluator(_CatalogueKey(catalogue))
 
 
-def feature_evaluator(catalogue: Catalogue) -> Evaluator:
-    """Features, by name, of reduced terms and the facts of their groups, side by side."""
-    return _cached_feature_evaluator(_CatalogueKey(catalogue))
+def feature_evaluator(catalogue: Catalogue, names: frozenset[str] | None = None) -> Evaluator:
+    """Features, by name, of reduced terms and the facts of their groups, side by side.
+
+    Args:
+        catalogue: the declarations.
+        names: of the features that are wanted; None for all.
+    """
+    return _cached_feature_evaluator(_CatalogueKey(catalogue), names)
 
 
 def signal_evaluator(catalogue: Catalogue, input_rows: InputRows) -> Evaluator:
@@ -192,9 +198,19 @@ def _cached_term_evaluator(key: _CatalogueKey) -> Evaluator:
 
 
 @lru_cache(CACHE_SIZE)
-def _cached_feature_evaluator(key: _CatalogueKey) -> Evaluator:
+def _cached_feature_evaluator(key: _CatalogueKey, names: frozenset[str] | None) -> Evaluator:
+    table, expressions = _feature_expressions(key)
+    wanted = expressions.keys() if names is None else names
+    return compile_expressions(
+        {name: value for name, value in expressions.items() if name in wanted}, table
+    )
+
+
+@lru_cache(CACHE_SIZE)
+def _feature_expressions(key: _CatalogueKey) -> tuple[ir.Table, Mapping[str, ir.Value]]:
+    """What all features read, and their expressions, by name: to make them takes the longest."""
     table = unbound_aggregates(key.catalogue.vocabulary, key.catalogue.terms)
-    return compile_expressions({f.name: f.value(table) for f in key.catalogue.features}, table)
+    return table, {feature.name: feature.value(table) for feature in key.catalogue.features}
 
 
 @lru_cache(CACHE_SIZE)
