@@ -93,13 +93,16 @@ class QueryPlan:
         """group_id and the catalogue's columns, in order of group_id."""
         if self.is_lookup:
             return self.lookup.features()
-        # The member rows are not kept: they go straight into their groups.
+        # Member rows that nobody asked for are not kept: they go straight into their groups.
+        members = self.members if "members" in self.__dict__ else None
         facts = self.facts
+
+        def build() -> ir.Table:
+            rows = self._member_rows_query() if members is None else members
+            return group_features(rows, facts, self.catalogue).order_by("group_id")
+
         return self.query_runner.fetch(
-            "features",
-            lambda: group_features(self._member_rows_query(), facts, self.catalogue).order_by(
-                "group_id"
-            ),
+            "features" if members is None else "features_of_members", build
         )
 
     def _facts_query(self) -> ir.Table:

@@ -19,7 +19,7 @@ from ..declare.catalogue import Catalogue
 from ..declare.signals import Aggregation
 from ..declare.terms import Term
 from ..engines.columns import arrow_numbers, columns_of_arrow
-from ..engines.numpy import feature_evaluator
+from ..engines.numpy import MAX_ROWS_TOGETHER, feature_evaluator
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,27 @@ def _aggregate_by_group(
     terms: Sequence[Term], values: Mapping[str, Any], group: NDArray[np.intp], groups: int
 ) -> dict[str, NDArray[np.float64]]:
     """Each term of the groups, shape (groups,), by name."""
-    summed = [term for term in terms if term.aggregation is Aggregation.SUM]
-    columns = np.array([values[term.name] for term in summed], np.float64)
-    columns = columns.reshape(len(summed), group.size)
-    place = group + np.arange(len(summed))[:, None] * groups
-    sums = np.bincount(place.ravel(), columns.ravel(), len(summed) * groups).astype(np.float64)
-    found = dict(
-        zip((term.name for term in summed), sums.reshape(len(summed), groups), strict=True)
-    )
+    summed = [term.name for term in terms if term.aggregation is Aggregation.SUM]
+    found = _sums_by_group({name: values[name] for name in summed}, group, groups)
     for term in terms:
         if term.name not in found:
             found[term.name] = _extreme_by_group(term, values[term.name], group, groups)
     return found
+
+
+def _sums_by_group(
+    columns: Mapping[str, Any], group: NDArray[np.intp], groups: int
+) -> dict[str, NDArray[np.float64]]:
+    if group.size > MAX_ROWS_TOGETHER:
+        return {
+            name: np.asarray(np.bincount(group, values, groups), np.float64)
+            for name, values in columns.items()
+        }
+    rows = np.array(list(columns.values()), np.float64).reshape(len(columns), group.size)
+    place = group + np.arange(len(columns))[:, None] * groups
+    # Of no rows numpy counts in whole numbers, weights or not.
+    sums = np.bincount(place.ravel(), rows.ravel(), len(columns) * groups).astype(np.float64)
+    return dict(zip(columns, sums.reshape(len(columns), groups), strict=True))
 
 
 def _extreme_by_group(

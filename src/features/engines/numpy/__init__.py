@@ -14,6 +14,7 @@ NaN.
 
 from .compiled_cache import (
     COLUMNS_READ,
+    MAX_ROWS_TOGETHER,
     aggregate_signals,
     feature_evaluator,
     signal_evaluator,
@@ -25,6 +26,7 @@ from .expressions import compile_expressions
 __all__ = [
     "BLOCK_ROWS",
     "COLUMNS_READ",
+    "MAX_ROWS_TOGETHER",
     "Evaluator",
     "aggregate_signals",
     "compile_expressions",
