@@ -92,9 +92,8 @@ def _large(at: Snapshot) -> Snapshot:
         parts.append(named.set_column(place, "contact_id", contacts))
     base = at.members.filter(at.members.contact_id.isnull()).to_pyarrow()
     members = ibis.memtable(pa.concat_tables([base.filter(_isin(base, ids[:LARGE])), *parts]))
-    few = {name: getattr(at, name) for name in ("groups", "facts")}
-    kept = {name: table.filter(table.group_id.isin(ids[:LARGE])) for name, table in few.items()}
-    return replace(at, members=members, **kept)
+    groups, facts = (one.filter(one.group_id.isin(ids[:LARGE])) for one in (at.groups, at.facts))
+    return _with_tables(at, groups, members, facts)
 
 
 def _isin(table: pa.Table, ids: list[str]) -> pa.ChunkedArray:
@@ -108,9 +107,12 @@ def _renamed(at: Snapshot, copies: pa.Table) -> Snapshot:
     def renamed(table: ir.Table) -> ir.Table:
         return table.join(ids, "group_id").drop("group_id").rename(group_id="new_id").cache()
 
-    return replace(
-        at, **{name: renamed(getattr(at, name)) for name in ("groups", "members", "facts")}
-    )
+    return _with_tables(at, *(renamed(one) for one in (at.groups, at.members, at.facts)))
+
+
+def _with_tables(at: Snapshot, groups: ir.Table, members: ir.Table, facts: ir.Table) -> Snapshot:
+    """The moment with other tables in place of what the engine holds."""
+    return replace(at, groups=groups, _local_tables={"members": members, "facts": facts})
 
 
 def _measure(at: Snapshot, bundle: Bundle, most_ms: float) -> None:
