@@ -79,7 +79,7 @@ def _ways(source: FeatureSource, at: Snapshot, bundle: Bundle) -> pd.DataFrame:
         if one.group.group_id not in members:
             continue
         group, outcome = members[one.group.group_id], one.outcome
-        alone = np.vstack([totals.add(group.base[None, :], row) for row in group.terms])
+        alone = totals.alone(group.base, group.terms)
         first = valuation([(group.group_id, len(alone))], alone) - outcome.base
         last = outcome.everyone - outcome.without
         values = {

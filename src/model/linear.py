@@ -142,7 +142,7 @@ class RegressionStack:
 RegressionEngine: TypeAlias = Callable[[RegressionStack, Floats, Floats, Floats], None]
 """Fills log-odds, shape (regressions, rows), from values, shape (features, rows).
 
-Between the two it is given memory to work in, of the shape of the values or with more rows.
+Between the two it is given memory to work in, shape (features times rows or more,).
 """
 
 
@@ -177,7 +177,7 @@ class Regressions:
         if engine is None:
             return regression_log_odds(self.parts, matrix)
         found = np.empty((len(self.parts), len(matrix)))
-        scratch = np.empty((matrix.shape[1], min(BLOCK_ROWS, len(matrix))))
+        scratch = np.empty(matrix.shape[1] * min(BLOCK_ROWS, len(matrix)))
         for rows in _blocks(len(matrix)):
             engine(self._stack, np.ascontiguousarray(matrix[rows].T), scratch, found[:, rows])
         return found

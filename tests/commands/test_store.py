@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from contextlib import contextmanager
@@ -170,8 +171,9 @@ def test_score_keeps_a_day_of_the_past_out_of_the_store_until_told_to_replay(sco
 
 
 def test_score_without_the_store_writes_the_folder_alone(score, here):
-    status, out, _ = score("2024-06-01", "--no-store")
+    status, out, _ = score("2024-06-01", "--no-store", "--json", "run.json")
     assert (status, out) == (0, "1 groups scored into out\n")
+    assert json.loads((here / "run.json").read_text())["changed_states"] is None
     assert statuses() == ["nurture"]  # as the model's line has it
     assert not (here / "mqbg-store.sqlite").exists()
 

@@ -106,7 +106,7 @@ class Aggregator:
         return running.reshape(count, row_count + 1, base.size)
 
     def group_totals(self, base: Floats, rows: Floats) -> GroupTotals:
-        """Totals of base and all rows, and of all but one; shapes (terms,) and (rows, terms)."""
+        """Totals of base and all rows, and of all but one of each type."""
         representatives, types = interchangeable_types(rows)
         before = self.prefixes(base, rows)
         after = self.prefixes(self.neutral_row, rows[::-1])[:-1][::-1]

@@ -116,7 +116,7 @@ def shapley_of_types(values: Floats, counts: Integers) -> Floats:
 
     Args:
         values: shape (product of counts + 1,); v of each distinct coalition, the first type's
-            count changing fastest, as `Totals.coalitions` makes them.
+            count changing fastest, as `Aggregator.coalitions` makes them.
         counts: shape (types,); members of each type in the group.
 
     Returns:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...model.linear import RegressionStack
 from .layout import Floats
 
@@ -14,13 +16,18 @@ def add_regressions(stack: RegressionStack, values: Floats, scratch: Floats, out
     Args:
         stack: the regressions.
         values: shape (features, rows), C-contiguous.
-        scratch: shape (features, rows or more), C-contiguous; overwritten.
+        scratch: shape (features times rows or more,); overwritten.
         out: shape (regressions, rows); overwritten.
     """
-    from .regression_kernel import add_terms, take_logarithms
+    from .regression_kernel import add_terms, pack_changes, spread_changes
 
-    take_logarithms(values, scratch)
+    # Rows of a game are coalitions of one group, which have most of their features in common; so
+    # most logarithms are known. Numpy takes them: elsewhere their last bits may be others.
+    logarithms = scratch[: values.size]
+    count = pack_changes(values, logarithms)
+    np.log1p(logarithms[:count], out=logarithms[:count])
+    spread_changes(values, count, logarithms)
     add_terms(
-        scratch, stack.intercepts, stack.starts, stack.columns, stack.centre, stack.scale,
-        stack.slope, out,
+        logarithms.reshape(values.shape), stack.intercepts, stack.starts, stack.columns,
+        stack.centre, stack.scale, stack.slope, out,
     )  # fmt: skip

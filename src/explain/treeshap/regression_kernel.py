@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numba
-import numpy as np
 
 from ...model.linear import CLIP
 from ...support.compiling import compiled
@@ -16,25 +15,45 @@ _PLACES = numba.types.Array(numba.int64, 1, "C", readonly=True)
 _ROWS = numba.types.Array(numba.float64, 2, "C", readonly=True)
 
 
-@compiled(numba.void(_ROWS, numba.float64[:, ::1]))
-def take_logarithms(values: Floats, logarithms: Floats) -> None:
-    """`linear.logarithm` of values, with its bits; of one that comes again it is known.
-
-    The rows of a game are coalitions of one group, which have most of their features in common.
+@compiled(numba.int64(_ROWS, numba.float64[::1]))
+def pack_changes(values: Floats, packed: Floats) -> int:
+    """Sizes of the values that are not those of the row before, one after the other.
 
     Args:
         values: shape (features, rows).
-        logarithms: shape (features, rows or more); overwritten.
+        packed: shape (features times rows,); its beginning is overwritten.
+
+    Returns:
+        How many there are.
     """
+    count = 0
     for feature in range(len(values)):
-        before, known = np.nan, np.nan
         for row in range(values.shape[1]):
             value = values[feature, row]
-            if value != before:
-                before, known = value, math.copysign(np.log1p(abs(value)), value)
-            elif value == 0:
-                known = value  # of which there are two
-            logarithms[feature, row] = known
+            if row == 0 or value != values[feature, row - 1]:
+                packed[count] = abs(value)
+                count += 1
+    return count
+
+
+@compiled(numba.void(_ROWS, numba.int64, numba.float64[::1]))
+def spread_changes(values: Floats, count: int, packed: Floats) -> None:
+    """What was made of packed sizes, with its sign, at the place of each value.
+
+    From the end: a place is never before what was packed of it.
+
+    Args:
+        values: those of `pack_changes`.
+        count: how many were packed.
+        packed: shape (features times rows,); overwritten.
+    """
+    rows = values.shape[1]
+    for feature in range(len(values) - 1, -1, -1):
+        for row in range(rows - 1, -1, -1):
+            value = values[feature, row]
+            packed[feature * rows + row] = math.copysign(packed[count - 1], value)
+            if row == 0 or value != values[feature, row - 1]:
+                count -= 1
 
 
 @compiled(
@@ -49,7 +68,7 @@ def add_terms(
     """Log-odds by each regression, term by term in the order and with the bits of `linear`.
 
     Args:
-        logarithms: shape (features, rows or more).
+        logarithms: shape (features, rows).
         intercepts: of each regression.
         starts: where the terms of each begin, and where all of them end.
         columns: feature of each term.
@@ -58,7 +77,7 @@ def add_terms(
         slope: log-odds for one.
         out: shape (regressions, rows); overwritten.
     """
-    rows = out.shape[1]
+    rows = logarithms.shape[1]
     for number in range(intercepts.size):
         for row in range(rows):
             out[number, row] = intercepts[number]

@@ -22,7 +22,7 @@ from ..time_rules.changed_groups import changed_groups
 from .feature_source import FeatureSource
 from .group_features import member_terms
 from .query_plan import QueryPlan, open_query_plan
-from .term_rows import TermRows, features_of_terms, term_rows
+from .term_rows import TermRows, features_of_terms
 
 GROUPS_PER_BATCH = 8192  # whose terms are in memory together
 MAX_CELLS_PER_BATCH = 10_000_000  # groups times signals, whose sums are in memory at the same time
@@ -103,7 +103,7 @@ class Snapshot:
     def term_rows(self) -> TermRows:
         """Terms of all member rows."""
         if self._plan.is_lookup:
-            return self._plan.lookup.term_rows()
+            return self._plan.lookup.term_rows
         members = self.members
         return self._term_rows(self.fetch("terms_in_order", lambda: self._ordered_terms(members)))
 
@@ -112,21 +112,25 @@ class Snapshot:
         values = np.empty((rows.num_rows, len(terms)))
         for place, term in enumerate(terms):
             values[:, place] = rows[f"term_{term.name}"].to_numpy()
-        return term_rows(rows, values)
+        return TermRows.of(rows, values)
 
     def _ordered_terms(self, members: ir.Table) -> ir.Table:
         terms = member_terms(members, self._plan.catalogue)
         return terms.order_by("group_id", ibis.asc("contact_id", nulls_first=True))
 
-    def features(self) -> pa.Table:
+    def features(self, *, before_games: bool = False) -> pa.Table:
         """group_id and the catalogue's columns, in order of group_id.
 
         To plan them takes an engine half a second: those of a single batch numpy has sooner.
+
+        Args:
+            before_games: games follow, so that member rows are kept from here on.
         """
         if self._plan.is_lookup:
             return self._plan.features()
         if self.group_rows.num_rows > GROUPS_PER_BATCH:
-            self.members  # noqa: B018 - kept from here on, for features and games
+            if before_games:
+                self.members  # noqa: B018 - asked for, it is kept
             return self._plan.features()
         catalogue, rows = self._plan.catalogue, self.term_rows
         terms = {term.name: rows.values[:, place] for place, term in enumerate(catalogue.terms)}
@@ -150,7 +154,11 @@ def open_snapshot(
     """
     with open_query_plan(source, catalogue, as_of, only) as plan:
         if plan.query_runner.runs_in_process:
-            yield Snapshot(as_of, plan.groups, plan.people, plan, {})
+            snapshot = Snapshot(as_of, plan.groups, plan.people, plan, {})
+            try:
+                yield snapshot
+            finally:
+                vars(snapshot).pop("term_rows", None)  # 100 MB of 8,192 groups
             return
         # The big scan stays where it ran; games and what-ifs ask many small questions, here.
         backend = ibis.duckdb.connect()

@@ -23,7 +23,7 @@ from ..engines.columns import columns_of_arrow
 from ..engines.numpy import COLUMNS_READ, aggregate_signals, term_evaluator
 from ..engines.query_runner import QueryRunner
 from .member_signals import row_reader
-from .term_rows import TermRows, features_of_terms, term_rows
+from .term_rows import TermRows, features_of_terms
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,11 @@ class GroupLookup:
     people: pa.Table
     terms: Mapping[str, Any]
 
+    @property
     def term_rows(self) -> TermRows:
         """The terms of the people."""
         values = [self.terms[term.name] for term in self.catalogue.terms]
-        return term_rows(self.people, np.column_stack(values))
+        return TermRows.of(self.people, np.column_stack(values))
 
     def features(self) -> pa.Table:
         """group_id and the catalogue's columns, by group_id."""

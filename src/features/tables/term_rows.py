@@ -38,12 +38,12 @@ class TermRows:
     roles: NDArray[np.object_]
     values: NDArray[np.float64]
 
-
-def term_rows(people: pa.Table, values: NDArray[np.float64]) -> TermRows:
-    """Terms with the people that they are of: group_id, contact_id and role of `people`."""
-    columns = (people[name].to_numpy() for name in ("group_id", "contact_id", "role"))
-    group_ids, contact_ids, roles = columns
-    return TermRows(group_ids, contact_ids, roles, values)
+    @classmethod
+    def of(cls, people: pa.Table, values: NDArray[np.float64]) -> TermRows:
+        """Terms with the people that they are of: group_id, contact_id and role of `people`."""
+        columns = (people[name].to_numpy() for name in ("group_id", "contact_id", "role"))
+        group_ids, contact_ids, roles = columns
+        return cls(group_ids, contact_ids, roles, values)
 
 
 def features_of_terms(

@@ -104,7 +104,7 @@ def score(
     if group_ids is None or not set(group_ids) <= set(decisions):
         thresholds = thresholds_in_force(source, bundle, as_of, progress)
     with open_snapshot(source, bundle.catalogue, as_of, group_ids) as snapshot:
-        features = snapshot.features()
+        features = snapshot.features(before_games=True)
         if not features.num_rows:
             raise BadInput(_no_open_groups(source, as_of))
         groups = snapshot.group_rows

@@ -118,7 +118,7 @@ def collect_snapshots(
         progress("snapshots", number / len(cutoffs))
         converted = converted_groups(stage_events, target, as_of)
         with open_snapshot(source, catalogue, as_of) as snapshot:
-            if members:  # first: the features are then made of the member rows that are kept
+            if members:  # first: the features of very many groups are made of the rows it keeps
                 engaged.append(engaged_members(snapshot, catalogue, converted))
             table = snapshot.features()
             features.append(table)

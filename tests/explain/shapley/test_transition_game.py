@@ -72,6 +72,8 @@ def test_every_move_has_the_shapley_value_of_plain_python(base, pairs):
             gain = after_moves(base, pairs, after) - after_moves(base, pairs, before)
             expected[player] += gain / len(orders)
     np.testing.assert_allclose(outcome.contribution, expected, rtol=0, atol=1e-9)
+    totals = MOVES.group_totals(np.array(base), matrix(pairs))
+    assert value_of(totals.everyone) == outcome.everyone
     assert outcome.base == after_moves(base, pairs, set())
     assert outcome.everyone == after_moves(base, pairs, set(range(len(pairs))))
 

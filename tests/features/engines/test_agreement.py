@@ -13,9 +13,12 @@ import pytest
 from mqbg.features import feature_table, group_features
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
+from mqbg.features.engines.numpy import evaluator
 from mqbg.features.tables import feature_table as table
+from mqbg.features.tables import term_rows
 from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.features.tables.group_features import GROUP_KEY
+from mqbg.features.tables.query_plan import QueryPlan
 
 AS_OF = datetime(2024, 6, 1)
 CUTOFFS = (AS_OF, AS_OF + timedelta(days=7))
@@ -108,13 +111,15 @@ def test_a_single_group_agrees_with_the_batch(batch, bits):
         assert got == {(group_id, AS_OF): expected[group_id, AS_OF]}
 
 
-@pytest.mark.parametrize("groups_per_batch", [1, 2, 8192])
-def test_a_moment_whose_member_rows_are_kept_agrees_with_the_table(
-    batch, bits, monkeypatch, groups_per_batch
+@pytest.mark.parametrize(("rows_together", "block_rows"), [(1024, 4096), (0, 4096), (1024, 2)])
+def test_the_features_that_numpy_makes_of_a_moment_agree_with_the_table(
+    batch, bits, monkeypatch, rows_together, block_rows
 ):
     _tables, source, words, expected = batch
-    monkeypatch.setattr(table, "GROUPS_PER_BATCH", groups_per_batch)
     of_engine = feature_table(source, words, [AS_OF])
+    monkeypatch.setattr(term_rows, "MAX_ROWS_TOGETHER", rows_together)
+    monkeypatch.setattr(evaluator, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(QueryPlan, "features", None)  # the engine is not asked
     with open_snapshot(source, words, AS_OF) as at:
         features = at.features()
     assert features.schema == of_engine.drop_columns("as_of").schema
@@ -122,6 +127,17 @@ def test_a_moment_whose_member_rows_are_kept_agrees_with_the_table(
     assert {
         (row["group_id"], AS_OF): bits({**row, "as_of": AS_OF}) for row in features.to_pylist()
     } == {key: row for key, row in expected.items() if key[1] == AS_OF}
+    assert features.num_rows > 2
+
+
+@pytest.mark.parametrize("before_games", [False, True])
+def test_very_many_groups_have_the_features_of_the_table(batch, bits, monkeypatch, before_games):
+    _tables, source, words, expected = batch
+    monkeypatch.setattr(table, "GROUPS_PER_BATCH", 2)
+    with open_snapshot(source, words, AS_OF) as at:
+        features = at.features(before_games=before_games)
+    rows = {(row["group_id"], AS_OF): bits({**row, "as_of": AS_OF}) for row in features.to_pylist()}
+    assert rows == {key: row for key, row in expected.items() if key[1] == AS_OF}
     assert features.num_rows > 2
 
 

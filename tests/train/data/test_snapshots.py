@@ -11,6 +11,7 @@ from mqbg.contract import BadInput
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
 from mqbg.features.engines.duckdb import DuckDBQueryRunner
+from mqbg.features.tables import feature_table
 from mqbg.settings import Settings, TargetSettings
 from mqbg.train.data.snapshots import collect_snapshots, data_fingerprint
 
@@ -78,7 +79,10 @@ def test_without_members_everything_else_is_the_same(open_tables):
     pd.testing.assert_frame_equal(found.keys, whole.keys)
 
 
-def test_member_rows_are_computed_once_for_their_signals_and_the_features(open_tables, monkeypatch):
+@pytest.mark.parametrize(("most", "queries"), [(8192, set()), (1, {"features_of_members"})])
+def test_member_rows_are_computed_once_for_their_signals_and_the_features(
+    open_tables, monkeypatch, most, queries
+):
     names_of_tables, labels_of_queries = [], []
     materialize, fetch = DuckDBQueryRunner.materialize, DuckDBQueryRunner.fetch
 
@@ -92,9 +96,11 @@ def test_member_rows_are_computed_once_for_their_signals_and_the_features(open_t
 
     monkeypatch.setattr(DuckDBQueryRunner, "materialize", noted_table)
     monkeypatch.setattr(DuckDBQueryRunner, "fetch", noted_query)
+    monkeypatch.setattr(feature_table, "GROUPS_PER_BATCH", most)
     collected(opened(open_tables, []), CUTOFFS[:1])
     assert names_of_tables.count("mqbg_at0_members") == 1
-    assert "features" not in labels_of_queries  # it would compute them again
+    # "features" would compute them again.
+    assert {label for label in labels_of_queries if label.startswith("features")} == queries
 
 
 def test_every_further_horizon_has_its_own_labels(open_tables):

@@ -1,4 +1,4 @@
-"""Declared expressions in numpy: stage 2 for one group or for many coalitions, without an engine.
+"""Declared expressions in numpy: stage 2 for coalitions and for some thousand groups, no engine.
 
 An engine takes milliseconds to plan a query, however few the rows. Here the same declarations are
 compiled once, from the graph of their operations, into a list of steps, which one loop of machine
