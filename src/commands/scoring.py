@@ -28,7 +28,15 @@ from .options import (
     read_settings,
     write_json,
 )
-from .store import Replay, UseStore, last_night, run_saved, store_for, warn_if_rescored
+from .store import (
+    Replay,
+    ScoredRun,
+    UseStore,
+    last_night,
+    run_saved,
+    store_for,
+    warn_if_rescored,
+)
 
 if TYPE_CHECKING:
     from ..explain.language import Language as SpokenLanguage
@@ -94,12 +102,13 @@ def score(
         },
     )
     if opened_store is not None:
-        changed = (
-            "1 changed its state"
-            if saved.changed_groups == 1
-            else f"{saved.changed_groups:,} changed their states"
-        )
-        print(f"{changed}; kept in {opened_store.redacted_url}")  # noqa: T201
+        print(f"{_states_changed(saved)}; kept in {opened_store.redacted_url}")  # noqa: T201
+
+
+def _states_changed(saved: ScoredRun) -> str:
+    if saved.changed_groups == 1:
+        return "1 changed its state"
+    return f"{saved.changed_groups:,} changed their states"
 
 
 def explain(

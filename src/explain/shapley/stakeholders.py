@@ -124,14 +124,9 @@ def group_stakeholders(
         marginal_coalitions(aggregator, inputs[key].group, inputs[key].totals, outcome)
         for key, outcome in played
     ):
-        valued = [_value_what_ifs(one, inputs.pop(one.group.group_id), bundle) for one in marginal]
-        changed = changed_groups([change for one in valued for change in one.changes])
-        of_changes, of_steps = _feature_matrices(of_refits, changed, marginal)
-        evidence = iter(gather_evidence(bundle, changed, of_changes))
-        by_theme = contributions_by_theme(bundle, marginal, of_steps)
-        for one, themes in zip(valued, by_theme, strict=True):
-            found = [next(evidence) for _change in one.changes]
-            finished[one.group.group_id] = _stakeholders_of_group(one, themes, found, bundle)
+        of_batch = [inputs.pop(one.group.group_id) for one in marginal]
+        for found in _stakeholders_of_batch(bundle, of_refits, marginal, of_batch):
+            finished[found.group.group_id] = found
             # A sampled game takes several turns; the groups after it wait for it.
             while started and started[0] in finished:
                 reported += 1
@@ -151,6 +146,22 @@ def _batches(groups: Iterator[MarginalCoalitions]) -> Iterator[list[MarginalCoal
             batch, rows = [], 0
     if batch:
         yield batch
+
+
+def _stakeholders_of_batch(
+    bundle: Bundle,
+    valuation: Valuation,
+    marginal: Sequence[MarginalCoalitions],
+    inputs: Sequence[_GameInputs],
+) -> Iterator[GroupStakeholders]:
+    """What is found of groups whose games have ended, in their order."""
+    valued = [_value_what_ifs(*one, bundle) for one in zip(marginal, inputs, strict=True)]
+    changed = changed_groups([change for one in valued for change in one.changes])
+    of_changes, of_steps = _feature_matrices(valuation, changed, marginal)
+    evidence = iter(gather_evidence(bundle, changed, of_changes))
+    for one, themes in zip(valued, contributions_by_theme(bundle, marginal, of_steps), strict=True):
+        of_group = [next(evidence) for _change in one.changes]
+        yield _stakeholders_of_group(one, themes, of_group, bundle)
 
 
 def _feature_matrices(
