@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any
 
 from .rows import ListTable
@@ -72,6 +72,41 @@ def _comprehension(expression: str, is_scalar: Sequence[bool], names: Mapping[st
 def repeat_value(value: Any, rows: ListTable) -> list[Any]:
     """A column of one value."""
     return [value] * rows.size
+
+
+def keep_rows(rows: ListTable, *conditions: list[Any]) -> ListTable:
+    """The rows where every condition holds."""
+    if all(map(all, conditions)):  # most filters of one group's tables leave out nothing
+        return rows
+    first, *others = conditions
+    places = list(compress(range(rows.size), first))
+    for condition in others:
+        places = [place for place in places if condition[place]]
+    return rows.take(places)
+
+
+def sort_rows(keys: Sequence[tuple[bool, bool]]) -> Function:
+    """What sorts rows by columns: (ascending, nulls first) of each."""
+    return lambda rows, *columns: rows.take(sort_indices(list(range(rows.size)), keys, columns))
+
+
+def distinct_rows(rows: ListTable) -> ListTable:
+    """The first of the rows that are equal."""
+    return rows.take(
+        [
+            places[0]
+            for places in partition_rows(rows, *(rows.columns[name] for name in rows.column_names))
+        ]
+    )
+
+
+def concatenate(names: tuple[str, ...], left: ListTable, right: ListTable) -> ListTable:
+    """The named columns of two tables, one below the other."""
+    for rows, others in ((left, right), (right, left)):
+        if not others.size:
+            return ListTable(rows.size, rows.columns, names)
+    columns = {name: left.columns[name] + right.columns[name] for name in names}
+    return ListTable(left.size + right.size, columns, names)
 
 
 def is_in(needles: list[Any], rows: ListTable) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Queries of the Python engine, for the tables of one group."""
+"""Queries of the Python engine, for the tables of one group, or of those sent together."""
 
 from __future__ import annotations
 
@@ -13,24 +13,21 @@ import pyarrow as pa
 
 from ...declare.expressions import AsOf
 from ..as_of_variable import as_of_variable
-from ..columns import Columns, column_of_list
+from ..columns import Columns
 from ..instants import microseconds_since_epoch
 from ..query_runner import (
     MAX_CACHED_CATALOGUES,
     Build,
     CompiledCatalogue,
-    CompiledCatalogues,
     QueryRunner,
 )
-from .engine import CompiledQuery, PythonEngine, compile_query
-from .rows import ListTable, list_table_from_arrow
-
-_compiled: CompiledCatalogues[CompiledQuery] = CompiledCatalogues()
+from .engine import CompiledQuery, PythonEngine
+from .rows import ListTable
 
 
 @dataclass
 class PythonQueryRunner(QueryRunner):
-    """Queries over lists, compiled once for every source and cut-off."""
+    """Queries of a `PythonEngine`, compiled once for every source and cut-off."""
 
     shares_columns: ClassVar[bool] = True
 
@@ -39,7 +36,7 @@ class PythonQueryRunner(QueryRunner):
     _known: CompiledCatalogue[CompiledQuery] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._known = _compiled.find(self.cache_key)
+        self._known = self.backend.compiled.find(self.cache_key)
 
     def set_as_of(self, as_of: datetime) -> AsOf:
         """The cut-off: the engine's variable, from now on with this value."""
@@ -48,23 +45,22 @@ class PythonQueryRunner(QueryRunner):
 
     def materialize(self, label: str, build: Build) -> ir.Table:
         """The rows of a query, as a table of the engine."""
-        query, schema = self._known.compile(label, build, compile_query)
-        return self._hold(label, query(self.backend), schema)
+        rows, schema = self._run(label, build)
+        return self._hold(label, rows, schema)
 
     def load_rows(self, label: str, rows: pa.Table) -> ir.Table:
         """Rows made here, as a table of the engine."""
-        return self._hold(label, list_table_from_arrow(rows), rows.schema)
+        return self._hold(label, self.backend.rows_of(rows), rows.schema)
 
     def fetch(self, label: str, build: Build) -> pa.Table:
         """The rows of a query."""
-        query, schema = self._known.compile(label, build, compile_query)
-        return query(self.backend).to_arrow(schema)
+        rows, schema = self._run(label, build)
+        return rows.to_arrow(schema)
 
     def fetch_columns(self, label: str, build: Build) -> Columns:
-        """The rows of a query, whose columns are arrays without being Arrow's before."""
-        query, schema = self._known.compile(label, build, compile_query)
-        columns = query(self.backend).columns
-        return {one.name: column_of_list(columns[one.name], one.type) for one in schema}
+        """The rows of a query, whose columns need not be Arrow's before they are arrays."""
+        rows, schema = self._run(label, build)
+        return rows.to_columns(schema)
 
     def drop(self, *labels: str) -> None:
         """Lets go of tables that later queries do not read."""
@@ -77,6 +73,10 @@ class PythonQueryRunner(QueryRunner):
         for label in self._tables:
             self.backend.tables.pop(self.table_name(label), None)
         self._tables.clear()
+
+    def _run(self, label: str, build: Build) -> tuple[ListTable, pa.Schema]:
+        query, schema = self._known.compile(label, build, self.backend.compile)
+        return query(self.backend), schema
 
     def _hold(self, label: str, rows: ListTable, schema: pa.Schema) -> ir.Table:
         name, expressions = self.table_name(label), self.backend.expressions

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-Places: TypeAlias = Sequence[int]
+from ..columns import Columns, column_of_list
+
+Places: TypeAlias = Sequence[int] | NDArray[np.int64]
 """Places of rows; -1 stands for a row of nulls. A range is of the first rows."""
 
 
@@ -90,6 +94,14 @@ class ListTable:
         """The same as Arrow has it."""
         arrays = [pa.array(self.columns[one.name], one.type) for one in schema]
         return pa.table(arrays, schema=schema)
+
+    def to_columns(self, schema: pa.Schema) -> Columns:
+        """The columns as arrays."""
+        return {one.name: column_of_list(self.columns[one.name], one.type) for one in schema}
+
+    def values(self, name: str) -> list[Any]:
+        """The values of a column."""
+        return self.columns[name]
 
 
 def list_table(size: int, columns: Mapping[str, list[Any]]) -> ListTable:
