@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .arrow import ARROW
 from .duckdb import DuckDBQueryRunner
 from .python import PYTHON, PythonQueryRunner
 from .query_runner import QueryRunner
@@ -12,6 +13,7 @@ from .spark import SparkQueryRunner
 
 QUERY_RUNNERS: Mapping[str, type[QueryRunner]] = {
     "duckdb": DuckDBQueryRunner, "pyspark": SparkQueryRunner, PYTHON: PythonQueryRunner,
+    ARROW: PythonQueryRunner,
 }  # fmt: skip
 """By the backend's name; what differs between engines is in these classes and nowhere else."""
 

@@ -36,8 +36,9 @@ class QueryRunner(ABC):
         backend: the engine, as Ibis or `PythonEngine` has it.
         cache_key: of everything that shapes the queries; the same key and label, the same query.
         table_prefix: of the names of kept tables.
-        runs_in_process: small queries are answered at once, so that few groups are looked up
-            instead of scanned for, and what is kept is asked where it is.
+        runs_in_process: small queries are answered at once, so that what is kept is asked where it
+            is.
+        max_looked_up: so many groups are looked up, more are scanned for.
         bounds_memory: it adds all groups up in the memory of this process, a portion at a time.
         prefers_sorting: it finds repeated values faster by sorting than by grouping them.
         shares_columns: of a kept table it makes only the columns that are read, each once for all
@@ -45,6 +46,7 @@ class QueryRunner(ABC):
     """
 
     runs_in_process: ClassVar[bool] = True
+    max_looked_up: ClassVar[int] = 64
     bounds_memory: ClassVar[bool] = False
     prefers_sorting: ClassVar[bool] = False
     shares_columns: ClassVar[bool] = False

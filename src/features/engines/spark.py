@@ -22,6 +22,7 @@ class SparkQueryRunner(QueryRunner):
     """Queries of Spark, built for each run: the cut-off in them is a literal."""
 
     runs_in_process: ClassVar[bool] = False
+    max_looked_up: ClassVar[int] = 0
 
     _tables: dict[str, ir.Table] = field(default_factory=dict)
 

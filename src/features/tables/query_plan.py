@@ -25,8 +25,6 @@ from .group_features import group_features
 from .lookup import GroupLookup, look_up_groups
 from .member_signals import member_rows, people_at, reads_contact_history, rows_of_people
 
-MAX_LOOKUP_GROUPS = 64  # groups; this many are looked up, more are scanned for
-
 
 @dataclass(frozen=True)
 class QueryPlan:
@@ -152,7 +150,7 @@ def open_query_plan(
         prefix,
     )
     query_runner = open_query_runner(source.backend, repr(cache_key), prefix)
-    is_lookup = only is not None and len(only) <= MAX_LOOKUP_GROUPS and query_runner.runs_in_process
+    is_lookup = only is not None and len(only) <= query_runner.max_looked_up
     source.open_cutoffs.append(as_of)
     try:
         with query_runner.lookup() if is_lookup else nullcontext():

@@ -12,8 +12,9 @@ import ibis.expr.operations as ops
 import mqbg.features
 import pyarrow as pa
 import pytest
+from mqbg.features.engines.arrow import ArrowEngine
 from mqbg.features.engines.open_query_runner import open_query_runner
-from mqbg.features.engines.python import PythonEngine, list_table_from_arrow
+from mqbg.features.engines.python import PythonEngine
 from mqbg.features.engines.query_runner import MAX_CACHED_CATALOGUES
 from mqbg.support.disk_cache import CACHE_VARIABLE
 
@@ -31,13 +32,20 @@ def duckdb_backend():
     return backend, backend.create_table("given", ROWS)
 
 
-def python_backend():
-    engine = PythonEngine({"given": list_table_from_arrow(ROWS)})
+def python_backend(engine=None):
+    engine = engine or PythonEngine()
+    engine.tables["given"] = engine.rows_of(ROWS)
     columns = ibis.Schema.from_pyarrow(ROWS.schema)
     return engine, ops.DatabaseTable("given", columns, engine).to_expr()
 
 
-@pytest.fixture(params=[duckdb_backend, python_backend], ids=["duckdb", "python"])
+def arrow_backend():
+    return python_backend(ArrowEngine())
+
+
+@pytest.fixture(
+    params=[duckdb_backend, python_backend, arrow_backend], ids=["duckdb", "python", "arrow"]
+)
 def opened(request):
     backend, given = request.param()
     yield backend, given
@@ -145,7 +153,8 @@ def test_duckdb_plans_with_all_its_rules_again_after_a_lookup():
 
 
 def test_a_backend_that_no_class_is_for_is_refused_by_name():
-    with pytest.raises(ValueError, match="expected a backend duckdb or pyspark or python, got 'x'"):
+    known = "duckdb or pyspark or python or arrow"
+    with pytest.raises(ValueError, match=f"expected a backend {known}, got 'x'"):
         open_query_runner(SimpleNamespace(name="x"), "key")
 
 
@@ -154,8 +163,9 @@ def test_what_differs_between_engines_is_asked_in_their_classes_alone():
     asking = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*.py")
-        if re.search(r"backend\.name|\bDUCKDB\b|\bPYTHON\b", path.read_text(encoding="utf-8"))
+        if re.search(r"backend\.name|\b(DUCKDB|PYTHON|ARROW)\b", path.read_text(encoding="utf-8"))
     }
     assert asking == {
         "engines/open_query_runner.py", "engines/python/__init__.py", "engines/python/engine.py",
+        "engines/arrow/__init__.py", "engines/arrow/engine.py",
     }  # fmt: skip

@@ -30,6 +30,7 @@ class PythonQueryRunner(QueryRunner):
     """Queries of a `PythonEngine`, compiled once for every source and cut-off."""
 
     shares_columns: ClassVar[bool] = True
+    max_looked_up: ClassVar[int] = 1_000  # it holds no others than those asked for
 
     backend: PythonEngine
     _tables: set[str] = field(default_factory=set)  # labels of those kept
