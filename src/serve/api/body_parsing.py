@@ -26,8 +26,12 @@ MAX_KEYS = 200  # of an object: tables have fewer columns, and a body fewer tabl
 
 # What no name, title or answer holds: control characters but tab and new lines, lone surrogates.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-MAY_ESCAPE_CONTROL = re.compile(r"\\(?:[bf]|u(?:00(?:[0189]|7[fF])|[dD][89a-fA-F]))")
+ESCAPED_CONTROL = r"\\(?:[bf]|u00(?:[0189]|7[fF]))"
+MAY_ESCAPE_CONTROL = re.compile(rf"{ESCAPED_CONTROL}|\\u[dD][89a-fA-F]")
 """Escapes of JSON that may stand for such a character."""
+
+RAW_CONTROL_CHARACTERS = re.compile(rb"\xc2[\x80-\x9f]")
+"""In UTF-8, those beyond ASCII."""
 
 _CONTAINERS = frozenset((dict, list))
 
@@ -105,7 +109,7 @@ def parse_body(body: bytes, settings: ApiSettings) -> dict[str, Any]:
         )
     if shape.depth > max_depth:
         raise _too_deep(max_depth)
-    _require_no_control_characters(text, root)
+    _require_no_control_characters(body, text, root)
     return root
 
 
@@ -253,17 +257,18 @@ def _too_deep(limit: int) -> HttpProblem:
     )
 
 
-def _require_no_control_characters(text: str, root: dict[str, Any]) -> None:
+def _require_no_control_characters(body: bytes, text: str, root: dict[str, Any]) -> None:
     """Refuses control characters, in texts and keys.
 
     Where neither the body holds one nor an escape that may stand for one, no value does: the values
     are looked at one by one only where that cannot be said.
 
     Args:
-        text: that was JSON, so that no text in it holds a character below the blank.
+        body: that was JSON, so that no text in it holds a character below the blank.
+        text: of the body.
         root: what it says.
     """
-    if not MAY_ESCAPE_CONTROL.search(text) and not _holds_control_characters(text):
+    if not MAY_ESCAPE_CONTROL.search(text) and not holds_control_characters(body):
         return
     level: list[Any] = [root]
     while level:
@@ -282,7 +287,6 @@ def _require_no_control_characters(text: str, root: dict[str, Any]) -> None:
         ]
 
 
-def _holds_control_characters(text: str) -> bool:
-    if text.isascii():
-        return "\x7f" in text
-    return not text.isprintable() and CONTROL_CHARACTERS.search(text) is not None
+def holds_control_characters(body: bytes) -> bool:
+    """Whether the text of a body, in UTF-8, has one of those that JSON takes as they are."""
+    return b"\x7f" in body or RAW_CONTROL_CHARACTERS.search(body) is not None

@@ -59,10 +59,16 @@ class ValueConverter:
             for column in filter(_is_timestamp, TABLES[name].columns):
                 column_texts = rows.columns[column.name]
                 texts.update(dict.fromkeys(text for text in column_texts if text is not None))
-        instants = self._convert_times(connection, list(texts))
+        instants = self.convert_times(connection, list(texts))
         return {name: _convert_rows(TABLES[name], rows, instants) for name, rows in tables.items()}
 
-    def _convert_times(self, connection: Any, texts: list[str]) -> Instants:
+    def convert_times(self, connection: Any, texts: list[str]) -> Instants:
+        """What texts of times say.
+
+        Args:
+            connection: of DuckDB, in UTC.
+            texts: each once.
+        """
         originals: dict[str | None, str | None] = {}
         values: list[Any] | None = _parse_canonical_times(texts)
         if values is None:
@@ -71,7 +77,11 @@ class ValueConverter:
             )
             if None in values:
                 given = _evaluate_in_duckdb(connection, str(self._time_conversion.original), texts)
-                originals = dict(zip(texts, given, strict=True))
+                originals = {
+                    text: original
+                    for text, value, original in zip(texts, values, given, strict=True)
+                    if value is None
+                }
         return {None: None, **dict(zip(texts, values, strict=True))}, originals
 
 

@@ -118,7 +118,7 @@ def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupT
     for key, table in SINGLE_ROW_KEYS.items():
         rows[table].append(_require_object(body[key], key))
     for key, table in ROW_LIST_KEYS.items():
-        rows[table] += _require_rows(body.get(key), key, _row_limit(table, settings))
+        rows[table] += _require_rows(body.get(key), key, row_limit(table, settings))
     given = {name: _given_columns(rows[name]) for name in BODY_TABLES}
     return GroupTables(
         as_of,
@@ -253,7 +253,8 @@ def _require_keys(body: Mapping[str, Any]) -> None:
         )
 
 
-def _row_limit(table: str, settings: ApiSettings) -> int:
+def row_limit(table: str, settings: ApiSettings) -> int:
+    """How many rows of a table a key may have."""
     limits = {"members": settings.max_members, "activities": settings.max_activities}
     return limits.get(table, settings.max_rows)
 

@@ -74,7 +74,7 @@ def merge_groups(groups: Sequence[GroupTables]) -> MergedGroups:
     Args:
         groups: of one cut-off, one of `mergeable_runs`.
     """
-    marks = tuple(f"{MARKS[0]}{number:03}{MARKS[1]}" for number in range(len(groups)))
+    marks = group_marks(len(groups))
     tables = {name: _merge_table(name, groups, marks) for name in BODY_TABLES}
     ids = tuple(mark + group.group_id for mark, group in zip(marks, groups, strict=True))
     populations = [
@@ -85,15 +85,24 @@ def merge_groups(groups: Sequence[GroupTables]) -> MergedGroups:
     return MergedGroups(groups[0].as_of, marks, ids, tables, populations)
 
 
+def group_marks(count: int) -> tuple[str, ...]:
+    """What is put before the ids of each of some groups."""
+    return tuple(f"{MARKS[0]}{number:03}{MARKS[1]}" for number in range(count))
+
+
+def is_marked(column: str) -> bool:
+    """Whether a column holds ids that are told apart by a mark."""
+    return column.endswith("_id") and column != SOLUTION_ID
+
+
 def _merge_table(name: str, groups: Sequence[GroupTables], marks: Sequence[str]) -> ListTable:
     parts = [group.tables[name] for group in groups]
     if name == SOLUTIONS:
         return _merge_solutions(parts)
     columns = {}
     for column in TABLES[name].columns:
-        marked = column.name.endswith("_id") and column.name != SOLUTION_ID
         values = [part.columns[column.name] for part in parts]
-        if marked:
+        if is_marked(column.name):
             distinct = [group.distinct_ids[name, column.name] for group in groups]
             values = _mark_columns(column, values, distinct, marks)
         columns[column.name] = list(chain.from_iterable(values))

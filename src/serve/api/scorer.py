@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,28 +11,38 @@ from typing import Any
 from ...contract import LATEST, BadInput
 from ...explain.language import Language, load_language
 from ...explain.shapley.valuation import with_compiled_trees
+from ...features.engines.arrow import ArrowEngine
 from ...features.tables.feature_source import prepare_source
 from ...model.bundle import Bundle
 from ...model.registry import RegisteredBundle
 from ...settings import Settings
+from ...source import Source
 from ..batch.score_tables import SCORE_SCHEMAS
 from ..batch.scoring import ScoreRows, score
 from .body_parsing import parse_body
+from .checked_tables import CheckedTables
+from .examples import REQUEST
 from .group_tables import (
     GROUPS_KEY,
+    OPTION_KEYS,
     GroupTables,
     parse_group_list,
     parse_group_tables,
 )
+from .listed_groups import ListedGroups, read_listed_groups
 from .merged_groups import merge_groups, mergeable_runs
 from .problem_details import HttpProblem
 from .request_tables import RequestTables
 from .responses import encode_json, instant_text
-from .unknown_names import name_warnings
+from .split_body import begins_with_groups
+from .unknown_names import list_warnings, name_warnings
 
 ScoreResponse = dict[str, Any]
 Rows = Mapping[str, list[dict[str, Any]]]
 """Rows of the tables of a run, by name."""
+
+LONG_BODY_BYTES = 1_000_000
+"""From about this length on, some 25 groups, a list is read and scored faster by columns."""
 
 OVERFLOW_DETAIL = (
     "expected amounts and durations that can be added up, got one that is too large; check its unit"
@@ -76,6 +87,7 @@ class Scorer:
         """
         self._settings = settings
         self._request_tables = RequestTables()
+        self._listed_tables = CheckedTables(ArrowEngine())
 
     def close(self) -> None:
         """Lets go of the engine."""
@@ -91,6 +103,8 @@ class Scorer:
         Raises:
             HttpProblem: 422 for what is neither, or for one group that cannot be scored.
         """
+        if begins_with_groups(body):
+            return list_answer(self.score_list(body, model), model)
         root = parse_body(body, self._settings.api)
         if GROUPS_KEY in root:
             return list_answer(self._score_groups(root, model), model)
@@ -107,22 +121,60 @@ class Scorer:
         Raises:
             HttpProblem: 422 for another body.
         """
+        if len(body) >= LONG_BODY_BYTES and (listed := self._read_listed_groups(body)):
+            return self._score_listed(listed, model)
         return self._score_groups(parse_body(body, self._settings.api), model)
+
+    def warm_up(self, model: RegisteredBundle) -> None:
+        """Scores the example of the API's description, by itself and as a list.
+
+        What is compiled or read once is so from then on.
+
+        Args:
+            model: of `prepare_for_serving`.
+        """
+        with suppress(HttpProblem):  # a model of other words may refuse the example
+            self.score_body(encode_json(REQUEST), model)
+            group = {key: part for key, part in REQUEST.items() if key not in OPTION_KEYS}
+            example = encode_json({"as_of": REQUEST["as_of"], GROUPS_KEY: [group]})
+            if listed := self._read_listed_groups(example):
+                self._score_listed(listed, model)
+
+    def _read_listed_groups(self, body: bytes) -> ListedGroups | None:
+        convert_times = self._request_tables.convert_times
+        return read_listed_groups(body, self._settings.api, convert_times)
+
+    def _score_listed(self, listed: ListedGroups, model: RegisteredBundle) -> list[bytes]:
+        """As `_score_groups`, all of them together."""
+        language = self._language(listed.language)
+        source = self._listed_tables.open_source(listed.tables, listed.populations)
+        try:
+            scored = self._score_source(source, listed.as_of, listed.ids, model, language)
+        except HttpProblem:  # of one of them: each is looked at by itself
+            groups = [listed.group_tables(place) for place in range(len(listed.group_ids))]
+            return self._score_all(groups, model, language)
+        warnings = list_warnings(listed, model.bundle)
+        return _marked_answers(scored, listed.as_of, listed.marks, listed.ids, warnings, model)
 
     def _score_groups(self, root: Mapping[str, Any], model: RegisteredBundle) -> list[bytes]:
         """One answer for each group, in their order: its scores, or why it has none."""
         requests = parse_group_list(root, self._settings.api)
         groups = [request for request in requests if isinstance(request, GroupTables)]
-        language = self._language(root.get("language"))
-        answers: dict[int, bytes] = {}
-        for run_places in mergeable_runs(groups):
-            run = [groups[place] for place in run_places]
-            answers |= zip(run_places, self._score_run(run, model, language), strict=True)
-        scored = iter(answers[place] for place in range(len(groups)))
+        scored = iter(self._score_all(groups, model, self._language(root.get("language"))))
         return [
             next(scored) if isinstance(request, GroupTables) else _refusal(request)
             for request in requests
         ]
+
+    def _score_all(
+        self, groups: Sequence[GroupTables], model: RegisteredBundle, language: Language
+    ) -> list[bytes]:
+        """One answer for each group that could be read, as many of them together as can be."""
+        answers: dict[int, bytes] = {}
+        for run_places in mergeable_runs(groups):
+            run = [groups[place] for place in run_places]
+            answers |= zip(run_places, self._score_run(run, model, language), strict=True)
+        return [answers[place] for place in range(len(groups))]
 
     def _score_run(
         self, run: list[GroupTables], model: RegisteredBundle, language: Language
@@ -150,25 +202,17 @@ class Scorer:
         ids = {
             marked: request.group_id for marked, request in zip(merged.group_ids, run, strict=True)
         }
-        scored = self._score_tables(tables, ids, model, language)
-        rows = _rows_by_group(scored, merged.as_of)
-        answers = []
-        for request, group_id, mark in zip(run, merged.group_ids, merged.marks, strict=True):
-            own = rows.get(group_id)
-            if own is None:
-                answers.append(_refusal(_not_open(request.as_of, model.bundle)))
-            else:
-                own["scores"][0]["rank"] = 1  # among those scored together, of which it knows none
-                answer = score_response(own, model, name_warnings(request, model.bundle))
-                answers.append(encode_json(answer).replace(mark.encode(), b""))
-        return answers
+        source = self._request_tables.open_source(tables)
+        scored = self._score_source(source, merged.as_of, ids, model, language)
+        warnings = [name_warnings(request, model.bundle) for request in run]
+        return _marked_answers(scored, merged.as_of, merged.marks, ids, warnings, model)
 
     def _score_one(
         self, request: GroupTables, model: RegisteredBundle, language: Language
     ) -> ScoreResponse:
         ids = {request.group_id: request.group_id}
-        scored = self._score_tables(request, ids, model, language)
-        as_of = request.as_of
+        source, as_of = self._request_tables.open_source(request), request.as_of
+        scored = self._score_source(source, as_of, ids, model, language)
         return score_response(
             _json_rows(scored, as_of), model, name_warnings(request, model.bundle)
         )
@@ -180,43 +224,61 @@ class Scorer:
         except BadInput as error:
             raise HttpProblem(422, f"language: {error}") from None
 
-    def _score_tables(
+    def _score_source(
         self,
-        request: GroupTables,
+        source: AbstractContextManager[Source],
+        as_of: datetime,
         ids: Mapping[str, str],
         model: RegisteredBundle,
         language: Language,
     ) -> ScoreRows:
-        """Scores groups; `ids` are those in the tables, and what their senders call them."""
+        """Scores groups; `ids` are those in the tables, and what their senders call them.
+
+        Raises:
+            HttpProblem: 422 where a row breaks the contract, and where none of them is open.
+        """
+        bundle = model.bundle
         try:
-            return self._score_checked_tables(request, ids, model, language)
+            with source as opened:
+                features = prepare_source(opened, bundle.settings)
+                try:
+                    return score(
+                        features,
+                        bundle,
+                        as_of,
+                        model_version=model.version,
+                        language=language,
+                        group_ids=list(ids),
+                        stream_ids=ids,
+                    )
+                except BadInput:
+                    raise _not_open(as_of, bundle) from None
+                finally:
+                    features.query_runner.release()
         except OverflowError:
             raise HttpProblem(422, OVERFLOW_DETAIL) from None
 
-    def _score_checked_tables(
-        self,
-        request: GroupTables,
-        ids: Mapping[str, str],
-        model: RegisteredBundle,
-        language: Language,
-    ) -> ScoreRows:
-        bundle = model.bundle
-        with self._request_tables.open_source(request) as source:
-            source_features = prepare_source(source, bundle.settings)
-            try:
-                return score(
-                    source_features,
-                    bundle,
-                    request.as_of,
-                    model_version=model.version,
-                    language=language,
-                    group_ids=list(ids),
-                    stream_ids=ids,
-                )
-            except BadInput:
-                raise _not_open(request.as_of, bundle) from None
-            finally:
-                source_features.query_runner.release()
+
+def _marked_answers(
+    scored: ScoreRows,
+    as_of: datetime,
+    marks: Sequence[str],
+    ids: Mapping[str, str],
+    warnings: Sequence[Sequence[str]],
+    model: RegisteredBundle,
+) -> list[bytes]:
+    """The answers to groups that were scored together, without the marks of their ids."""
+    rows = _rows_by_group(scored, as_of)
+    answers = []
+    for group_id, mark, of_group in zip(ids, marks, warnings, strict=True):
+        own = rows.get(group_id)
+        if own is None:
+            answers.append(_refusal(_not_open(as_of, model.bundle)))
+        else:
+            own["scores"][0]["rank"] = 1  # among those scored together, of which it knows none
+            answer = score_response(own, model, of_group)
+            answers.append(encode_json(answer).replace(mark.encode(), b""))
+    return answers
 
 
 def _refusal(problem: HttpProblem) -> bytes:

@@ -36,6 +36,11 @@ _TAIL = re.compile(
 MAX_TAIL = 300  # bytes, in which the end of the list is looked for
 
 
+def begins_with_groups(body: bytes) -> bool:
+    """Whether a body is seen to have a list of groups before it is parsed."""
+    return _HEAD.match(body) is not None
+
+
 def split_body(body: bytes, parts: int) -> list[bytes]:
     """Bodies of about one length, whose groups are those of the body in their order.
 

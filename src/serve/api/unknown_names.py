@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+import pyarrow.compute as pc
+
 from ...contract import TABLES
 from ...model.bundle import Bundle
 from ...model.data_fit import request_warnings
@@ -12,6 +14,8 @@ from ...model.known_names import shortened
 from ...settings import to_instant
 from ...settings.field_types import nearest
 from .group_tables import KEYS, GroupTables
+from .listed_groups import ListedGroups
+from .merged_groups import is_marked
 
 MAX_WARNINGS = 20  # of one group
 
@@ -35,6 +39,31 @@ def name_warnings(group: GroupTables, bundle: Bundle) -> list[str]:
         columns["activities"] = {"kind": _kinds_before(group)}
         unknown = request_warnings(columns, bundle)
     return [*warnings, *unknown][:MAX_WARNINGS]
+
+
+def list_warnings(listed: ListedGroups, bundle: Bundle) -> list[list[str]]:
+    """The same of each group of a list, whose columns are all of the contract.
+
+    Where nothing is unknown in all of them together, nothing is in any.
+
+    Args:
+        listed: the groups.
+        bundle: the model.
+    """
+    columns = {
+        name: {
+            column.name: pc.unique(rows.columns[column.name]).to_pylist()
+            for column in TABLES[name].columns
+            if column.dtype == "string" and not is_marked(column.name)
+        }
+        for name, rows in listed.tables.items()
+    }
+    together = list(request_warnings(columns, bundle))
+    if not together:
+        return [[] for _group in listed.group_ids]
+    return [
+        name_warnings(listed.group_tables(place), bundle) for place in range(len(listed.group_ids))
+    ]
 
 
 def _kinds_before(group: GroupTables) -> list[str | None]:

@@ -29,11 +29,9 @@ from ...model.registry import RegisteredBundle
 from ...settings import Settings
 from ...support.garbage import search_seldom
 from .body_parsing import require_few_values
-from .examples import REQUEST
 from .group_tables import MAX_GROUPS
 from .middleware import RemoteFailure, traceback_location
 from .problem_details import HttpProblem
-from .responses import encode_json
 from .scorer import Scorer, list_answer, prepare_for_serving
 from .split_body import split_body
 from .workers import RETRY_SECONDS, THREADS_PER_REQUEST, WorkerPool, WorkerThreads
@@ -264,28 +262,28 @@ def _end_with_server() -> NoReturn:
 
 
 def _warm_up() -> None:
-    """Scores the example of the API's description: what is compiled or read once is, from then."""
-    _score_body(encode_json(REQUEST), warming_up=True)
+    """Makes what is made once.
+
+    Raises:
+        RemoteFailure: an error that nobody expected.
+    """
+    with _prepared() as (scorer, model):
+        scorer.warm_up(model)
     # What is there by now stays: a search for garbage that looks through it costs a tenth.
     gc.collect()
     gc.freeze()
     search_seldom()
 
 
-def _score_body(body: bytes, *, warming_up: bool = False) -> bytes:
+def _score_body(body: bytes) -> bytes:
     """Scores a body in a process that `_begin` prepared.
 
     Raises:
         HttpProblem: as `Scorer.score_body`.
         RemoteFailure: an error that nobody expected.
     """
-    try:
-        with _prepared() as (scorer, model):
-            return scorer.score_body(body, model)
-    except HttpProblem:
-        if warming_up:  # a model of other words may refuse the example
-            return b""
-        raise
+    with _prepared() as (scorer, model):
+        return scorer.score_body(body, model)
 
 
 def _score_list(body: bytes) -> list[bytes]:

@@ -1,4 +1,7 @@
-"""`POST /v1/score` with several groups: each is answered as if it had been sent alone."""
+"""`POST /v1/score` with several groups: each is answered as if it had been sent alone.
+
+Short lists are scored over lists of values, long ones by columns: here each is in both ways.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,29 @@ import copy
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from mqbg.serve.api import merged_groups
+from mqbg.serve.api import merged_groups, scorer
 from mqbg.serve.api.examples import REQUEST
 from mqbg.serve.api.group_tables import parse_group_tables
+from mqbg.serve.api.listed_groups import read_listed_groups
 from mqbg.serve.api.openapi import scores_answer_schema, scores_body_schema
 from mqbg.settings import ApiSettings
 
 SEED = 5
 AS_OF = REQUEST["as_of"]
+
+
+@pytest.fixture(autouse=True, params=[0, 2**40], ids=["by columns", "by rows"])
+def by_columns(request, monkeypatch):
+    """What was read by columns, or not; nothing where all bodies are short."""
+    found = []
+
+    def read(*arguments):
+        found.append(read_listed_groups(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(scorer, "LONG_BODY_BYTES", request.param)
+    monkeypatch.setattr(scorer, "read_listed_groups", read)
+    return found if request.param == 0 else None
 
 
 def listed(body):
@@ -37,12 +55,15 @@ def variant(**changes):
     return body
 
 
-def test_groups_of_a_world_are_answered_as_alone_to_the_bit(client, posted, scored, body_of):
+def test_groups_of_a_world_are_answered_as_alone_to_the_bit(
+    client, posted, scored, body_of, by_columns
+):
     ids = scored.scores["group_id"].to_pylist()
     chosen = np.random.default_rng(SEED).choice(ids, 12, replace=False).tolist()
     bodies = [body_of(group_id) for group_id in chosen]
     alone = [posted(client, body).json() for body in bodies]
     assert together(client, posted, bodies) == alone
+    assert by_columns is None or [one is not None for one in by_columns] == [True]
 
 
 def test_equal_ids_of_different_groups_are_different_things(client, posted):
@@ -120,6 +141,25 @@ def test_one_that_cannot_be_scored_says_why_and_keeps_none_of_the_others(client,
         alone = posted(client, body).json()
         assert answer == ({"error": alone["detail"]} if "detail" in alone else alone)
     assert ["error" in answer for answer in answers] == [False, True, True, True, True, False]
+
+
+def test_a_row_that_breaks_the_contract_refuses_its_own_group(client, posted, by_columns):
+    bodies = [REQUEST, variant(members={"contact_id": "nobody"}), REQUEST]
+    answers = together(client, posted, bodies)
+    assert answers == [
+        posted(client, REQUEST).json(),
+        {"error": posted(client, bodies[1]).json()["detail"]},
+        posted(client, REQUEST).json(),
+    ]
+    assert by_columns is None or [one is not None for one in by_columns] == [True]
+
+
+def test_a_name_that_the_model_does_not_know_is_told_of_its_own_group(client, posted, by_columns):
+    bodies = [REQUEST, variant(members={"role": "bayer"}), REQUEST]
+    answers = together(client, posted, bodies)
+    assert ["bayer" in str(answer["warnings"]) for answer in answers] == [False, True, False]
+    assert answers == [posted(client, body).json() for body in bodies]
+    assert by_columns is None or [one is not None for one in by_columns] == [True]
 
 
 def test_a_run_is_as_long_as_a_lookup_and_parts_at_a_solution_that_differs(monkeypatch):
