@@ -1,6 +1,6 @@
-"""What operations of an expression mean, for the two engines that are compiled from them.
+"""What operations of an expression mean, for the engines that are compiled from them.
 
-Both read the same graph. What the operation is, which cast or rounding is meant and what its
+All read the same graph. What the operation is, which cast or rounding is meant and what its
 constants are is decided here; how null is carried is each engine's own.
 """
 

@@ -14,7 +14,7 @@ from mqbg.contract import TABLES, schema
 from mqbg.features import feature_table, prepare_source
 from mqbg.features.declare.catalogue import build_catalogue
 from mqbg.features.declare.vocabulary import find_vocabulary
-from mqbg.features.engines.arrow import ArrowEngine
+from mqbg.features.engines.arrow import ArrowEngine, columns, joins
 from mqbg.features.engines.python import PythonEngine, compile_query, list_table_from_arrow
 from mqbg.features.tables.feature_table import open_snapshot
 from mqbg.settings import Settings
@@ -136,7 +136,7 @@ ROWS = st.lists(
         {
             "key": st.none() | st.sampled_from("abc"),
             "whole": st.none() | st.integers(-100, 100),
-            "number": st.none() | st.integers(-40, 40).map(lambda n: n / 8),
+            "number": st.none() | st.just(-0.0) | st.integers(-40, 40).map(lambda n: n / 8),
             "at": st.none() | INSTANTS,
         }
     ),
@@ -242,6 +242,31 @@ def _logic_of_an_outer_join(left, right):
     )
 
 
+def _of_two_zeros(left, right):
+    """0.0 and -0.0 are one value, whichever stands for both."""
+    zero = left.number.isin([0.0, 0.5])
+    flagged = left.mutate(zero=zero, place=left.number.cases((0.0, 1), (-0.5, 2), else_=3))
+    by_number = flagged.group_by("number", "zero", "place").agg(rows=flagged.count())
+    pairs = left.join(right.select("number"), "number").group_by("key").agg(rows=ibis._.count())
+    found = left.filter(left.number.isin(right.number)).group_by("key").agg(rows=ibis._.count())
+    return ibis.union(
+        by_number.select(ibis.literal("number").name("key"), "rows"), ibis.union(pairs, found)
+    )
+
+
+def _beyond_exact(left, _right):
+    """Whole numbers that are no doubles, and numbers that Ibis calls whole."""
+    large = left.whole + 2**53 + 1
+    return left.select(
+        half=large / 2,
+        between=large.between(left.number, 2.0**60),
+        chosen=(left.whole > 0).ifelse(left.whole, 2.5),
+        late=left.at.epoch_seconds() > 0.5,
+        same=left.at.epoch_seconds() == left.at.epoch_seconds(),
+        greatest=ibis.greatest(left.whole > 1, left.number > 1),
+    )
+
+
 QUERIES = {
     "select": _selected,
     "select of two columns": _of_two_columns,
@@ -279,6 +304,11 @@ QUERIES = {
     ),
     "group what is never null": lambda left, _right: left.group_by("key").agg(
         any=left.number.isnull().any(), total=left.whole.fill_null(1).sum()
+    ),
+    "two zeros": _of_two_zeros,
+    "beyond exact": _beyond_exact,
+    "join on a day": lambda left, right: left.select("key", day=left.at.date()).join(
+        right.select(number="number", day=right.at.date()), "day"
     ),
     "logic": lambda left, _right: _logic(left),
     "logic of an outer join": lambda left, right: _logic_of_an_outer_join(left, right),
@@ -341,3 +371,17 @@ def test_an_operation_without_a_rule_is_refused():
     table = ops.DatabaseTable("t", ibis.schema({"key": "string"}), PythonEngine()).to_expr()
     with pytest.raises(TypeError, match="plain Python has a rule for, got Uppercase"):
         compile_query(table.select(upper=table.key.upper()))
+
+
+@pytest.mark.parametrize("limit", [(columns, "MAX_TEXT_BYTES"), (joins, "MAX_ROWS")])
+def test_rows_that_a_join_repeats_are_refused_beyond_a_limit(limit, monkeypatch):
+    table = pa.table({"key": ["a"] * 30, "text": ["x" * 10] * 30})
+    engine = ArrowEngine()
+    engine.tables["t"] = engine.rows_of(table)
+    rows = ops.DatabaseTable("t", ibis.Schema.from_pyarrow(table.schema), engine).to_expr()
+    query = engine.compile(rows.join(rows.view().select("key"), "key").select("text"))
+    monkeypatch.setattr(*limit, 30 * 30 * 10)
+    assert query(engine).to_arrow(pa.schema({"text": pa.string()})).num_rows == 30 * 30
+    monkeypatch.setattr(*limit, 30 * 30 - 1)
+    with pytest.raises(OverflowError, match="of at most 899"):
+        query(engine).to_arrow(pa.schema({"text": pa.string()}))

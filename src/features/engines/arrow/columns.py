@@ -19,6 +19,10 @@ from ..columns import Columns, columns_of_arrow
 from ..python.rows import ListTable, Places, are_all
 from ..python.values import Function
 
+MAX_TEXT_BYTES = 2**25
+"""Of a column whose values are copied: some ten times as many as 500 groups have. A list would hold
+one text for all rows that have it."""
+
 Column = Any
 """A `pa.Array`, or a list of what `arrow_type` has no type for."""
 
@@ -40,7 +44,12 @@ def to_column(values: list[Any], kind: pa.DataType | None) -> Column:
     Raises:
         OverflowError: a whole number is too great for 64 bits.
     """
-    return values if kind is None else pa.array(values, kind)
+    if kind is None:
+        return values
+    try:
+        return pa.array(values, kind)
+    except pa.ArrowInvalid:  # Ibis calls some numbers whole that have a fraction
+        return pa.array(values, pa.float64())
 
 
 def to_list(column: Column) -> list[Any]:
@@ -92,7 +101,25 @@ def _indices(places: Places) -> pa.Array:
 def _take(column: Column, places: Places, indices: pa.Array) -> Column:
     if isinstance(column, list):
         return [None if place < 0 else column[place] for place in places]
+    if pa.types.is_string(column.type):
+        _require_little_text(column, indices)
     return _TAKE.call([column, indices], _UNCHECKED)
+
+
+def _require_little_text(texts: pa.Array, indices: pa.Array) -> None:
+    """Refuses to copy so much that Arrow's offsets, which it does not check, might not hold it.
+
+    Raises:
+        OverflowError: what is taken would be longer.
+    """
+    data = texts.buffers()[2]
+    if data is None or data.size * len(indices) <= MAX_TEXT_BYTES:
+        return
+    lengths = pc.binary_length(texts)
+    if (pc.max(lengths).as_py() or 0) * len(indices) <= MAX_TEXT_BYTES:
+        return
+    if (pc.sum(_TAKE.call([lengths, indices], _UNCHECKED)).as_py() or 0) > MAX_TEXT_BYTES:
+        raise OverflowError(f"expected columns of at most {MAX_TEXT_BYTES:,} bytes of text")
 
 
 _TAKE = pc.get_function("array_take")  # asked without looking it up, in half of the time
@@ -122,6 +149,11 @@ def mask_of(condition: pa.Array) -> NDArray[np.bool_]:
         condition = condition.fill_null(False)
     mask: NDArray[np.bool_] = condition.to_numpy(zero_copy_only=False)
     return mask
+
+
+def key_of(column: pa.Array) -> pa.Array:
+    """A column by which equal values are found: of 0.0 and -0.0 Arrow makes two."""
+    return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column
 
 
 def numbers_of(column: pa.Array, missing: float) -> NDArray[Any]:

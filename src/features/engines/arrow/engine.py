@@ -14,6 +14,7 @@ from ..python.rows import ListTable
 from ..query_runner import CompiledCatalogues
 from . import primitives
 from .columns import ArrowRows, arrow_rows, pick
+from .groups import aggregate_all, aggregate_groups, group_rows
 from .joins import match_members, match_pairs, pick_left
 from .values import map_values
 
@@ -28,10 +29,10 @@ ARRAYS = Primitives(
     sort_rows=primitives.sort_rows,
     distinct_rows=primitives.distinct_rows,
     concatenate=primitives.concatenate,
-    group_rows=primitives.group_rows,
-    aggregate_groups=primitives.aggregate_groups,
-    aggregate_all=primitives.aggregate_all,
-    partition_rows=primitives.group_rows,
+    group_rows=group_rows,
+    aggregate_groups=aggregate_groups,
+    aggregate_all=aggregate_all,
+    partition_rows=group_rows,
     order_partitions=primitives.order_partitions,
     row_numbers=primitives.row_numbers,
     aggregate_partitions=primitives.aggregate_partitions,

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ..python.rows import ListTable, Places, are_all
 from ..python.values import Function
-from .columns import Column, numbers_of, to_list
+from .columns import Column, key_of, numbers_of, to_list
+
+MAX_ROWS = 2_000_000
+"""Of a join: some ten times as many as 500 groups have. A list holds one text for all of them."""
 
 Numbers: TypeAlias = NDArray[np.int64]
 """One for each row, the same for the same key; -1 where a part of the key is null, or unknown."""
@@ -31,6 +34,9 @@ def match_pairs(width: int, *, outer: bool) -> Function:
     Args:
         width: how many keys there are.
         outer: whether rows without a match stay.
+
+    Raises:
+        OverflowError: there are more rows than `MAX_ROWS`, once it is called.
     """
 
     def matched(_right: ListTable, *columns: Column) -> tuple[Places, Places]:
@@ -45,6 +51,8 @@ def match_pairs(width: int, *, outer: bool) -> Function:
         begins = np.cumsum(sizes) - sizes
         found = sizes[lefts]  # how many rows on the right each meets
         rows = np.maximum(found, 1) if outer else found
+        if rows.sum() > MAX_ROWS:
+            raise OverflowError(f"expected joins of at most {MAX_ROWS:,} rows")
         left_places = np.repeat(np.arange(len(lefts)), rows)
         within = np.arange(len(left_places)) - np.repeat(np.cumsum(rows) - rows, rows)
         has_match = np.repeat(found > 0, rows)
@@ -95,9 +103,18 @@ def _key_numbers(lefts: tuple[Column, ...], rights: tuple[Column, ...]) -> tuple
 def _numbers(left: Column, right: Column) -> tuple[Numbers, Numbers, int]:
     """A number for each value on the right, and on the left for those that are there too."""
     arrays = [one if isinstance(one, pa.Array) else pa.array(to_list(one)) for one in (left, right)]
-    if not arrays[0].type.equals(arrays[1].type):
-        arrays = [one.cast(pa.float64()) for one in arrays]
-    encoded = arrays[1].dictionary_encode()
-    found = pc.index_in(arrays[0], encoded.dictionary, skip_nulls=True)
+    lefts, rights = map(key_of, _of_one_type(*arrays))
+    encoded = rights.dictionary_encode()
+    found = pc.index_in(lefts, encoded.dictionary, skip_nulls=True)
     numbers = [numbers_of(one, -1).astype(np.int64) for one in (found, encoded.indices)]
     return numbers[0], numbers[1], len(encoded.dictionary)
+
+
+def _of_one_type(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
+    if left.type.equals(right.type):
+        return left, right
+    if pa.types.is_null(left.type):
+        return left.cast(right.type), right
+    if pa.types.is_null(right.type):
+        return left, right.cast(left.type)
+    return left.cast(pa.float64(), safe=False), right.cast(pa.float64(), safe=False)

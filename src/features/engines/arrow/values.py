@@ -18,7 +18,7 @@ from ..instants import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 from ..operations import Cast, find_cast, literal_value, operation_key, rounds_to_whole
 from ..python.values import Function
 from ..rounding import BELOW_HALF, INT64_LIMIT, overflow
-from .columns import arrow_type, map_lists, numbers_of, to_list
+from .columns import arrow_type, key_of, map_lists, numbers_of, to_list
 
 Rule: TypeAlias = Callable[[Any], Function | None]
 """The function of an operation's columns, and of values that are one for all rows; None where
@@ -37,10 +37,16 @@ def map_values(op: Any, function: Function, is_scalar: Sequence[bool]) -> Functi
 
 
 def _typed(value: Any, kind: pa.DataType) -> Any:
-    """A column, or one value, of a type."""
+    """A column, or one value, of a type.
+
+    A whole number becomes the nearest double, as DuckDB has it; what has a fraction keeps it,
+    for Ibis calls some such numbers whole.
+    """
     if isinstance(value, pa.Array):
-        return value if value.type.equals(kind) else value.cast(kind)
-    return pa.scalar(value, kind)
+        if value.type.equals(kind) or (pa.types.is_floating(value.type) and kind == pa.int64()):
+            return value
+        return value.cast(kind, safe=False)
+    return pa.scalar(value, pa.float64() if isinstance(value, float) else kind)
 
 
 def _common_type(parts: Sequence[Any]) -> pa.DataType | None:
@@ -79,9 +85,10 @@ def _arithmetic(function: Function) -> Rule:
 
 
 def _divide(op: Any) -> Function | None:
-    def divided(left: Any, right: Any) -> Any:
+    def divided(*values: Any) -> Any:
+        left, right = (_typed(value, pa.float64()) for value in values)
         try:
-            return pc.divide_checked(_typed(left, pa.float64()), _typed(right, pa.float64()))
+            return pc.divide_checked(left, right)
         except pa.ArrowInvalid as error:
             raise ZeroDivisionError(str(error)) from None
 
@@ -105,7 +112,12 @@ def _of_one_result(function: Function, parts: Sequence[Any], op: Any) -> Functio
 
 def _extreme(function: Function) -> Rule:
     """Of numbers with a fraction plain Python says which of 0.0 and -0.0 is greater."""
-    return lambda op: None if op.dtype.is_floating() else _of_one_result(function, op.arg, op)
+
+    def rule(op: Any) -> Function | None:
+        left_out = op.dtype.is_floating() or op.dtype.is_boolean()  # of which Arrow has none
+        return None if left_out else _of_one_result(function, op.arg, op)
+
+    return rule
 
 
 def _clip(op: Any) -> Function | None:
@@ -135,21 +147,22 @@ def _if_else(op: Any) -> Function | None:
 
 
 def _in_values(op: Any) -> Function | None:
-    options = pa.array([literal_value(option) for option in op.options]).drop_null()
-    if _common_type((op.value, *op.options)) != arrow_type(op.value.dtype):
+    kind = arrow_type(op.value.dtype)
+    if _common_type((op.value, *op.options)) != kind:
         return None
-    return lambda values: pc.if_else(pc.is_valid(values), pc.is_in(values, options), None)
+    options = key_of(pa.array([literal_value(option) for option in op.options], kind).drop_null())
+    return lambda values: pc.if_else(pc.is_valid(values), pc.is_in(key_of(values), options), None)
 
 
 def _simple_case(op: Any) -> Function | None:
     kind = arrow_type(op.dtype)
     if not all(isinstance(one, ops.Literal) for one in (*op.results, op.default)) or kind is None:
         return None
-    cases = pa.array([literal_value(case) for case in op.cases], arrow_type(op.base.dtype))
+    cases = key_of(pa.array([literal_value(one) for one in op.cases], arrow_type(op.base.dtype)))
     results = pa.array([literal_value(one) for one in (*op.results, op.default)], kind)
 
     def found(values: Any, *_results: Any) -> Any:
-        places = pc.index_in(values, cases, skip_nulls=True).fill_null(len(cases))
+        places = pc.index_in(key_of(values), cases, skip_nulls=True).fill_null(len(cases))
         return pc.take(results, places)
 
     return found
@@ -178,7 +191,7 @@ def _to_whole(function: Function) -> Function:
     """A function that makes numbers whole, of a column."""
 
     def made_whole(values: Any) -> Any:
-        numbers = numbers_of(values.cast(pa.float64()), 0.0)
+        numbers = numbers_of(values.cast(pa.float64(), safe=False), 0.0)
         if (too_great := np.abs(numbers) >= INT64_LIMIT).any():
             raise overflow(numbers[too_great][0])
         return _with_nulls_of(values, function(numbers).astype(np.int64))
@@ -202,7 +215,7 @@ def _truncate_to_day(op: Any) -> Function | None:
 
 def _hashes(values: Any) -> Any:
     """Python's own, as `python.values` has them: two queries may ask for those of one value."""
-    return _with_nulls_of(values, np.fromiter(map(hash, to_list(values)), np.int64, len(values)))
+    return pa.array(np.fromiter(map(hash, to_list(values)), np.int64, len(values)))
 
 
 def _hash_rule(op: Any) -> Function | None:
@@ -210,7 +223,7 @@ def _hash_rule(op: Any) -> Function | None:
 
 
 def _seconds(values: Any) -> Any:
-    return pc.divide(values.cast(pa.float64()), float(MICROSECONDS_PER_SECOND))
+    return pc.divide(values.cast(pa.float64(), safe=False), float(MICROSECONDS_PER_SECOND))
 
 
 RULES: Mapping[Any, Rule] = {
