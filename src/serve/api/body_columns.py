@@ -39,10 +39,14 @@ from .group_tables import (
     SINGLE_ROW_KEYS,
     row_limit,
 )
+from .merged_groups import MARKS
 
 DEPTH = 5  # a body, its groups, one of them, a list of rows, one of them
 # Arrow's reader takes a pair of surrogates for its character, and refuses one that is alone.
 _MAY_ESCAPE_CONTROL = re.compile(ESCAPED_CONTROL.encode())
+
+_MAY_ESCAPE_MARK = re.compile(rb"\\u[eE]000")
+"""What may stand for the first of `MARKS`."""
 
 OBJECT = re.compile(rb"[ \t\r\n]*\{")
 """How an object begins; Arrow's reader ends the process where a body begins with null."""
@@ -152,6 +156,8 @@ def _require_usual_text(body: bytes) -> None:
     if not OBJECT.match(body) or b"\0" in body or _MAY_ESCAPE_CONTROL.search(body):
         raise UnusualBodyError
     if holds_control_characters(body):
+        raise UnusualBodyError
+    if MARKS[0].encode() in body or _MAY_ESCAPE_MARK.search(body):
         raise UnusualBodyError
 
 

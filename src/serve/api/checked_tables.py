@@ -27,10 +27,9 @@ from ...source.problems import Rule
 from ...source.quoting import quote_identifier
 from ...source.row_rules import RowRule, row_rules, with_rule_columns
 from ...source.staging import ROW_NUMBER, STAGED_SCHEMA, StagedTable
-from .group_tables import row_location
+from .group_tables import GROUPS, row_location
 from .problem_details import HttpProblem
 
-GROUPS = "buying_groups"
 MAX_SHOWN_ROWS = 5  # broken rows that a refusal names
 ADVICE: Mapping[Rule, str] = {
     Rule.MISSING_VALUE: "every row needs a value",
@@ -89,8 +88,8 @@ class CheckedTables:
             },
         }
         tables = {
-            name: _engine_table(engine, name, _column_types(staged_table))
-            for name, staged_table in TABLES.items()
+            name: _engine_table(engine, name, _column_types(table))
+            for name, table in TABLES.items()
         }
         self._source = Source(engine, tables, staged, (), "the body")
 

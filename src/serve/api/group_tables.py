@@ -16,17 +16,19 @@ from ...settings.field_types import nearest
 from .body_parsing import json_type_name
 from .problem_details import HttpProblem
 
+GROUPS = "buying_groups"
+
 SINGLE_ROW_KEYS: Mapping[str, str] = {
     "account": "accounts",
     "solution": "solutions",
-    "buying_group": "buying_groups",
+    "buying_group": GROUPS,
 }
 """Keys of a body that hold one row, and the table that it belongs to."""
 
 ROW_LIST_KEYS: Mapping[str, str] = {
     "other_accounts": "accounts",
     "other_solutions": "solutions",
-    "other_groups": "buying_groups",
+    "other_groups": GROUPS,
     "contacts": "contacts",
     "members": "members",
     "activities": "activities",
@@ -123,7 +125,7 @@ def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupT
     return GroupTables(
         as_of,
         language,
-        str(rows["buying_groups"][0].get("group_id")),
+        str(rows[GROUPS][0].get("group_id")),
         {name: _to_columns(TABLES[name], given[name], len(rows[name])) for name in BODY_TABLES},
         {
             key: found

@@ -23,10 +23,8 @@ from ...source.null_texts import BLANKS, NULL_TEXTS
 from ...source.staging import ROW_NUMBER
 from .body_columns import GivenRows, UnusualBodyError, read_body_columns
 from .body_values import Instants
-from .group_tables import GroupTables
+from .group_tables import GROUPS, GroupTables
 from .merged_groups import (
-    GROUPS,
-    MARKS,
     MAX_ID_LENGTH,
     SOLUTION_ID,
     SOLUTIONS,
@@ -50,6 +48,7 @@ class ListedGroups:
         marks: before the ids of each.
         tables: those with rows, with marked ids, as `ValueConverter` converts them.
         populations: of each row of `buying_groups`.
+        given: all tables as they were given.
     """
 
     as_of: datetime
@@ -58,7 +57,7 @@ class ListedGroups:
     marks: tuple[str, ...]
     tables: Mapping[str, ArrowRows]
     populations: pa.Array
-    _given: Mapping[str, GivenRows] = field(repr=False)
+    given: Mapping[str, GivenRows] = field(repr=False)
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -71,7 +70,7 @@ class ListedGroups:
     def group_tables(self, place: int) -> GroupTables:
         """One group by itself, as `parse_group_tables` reads it; a whole number may be a float."""
         tables = {}
-        for name, rows in self._given.items():
+        for name, rows in self.given.items():
             start, stop = rows.starts[place : place + 2].tolist()
             columns = {
                 column: values.slice(start, stop - start).to_pylist()
@@ -100,6 +99,7 @@ def read_listed_groups(
     """
     try:
         given = read_body_columns(body, settings)
+        _require_own_solutions(given.tables)
         marks = group_marks(len(given.group_ids))
         mark_texts = pa.array(marks, pa.string())
         tables = {
@@ -151,10 +151,24 @@ def _mark(marks: pa.Array, ids: pa.Array) -> pa.Array:
 
 def _require_usual_ids(rows: GivenRows) -> None:
     for column, ids in rows.columns.items():
-        if not column.endswith("_id"):
+        if column.endswith("_id") and (pc.max(pc.utf8_length(ids)).as_py() or 0) > MAX_ID_LENGTH:
+            raise UnusualBodyError
+
+
+def _require_own_solutions(tables: Mapping[str, GivenRows]) -> None:
+    """Leaves groups with a solution that another group may give: theirs have no mark."""
+    solutions = tables[SOLUTIONS]
+    known = solutions.columns[SOLUTION_ID].dictionary_encode(null_encoding="encode")
+    count = len(known.dictionary)
+    own = solutions.owners * count + known.indices.to_numpy()
+    for name, rows in tables.items():
+        if name == SOLUTIONS or SOLUTION_ID not in rows.columns:
             continue
-        longest = pc.max(pc.utf8_length(ids)).as_py() or 0
-        if longest > MAX_ID_LENGTH or pc.any(pc.match_substring(ids, MARKS[0])).as_py():
+        ids = rows.columns[SOLUTION_ID]
+        is_given = pc.fill_null(pc.not_equal(ids, ""), False).to_numpy(zero_copy_only=False)
+        numbers = pc.fill_null(pc.index_in(ids, known.dictionary), -1).to_numpy()
+        is_own = (numbers >= 0) & np.isin(rows.owners * count + numbers, own)
+        if not is_own[is_given].all():
             raise UnusualBodyError
 
 

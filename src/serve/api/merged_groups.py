@@ -16,12 +16,12 @@ from typing import Any
 from ...contract import TABLES, Column
 from ...features.engines.python import ListTable, list_table
 from ...source.null_texts import are_plain_texts, is_null_text
-from .group_tables import BODY_TABLES, GroupTables
+from .group_tables import BODY_TABLES, GROUPS, GroupTables
 
-MAX_MERGED = 64  # groups; as many as are looked up and not scanned for
+MAX_MERGED = 64  # groups; with more at a time nothing is gained
 MAX_ID_LENGTH = 100  # characters of an id: sentences cut what is longer, with the mark sooner
 MARKS = ("\ue000", "\ue001")  # of Unicode's private use: no name holds them
-GROUPS, SOLUTIONS, SOLUTION_ID = "buying_groups", "solutions", "solution_id"
+SOLUTIONS, SOLUTION_ID = "solutions", "solution_id"
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class MergedGroups:
 def mergeable_runs(groups: Sequence[GroupTables]) -> list[list[int]]:
     """Places of groups that may be scored together, each place once.
 
-    Groups that give one solution in two ways are not put together; one with ids of unusual length
-    is alone.
+    Groups that give one solution in two ways are not put together; one with ids of unusual length,
+    with a mark in a text, or with a solution that it does not give itself is alone.
     """
     alone: list[list[int]] = []
     runs: list[tuple[list[int], dict[str, Any]]] = []
     for place, group in enumerate(groups):
-        if _has_long_id(group):
+        if _has_long_id(group) or _holds_mark(group) or _has_foreign_solution(group):
             alone.append([place])
             continue
         own = _solutions(group)
@@ -156,7 +156,25 @@ def _solutions(group: GroupTables) -> dict[str, Any]:
 
 def _has_long_id(group: GroupTables) -> bool:
     return any(
-        max(map(len, ids), default=0) > MAX_ID_LENGTH or MARKS[0] in "".join(ids)
+        max(map(len, filter(None, distinct)), default=0) > MAX_ID_LENGTH
         for distinct in group.distinct_ids.values()
-        for ids in [list(filter(None, distinct))]
+    )
+
+
+def _holds_mark(group: GroupTables) -> bool:
+    return any(
+        MARKS[0] in "".join(filter(None, rows.columns[column.name]))
+        for name, rows in group.tables.items()
+        for column in TABLES[name].columns
+        if column.dtype == "string"
+    )
+
+
+def _has_foreign_solution(group: GroupTables) -> bool:
+    """Whether a row is of a solution that another group might give: theirs have no mark."""
+    own = {None, "", *group.tables[SOLUTIONS].columns[SOLUTION_ID]}
+    return any(
+        not own.issuperset(distinct)
+        for (name, column), distinct in group.distinct_ids.items()
+        if column == SOLUTION_ID and name != SOLUTIONS
     )

@@ -10,8 +10,8 @@ import duckdb
 from ...features.engines.python import PythonEngine
 from ...source import Source
 from .body_values import Instants, ValueConverter
-from .checked_tables import GROUPS, CheckedTables
-from .group_tables import GroupTables
+from .checked_tables import CheckedTables
+from .group_tables import GROUPS, GroupTables
 
 
 class RequestTables:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import pyarrow as pa
 
 from ...contract import LATEST, BadInput
 from ...explain.language import Language, load_language
@@ -37,6 +40,7 @@ from .responses import encode_json, instant_text
 from .split_body import begins_with_groups
 from .unknown_names import list_warnings, name_warnings
 
+logger = logging.getLogger(__name__)
 ScoreResponse = dict[str, Any]
 Rows = Mapping[str, list[dict[str, Any]]]
 """Rows of the tables of a run, by name."""
@@ -135,10 +139,10 @@ class Scorer:
         """
         with suppress(HttpProblem):  # a model of other words may refuse the example
             self.score_body(encode_json(REQUEST), model)
-            group = {key: part for key, part in REQUEST.items() if key not in OPTION_KEYS}
-            example = encode_json({"as_of": REQUEST["as_of"], GROUPS_KEY: [group]})
-            if listed := self._read_listed_groups(example):
-                self._score_listed(listed, model)
+        group = {key: part for key, part in REQUEST.items() if key not in OPTION_KEYS}
+        example = encode_json({"as_of": REQUEST["as_of"], GROUPS_KEY: [group]})
+        if listed := self._read_listed_groups(example):
+            self._score_listed(listed, model)
 
     def _read_listed_groups(self, body: bytes) -> ListedGroups | None:
         convert_times = self._request_tables.convert_times
@@ -150,7 +154,10 @@ class Scorer:
         source = self._listed_tables.open_source(listed.tables, listed.populations)
         try:
             scored = self._score_source(source, listed.as_of, listed.ids, model, language)
-        except HttpProblem:  # of one of them: each is looked at by itself
+        except (HttpProblem, pa.ArrowException) as error:
+            if isinstance(error, pa.ArrowException):  # nobody expected it; the careful way answers
+                logger.warning("a list was not scored by columns: %s", type(error).__name__)
+            # One of them cannot be scored: each is looked at by itself.
             groups = [listed.group_tables(place) for place in range(len(listed.group_ids))]
             return self._score_all(groups, model, language)
         warnings = list_warnings(listed, model.bundle)

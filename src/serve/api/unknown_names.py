@@ -56,7 +56,7 @@ def list_warnings(listed: ListedGroups, bundle: Bundle) -> list[list[str]]:
             for column in TABLES[name].columns
             if column.dtype == "string" and not is_marked(column.name)
         }
-        for name, rows in listed.tables.items()
+        for name, rows in listed.given.items()
     }
     together = list(request_warnings(columns, bundle))
     if not together:

@@ -26,7 +26,13 @@ from mqbg.serve.api.group_tables import (
     parse_group_list,
 )
 from mqbg.serve.api.listed_groups import read_listed_groups
-from mqbg.serve.api.merged_groups import MARKS, MAX_ID_LENGTH, merge_groups, mergeable_runs
+from mqbg.serve.api.merged_groups import (
+    MARKS,
+    MAX_ID_LENGTH,
+    SOLUTION_ID,
+    merge_groups,
+    mergeable_runs,
+)
 from mqbg.serve.api.problem_details import HttpProblem
 from mqbg.settings import ApiSettings
 
@@ -107,7 +113,7 @@ def test_groups_of_a_world_are_read_as_in_the_careful_way(connection, scored, bo
 @pytest.mark.parametrize(
     ("key", "column"),
     [("activities", "activity_id"), ("contacts", "account_id"), ("contacts", "title"),
-     ("account", "name"), ("solution", "solution_id")],
+     ("account", "name")],
 )  # fmt: skip
 def test_texts_that_stand_for_no_value_are_null_and_have_no_mark(connection, key, column, text):
     assert_as_in_the_careful_way(connection, list_of(with_row(key, **{column: text})))
@@ -229,6 +235,7 @@ OF_ANOTHER_SHAPE = {
     "no group_id": list_of(with_row("buying_group", group_id=None)),
     **{f"no {key}": list_of({**GROUP, key: None}) for key in REQUIRED_KEYS if key in GROUP},
 }
+OF_S2 = {"buying_group": {**OTHER["buying_group"], "solution_id": "s2"}}
 TO_BE_LOOKED_AT = {
     "half a person": list_of(with_row("account", employees=3.5)),
     "a whole number with a fraction": list_of(with_row("account", employees=3.0)),
@@ -242,6 +249,13 @@ TO_BE_LOOKED_AT = {
     "a mark in an id": list_of(with_row("solution", solution_id=MARKS[0])),
     "a solution in two ways": list_of(GROUP, with_row("solution", name="Another")),
     "a solution with a name and without": list_of(GROUP, with_row("solution", name=None)),
+    "a solution of no group": list_of(with_row("activities", solution_id="s2")),
+    "a solution of another group": list_of(
+        with_row("buying_group", solution_id="s2"),
+        {**with_row("solution", solution_id="s2"), **OF_S2},
+    ),
+    "a mark in a name, escaped": list_of(with_row("account", name=MARKS[0])),
+    "a mark in a name": replaced("Aoba", MARKS[0]),
     "a solution twice": list_of({**GROUP, "other_solutions": [GROUP["solution"]]}),
 }
 STRANGE = {**NOT_JSON, **OF_ANOTHER_SHAPE, **TO_BE_LOOKED_AT}
@@ -284,9 +298,21 @@ UNUSUAL: dict[str, st.SearchStrategy] = {
 }
 
 
+OWN = "the group's own"
+
+
 def rows_of(table, values):
     columns = {one.name: st.none() | values[one.dtype] for one in TABLES[table].columns}
+    if table != "solutions" and SOLUTION_ID in columns:
+        others = columns[SOLUTION_ID] if values is not USUAL else st.none()
+        columns[SOLUTION_ID] = others | st.sampled_from(["", OWN])
     return st.fixed_dictionaries({}, optional=columns)
+
+
+def with_own_solution(group):
+    """The group with the id of its solution wherever `OWN` stands for it."""
+    text, own = json.dumps(group), group["solution"].get(SOLUTION_ID)
+    return json.loads(text.replace(json.dumps(OWN), json.dumps(own)))
 
 
 def groups_of(values):
@@ -304,9 +330,8 @@ def groups_of(values):
         rows_of("buying_groups", values),
         TEXTS,
     )
-    return st.fixed_dictionaries(
-        required, optional={key: optional[key] for key in KEYS if key not in required}
-    )
+    optional = {key: optional[key] for key in KEYS if key not in required}
+    return st.fixed_dictionaries(required, optional=optional).map(with_own_solution)
 
 
 USUAL_GROUPS = groups_of(USUAL)

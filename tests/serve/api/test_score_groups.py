@@ -10,6 +10,7 @@ import copy
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from mqbg.features.engines.arrow import columns, joins
 from mqbg.serve.api import merged_groups, scorer
 from mqbg.serve.api.examples import REQUEST
 from mqbg.serve.api.group_tables import parse_group_tables
@@ -162,12 +163,48 @@ def test_a_name_that_the_model_does_not_know_is_told_of_its_own_group(client, po
     assert by_columns is None or [one is not None for one in by_columns] == [True]
 
 
-def test_a_run_is_as_long_as_a_lookup_and_parts_at_a_solution_that_differs(monkeypatch):
+def test_a_text_that_stands_for_no_value_is_told_as_alone(client, posted, scored, body_of):
+    known = body_of(scored.scores["group_id"].to_pylist()[0])
+    bodies = [known, {**known, "account": {**known["account"], "tier": "N/A"}}]
+    alone = [posted(client, body).json() for body in bodies]
+    assert ["N/A" in str(one["warnings"]) for one in alone] == [False, True]
+    assert together(client, posted, bodies) == alone
+
+
+@pytest.mark.parametrize("limit", [(columns, "MAX_TEXT_BYTES"), (joins, "MAX_ROWS")])
+def test_what_columns_would_copy_too_often_is_scored_by_rows(client, posted, limit, monkeypatch):
+    bodies = [REQUEST, variant(account={"name": "Other"})]
+    alone = [posted(client, body).json() for body in bodies]
+    monkeypatch.setattr(*limit, 1)
+    assert together(client, posted, bodies) == alone
+
+
+def test_a_run_has_an_end_and_parts_at_a_solution_that_differs(monkeypatch):
     parse = merged_groups.mergeable_runs
     monkeypatch.setattr(merged_groups, "MAX_MERGED", 3)
     groups = [group("s", "A", f"industry {number}") for number in range(4)]
     groups += [group("s", "B", "retail"), group("t", "A", "food"), group("t" * 200, "A", "rail")]
     assert parse(groups) == [[0, 1, 2], [3, 5], [4], [6]]
+
+
+FOREIGN = [
+    variant(buying_group={"solution_id": "s9"}),
+    variant(activities={"solution_id": "s9"}),
+    variant(contents={"solution_id": "s9"}),
+]
+
+
+@pytest.mark.parametrize("body", FOREIGN, ids=["group", "activity", "content"])
+def test_a_solution_that_another_group_gives_is_not_there(client, posted, body):
+    giver = variant(solution={"solution_id": "s9"}, buying_group={"solution_id": "s9"})
+    alone = posted(client, body)
+    assert alone.status_code == 422
+    assert together(client, posted, [giver, body, giver])[1] == {"error": alone.json()["detail"]}
+
+
+def test_the_mark_of_a_group_in_a_name_stays(client, posted):
+    body = variant(account={"name": f"Aoba {merged_groups.group_marks(1)[0]}"})
+    assert together(client, posted, [body, REQUEST])[0] == posted(client, body).json()
 
 
 def test_groups_for_one_solution_in_one_industry_do_not_see_each_other(client, posted):
@@ -189,6 +226,7 @@ def group(solution_id, name, industry):
             **REQUEST,
             "account": {**REQUEST["account"], "industry": industry},
             "solution": {"solution_id": solution_id, "name": name},
+            "buying_group": {**REQUEST["buying_group"], "solution_id": solution_id},
         }
     )
 
