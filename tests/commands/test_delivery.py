@@ -17,6 +17,7 @@ from mqbg.features import time_rules
 from mqbg.model.data_fit import DataFit
 from mqbg.serve.batch import scoring_job as job
 from mqbg.serve.batch.score_files import write_score_tables
+from mqbg.serve.delivery.alerts.messages import FORMATTERS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "serve" / "delivery"))  # crm.py and world.py
 
@@ -100,10 +101,15 @@ def test_a_dry_run_needs_no_secret(mqbg, monkeypatch):
     assert mqbg("push", "scores", "--to", "hubspot", "--dry-run").status == 0
 
 
-def test_dead_records_come_back_when_asked(mqbg, crm):
+def let_one_die(crm) -> None:
+    """Settings with a single attempt, and a record that HubSpot refuses."""
     text = Path("mqbg.toml").read_text()
     Path("mqbg.toml").write_text(f"[push]\nmax_attempts = 1\n{text}")
     crm.never["g3"] = "deal was merged"
+
+
+def test_dead_records_come_back_when_asked(mqbg, crm):
+    let_one_die(crm)
     assert "1 dead" in mqbg("push", "scores", "--to", "hubspot").err
     crm.never.clear()
     assert "0 accepted" in mqbg("push", "scores", "--to", "hubspot").err
@@ -300,6 +306,22 @@ def test_no_exception_of_a_target_or_a_channel_stops_the_others(mqbg, crm, night
     assert [bool(one["stopped"]) for one in told["pushed"]] == [True, False, True]
 
 
+def test_a_channel_that_breaks_keeps_no_message_from_the_next_one(mqbg, crm, nights, monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError("hidden")
+
+    monkeypatch.setitem(FORMATTERS, "slack", broken)
+    monkeypatch.setenv("MQBG_TEAMS_URL", f"{crm.url}/hook/teams")
+    settings = Path("mqbg.toml")
+    settings.write_text(settings.read_text().replace('["slack"]', '["slack", "teams"]'))
+    nights.append(scored(5, AS_OF, readiness=0.9, completeness=1.0))
+    done = mqbg(*night("--to", "jsonl"))
+    assert done.status == 1
+    assert "slack: stopped by an unexpected ZeroDivisionError" in done.err
+    assert "teams: 1 changed, 1 accepted" in done.err
+    assert crm.seen == {"POST /hook/teams": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -329,11 +351,18 @@ def test_the_summary_is_written_when_the_scoring_fails(mqbg, nights, monkeypatch
 
 
 def test_dead_records_are_listed_by_every_run_and_never_end_green(mqbg, crm):
-    text = Path("mqbg.toml").read_text()
-    Path("mqbg.toml").write_text(f"[push]\nmax_attempts = 1\n{text}")
-    crm.never["g3"] = "deal was merged"
+    let_one_die(crm)
     for _ in range(2):
         done = mqbg("push", "scores", "--to", "hubspot")
+        assert done.status == 1
+        assert "dead: g3: deal was merged" in done.err
+
+
+def test_dead_records_end_a_run_with_status_1_too(mqbg, crm, nights):
+    let_one_die(crm)
+    for _ in range(2):
+        nights.append(scored(5, AS_OF))
+        done = mqbg(*night("--to", "hubspot"))
         assert done.status == 1
         assert "dead: g3: deal was merged" in done.err
 

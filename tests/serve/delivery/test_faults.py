@@ -86,6 +86,16 @@ def test_a_quota_is_named_as_one_and_asks_no_further(stand, push):
     assert sum(crm.seen.values()) == 1
 
 
+def test_salesforces_daily_limit_is_named_as_a_quota_though_its_status_is_403(stand, push, rows):
+    body = b'[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]'
+    crm = stand(override=refusing(403, body))
+    done = push("salesforce", crm, 3, tries=5)
+    assert "expected a quota that is not used up" in done.stop_reason
+    assert "TotalRequests Limit exceeded" in done.stop_reason
+    assert sum(crm.seen.values()) == 1
+    assert {(state, attempts) for state, attempts, _ in rows().values()} == {("pending", 0)}
+
+
 def test_a_secret_that_a_service_repeats_is_struck_out(stand, push):
     body = json.dumps({"message": f"no such token: Bearer {TOKEN}"}).encode()
     done = push("hubspot", stand(override=refusing(401, body)), 1)

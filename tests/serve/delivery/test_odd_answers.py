@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -263,3 +265,43 @@ def test_a_receiver_of_ten_megabytes_is_read_and_no_longer_than_a_while(push):
     with raw([head, *[b"x" * 2_500_000] * 4]) as server:
         assert push("webhook", server, RECORDS).accepted == RECORDS
     assert time.monotonic() - begun < 60
+
+
+READINGS = {"json", "load", "loads", "decode", "iter_text", "iter_lines"}
+READ_ELSEWHERE = {
+    "json.loads(record.payload)",  # of the outbox: our own
+    "json.loads(line)",  # of a file of ours
+    "tomllib.loads(chosen.read_text(encoding='utf-8'))",  # the sentences of alerts
+    "response.content.decode('utf-8-sig')",  # an answer: CSV, which bulk jobs alone end with
+}
+
+
+def readings(source: str) -> set[str]:
+    """What a module decodes: calls that do, and `.text` of whatever is no block of a message."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in READINGS:
+            found.add(ast.unparse(node))
+        if isinstance(node, ast.Attribute) and node.attr == "text":
+            found |= {ast.unparse(node)} - {"block.text", "blocks[0].text", "blocks[1].text"}
+    return found
+
+
+def test_no_module_but_answers_decodes_what_a_service_answers():
+    folder = Path(service_client.__file__).parents[1]
+    modules = {
+        path.name: readings(path.read_text(encoding="utf-8"))
+        for part in ("targets", "alerts")
+        for path in (folder / part).rglob("*.py")
+    }
+    assert "json.loads(response.content)" in modules.pop("answers.py")
+    assert set().union(*modules.values()) == READ_ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "reader",
+    ["response.json()", "json.loads(response.content)", "loads(body)", "answer.text",
+     "response.content.decode()"],
+)  # fmt: skip
+def test_a_second_reader_of_answers_would_be_found(reader):
+    assert readings(f"said = {reader}") - READ_ELSEWHERE == {reader}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -14,12 +16,14 @@ from mqbg.contract import BadInput
 from mqbg.serve.delivery.outbox import outbox
 from mqbg.serve.delivery.outbox.deliver import deliver
 from mqbg.serve.delivery.outbox.outbox_table import outbox as table
+from mqbg.serve.delivery.targets import sql as sql_target
 from mqbg.serve.delivery.targets.open_target import RECORD_BUILDERS, open_target
 from mqbg.serve.delivery.targets.salesforce import stakeholder_id
 from mqbg.serve.delivery.targets.salesforce_bulk import BulkJob
 from mqbg.serve.delivery.targets.salesforce_bulk import job_csv as bulk_table
 from mqbg.serve.delivery.targets.target import OutboxRecord, PushInputs
 from mqbg.serve.delivery.targets.webhook import signature
+from mqbg.serve.store import postgres
 from mqbg.settings import Settings
 from mqbg.settings.delivery import (
     DynamicsSettings,
@@ -379,6 +383,27 @@ def test_names_in_the_settings_are_quoted(push, sql, database):
     settings = sql(table="Odd Table", fields={"score": name})
     assert push("sql", settings, scored(1)).accepted == 1
     assert database.answer('SELECT count(*) FROM "Odd Table"') == 1
+
+
+def test_a_database_that_cannot_be_reached_is_asked_once_and_keeps_all_records(
+    push, sql, rows, monkeypatch
+):
+    asked, connect = [], postgres.connect
+
+    def count(*arguments, **options):
+        asked.append(arguments)
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(postgres, "connect", count)
+    monkeypatch.setattr(sql_target, "BATCH_SIZE", 1)
+    with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
+        port = nobody.getsockname()[1]
+    monkeypatch.setenv("MQBG_PUSH_SQL_URL", f"postgresql://owner@127.0.0.1:{port}/none")
+    done = push("sql", sql(), scored(3))
+    assert (done.accepted, done.rejected, done.unsent) == (0, (), 3)
+    assert "expected a database that answers" in done.stop_reason
+    assert len(asked) == 1
+    assert {row[:2] for row in rows().values()} == {("pending", 0)}
 
 
 def test_a_wrong_password_stops_and_is_not_shown(push, sql, database, monkeypatch):

@@ -13,7 +13,9 @@ from ....settings.delivery import HubSpotSettings, SalesforceSettings
 from .credentials import read_secret, read_secret_url
 from .jsonl import STDOUT
 
-_SECRET_PARAMETERS = ("sig", "signature", "token", "key", "code", "secret", "password", "api_key")
+_SECRET_PARAMETERS = (
+    "sig", "signature", "token", "key", "code", "secret", "password", "sslpassword", "api_key",
+)  # fmt: skip
 """Parameters of a URL that change without the receiver being another one."""
 
 

@@ -58,12 +58,7 @@ class SqlTarget:
 
     def prepare(self) -> list[str]:
         """Makes the table, or adds the columns that it lacks."""
-        try:
-            connection = self._open_connection()
-        except NoResponse as no_response:
-            raise TargetUnavailable(
-                f"sql: expected a database that answers, got none ({no_response})"
-            ) from None
+        connection = self._open_connection()
         table = self._settings.table
         try:
             present = {row[0] for row in connection.execute(_COLUMNS, (_quoted(table),)).fetchall()}
@@ -99,6 +94,11 @@ class SqlTarget:
         return [Outcome()] * len(records)
 
     def _open_connection(self) -> psycopg.Connection:
+        """The connection, made anew where it was lost.
+
+        Raises:
+            TargetUnavailable: the database cannot be reached, or refuses.
+        """
         if self._connection is None:
             try:
                 self._connection = self._connect()
@@ -108,7 +108,10 @@ class SqlTarget:
                 if code[:2] in (SYNTAX_ERROR, "28", "3D"):
                     raise _table_refused(error) from None
                 self._connection = None
-                raise NoResponse(_first_line(error)) from None
+                # Every batch would wait as long for a database that cannot be reached.
+                raise TargetUnavailable(
+                    f"sql: expected a database that answers, got none ({_first_line(error)})"
+                ) from None
         return self._connection
 
     def _create_unless_there(self, connection: psycopg.Connection) -> None:

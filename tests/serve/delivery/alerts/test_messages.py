@@ -100,6 +100,29 @@ def test_every_sign_of_markdown_is_escaped_for_teams(text):
     assert place == len(escaped)
 
 
+def test_a_teams_message_is_an_adaptive_card_as_workflows_take_it():
+    message = teams_message([Block("headline", "x"), Block("line", "a_b")])
+    (attachment,) = message["attachments"]
+    assert message["type"] == "message"
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert attachment["content"]["type"] == "AdaptiveCard"
+    assert attachment["content"]["body"] == [
+        {"type": "TextBlock", "text": "**x**", "wrap": True},
+        {"type": "TextBlock", "text": r"a\_b", "wrap": True},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("link", "addresses"), [("https://x.example/{group_id}", ["https://x.example/g%2F1"]), ("", [])]
+)
+def test_a_card_has_a_button_where_there_is_a_link(link, addresses):
+    alert = Alert("k", "g/1", AT, QUALIFIED)
+    message = teams_message(message_blocks(alert, GROUP, load_language("en"), link))
+    actions = message["attachments"][0]["content"]["actions"]
+    assert [action["url"] for action in actions] == addresses
+    assert all(action["type"] == "Action.OpenUrl" and action["title"] for action in actions)
+
+
 def test_400_stakeholders_fit_what_slack_and_teams_take():
     blocks = [Block("headline", "x"), *(Block("item", f"{n} " + "y" * 300) for n in range(400))]
     sections = slack_message(blocks)["blocks"]
