@@ -21,6 +21,7 @@ from . import (
     game,
     identity,
     intervals,
+    junk,
     lookup,
     nights,
     push,
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "together": lambda _given: api.together(),
     "fuzz": lambda _given: fuzz.run(),
     "flood": lambda _given: flood.run(),
+    "junk": lambda _given: junk.run(),
     "trees": lambda given: trees.run(given.rivals_python),
 }
 

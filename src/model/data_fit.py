@@ -20,10 +20,10 @@ from ..contract import BadInput
 from ..features.declare.vocabulary import MAX_FAMILIES
 from ..features.tables.feature_source import FeatureSource
 from ..features.time_rules.eligible_groups import eligible_groups
-from ..source.spellings import spelling_key
+from ..source.spellings import shortened, spelling_key
 from .bundle import Bundle
 from .data_profile import DataProfile, data_profile
-from .known_names import CATEGORY_COLUMNS, shortened
+from .known_names import CATEGORY_COLUMNS
 
 logger = logging.getLogger(__name__)
 _MAX_SHOWN = 5
@@ -247,7 +247,7 @@ def request_warnings(
         counts[place] = dict(sorted(found, key=lambda pair: (-pair[1], pair[0])))
     unknown = (
         replace(one, absent=()).sentence()  # one group seldom has every role
-        for one in _unknown_names(counts, bundle, _REQUEST_ROWS)
+        for one in _unknown_names(counts, bundle, _REQUEST_ROWS, kept=_MAX_SHOWN)
     )
     return (*unknown, *([note] if note else []))
 
@@ -316,28 +316,33 @@ def _known(bundle: Bundle) -> dict[str, Collection[str]]:
 
 
 def _unknown_names(
-    counts: Mapping[str, Mapping[str, int]], bundle: Bundle, rows: Mapping[str, str] = _ROWS
+    counts: Mapping[str, Mapping[str, int]],
+    bundle: Bundle,
+    rows: Mapping[str, str] = _ROWS,
+    *,
+    kept: int = _MAX_KEPT,
 ) -> Iterator[UnknownNames]:
     for place, known in _known(bundle).items():
         what = rows.get(place, place.split(".")[0])
-        if known and (one := _unknown_in(place, counts.get(place, {}), known, what)):
+        if known and (one := _unknown_in(place, counts.get(place, {}), known, what, kept)):
             yield one
 
 
 def _unknown_in(
-    place: str, counts: Mapping[str, int], known: Collection[str], what: str
+    place: str, counts: Mapping[str, int], known: Collection[str], what: str, kept: int = _MAX_KEPT
 ) -> UnknownNames | None:
     names = [name for name in counts if name not in known]
     if not names:
         return None
-    nearest = {name: _nearest(name, known) for name in names[:_MAX_KEPT]}
+    # As they are shown: to compare a page that somebody put into a role takes minutes.
+    nearest = {name: _nearest(shortened(name), known) for name in names[:kept]}
     absent = set(known) - set(counts) - set(nearest.values())
     return UnknownNames(
         place,
         sum(counts.values()),
         sum(counts[name] for name in names),
         tuple((name, counts[name], near) for name, near in nearest.items()),
-        len(names[_MAX_KEPT:]),
+        len(names[kept:]),
         what,
         tuple(sorted(absent)) if place == _ROLE else (),
     )

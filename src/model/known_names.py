@@ -14,14 +14,6 @@ CATEGORY_COLUMNS: Mapping[str, str] = {
 }
 
 
-MAX_SHOWN_LENGTH = 60  # characters of a name
-
-
-def shortened(name: str) -> str:
-    """A name as messages show it: somebody may have put a page into a role."""
-    return name if len(name) <= MAX_SHOWN_LENGTH else name[: MAX_SHOWN_LENGTH - 1] + "…"
-
-
 def model_spellings(bundle: Bundle) -> dict[str, tuple[str, ...]]:
     """By `table.column`, the names that other spellings are joined to (`[source] normalise`)."""
     settings, vocabulary = bundle.settings, bundle.vocabulary

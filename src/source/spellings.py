@@ -19,6 +19,14 @@ Spellings = Mapping[str, Collection[str]]
 """By `table.column`, the names that settings or a model know."""
 
 
+MAX_SHOWN_LENGTH = 60  # characters of a name
+
+
+def shortened(name: str) -> str:
+    """A name as messages show it: somebody may have put a page into a role."""
+    return name if len(name) <= MAX_SHOWN_LENGTH else name[: MAX_SHOWN_LENGTH - 1] + "…"
+
+
 def spelling_key(name: str) -> str:
     """The same for all spellings of one name."""
     plain = unicodedata.normalize("NFKC", name).casefold()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -205,6 +206,18 @@ def test_a_request_is_told_of_unknown_names_and_not_of_what_it_leaves_out():
             "'Users' (1, known: 'user')"
         ),
     )
+
+
+def test_a_request_is_compared_by_few_names_and_by_their_beginnings(monkeypatch):
+    compared = []
+    monkeypatch.setattr(
+        difflib, "get_close_matches", lambda name, *_known, **_options: compared.append(name) or []
+    )
+    kinds = [f"{'kind ' * 1_000}{number}" for number in range(100)]
+    (said,) = request_warnings({"activities": {"kind": kinds}}, bundle())
+    assert "and 95 more" in said
+    assert len(compared) == 5
+    assert max(map(len, compared)) <= 60
 
 
 def test_a_request_to_a_model_without_conversions_is_told_that_nothing_was_measured():

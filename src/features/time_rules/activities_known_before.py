@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from ...settings import ActivityKind, Settings
+from ...source.spellings import shortened
 from ..declare.expressions import AsOf
 
 logger = logging.getLogger(__name__)
@@ -116,14 +117,14 @@ def warn_of_unknown_kinds(kinds: Mapping[str, int], settings: Settings) -> None:
     if not unknown:
         return
     shown = sorted(unknown, key=lambda kind: (-unknown[kind], kind))[:MAX_KINDS_SHOWN]
-    more = len(unknown) - len(shown)
+    more, first = len(unknown) - len(shown), shortened(shown[0])
     logger.warning(
         "kinds without settings count as inbound, %g point each: %s%s; to say what they are worth, "
         "set for each: [kinds.%s] points = 10",
         ActivityKind().points,
-        ", ".join(f"{kind} ({unknown[kind]:,})" for kind in shown),
+        ", ".join(f"{shortened(kind)} ({unknown[kind]:,})" for kind in shown),
         f" and {more:,} more" if more else "",
-        shown[0] if re.fullmatch(r"[A-Za-z0-9_-]+", shown[0]) else json.dumps(shown[0]),
+        first if re.fullmatch(r"[A-Za-z0-9_-]+", first) else json.dumps(first),
     )
 
 

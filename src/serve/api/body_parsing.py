@@ -136,11 +136,14 @@ def _load(body: bytes, text: str) -> tuple[Any, _Shape]:
     every object looked at.
     """
     opened = _count_characters(body, "[{")
+    shape = None
     with suppress(HttpProblem, json.JSONDecodeError, RecursionError):
         root = json.loads(text, **_NUMBERS)
         shape = _shape(root, opened)
-        if shape.most_keys <= MAX_KEYS and shape.keys == _count_written_keys(body):
-            return root, shape
+    if shape is not None and shape.most_keys > MAX_KEYS:
+        raise _too_many_keys(shape.most_keys)
+    if shape is not None and shape.keys == _count_written_keys(body):
+        return root, shape
     root = json.loads(text, object_pairs_hook=_parse_object, **_NUMBERS)
     return root, _shape(root, opened)
 
@@ -208,13 +211,17 @@ def json_type_name(value: Any) -> str:
     return "null" if value is None else kinds.get(type(value), "a number")
 
 
+def _too_many_keys(keys: int) -> HttpProblem:
+    return HttpProblem(
+        422,
+        f"expected objects of at most {MAX_KEYS} keys, got one of {keys:,}; a row is an object of "
+        "its own",
+    )
+
+
 def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_KEYS:
-        raise HttpProblem(
-            422,
-            f"expected objects of at most {MAX_KEYS} keys, got one of {len(pairs):,}; a row is "
-            "an object of its own",
-        )
+        raise _too_many_keys(len(pairs))
     found = dict(pairs)
     if len(found) < len(pairs):
         raise HttpProblem(422, "expected every key of an object once, got one twice; take one away")

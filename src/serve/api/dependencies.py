@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request
 
 from ...settings.field_types import nearest
+from ...source.spellings import shortened
 from ..store.queries import GroupFilter
 from .body_parsing import CONTROL_CHARACTERS
 from .keys import KeyRing, is_loopback
 from .problem_details import HttpProblem
 
 MAX_VALUES = 200  # of one parameter
-MAX_SHOWN_LENGTH = 60  # characters of a name that a refusal repeats
 
 
 def require_scope(keys: KeyRing, scope: str) -> Callable[[Request], Awaitable[None]]:
@@ -75,7 +75,7 @@ async def require_known_parameters(request: Request) -> None:
     for name in request.query_params:
         if name in known:
             continue
-        shown = name if len(name) <= MAX_SHOWN_LENGTH else name[: MAX_SHOWN_LENGTH - 1] + "…"
+        shown = shortened(name)
         advice = f"the nearest known one is {nearest(shown, known)!r}" if known else "leave it out"
         raise HttpProblem(422, f"unknown parameter {shown!r} in the query; {advice}")
 

@@ -13,6 +13,7 @@ from ...contract import TABLES, Table
 from ...features.engines.python import ListTable, list_table
 from ...settings import ApiSettings, to_instant
 from ...settings.field_types import nearest
+from ...source.spellings import shortened
 from .body_parsing import json_type_name
 from .problem_details import HttpProblem
 
@@ -58,6 +59,7 @@ BODY_TABLES = tuple(dict.fromkeys((*SINGLE_ROW_KEYS.values(), *ROW_LIST_KEYS.val
 """Tables that a body can fill."""
 
 _COLUMN_NAMES = {name: frozenset(TABLES[name].column_names) for name in BODY_TABLES}
+_NOT_READ = "columns that no table has"
 _ONLY_OBJECTS = frozenset((dict,))
 _NULL_TYPE = type(None)
 _JSON_TYPES: Mapping[str, frozenset[type]] = {
@@ -121,7 +123,7 @@ def parse_group_tables(body: Mapping[str, Any], settings: ApiSettings) -> GroupT
         rows[table].append(_require_object(body[key], key))
     for key, table in ROW_LIST_KEYS.items():
         rows[table] += _require_rows(body.get(key), key, row_limit(table, settings))
-    given = {name: _given_columns(rows[name]) for name in BODY_TABLES}
+    given = {name: _given_columns(rows[name], _COLUMN_NAMES[name]) for name in BODY_TABLES}
     return GroupTables(
         as_of,
         language,
@@ -163,7 +165,7 @@ def _check_group_list(body: Mapping[str, Any]) -> None:
             raise HttpProblem(
                 422,
                 f"expected the keys {', '.join((*OPTION_KEYS, GROUPS_KEY))} beside a list of "
-                f"groups, got {_truncate(key)!r}; a group's tables are in its own object",
+                f"groups, got {shortened(key)!r}; a group's tables are in its own object",
             )
     _parse_options(body)
     groups = body[GROUPS_KEY]
@@ -240,7 +242,7 @@ def row_location(table: str, row: int) -> str:
 def _require_keys(body: Mapping[str, Any]) -> None:
     for key in body:
         if key not in KNOWN_KEYS:
-            shown = _truncate(key)
+            shown = shortened(key)
             raise HttpProblem(
                 422,
                 f"unknown key {shown!r} in the body; the nearest known one is "
@@ -282,16 +284,23 @@ def _require_rows(value: Any, key: str, limit: int) -> list[dict[str, Any]]:
     return [_require_object(row, f"{key}[{number}]") for number, row in enumerate(value)]
 
 
-def _given_columns(rows: Sequence[dict[str, Any]]) -> Mapping[str, list[Any]]:
-    """The columns that rows have, by name; null in a row without one."""
+def _given_columns(
+    rows: Sequence[dict[str, Any]], known: frozenset[str]
+) -> Mapping[str, list[Any]]:
+    """The columns that rows have, by name; null in a row without one.
+
+    Those that are not known may be left out; `_NOT_READ` stands for them.
+    """
     if not rows:
         return {}
     names = tuple(rows[0])
     # A program writes all of its rows in one way: then they turn into columns without a look-up.
     if all(map(names.__eq__, map(tuple, rows))):
         return dict(zip(names, map(list, zip(*map(dict.values, rows), strict=True)), strict=True))
-    every = dict.fromkeys(chain.from_iterable(rows))
-    return {name: [row.get(name) for row in rows] for name in every}
+    # Of what a table does not have nothing is made, for each row may have other names.
+    every = dict.fromkeys(name for name in chain.from_iterable(rows) if name in known)
+    found = {name: [row.get(name) for row in rows] for name in every}
+    return found if all(map(known.issuperset, rows)) else {**found, _NOT_READ: []}
 
 
 def _to_columns(table: Table, given: Mapping[str, list[Any]], size: int) -> ListTable:
@@ -311,7 +320,3 @@ def _to_columns(table: Table, given: Mapping[str, list[Any]], size: int) -> List
             )
         columns[column.name] = values
     return list_table(size, columns)
-
-
-def _truncate(text: str) -> str:
-    return text if len(text) <= 60 else text[:59] + "…"

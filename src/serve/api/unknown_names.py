@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from ...contract import TABLES
 from ...model.bundle import Bundle
 from ...model.data_fit import request_warnings
-from ...model.known_names import shortened
 from ...settings import to_instant
 from ...settings.field_types import nearest
+from ...source.spellings import shortened
 from .group_tables import KEYS, GroupTables
 from .listed_groups import ListedGroups
 from .merged_groups import is_marked

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...explain.language import Language
-from ...model.known_names import shortened
+from ...source.spellings import shortened
 
 MAX_FIRST = 2
 """Sentences that are shown at once; the others can be unfolded."""

@@ -6,7 +6,8 @@ from contextlib import nullcontext, suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqbg.serve.api.body_parsing import CONTROL_CHARACTERS, parse_body
+from mqbg.serve.api import body_parsing
+from mqbg.serve.api.body_parsing import CONTROL_CHARACTERS, MAX_KEYS, parse_body
 from mqbg.serve.api.problem_details import HttpProblem
 from mqbg.settings import ApiSettings
 
@@ -125,3 +126,10 @@ def test_an_object_of_more_keys_than_any_table_has_is_refused():
     body = json.dumps({f"k{number}": 1 for number in range(201)}).encode()
     with pytest.raises(HttpProblem, match="at most 200 keys"):
         parse_body(body, LIMITS)
+
+
+def test_an_object_of_too_many_keys_is_refused_without_reading_it_again(monkeypatch):
+    monkeypatch.setattr(body_parsing, "_parse_object", lambda _pairs: pytest.fail("read again"))
+    body = {"account": {str(number): 1 for number in range(MAX_KEYS + 1)}}
+    with pytest.raises(HttpProblem, match=f"at most {MAX_KEYS} keys, got one of {MAX_KEYS + 1}"):
+        parse_body(json.dumps(body).encode(), ApiSettings())

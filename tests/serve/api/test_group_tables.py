@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+from mqbg.contract import TABLES
 from mqbg.serve.api.examples import REQUEST
 from mqbg.serve.api.group_tables import parse_group_tables
 from mqbg.serve.api.problem_details import HttpProblem
@@ -51,3 +52,27 @@ def test_columns_that_are_not_read_are_known_by_the_key_that_gives_them():
     body["other_groups"] = [{**body["buying_group"], "group_id": "g0", "size": 3}]
     found = parse_group_tables(body, ApiSettings()).columns_not_read
     assert found == {"activities": ("colour",), "other_groups": ("size",)}
+
+
+class CountedRow(dict):
+    """A row that counts how often it is asked for a column."""
+
+    asked = 0
+
+    def get(self, *arguments):
+        CountedRow.asked += 1
+        return super().get(*arguments)
+
+
+def test_of_columns_that_no_table_has_nothing_is_made_however_many_there_are():
+    body = copy.deepcopy(REQUEST)
+    contact = body["contacts"][0]
+    body["contacts"] = [
+        CountedRow({**contact, "contact_id": str(row), **{f"{row} {n}": 1 for n in range(50)}})
+        for row in range(40)
+    ]
+    CountedRow.asked = 0
+    found = parse_group_tables(body, ApiSettings())
+    assert CountedRow.asked <= len(body["contacts"]) * len(TABLES["contacts"].columns)
+    assert len(found.columns_not_read["contacts"]) == 40 * 50
+    assert found.tables["contacts"].columns["contact_id"] == [str(row) for row in range(40)]
