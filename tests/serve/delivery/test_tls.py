@@ -25,7 +25,7 @@ class Account(BaseHTTPRequestHandler):
 
     def do_GET(self):
         body = json.dumps({"portalId": PORTAL}).encode()
-        self.send_response(200)
+        self.send_response(200 if self.path == "/account-info/2026-03/details" else 404)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -1,6 +1,7 @@
 """HubSpot: batch upserts of deals or a custom object by a unique property, and notes on them.
 
-Sources: HubSpot's own OpenAPI descriptions of CRM objects and properties, version 2026-03.
+Sources: HubSpot's own OpenAPI descriptions of CRM objects and properties, and its reference of
+account details, version 2026-03.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .target import (
     TargetUnavailable,
 )
 
-ACCOUNT_PATH = "/account-info/v3/details"
+ACCOUNT_PATH = "/account-info/2026-03/details"
 
 
 class HubSpotTarget:
