@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from mqbg.serve.api.middleware import Metrics
 
 TEXT = (Path(__file__).parents[1] / "docs" / "night.md").read_text(encoding="utf-8")
+CURL = """#!/bin/sh
+echo "$*" >> {log}
+exit 22
+"""
 STUB = """#!/bin/sh
 echo "$1 token=$MQBG_HUBSPOT_TOKEN $*" >> {log}
 [ "$1" = run ] && exit {status}
@@ -56,6 +61,59 @@ def test_secrets_reach_the_command_as_they_are_written(night):
         'run token=a $b "c" run data --as-of 2025-09-01 --out scores --to hubspot '
         "--json last-night.json"
     )
+
+
+@pytest.fixture
+def pinged(tmp_path, monkeypatch):
+    """`pinged()`: what `curl` was called with, each time; it fails, as where nobody answers."""
+    monkeypatch.delenv("HEALTHCHECK_URL", raising=False)
+    folder, log = tmp_path / "bin", tmp_path / "pings"
+    folder.mkdir()
+    log.touch()
+    (folder / "curl").write_text(CURL.format(log=log))
+    (folder / "curl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return lambda: log.read_text().splitlines()
+
+
+@pytest.fixture
+def watched_night(night, tmp_path):
+    """`night`, with a dead-man's switch among the secrets."""
+    with (tmp_path / "secrets.env").open("a") as secrets:
+        secrets.write("HEALTHCHECK_URL='https://hc.invalid/night'\n")
+    return night
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_the_dead_mans_switch_is_told_the_status(watched_night, pinged, status):
+    watched_night(status)
+    (called,) = pinged()
+    assert called.split()[-1] == f"https://hc.invalid/night/{status}"
+
+
+def test_a_dead_mans_switch_that_does_not_answer_leaves_the_status(watched_night, pinged):
+    ended, _called = watched_night(0)
+    assert (ended, len(pinged())) == (0, 1)
+
+
+def test_without_a_dead_mans_switch_nobody_is_told(night, pinged):
+    night(1)
+    assert pinged() == []
+
+
+def test_cron_mails_what_failed_to_somebody():
+    (table,) = blocks("cron")
+    lines = [line for line in table.splitlines() if not line.startswith("#")]
+    assert re.fullmatch(r"MAILTO=\S+@\S+", lines[0])  # it holds for the lines below it
+    assert any("night.sh" in line for line in lines[1:])
+
+
+def test_the_unit_that_a_failure_starts_is_on_the_page():
+    units = dict(re.findall(r"`/etc/systemd/system/([^`]+)`[^`]*```ini\n(.*?)```", TEXT, re.DOTALL))
+    assert list(units.values()) == blocks("ini")
+    started = re.findall(r"^OnFailure=(.+)$", "".join(units.values()), re.MULTILINE)
+    assert started
+    assert {re.sub(r"@.*\.", "@.", name) for name in started} <= set(units)
 
 
 def test_figures_that_alarms_read_are_there():

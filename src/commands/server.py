@@ -44,7 +44,7 @@ def serve(
 ) -> None:
     """Answer questions over HTTP: scores of the latest run, scores of tables that are sent, pages.
 
-    Keys come from MQBG_API_KEYS (name:read+score:key) or the file of [api] keys_file.
+    Keys come from MQBG_API_KEYS (name:read+score:key) or the file that `api.keys_file` names.
     """
     from ..serve.api.keys import KeyRing, load_keys, require_keys_unless_loopback
 

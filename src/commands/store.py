@@ -205,7 +205,7 @@ def forget(
         list[Path] | None,
         typer.Option(
             help="Another file or folder that mqbg wrote: a CSV, a quarantine, the folder of an "
-            "import; may be repeated. The file of [push.jsonl] is searched always."
+            "import; may be repeated. The file of \\[push.jsonl] is searched always."
         ),
     ] = None,
     json_file: JsonFile = None,

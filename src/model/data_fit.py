@@ -214,7 +214,7 @@ def data_fit(source: FeatureSource, bundle: Bundle, as_of: datetime) -> DataFit:
         },
     }
     return DataFit(
-        tuple(_unknown_names(counts, bundle)),
+        tuple(_unknown_names(counts, bundle, _ROWS, _MAX_KEPT)),
         tuple(_volumes(bundle, profile)),
         tuple(_emptied(bundle, profile)),
         _refusal(bundle, counts),
@@ -247,7 +247,7 @@ def request_warnings(
         counts[place] = dict(sorted(found, key=lambda pair: (-pair[1], pair[0])))
     unknown = (
         replace(one, absent=()).sentence()  # one group seldom has every role
-        for one in _unknown_names(counts, bundle, _REQUEST_ROWS, kept=_MAX_SHOWN)
+        for one in _unknown_names(counts, bundle, _REQUEST_ROWS, _MAX_SHOWN)
     )
     return (*unknown, *([note] if note else []))
 
@@ -316,11 +316,7 @@ def _known(bundle: Bundle) -> dict[str, Collection[str]]:
 
 
 def _unknown_names(
-    counts: Mapping[str, Mapping[str, int]],
-    bundle: Bundle,
-    rows: Mapping[str, str] = _ROWS,
-    *,
-    kept: int = _MAX_KEPT,
+    counts: Mapping[str, Mapping[str, int]], bundle: Bundle, rows: Mapping[str, str], kept: int
 ) -> Iterator[UnknownNames]:
     for place, known in _known(bundle).items():
         what = rows.get(place, place.split(".")[0])

@@ -294,6 +294,17 @@ def test_nothing_can_be_written_through_the_connection(sound):
     assert "read-only transaction" in refusal(sound.url)
 
 
+@pytest.mark.parametrize("name", ["lock_timeout", "statement_timeout"])
+def test_no_statement_of_a_source_waits_or_runs_for_ever(sound, name):
+    sound.run(
+        "ALTER TABLE solutions RENAME TO kept",
+        f"CREATE VIEW solutions AS SELECT solution_id, current_setting('{name}') AS name FROM kept",  # noqa: S608
+    )
+    assert sound.answer(f"SHOW {name}") == "0"  # no limit: it is not the server's
+    (limit,) = everything(sound.url)["solutions"]["name"].to_pylist()
+    assert limit != "0"
+
+
 # ---------------------------------------------------------------- types
 
 

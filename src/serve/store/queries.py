@@ -30,7 +30,7 @@ from .schema import (
 Row = dict[str, Any]
 
 FORGOTTEN_KEY = "forgotten"
-"""Key of `schema.meta`: how often somebody was forgotten."""
+"""Key of `schema.meta`: a text that is another one after each time that somebody was forgotten."""
 
 LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
     name: tuple(item.name for item in schema if pa.types.is_list(item.type))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +16,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from mqbg.contract import BadInput
-from mqbg.serve.api import connections
+from mqbg.serve.api import connections, server_state
 from mqbg.serve.api.connections import create_http_server
 from mqbg.serve.api.keys import KeyRing, load_keys
 from mqbg.settings import ApiSettings
@@ -160,20 +163,87 @@ def test_a_flood_of_half_open_connections_neither_stops_the_server_nor_fills_its
             server.terminate()
 
 
-def test_a_key_that_its_file_lost_is_refused_at_the_next_look(
-    client_of, with_limits, tmp_path, bearer, keys
-):
+@pytest.fixture
+def keys_file(tmp_path, keys):
+    """A file with the keys."""
     file = tmp_path / "keys"
     file.write_text("".join(f"{k.name} {'+'.join(k.scopes)} {k.digest}\n" for k in keys.keys))
-    limits = with_limits(keys_file=str(file), refresh_seconds=PATIENCE)
+    return file
+
+
+def test_a_key_that_its_file_lost_is_refused_at_the_next_look(
+    client_of, with_limits, keys_file, bearer
+):
+    limits = with_limits(keys_file=str(keys_file), refresh_seconds=PATIENCE)
     with client_of(limits, load_keys(limits.api, {})) as client:
         assert client.get("/v1/model", headers=bearer("reader")).status_code == 200
-        file.write_text("")
+        keys_file.write_text("")
         client.standing.refresh_now()  # as SIGHUP does
         until = time.monotonic() + PATIENCE
         while client.get("/v1/model", headers=bearer("reader")).status_code == 200:
             assert time.monotonic() < until
         assert client.get("/v1/model").status_code == 401  # and not open to everybody
+
+
+def test_a_revoked_key_is_refused_soon_however_seldom_the_settings_look(
+    client_of, with_limits, keys_file, bearer, monkeypatch
+):
+    assert server_state.LONGEST_REFRESH_SECONDS <= 60
+    monkeypatch.setattr(server_state, "LONGEST_REFRESH_SECONDS", 0.05)
+    limits = with_limits(keys_file=str(keys_file), refresh_seconds=3600.0)
+    with client_of(limits, load_keys(limits.api, {})) as client:
+        assert client.get("/v1/model", headers=bearer("reader")).status_code == 200
+        keys_file.write_text("")
+        until = time.monotonic() + PATIENCE
+        while client.get("/v1/model", headers=bearer("reader")).status_code != 401:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def served(small_champion, keys_file, tmp_path):
+    """`mqbg serve` in a process of its own, with the file of keys and an hour between looks."""
+    settings, log = tmp_path / "served.toml", tmp_path / "log"
+    settings.write_text(
+        (small_champion / "mqbg.toml").read_text()
+        + f'\n[api]\nkeys_file = "{keys_file}"\nrefresh_seconds = 3600.0\nprocesses = 1\n'
+    )
+    code = "from mqbg.commands.app import main; main()"
+    unset = {"MLFLOW_TRACKING_URI", "MQBG_API_KEYS"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", code, "serve", "--port", "0", "--config", settings],
+            cwd=small_champion,
+            env={**environment, "MQBG_STORE_URL": ""},
+            stderr=errors,
+        ) as process,
+    ):
+        try:
+            until = time.monotonic() + 120
+            while not (found := re.search(r"(http://\S+) answers with", log.read_text())):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            # What asks before it listens waits for it.
+            with httpx.Client(base_url=found[1], timeout=PATIENCE) as asking:
+                yield process, asking
+        finally:
+            process.terminate()
+
+
+@pytest.mark.slow
+def test_sighup_makes_a_server_read_its_file_of_keys(served, keys_file, bearer):
+    process, client = served
+    until = time.monotonic() + server_state.LONGEST_REFRESH_SECONDS / 2  # it would look by itself
+    assert client.get("/v1/model", headers=bearer("reader")).status_code == 200
+    keys_file.write_text("")
+    process.send_signal(signal.SIGHUP)
+    while client.get("/v1/model", headers=bearer("reader")).status_code != 401:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert process.poll() is None
 
 
 def test_a_file_of_keys_that_cannot_be_read_leaves_those_of_before(tmp_path, keys, caplog):

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import sqlalchemy as sa
 from mqbg.serve.api.score_cache import ResponseCache
 from mqbg.serve.forget.person import Person
 from mqbg.serve.forget.store_rows import forget_in_store
 from mqbg.serve.store.connection import open_store
+from mqbg.serve.store.schema import STORED_TABLES
 from mqbg.settings import StoreSettings
 
 
@@ -191,6 +193,21 @@ def test_who_was_forgotten_is_not_told_any_more(own, own_url, scored):
         forget_in_store(store, Person(row["contact_id"], ()))
     assert own.standing.score_cache.refresh()
     assert row["contact_id"] not in own.get(path).text
+
+
+def test_who_was_forgotten_is_not_told_any_more_where_a_text_alone_names_them(own, own_url):
+    with open_store(own_url) as store, store.begin() as connection:
+        summaries = STORED_TABLES["summaries"]
+        group_id = connection.scalar(sa.select(summaries.c.group_id).limit(1))
+        told = summaries.c.group_id == group_id
+        connection.execute(sa.update(summaries).where(told).values(summary="Ask Mai Quux"))
+    path = f"/v1/groups/{group_id}"
+    assert "Quux" in own.get(path).text
+    with open_store(own_url) as store:
+        forgotten = forget_in_store(store, Person("C-quux", ("Mai Quux",)))
+    assert forgotten.counts == {"summaries texts": 1}
+    assert own.standing.score_cache.refresh()
+    assert "Quux" not in own.get(path).text
 
 
 def test_a_store_that_went_away_is_said_so(own, own_url):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -25,7 +27,7 @@ from mqbg.serve.forget.store_rows import forget_in_store
 from mqbg.serve.forget.written_files import forget_in_files
 from mqbg.serve.store.connection import open_store
 from mqbg.serve.store.errors import StoreFailed
-from mqbg.serve.store.queries import load_group
+from mqbg.serve.store.queries import compute_signature, load_group, load_latest_run
 from mqbg.serve.store.save_run import save_run
 from mqbg.serve.store.schema import STORED_TABLES
 from mqbg.settings import Settings
@@ -109,6 +111,47 @@ def test_a_person_goes_from_every_table_of_the_store(filled, everything):
         assert str(after).count(kept) == str(before).count(kept)
     for table in ("runs", "states", "transitions", "horizons", "rankings"):
         assert after[table] == before[table]
+
+
+def signature_of(store):
+    """What a server compares to see whether the latest run changed."""
+    with store.reading() as connection:
+        return compute_signature(connection, load_latest_run(connection))
+
+
+def rows_by_table(rows):
+    return {name: len(of_table) for name, of_table in rows.items() if name in STORED_TABLES}
+
+
+def test_whom_a_text_alone_names_changes_what_a_server_sees_and_no_number_of_rows(
+    filled, everything
+):
+    before, rows = signature_of(filled), rows_by_table(everything(filled))
+    counts = forget_in_store(filled, Person("nobody", ("Ann Lee",))).counts
+    assert counts == {"stakeholders texts": 2}
+    assert rows_by_table(everything(filled)) == rows
+    assert signature_of(filled) != before
+
+
+def test_a_server_sees_a_person_forgotten_in_a_store_and_in_its_copy_as_two_changes(
+    tmp_path, scored, no_verdicts
+):
+    """As where a backup is put back and the person is forgotten in it again."""
+    paths = [tmp_path / "store.sqlite", tmp_path / "copy.sqlite"]
+    with (
+        open_store(f"sqlite:///{paths[0]}") as store,
+        save_run(store, scored[0], no_verdicts, Settings(), JUNE),
+    ):
+        pass
+    shutil.copy(*paths)
+    seen = []
+    for path in paths:
+        with open_store(f"sqlite:///{path}") as store:
+            seen.append(signature_of(store))
+            forget_in_store(store, HANAKO)
+            seen.append(signature_of(store))
+    assert seen[0] == seen[2]
+    assert len(set(seen)) == 3
 
 
 def test_forgetting_twice_finds_nothing_and_changes_nothing(filled, everything):
@@ -446,6 +489,39 @@ def test_files_wait_until_the_store_has_forgotten(filled, tmp_path, monkeypatch)
     assert "佐藤花子" in path.read_text(encoding="utf-8")
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
     assert forget_in_store(filled, HANAKO).counts == IN_STORE  # nothing had been removed
+
+
+def test_a_second_file_that_cannot_be_replaced_is_named_as_what_is_left(
+    filled, tmp_path, everything, monkeypatch
+):
+    folder = tmp_path / "written"
+    folder.mkdir()
+    paths = [folder / name for name in ("a.md", "b.md", "c.md")]
+    for path in paths:
+        path.write_text("Ask 佐藤花子", encoding="utf-8")
+    real, calls = Path.replace, []
+
+    def refused(aside, final):
+        calls.append(final)
+        if len(calls) == 2:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(aside, final)
+
+    with staged_files() as files:
+        forget_in_files(folder, HANAKO, files)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", refused)
+            with pytest.raises(StoreFailed) as failed:
+                forget_in_store(filled, HANAKO, files)
+    assert str(failed.value) == (
+        f"forget: the person is removed from the store, but not from {paths[1]}, {paths[2]}: "
+        "Permission denied; fix that and run the command again"
+    )
+    assert "佐藤" not in str(everything(filled))
+    named = ["佐藤花子" in path.read_text(encoding="utf-8") for path in paths]
+    assert named == [False, True, True]
+    assert sorted(folder.iterdir()) == paths  # what was written aside is gone
+    assert cleared(forget_in_files, folder, HANAKO) == {"files changed": 2}
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
