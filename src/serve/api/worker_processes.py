@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from multiprocessing import get_context, parent_process
+from multiprocessing.synchronize import Barrier
 from typing import NoReturn, TypeVar
 
 from ...contract import BadInput
@@ -40,6 +41,9 @@ LOGGER = logging.getLogger("mqbg.serve")
 
 MOST_BY_DEFAULT = 4
 """Processes where the settings name no number: each has the model and an engine in memory."""
+
+STARTING_SECONDS = 300.0
+"""For so long the first process waits until all have begun."""
 
 SHARED_BYTES = 500_000
 """Length of a body from which on each process scores some of its groups."""
@@ -65,7 +69,11 @@ def usable_processors() -> int:
 
 
 class WorkerProcesses(WorkerPool):
-    """Processes that score, replaced when one of them comes to an end."""
+    """Processes that score, replaced when one of them comes to an end.
+
+    Attributes:
+        pids: of those that began with the model adopted last.
+    """
 
     def __init__(self, settings: Settings, processes: int) -> None:
         """Starts none before there is a model.
@@ -77,6 +85,7 @@ class WorkerProcesses(WorkerPool):
         super().__init__(processes, settings.api.waiting)
         self.processes = processes
         self._settings = settings
+        self.pids: frozenset[int] = frozenset()
         self._pool: ProcessPoolExecutor | None = None
         self._model: RegisteredBundle | None = None
         self._pool_lock = threading.Lock()  # held for a moment: the event loop takes it
@@ -212,18 +221,22 @@ class WorkerProcesses(WorkerPool):
         plain_bundle = replace(
             model.bundle, tree_engine=None, refit_engine=None, regression_engine=None
         )
+        context = get_context("spawn")  # a fork would copy locks that other threads hold
         pool = ProcessPoolExecutor(
             self.processes,
-            get_context("spawn"),  # a fork would copy locks that other threads hold
+            context,
             initializer=_begin,
-            initargs=(self._settings, replace(model, bundle=plain_bundle)),
+            initargs=(
+                self._settings,
+                replace(model, bundle=plain_bundle),
+                context.Barrier(self.processes, timeout=STARTING_SECONDS),
+            ),
         )
         try:
-            # Each begins with a task of its own, as none has ended one yet.
+            # Each has one of these tasks, as none ends its own before all have begun.
             ready = [pool.submit(_warm_up) for _ in range(self.processes)]
             wait(ready)
-            for future in ready:
-                future.result()
+            self.pids = frozenset(future.result() for future in ready)
         except (BrokenProcessPool, OSError, pickle.PicklingError, RemoteFailure) as error:
             pool.shutdown(wait=False, cancel_futures=True)
             raise BadInput(
@@ -237,10 +250,14 @@ class WorkerProcesses(WorkerPool):
 _held: tuple[Scorer, RegisteredBundle] | None = None
 """In a process that scores: its engine and its model."""
 
+_all_began: Barrier | None = None
+"""In a process that scores: where it waits for the others."""
 
-def _begin(settings: Settings, model: RegisteredBundle) -> None:
+
+def _begin(settings: Settings, model: RegisteredBundle, all_began: Barrier) -> None:
     """What a process that scores does before its first task."""
-    global _held
+    global _held, _all_began
+    _all_began = all_began
     # Ctrl-C and the end of a terminal reach every process of the server: the one that answers ends
     # the others once they have no request under way.
     for name in ("SIGINT", "SIGHUP"):
@@ -261,18 +278,24 @@ def _end_with_server() -> NoReturn:
     os._exit(1)
 
 
-def _warm_up() -> None:
-    """Makes what is made once.
+def _warm_up() -> int:
+    """Makes what is made once, and waits until all processes do.
+
+    Returns:
+        The number of the process.
 
     Raises:
         RemoteFailure: an error that nobody expected.
     """
     with _prepared() as (scorer, model):
+        if _all_began is not None:
+            _all_began.wait()
         scorer.warm_up(model)
     # What is there by now stays: a search for garbage that looks through it costs a tenth.
     gc.collect()
     gc.freeze()
     search_seldom()
+    return os.getpid()
 
 
 def _score_body(body: bytes) -> bytes:

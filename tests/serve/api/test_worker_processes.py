@@ -119,6 +119,18 @@ def test_processes_answer_as_one_does_and_end_with_the_server(
 
 
 @pytest.mark.slow
+def test_every_process_is_warmed_up_before_one_is_asked(model):
+    before = {process.pid for process in children()}
+    workers = WorkerProcesses(Settings(), 3)
+    try:
+        workers.adopt(model)
+        assert workers.pids == {process.pid for process in children()} - before
+        assert len(workers.pids) == 3
+    finally:
+        workers.close()
+
+
+@pytest.mark.slow
 def test_processes_that_come_to_an_end_are_replaced(client_of, with_limits, posted, caplog, model):
     caplog.set_level(logging.ERROR, "mqbg.serve")
     with client_of(with_limits(processes=2)) as client:
